@@ -1,0 +1,66 @@
+# Every target sets up the virtual environment that it runs in; `make help` lists them.
+
+PYTHON ?= python3
+LADDER_ARGS ?=
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+BENCH_JSON ?= benchmarks.json
+
+# Threads of OpenMP libraries, torch's among them, would otherwise spin while they wait and hold
+# the cores that others are measured on.
+OMP_WAIT_POLICY ?= passive
+export OMP_WAIT_POLICY
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+REQUIREMENTS := $(VENV)/requirements.stamp
+
+# An installation with other build options (see setup.py) replaces the one before.
+INSTALLATION := $(VENV)/batchsim-$(BATCHSIM_CYTHON_CHECKS)-$(BATCHSIM_CYTHON_PROFILE).stamp
+NATIVE_SOURCES := $(shell find batchsim -name '*.pyx' -o -name '*.pxd' -o -name '*.hpp')
+
+.PHONY: help ladder test bench lint docs clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
+
+ladder: $(INSTALLATION) ## measure the table of improvements (LADDER_ARGS="--env … --seconds …")
+	$(RUN) -m batchsim ladder $(LADDER_ARGS)
+
+test: $(INSTALLATION) ## run the tests (PYTEST_ARGS="-k … -x")
+	$(RUN) -m pytest tests $(PYTEST_ARGS)
+
+bench: $(INSTALLATION) ## run the benchmarks, write $BENCH_JSON (BENCH_ARGS="-k …")
+	$(RUN) -m pytest benchmarks --benchmark-json=$(BENCH_JSON) $(BENCH_ARGS)
+
+lint: $(REQUIREMENTS) ## check style, formatting and types
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+docs: $(INSTALLATION) ## build the documentation into docs/_build/html
+	$(RUN) -m sphinx -W --keep-going -b html docs docs/_build/html
+
+clean: ## remove everything built, but keep the virtual environment
+	rm -rf build dist batchsim.egg-info docs/_build docs/environments $(BENCH_JSON)
+	rm -rf .benchmarks .mypy_cache .pytest_cache .ruff_cache $(VENV)/batchsim-*.stamp
+	find batchsim -name '*.so' -delete -o -name '*.cpp' -delete -o -name '*.html' -delete
+	find batchsim tests docs -name __pycache__ -prune -exec rm -rf {} +
+
+$(REQUIREMENTS): requirements/ci.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo 'batchsim needs Python 3.10 or newer; name one, as in: make PYTHON=python3.12 test'; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || \
+		{ echo '$(PYTHON) cannot create virtual environments: ensurepip is missing (Debian and Ubuntu: apt install python3-venv).'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --requirement requirements/ci.txt
+	@touch $@
+
+# Editable: Python sources need no installation. The versions are those of the requirements alone.
+# An editable installation has no place for the .pth file that a wheel installs.
+$(INSTALLATION): $(REQUIREMENTS) pyproject.toml setup.py $(NATIVE_SOURCES)
+	@rm -f $(VENV)/batchsim-*.stamp
+	$(RUN) -m pip install --no-build-isolation --no-deps --editable .
+	@cp batchsim/gymnasium_plugin.pth "$$($(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/batchsim_gymnasium_plugin.pth"
+	@touch $@

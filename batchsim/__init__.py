@@ -1,0 +1,37 @@
+"""batchsim: reinforcement-learning environments stepped in batch, bit-equal to Gymnasium's, in one
+process.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from batchsim import gymnasium_plugin
+from batchsim.registry import environments
+
+if TYPE_CHECKING:
+    from batchsim.single import SingleEnv, make
+    from batchsim.vector import BatchEnv, make_vec
+
+__version__ = "0.1.0"
+
+__all__ = ["BatchEnv", "SingleEnv", "environments", "make", "make_vec"]
+
+_MODULES = {
+    "BatchEnv": "batchsim.vector",
+    "SingleEnv": "batchsim.single",
+    "make": "batchsim.single",
+    "make_vec": "batchsim.vector",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # The compiler is loaded when an environment is made: listing ids or printing help needs none.
+    if name in _MODULES:
+        import importlib
+
+        return getattr(importlib.import_module(_MODULES[name]), name)
+    raise AttributeError(f"module 'batchsim' has no attribute {name!r}")
+
+
+gymnasium_plugin.install()

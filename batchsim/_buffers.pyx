@@ -1,0 +1,129 @@
+"""Output arrays, handed out again only when nobody else holds them.
+
+A returned array is the caller's for as long as anything refers to it: the array, a view of it, a tensor that
+shares its memory. When the last reference is gone the pool gives it out again, so that a training loop neither
+copies nor allocates.
+"""
+
+from cpython.list cimport PyList_GET_ITEM
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
+from libc.stdint cimport uintptr_t
+from libc.string cimport memset
+
+cimport numpy as cnp
+import numpy as np
+
+cnp.import_array()
+
+cdef extern from "Python.h":
+    Py_ssize_t Py_REFCNT(PyObject*)
+
+cdef extern from "numpy/arrayobject.h":
+    object PyArray_NewFromDescr(
+        type subtype, cnp.dtype descr, int nd, cnp.npy_intp* dims, cnp.npy_intp* strides,
+        void* data, int flags, object obj)
+
+cdef enum:
+    ALIGNMENT = 64  # a cache line, and the widest vector
+    PROBES = 4
+    MAX_ARRAYS = 256
+    MAX_BYTES = 32 * 1024 * 1024
+
+
+cdef class Memory:
+    """A block of zeroed memory that starts on a cache line; the base of the arrays in it."""
+
+    def __cinit__(self, Py_ssize_t nbytes):
+        self.allocated = PyMem_RawMalloc(nbytes + ALIGNMENT)
+        if self.allocated is NULL:
+            raise MemoryError()
+        cdef uintptr_t address = <uintptr_t> self.allocated
+        self.data = <void*> ((address + ALIGNMENT - 1) & ~(<uintptr_t> ALIGNMENT - 1))
+        memset(self.data, 0, nbytes)
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.allocated)
+
+
+def aligned_zeros(shape, dtype):
+    """Return a C-contiguous array of zeros whose data start on a cache line.
+
+    A view of it refers to the array itself, not to the memory below, so that the array's reference count
+    tells whether anyone still sees its data.
+    """
+    cdef cnp.dtype descr = np.dtype(dtype)
+    cdef cnp.npy_intp dims[32]
+    cdef int nd = len(shape)
+    cdef Py_ssize_t nbytes = descr.itemsize
+    for k in range(nd):
+        dims[k] = shape[k]
+        nbytes *= shape[k]
+    memory = Memory(nbytes)
+    Py_INCREF(descr)  # PyArray_NewFromDescr takes the reference over
+    array = PyArray_NewFromDescr(
+        cnp.ndarray, descr, nd, dims, NULL, (<Memory> memory).data, cnp.NPY_ARRAY_CARRAY, None)
+    cnp.set_array_base(array, memory)
+    return array
+
+
+cdef inline bint is_whole(cnp.ndarray array, tuple shape, object dtype) noexcept:
+    """Tell whether nobody has changed the array's shape, dtype, flags or data pointer in place."""
+    cdef int k
+    if cnp.PyArray_NDIM(array) != len(shape) or <PyObject*> cnp.PyArray_DESCR(array) != <PyObject*> dtype:
+        return False
+    for k in range(len(shape)):
+        if cnp.PyArray_DIM(array, k) != <Py_ssize_t> shape[k]:
+            return False
+    return (
+        cnp.PyArray_CHKFLAGS(array, cnp.NPY_ARRAY_CARRAY)
+        and cnp.PyArray_DATA(array) == (<Memory> cnp.get_array_base(array)).data
+    )
+
+
+cdef class BufferPool:
+    """Arrays of one shape and dtype.
+
+    The pool remembers the arrays it made, up to a bound, in the order in which it handed them out. One whose
+    only reference is the pool's own is free. If none of the oldest few is, a new array is made; so a
+    caller who keeps every result gets a new one each time, and memory is bounded by what is held.
+    """
+
+    def __cinit__(self, tuple shape, dtype):
+        self.shape = shape
+        self.dtype = np.dtype(dtype)
+        self.arrays = []
+        cdef Py_ssize_t nbytes = max(1, int(np.prod(shape)) * self.dtype.itemsize)
+        self.limit = max(PROBES, min(MAX_ARRAYS, MAX_BYTES // nbytes))
+
+    cdef object take(self):
+        """Return an array that nobody else holds; its contents are arbitrary."""
+        cdef Py_ssize_t size = len(self.arrays)
+        cdef Py_ssize_t k, place
+        cdef PyObject* array
+        for k in range(min(size, PROBES)):
+            place = self.turn + k
+            if place >= size:
+                place -= size
+            array = PyList_GET_ITEM(self.arrays, place)
+            if Py_REFCNT(array) == 1 and is_whole(<cnp.ndarray> array, self.shape, self.dtype):
+                self.turn = place + 1 if place + 1 < size else 0
+                return <object> array
+        fresh = aligned_zeros(self.shape, self.dtype)
+        if size < self.limit:
+            self.arrays.insert(self.turn, fresh)
+            size += 1
+        else:
+            self.arrays[self.turn] = fresh
+        self.turn = self.turn + 1 if self.turn + 1 < size else 0
+        return fresh
+
+    cdef bint accepts(self, object array) except -1:
+        """Tell whether a caller's array can be written as if it were the pool's."""
+        return (
+            isinstance(array, np.ndarray)
+            and (<object> array).dtype == self.dtype
+            and (<object> array).shape == self.shape
+            and cnp.PyArray_CHKFLAGS(array, cnp.NPY_ARRAY_CARRAY)
+        )

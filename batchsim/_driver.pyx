@@ -1,0 +1,431 @@
+"""The tile driver: runs a kernel over all rows, in tiles shared out over threads, with the GIL released.
+
+It knows no environment: it has a kernel, a table of pointers to the columns, and pools of output arrays.
+"""
+
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from cpython.object cimport PyObject
+from libc.stdint cimport int64_t
+from libcpp cimport bool as cbool
+from libcpp.memory cimport make_shared, shared_ptr
+
+cimport numpy as cnp
+from batchsim._buffers cimport BufferPool
+
+import time
+
+import numpy as np
+
+from batchsim import kernels
+
+cnp.import_array()
+
+cdef extern from "_threads.hpp" namespace "batchsim" nogil:
+    ctypedef int64_t (*Kernel)(int64_t*, int64_t, int64_t, int64_t)
+
+    cdef cppclass Job:
+        Job(int participants) except +
+        void start(Kernel kernel, int64_t* table, int64_t task, int64_t rows, int64_t tile)
+        void work(int participant)
+        cbool finished()
+        int64_t wait()
+
+    cdef cppclass Pool:
+        void enter(int workers) except +
+        void leave()
+        void offer(const shared_ptr[Job]& job, int helpers) except +
+        void withdraw(const shared_ptr[Job]& job)
+        int threads()
+
+    Pool& pool()
+    int64_t forks()
+    int64_t nanoseconds()
+    void leak(const shared_ptr[Job]& job)
+
+cdef enum Status:
+    UNRESET     # no row has been reset since the driver was made
+    READY
+    STEPPING    # a call is at work
+    SENT        # send() was called, recv() was not
+    CLOSED
+
+cdef enum:
+    # Below this much work (ns) waking a thread costs more than it brings.
+    PARALLEL_FROM = 12_000
+    # Below this much work (ns) the GIL is kept: giving it away and taking it back costs as much.
+    RELEASE_GIL_FROM = 3_000
+    # How long a tile should take (ns): long enough to hide the cost of taking it, short enough that
+    # nobody waits long for the last one.
+    TILE = 6_000
+    MIN_TILE_ROWS = 64   # flags of rows in different tiles lie in different cache lines
+    MAX_TILE_ROWS = 4096
+    CALIBRATION_CALLS = 16
+
+NAMES = {UNRESET: "unreset", READY: "ready", STEPPING: "stepping", SENT: "sent", CLOSED: "closed"}
+
+
+def live_threads():
+    """Return how many worker threads the process-wide pool has now."""
+    return pool().threads()
+
+
+cdef class Driver:
+    """Steps and resets the rows of one batch.
+
+    Args:
+        kernel: address of a native kernel, or a Python callable `kernel(tile, task, lo, hi)`.
+        tile: the `Tile` of full-length columns; the driver keeps it alive.
+        slots: position in the table of pointers of the action and of each output array.
+        pools: `BufferPool` of each output array, by the same names; absent outputs are left out.
+        action: an array (N, ...) with the shape and dtype of a batch of actions.
+        checks: converts actions that are not such an array, and phrases errors.
+        num_threads: threads that may work on a step, the caller's included.
+        same_step: final observations are reported (`AutoresetMode.SAME_STEP`).
+        disabled: rows whose episode is over must be reset by the caller.
+        statistics: episode statistics are reported.
+    """
+
+    cdef Kernel kernel
+    cdef object interpreted, tile, checks
+    cdef int64_t* table
+    cdef readonly int64_t rows
+    cdef readonly int num_threads
+    cdef bint same_step, disabled, statistics
+    cdef int status, status_before
+    cdef int64_t finished_rows
+
+    cdef int action_slot, observation_slot, reward_slot, terminated_slot, truncated_slot
+    cdef int final_slot, returns_slot, lengths_slot, durations_slot
+    cdef BufferPool observations, rewards, flags, totals, counts
+    cdef cnp.dtype action_dtype
+    cdef tuple action_shape
+    cdef Py_ssize_t action_bytes
+    cdef double[::1] now
+
+    # Of the step at work: its actions and outputs.
+    cdef object action
+    cdef object observation, reward, terminated, truncated
+    cdef object final_observation, returns, lengths, durations
+
+    cdef shared_ptr[Job] job
+    cdef int64_t job_forks
+    cdef bint in_pool, offered
+    cdef double ns_a_row
+    cdef int timed_calls
+    cdef readonly int64_t tile_rows
+
+    def __cinit__(self, kernel, tile, arrays, dict slots, dict pools, action, checks, int num_threads,
+                  bint same_step, bint disabled, bint statistics):
+        self.tile = tile
+        self.checks = checks
+        self.rows = len(action)
+        self.num_threads = num_threads
+        self.same_step = same_step
+        self.disabled = disabled
+        self.statistics = statistics
+        self.status = UNRESET
+        self.table = <int64_t*> PyMem_RawMalloc(len(arrays) * sizeof(int64_t))
+        if self.table is NULL:
+            raise MemoryError()
+        for k, array in enumerate(arrays):
+            self.table[k] = <int64_t> cnp.PyArray_DATA(array)
+        self.action_slot = slots["action"]
+        self.observation_slot = slots["observation"]
+        self.reward_slot = slots["reward"]
+        self.terminated_slot = slots["terminated"]
+        self.truncated_slot = slots["truncated"]
+        self.final_slot = slots.get("final_observation", -1)
+        self.returns_slot = slots.get("returns", -1)
+        self.lengths_slot = slots.get("lengths", -1)
+        self.durations_slot = slots.get("durations", -1)
+        self.observations = pools["observation"]
+        self.rewards = pools["reward"]
+        self.flags = pools["flag"]
+        self.totals = pools.get("total")
+        self.counts = pools.get("count")
+        self.now = tile.settings.now
+        self.action_dtype = action.dtype
+        self.action_shape = action.shape
+        self.action_bytes = action.nbytes
+        self.ns_a_row = 0.0
+        self._cut_tiles(self.rows)
+        if callable(kernel):
+            self.interpreted = kernel
+            self.num_threads = 1
+        else:
+            self.kernel = <Kernel> <size_t> kernel
+            self._join_pool()
+
+    def __dealloc__(self):
+        self._leave_pool()
+        PyMem_RawFree(self.table)
+
+    # -- what the user calls -------------------------------------------------------------------
+
+    def step(self, actions, out):
+        """Step all rows; returns (observation, reward, terminated, truncated, infos)."""
+        self._begin(actions, out)
+        try:
+            self._run(kernels_STEP)
+        finally:
+            self.status = READY
+        return self._results()
+
+    def send(self, actions, out):
+        """Begin a step in the worker threads; `recv` returns its results."""
+        self._begin(actions, out)
+        try:
+            # The caller may change its array before the step is done.
+            self.action = self.action.copy()
+            self.table[self.action_slot] = <int64_t> cnp.PyArray_DATA(self.action)
+            if self.kernel is NULL:
+                self._run(kernels_STEP)
+            else:
+                self._offer(kernels_STEP, max(1, self.num_threads - 1))
+        except BaseException:
+            self.status = READY
+            raise
+        self.status = SENT
+
+    def recv(self):
+        """Wait for the step that `send` began, working on it too; returns the same as `step`."""
+        if self.status != SENT:
+            raise self.checks.refuse("recv", NAMES[self.status])
+        if self.kernel is not NULL and self.job_forks != forks():
+            self.status = UNRESET  # The threads that were at work on the rows are not in this process.
+            raise self.checks.refuse("recv", "forked")
+        self.status = STEPPING
+        if self.kernel is not NULL:
+            self._finish_job()
+        self.status = READY
+        return self._results()
+
+    def begin(self, str operation, bint unreset=False):
+        """Keep every other call out until `end`, so that the columns may be read and written.
+
+        Raises if `operation` may not begin now; `unreset` says whether it may before the first reset.
+        """
+        if self.status != READY and not (unreset and self.status == UNRESET):
+            raise self.checks.refuse(operation, NAMES[self.status])
+        self.status_before = self.status
+        self.status = STEPPING
+
+    def end(self, bint reset=False):
+        """End what `begin` began; `reset` says that every row has an episode from now on."""
+        self.status = READY if reset else self.status_before
+
+    @property
+    def unreset(self):
+        """Whether no reset has been made yet."""
+        return self.status == UNRESET
+
+    @property
+    def was_reset(self):
+        """Between `begin` and `end`: whether every row has an episode."""
+        return self.status_before == READY
+
+    def output(self, out):
+        """Return the array that observations of a reset go into: `out`, once checked, or a new one."""
+        return self._output(self.observations, self.observation_slot, (out,), 0, "observation")
+
+    def reset(self, observation):
+        """Between `begin` and `end`: reset the rows that `tile.selected` marks, observe all rows."""
+        self.observation = observation
+        if self.statistics:
+            self.now[0] = time.perf_counter()
+        try:
+            self._run(kernels_RESET)
+        finally:
+            self.observation = None
+        if self.disabled:
+            self.finished_rows = int(np.count_nonzero(self.tile.pending))
+
+    def close(self):
+        """Finish a step that `send` began, and let the threads go; later calls are refused."""
+        if self.status == STEPPING:
+            raise self.checks.refuse("close", NAMES[self.status])
+        self._leave_pool()
+        self.status = CLOSED
+        self.action = None
+
+    # -- a step, piece by piece ----------------------------------------------------------------
+
+    cdef int _begin(self, object actions, object out) except -1:
+        """Check everything, then take the outputs: nothing changes if this raises."""
+        if self.status != READY:
+            raise self.checks.refuse("step", NAMES[self.status])
+        if self.disabled and self.finished_rows:
+            raise self.checks.unfinished(self.tile.pending)
+        self.status = STEPPING  # From here on another thread is refused.
+        try:
+            if not self._is_batch_of_actions(actions):
+                actions = self.checks.convert(actions)
+            self.action = actions
+            self.table[self.action_slot] = <int64_t> cnp.PyArray_DATA(actions)
+            self._check_actions()
+            self.observation = self._output(self.observations, self.observation_slot, out, 0, "observation")
+            self.reward = self._output(self.rewards, self.reward_slot, out, 1, "reward")
+            self.terminated = self._output(self.flags, self.terminated_slot, out, 2, "terminated")
+            self.truncated = self._output(self.flags, self.truncated_slot, out, 3, "truncated")
+            if self.final_slot >= 0:
+                self.final_observation = self._output(self.observations, self.final_slot, None, 0, "")
+            if self.statistics:
+                self.now[0] = time.perf_counter()
+                self.returns = self._output(self.totals, self.returns_slot, None, 0, "")
+                self.lengths = self._output(self.counts, self.lengths_slot, None, 0, "")
+                self.durations = self._output(self.totals, self.durations_slot, None, 0, "")
+        except BaseException:
+            self.status = READY
+            raise
+        return 0
+
+    cdef bint _is_batch_of_actions(self, object actions):
+        return (
+            type(actions) is cnp.ndarray
+            and <PyObject*> cnp.PyArray_DESCR(actions) == <PyObject*> self.action_dtype
+            and cnp.PyArray_CHKFLAGS(actions, cnp.NPY_ARRAY_CARRAY_RO)
+            and cnp.PyArray_NDIM(actions) == len(self.action_shape)
+            and cnp.PyArray_DIM(actions, 0) == self.rows
+            and (len(self.action_shape) == 1 or actions.shape == self.action_shape)
+        )
+
+    cdef int _check_actions(self) except -1:
+        cdef int64_t bad
+        if self.kernel is NULL:
+            bad = self._interpret(kernels_CHECK)
+        else:
+            bad = self.kernel(self.table, kernels_CHECK, 0, self.rows)
+        if bad >= 0:
+            raise self.checks.bad_action(bad, self.action)
+        return 0
+
+    cdef object _output(self, BufferPool buffers, int slot, object out, Py_ssize_t place, str name):
+        if out is None or out[place] is None:
+            array = buffers.take()
+        else:
+            array = out[place]
+            if not buffers.accepts(array):
+                raise self.checks.bad_output(name, array, buffers.shape, buffers.dtype)
+        self.table[slot] = <int64_t> cnp.PyArray_DATA(array)
+        return array
+
+    cdef object _results(self):
+        cdef dict infos = {}
+        if self.finished_rows and (self.same_step or self.statistics):
+            over = np.logical_or(self.terminated, self.truncated)
+            if self.same_step:
+                infos["final_obs"] = self.final_observation
+                infos["_final_obs"] = over
+                infos["final_info"] = {}
+                infos["_final_info"] = over.copy()
+            if self.statistics:
+                infos["episode"] = {"r": self.returns, "l": self.lengths, "t": self.durations}
+                infos["_episode"] = over.copy()
+        results = (self.observation, self.reward, self.terminated, self.truncated, infos)
+        # The driver must not hold what it returned, or the pools would never see it free.
+        self.action = self.observation = self.reward = self.terminated = self.truncated = None
+        self.final_observation = self.returns = self.lengths = self.durations = None
+        return results
+
+    # -- running a task ------------------------------------------------------------------------
+
+    cdef int _run(self, int64_t task) except -1:
+        cdef double work = self.ns_a_row * self.rows
+        cdef int64_t start
+        if self.kernel is NULL:
+            self.finished_rows = self._interpret(task)
+        elif self.timed_calls < CALIBRATION_CALLS:
+            start = nanoseconds()
+            with nogil:
+                self.finished_rows = self.kernel(self.table, task, 0, self.rows)
+            self._calibrate(task, <double> (nanoseconds() - start) / self.rows)
+        elif self.num_threads > 1 and self.rows > self.tile_rows and work >= <double> PARALLEL_FROM:
+            self._offer(task, self.num_threads - 1)
+            self._finish_job()
+        elif work >= <double> RELEASE_GIL_FROM:
+            with nogil:
+                self.finished_rows = self._run_alone(task)
+        else:
+            self.finished_rows = self._run_alone(task)
+        return 0
+
+    cdef int64_t _run_alone(self, int64_t task) noexcept nogil:
+        cdef int64_t lo = 0, hi, total = 0
+        while lo < self.rows:
+            hi = min(lo + self.tile_rows, self.rows)
+            total += self.kernel(self.table, task, lo, hi)
+            lo = hi
+        return total
+
+    cdef void _calibrate(self, int64_t task, double ns) noexcept:
+        """Learn from the first steps how long a row takes, and cut tiles by it."""
+        if task != kernels_STEP:
+            return
+        self.timed_calls += 1
+        if self.ns_a_row == 0.0 or ns < self.ns_a_row:
+            self.ns_a_row = ns
+        self._cut_tiles(<int64_t> (TILE / max(self.ns_a_row, 0.1)))
+
+    cdef void _cut_tiles(self, int64_t rows) noexcept:
+        # At least two tiles a thread, so that one who comes late still finds work to take over.
+        rows = min(rows, self.rows // (2 * self.num_threads))
+        self.tile_rows = min(MAX_TILE_ROWS, max(MIN_TILE_ROWS, rows // MIN_TILE_ROWS * MIN_TILE_ROWS))
+
+    cdef int _offer(self, int64_t task, int helpers) except -1:
+        if not self.in_pool or self.job_forks != forks():
+            self._join_pool()
+        self.job.get().start(self.kernel, self.table, task, self.rows, self.tile_rows)
+        with nogil:
+            pool().offer(self.job, helpers)
+        self.offered = True
+        return 0
+
+    cdef void _finish_job(self) noexcept:
+        with nogil:
+            self.job.get().work(0)
+            pool().withdraw(self.job)
+            self.finished_rows = self.job.get().wait()
+        self.offered = False
+
+    cdef int _join_pool(self) except -1:
+        # A send() needs a worker even where a step is the caller's alone.
+        cdef int workers = max(1, self.num_threads - 1)
+        self._leave_pool()
+        self.job = make_shared[Job](workers + 1)
+        self.job_forks = forks()
+        with nogil:
+            pool().enter(workers)
+        self.in_pool = True
+        return 0
+
+    cdef void _leave_pool(self) noexcept:
+        if not self.in_pool:
+            return
+        if self.job_forks == forks():
+            if self.offered:
+                self._finish_job()
+            with nogil:
+                pool().leave()
+        else:
+            # The parent's threads may have been in the job when this process began.
+            leak(self.job)
+        self.in_pool = self.offered = False
+
+    cdef object _interpret(self, int64_t task):
+        tile = self.tile
+        changes = {
+            "action": self.action, "observation": self.observation, "reward": self.reward,
+            "terminated": self.terminated, "truncated": self.truncated,
+        }
+        if self.final_observation is not None:
+            changes["final_observation"] = self.final_observation
+        if self.returns is not None:
+            changes["episode"] = tile.episode._replace(
+                returns=self.returns, lengths=self.lengths, durations=self.durations)
+        changes = {name: array for name, array in changes.items() if array is not None}
+        return self.interpreted(tile._replace(**changes), task, 0, self.rows)
+
+
+cdef int64_t kernels_CHECK = kernels.CHECK_ACTIONS
+cdef int64_t kernels_STEP = kernels.STEP
+cdef int64_t kernels_RESET = kernels.RESET

@@ -1,0 +1,81 @@
+"""Compiled kernels on disk: one file a kernel, named by a hash of everything the kernel depends on.
+
+A kernel is found again only under the same hash, so a stale one is never used and nothing needs to
+be invalidated. Files appear whole (written aside, then renamed), so that processes may compile at
+once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+import warnings
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+__all__ = ["directory", "load", "store"]
+
+MAX_KERNELS = 512
+"""The least recently used files beyond this many are removed when a kernel is stored."""
+
+
+def directory() -> Path:
+    """Return where kernels are kept: `BATCHSIM_CACHE_DIR`, or the user's cache directory."""
+    chosen = os.environ.get("BATCHSIM_CACHE_DIR")
+    return Path(chosen) if chosen else user_cache_path("batchsim", appauthor=False)
+
+
+def _file(key: str) -> Path:
+    return directory() / f"{key}.kernel"
+
+
+def load(key: str) -> bytes | None:
+    """Return the kernel stored under `key`, or None if there is none that is whole."""
+    path = _file(key)
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, payload = content[:32], content[32:]
+    if hashlib.sha256(payload).digest() != digest:
+        return None
+    # A read-only cache still serves; only the order of removal is lost.
+    with contextlib.suppress(OSError):
+        os.utime(path)
+    return payload
+
+
+def store(key: str, payload: bytes) -> None:
+    """Keep `payload` under `key`; warn, and go on, if the directory cannot be written."""
+    folder = directory()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=folder, prefix=key[:16], suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(payload).digest() + payload)
+            os.replace(name, _file(key))
+        except BaseException:
+            os.unlink(name)
+            raise
+        _remove_oldest(folder)
+    except OSError as error:
+        warnings.warn(
+            f"batchsim cannot keep compiled kernels in {folder} ({error.strerror or error}): every "
+            "process will compile them anew; set BATCHSIM_CACHE_DIR to a directory that can be "
+            "written.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+def _remove_oldest(folder: Path) -> None:
+    kernels = list(folder.glob("*.kernel"))
+    if len(kernels) <= MAX_KERNELS:
+        return
+    kernels.sort(key=lambda path: path.stat().st_mtime)
+    for path in kernels[: len(kernels) - MAX_KERNELS]:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,242 @@
+"""What callers pass to a BatchEnv, read and checked; what is wrong is said in one sentence.
+
+Everything here runs before any state changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import error
+from gymnasium.spaces import Box, Discrete, Space
+from gymnasium.vector import AutoresetMode
+
+from batchsim import kernels
+from batchsim.definition import suggest
+
+Array = npt.NDArray[Any]
+NO_TIME_LIMIT = -1
+
+
+class Checks:
+    """Converts what a caller passes to the driver, and phrases what is wrong with it."""
+
+    def __init__(self, name: str, num_envs: int, space: Space[Any], action: Array) -> None:
+        self.name = name
+        self.num_envs = num_envs
+        self.space = space
+        self.shape = action.shape
+        self.dtype = action.dtype
+
+    def convert(self, actions: Any) -> Array:
+        """Return `actions` as a contiguous array of the expected shape and dtype."""
+        try:
+            array = np.asarray(actions)
+        except (TypeError, ValueError) as cause:
+            raise TypeError(f"The actions cannot be read as an array: {cause}.") from cause
+        if array.shape != self.shape:
+            raise ValueError(
+                f"The actions have shape {array.shape}; expected {self.shape}, one action for "
+                f"each of the {self.num_envs} environments."
+            )
+        if array.dtype != self.dtype:
+            whole = array.dtype.kind in "iu" and self.dtype.kind == "i"
+            if not (whole and np.can_cast(array.dtype, self.dtype, "safe")) and not (
+                isinstance(actions, (list, tuple))
+                and np.can_cast(array.dtype, self.dtype, "same_kind")
+            ):
+                raise TypeError(
+                    f"The actions have dtype {array.dtype}; expected {self.dtype} "
+                    f"(actions.astype(numpy.{self.dtype}))."
+                )
+        return np.ascontiguousarray(array, self.dtype)
+
+    def bad_action(self, row: int, actions: Array) -> Exception:
+        action = actions[row]
+        shown = action.item() if action.ndim == 0 else action.tolist()
+        hint = ""
+        if isinstance(self.space, Box) and not np.isnan(action).any():
+            hint = "; clip the actions, for instance with gymnasium.wrappers.vector.ClipAction"
+        return ValueError(
+            f"The action of row {row} is {shown}; expected a member of {self.space}{hint}."
+        )
+
+    def bad_output(self, name: str, array: Any, shape: tuple[int, ...], dtype: Any) -> Exception:
+        if isinstance(array, np.ndarray):
+            flags = "" if array.flags.carray else ", not a writeable C-contiguous array"
+            found = f"an array of shape {array.shape} and dtype {array.dtype}{flags}"
+        else:
+            found = repr(array)
+        return ValueError(
+            f"The {name} in out is {found}; expected a writeable C-contiguous array of shape "
+            f"{shape} and dtype {dtype}."
+        )
+
+    def unfinished(self, pending: Array) -> Exception:
+        row = int(np.flatnonzero(pending)[0])
+        return error.ResetNeeded(
+            f"The episode of row {row} is over ({int(pending.sum())} rows in all); with "
+            "AutoresetMode.DISABLED call reset(options={'reset_mask': terminated | truncated}) "
+            "before the next step."
+        )
+
+    def refuse(self, operation: str, status: str) -> Exception:
+        if status == "closed":
+            return error.ClosedEnvironmentError(
+                f"{operation}() was called on a BatchEnv of {self.name} that is closed; "
+                "make a new one."
+            )
+        if status == "forked":
+            return error.NoAsyncCallError(
+                "This process was forked between send() and recv(), so the step will never end "
+                "here; call reset().",
+                operation,
+            )
+        if operation == "recv":
+            return error.NoAsyncCallError(
+                "recv() was called but no step is under way; call send() first.", operation
+            )
+        if status == "sent":
+            return error.AlreadyPendingCallError(
+                f"{operation}() was called while a step is under way; call recv() first.", operation
+            )
+        if status == "stepping":
+            return error.AlreadyPendingCallError(
+                f"{operation}() was called while another thread steps this BatchEnv; "
+                "use one BatchEnv for each thread.",
+                operation,
+            )
+        return error.ResetNeeded(f"{operation}() was called before reset(); call reset() first.")
+
+
+def read_action_space(
+    space: Space[Any],
+) -> tuple[tuple[int, ...], kernels.DiscreteBounds | kernels.BoxBounds]:
+    if isinstance(space, Discrete):
+        start = int(space.start)
+        return (), kernels.DiscreteBounds(start, start + int(space.n) - 1)
+    if isinstance(space, Box) and len(space.shape) == 1:
+        return space.shape, kernels.BoxBounds(space.low, space.high)
+    raise TypeError(f"The action space is {space}; expected Discrete or a one-dimensional Box.")
+
+
+def read_mask(mask: Any, num_envs: int) -> Array | None:
+    if mask is None:
+        return None
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+        found = f"an array of {mask.dtype}" if isinstance(mask, np.ndarray) else repr(mask)
+        raise TypeError(f"options['reset_mask'] is {found}; expected a numpy array of bool.")
+    if mask.shape != (num_envs,):
+        raise ValueError(
+            f"options['reset_mask'] has shape {mask.shape}; expected ({num_envs},), one flag a row."
+        )
+    if not mask.any():
+        raise ValueError("options['reset_mask'] selects no row; expected at least one True.")
+    return mask
+
+
+def read_seeds(seed: Any, num_envs: int) -> list[int | None] | None:
+    """Return one seed a row, or None to go on with the streams there are."""
+    if seed is None:
+        return None
+    if _is_whole(seed):
+        first = _read_seed(seed, "The seed")
+        return list(range(first, first + num_envs))
+    if not isinstance(seed, (Sequence, np.ndarray)) or isinstance(seed, (str, bytes)):
+        raise TypeError(
+            f"The seed is {seed!r}; expected a whole number, a sequence of {num_envs}, or None."
+        )
+    if len(seed) != num_envs:
+        raise ValueError(
+            f"The sequence of seeds has length {len(seed)}; expected {num_envs}, one for each row."
+        )
+    return [
+        None if value is None else _read_seed(value, f"The seed of row {row}")
+        for row, value in enumerate(seed)
+    ]
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _read_seed(value: Any, what: str) -> int:
+    if not _is_whole(value):
+        raise TypeError(
+            f"{what} is {value!r}; expected a whole number that is not negative, or None."
+        )
+    if value < 0:
+        raise ValueError(f"{what} is {value}; expected a whole number that is not negative.")
+    return int(value)
+
+
+def read_rows(env_ids: Iterable[int], num_envs: int) -> list[int]:
+    rows = list(env_ids)
+    for row in rows:
+        if not _is_whole(row) or not 0 <= row < num_envs:
+            raise ValueError(f"env_ids holds {row!r}; expected rows from 0 to {num_envs - 1}.")
+    return [int(row) for row in rows]
+
+
+def whole_number(name: str, value: Any, at_least: int) -> int:
+    if not _is_whole(value):
+        raise TypeError(f"{name} is {value!r}; expected a whole number of at least {at_least}.")
+    if value < at_least:
+        raise ValueError(f"{name} is {value}; expected a whole number of at least {at_least}.")
+    return int(value)
+
+
+def one_of(name: str, value: Any, known: Sequence[Any]) -> Any:
+    if value not in known:
+        words = [word for word in known if isinstance(word, str)]
+        near = suggest(value, words) if isinstance(value, str) else ""
+        raise ValueError(
+            f"{name} is {value!r}{near}; expected one of {', '.join(map(repr, known))}."
+        )
+    return value
+
+
+def read_autoreset_mode(mode: Any) -> AutoresetMode:
+    if isinstance(mode, AutoresetMode):
+        return mode
+    for known in AutoresetMode:
+        if mode == known.value:
+            return known
+    values = [known.value for known in AutoresetMode]
+    return AutoresetMode(one_of("autoreset_mode", mode, values))
+
+
+def read_time_limit(value: Any, default: int | None) -> int | None:
+    if value is None:
+        return default
+    if _is_whole(value) and value == NO_TIME_LIMIT:
+        return None
+    if _is_whole(value) and value > 0:
+        return int(value)
+    raise ValueError(
+        f"max_episode_steps is {value!r}; expected a positive whole number, -1 for no limit, or "
+        "None for the environment's own."
+    )
+
+
+def check_snapshot(state: Any, columns: Mapping[str, Array], rows: int) -> None:
+    """Raise unless `state` holds `rows` rows of exactly these columns."""
+    if not isinstance(state, Mapping):
+        raise TypeError(f"The snapshot is {state!r}; expected what get_state() returned.")
+    for name in (*columns, *state):
+        if name not in state or name not in columns:
+            where = "no" if name not in state else "an unexpected"
+            raise ValueError(
+                f"The snapshot has {where} field {name!r}; expected {', '.join(columns)}, as in "
+                "one of the same environment and settings."
+            )
+        array = np.asarray(state[name])
+        shape = (rows, *columns[name].shape[1:])
+        if array.shape != shape or array.dtype != columns[name].dtype:
+            raise ValueError(
+                f"The snapshot's {name} has shape {array.shape} and dtype {array.dtype}; expected "
+                f"{shape} and {columns[name].dtype}."
+            )

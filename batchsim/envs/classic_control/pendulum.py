@@ -1,0 +1,126 @@
+"""# Pendulum-v1
+
+A pendulum hangs from a fixed point and starts anywhere. Swing it up and hold it upright with a
+torque that is too weak to lift it at once.
+
+Original: `gymnasium/envs/classic_control/pendulum.py`.
+
+## Action Space
+
+`Box`, float32, shape `(1,)`: the torque in newton metres, between -`max_torque` and `max_torque`,
+counter-clockwise positive.
+
+## Observation Space
+
+`Box`, float32, shape `(3,)`:
+
+| index | observation | bounds |
+|---|---|---|
+| 0 | `cos(theta)`, theta the angle from upright | ±1 |
+| 1 | `sin(theta)` | ±1 |
+| 2 | angular velocity in rad/s | ±8 |
+
+## Rewards
+
+-(theta² + 0.1 theta_dot² + 0.001 torque²), with the angle and the velocity before the step and the
+angle wrapped into [-pi, pi): between -16.27 and 0.
+
+## Starting State
+
+The angle uniform in [-`x_init`, `x_init`), by default the whole circle; the velocity uniform in
+[-`y_init`, `y_init`), by default [-1, 1).
+
+## Episode End
+
+Truncated after 200 steps; never terminated.
+
+## Version History
+
+- v1: simpler equations, the same behaviour.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from gymnasium.spaces import Box
+
+from batchsim.math import cos, pi, power, sin, wrap_angle
+from batchsim.random import uniform
+
+RENDER_FPS = 30
+
+
+class State(NamedTuple):
+    theta: float
+    theta_dot: float
+    last_torque: np.float32  # for rendering; NaN before the first step
+
+
+class Params(NamedTuple):
+    max_speed: float = 8.0  # rad/s
+    max_torque: float = 2.0  # N m
+    dt: float = 0.05  # s between two states
+    g: float = 10.0  # m/s²
+    m: float = 1.0  # kg
+    l: float = 1.0  # noqa: E741 - m, the original's name
+
+
+class Options(NamedTuple):
+    x_init: float = pi
+    y_init: float = 1.0
+
+
+def ACTION(p):
+    return Box(-p.max_torque, p.max_torque, (1,), np.float32)
+
+
+def OBSERVATION(p):
+    high = np.array([1.0, 1.0, p.max_speed], np.float32)
+    return Box(-high, high, dtype=np.float32)
+
+
+def reset(s, i, p, rng):
+    s.theta[i] = uniform(rng, i, -p.x_init, p.x_init)
+    s.theta_dot[i] = uniform(rng, i, -p.y_init, p.y_init)
+    s.last_torque[i] = np.nan
+
+
+def step(s, i, action, p, rng):
+    theta = s.theta[i]
+    theta_dot = s.theta_dot[i]
+    torque = action[0]
+
+    # The torque is float32 upstream, and NumPy keeps its products with Python numbers in float32;
+    # `**` on NumPy scalars is the C library's pow.
+    angle_cost = power(wrap_angle(theta), 2.0) + 0.1 * power(theta_dot, 2.0)
+    cost = angle_cost + np.float32(0.001) * power(torque, np.float32(2.0))
+    gravity = 3.0 * p.g / (2.0 * p.l) * sin(theta)
+    drive = np.float32(3.0 / (p.m * power(p.l, 2.0))) * torque
+    theta_dot = theta_dot + (gravity + drive) * p.dt
+    theta_dot = min(max(theta_dot, -p.max_speed), p.max_speed)
+    theta = theta + theta_dot * p.dt
+
+    s.theta[i] = theta
+    s.theta_dot[i] = theta_dot
+    s.last_torque[i] = torque
+    return -cost, False
+
+
+def observe(s, i, p, out):
+    out[0] = cos(s.theta[i])
+    out[1] = sin(s.theta[i])
+    out[2] = s.theta_dot[i]
+
+
+def renderer(p):
+    """Return a function (s, i) -> frame (500, 500, 3) that draws with Gymnasium's renderer."""
+    from gymnasium.envs.classic_control.pendulum import PendulumEnv
+
+    original = PendulumEnv(render_mode="rgb_array")
+
+    def draw(s, i):
+        original.state = np.array([s.theta[i], s.theta_dot[i]], np.float64)
+        original.last_u = None if np.isnan(s.last_torque[i]) else s.last_torque[i]
+        return original.render()
+
+    return draw

@@ -1,0 +1,295 @@
+"""The tile loops: what happens to rows [lo, hi) in one task, written once for every environment.
+
+The loops are plain Python with free names; `batchsim.compile` binds them (`PLACEHOLDERS`) to an
+environment's functions and either compiles them with Numba or runs them as they stand:
+
+- `view(table, lo, hi)`: the columns of rows [lo, hi) as a `Tile`;
+- `reset`, `step`, `observe`: the environment's own functions;
+- `row_parameters(constants, columns, i)`: the parameters of row i, from `PARAMETERS` (values
+  compiled in) and the columns that hold a value for each row;
+- `add_reward`, `start_episode`, `report_episodes`: the episode statistics, or functions that do
+  nothing;
+- `ACTION`: the bounds of the action space.
+
+Rows of a tile are numbered from zero, so that the loop index is visibly not negative: only then
+    does
+LLVM leave out Python's wrap-around of negative indices and turn the loop into vector instructions.
+Work is split into several short loops for the same reason: a loop with a rare branch in it is not
+    vectorised.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+CHECK_ACTIONS = 0
+STEP = 1
+RESET = 2
+"""The tasks of a kernel, its second argument."""
+
+
+class Settings(NamedTuple):
+    """Values that all rows share, in arrays of one element; a view does not slice them."""
+
+    time_limit: Any
+    """Steps after which an episode is truncated (dtype of `Tile.elapsed`)."""
+    now: Any
+    """Clock at the start of the step in seconds (float64)."""
+
+
+class Episode(NamedTuple):
+    """Statistics of the running episode of each row, and what is reported of finished ones."""
+
+    total: Any
+    started: Any
+    returns: Any
+    lengths: Any
+    durations: Any
+
+
+class Tile(NamedTuple):
+    """Every array that a kernel reads or writes, one row an environment.
+
+    The order of the arrays, nested ones included, is the order of the driver's table of pointers.
+    """
+
+    state: Any
+    parameters: Any
+    options: Any
+    rng: Any
+    elapsed: Any
+    """Steps since the start of the episode (int32; int64 where there is no time limit)."""
+    pending: Any
+    """The row's episode is over and it has not been reset (bool)."""
+    finished: Any
+    """Scratch: numbers of rows found by a scan (int32)."""
+    selected: Any
+    """The rows that `RESET` resets (bool)."""
+    episode: Any
+    settings: Any
+    action: Any
+    observation: Any
+    reward: Any
+    terminated: Any
+    truncated: Any
+    final_observation: Any
+
+
+class DiscreteBounds(NamedTuple):
+    """Actions of a `Discrete` space: start <= action < start + n."""
+
+    start: Any
+    last: Any
+
+
+class BoxBounds(NamedTuple):
+    """Actions of a `Box` space: low <= action <= high, arrays of the action's shape."""
+
+    low: Any
+    high: Any
+
+
+def check_discrete(table, lo, hi):
+    """Return the first row in [lo, hi) whose action is not in the space, or -1."""
+    tile = view(table, lo, hi)
+    start = ACTION.start
+    last = ACTION.last
+    # The sign bit of either difference is set where the action is out of bounds: one pass without
+    # a branch for the usual case that all actions are good.
+    signs = np.int64(0)
+    for i in range(tile.action.shape[0]):
+        signs |= (tile.action[i] - start) | (last - tile.action[i])
+    if signs >= 0:
+        return -1
+    for i in range(tile.action.shape[0]):
+        if tile.action[i] < start or tile.action[i] > last:
+            return lo + i
+    return -1
+
+
+def check_box(table, lo, hi):
+    """Return the first row in [lo, hi) with an action outside the bounds or NaN, or -1."""
+    tile = view(table, lo, hi)
+    low = ACTION.low
+    high = ACTION.high
+    bad = 0
+    for i in range(tile.action.shape[0]):
+        for k in range(low.shape[0]):
+            # NaN fails both comparisons.
+            bad += not (tile.action[i, k] >= low[k] and tile.action[i, k] <= high[k])
+    if bad == 0:
+        return -1
+    for i in range(tile.action.shape[0]):
+        for k in range(low.shape[0]):
+            if not (tile.action[i, k] >= low[k] and tile.action[i, k] <= high[k]):
+                return lo + i
+    return -1
+
+
+def advance(tile, i):
+    """Step row i, count the step and set its flags."""
+    p = row_parameters(PARAMETERS, tile.parameters, i)
+    reward, terminated = step(tile.state, i, tile.action[i], p, tile.rng)
+    elapsed = tile.elapsed[i] + tile.elapsed.dtype.type(1)
+    truncated = elapsed >= tile.settings.time_limit[0]
+    tile.reward[i] = reward
+    tile.elapsed[i] = elapsed
+    tile.terminated[i] = terminated
+    tile.truncated[i] = truncated
+    tile.pending[i] = terminated or truncated
+    add_reward(tile, i)
+
+
+def restart(tile, i):
+    """Start a new episode in row i."""
+    reset(tile.state, i, row_parameters(PARAMETERS, tile.parameters, i), tile.rng)
+    tile.elapsed[i] = 0
+    tile.pending[i] = False
+    start_episode(tile, i)
+
+
+def observe_row(tile, i, out):
+    observe(tile.state, i, row_parameters(PARAMETERS, tile.parameters, i), out)
+
+
+def list_pending(tile):
+    """Write the numbers of the pending rows into `tile.finished`; return how many there are."""
+    count = 0
+    for i in range(tile.pending.shape[0]):
+        # No branch: which rows are finished is random, and a wrong guess costs more than the store.
+        tile.finished[count] = i
+        count += tile.pending[i]
+    return count
+
+
+def count_pending(tile):
+    count = 0
+    for i in range(tile.pending.shape[0]):
+        count += tile.pending[i]
+    return count
+
+
+def restart_listed(tile, count):
+    """NEXT_STEP: the rows that were over before this step start anew in it, whatever their
+    action.
+    """
+    for k in range(count):
+        i = tile.finished[k]
+        restart(tile, i)
+        tile.reward[i] = 0
+        tile.terminated[i] = False
+        tile.truncated[i] = False
+
+
+def step_next_step(table, lo, hi):
+    """One step with `AutoresetMode.NEXT_STEP`; returns how many episodes ended in it."""
+    tile = view(table, lo, hi)
+    count = list_pending(tile)
+    # Rows that are over are stepped as well and then overwritten by their reset: the loop has no
+    # branch. Environments whose `step` could do harm there run `step_next_step_guarded` instead.
+    for i in range(tile.reward.shape[0]):
+        advance(tile, i)
+    restart_listed(tile, count)
+    report_episodes(tile)
+    for i in range(tile.reward.shape[0]):
+        observe_row(tile, i, tile.observation[i])
+    return count_pending(tile)
+
+
+def step_next_step_guarded(table, lo, hi):
+    """As `step_next_step`, but a row whose episode is over is not stepped."""
+    tile = view(table, lo, hi)
+    count = list_pending(tile)
+    for i in range(tile.reward.shape[0]):
+        if not tile.pending[i]:
+            advance(tile, i)
+    restart_listed(tile, count)
+    report_episodes(tile)
+    for i in range(tile.reward.shape[0]):
+        observe_row(tile, i, tile.observation[i])
+    return count_pending(tile)
+
+
+def step_same_step(table, lo, hi):
+    """One step with `AutoresetMode.SAME_STEP`; returns how many episodes ended in it."""
+    tile = view(table, lo, hi)
+    for i in range(tile.reward.shape[0]):
+        advance(tile, i)
+    report_episodes(tile)
+    for i in range(tile.reward.shape[0]):
+        observe_row(tile, i, tile.final_observation[i])
+    for i in range(tile.reward.shape[0]):
+        observe_row(tile, i, tile.observation[i])
+    count = list_pending(tile)
+    for k in range(count):
+        i = tile.finished[k]
+        restart(tile, i)
+        observe_row(tile, i, tile.observation[i])
+    return count
+
+
+def step_disabled(table, lo, hi):
+    """One step with `AutoresetMode.DISABLED`; returns how many episodes ended in it."""
+    tile = view(table, lo, hi)
+    for i in range(tile.reward.shape[0]):
+        advance(tile, i)
+    report_episodes(tile)
+    for i in range(tile.reward.shape[0]):
+        observe_row(tile, i, tile.observation[i])
+    return count_pending(tile)
+
+
+def reset_selected(table, lo, hi):
+    """Start new episodes in the selected rows, with the options' values; observe all rows."""
+    tile = view(table, lo, hi)
+    for i in range(tile.selected.shape[0]):
+        p = row_parameters(PARAMETERS, tile.parameters, i)
+        if tile.selected[i]:
+            reset(tile.state, i, row_parameters(p, tile.options, i), tile.rng)
+            tile.elapsed[i] = 0
+            tile.pending[i] = False
+            start_episode(tile, i)
+        observe(tile.state, i, p, tile.observation[i])
+    return 0
+
+
+def keep_reward(tile, i):
+    """`add_reward` with statistics: the undiscounted return so far."""
+    tile.episode.total[i] += tile.reward[i]
+
+
+def keep_start(tile, i):
+    """`start_episode` with statistics."""
+    tile.episode.total[i] = 0
+    tile.episode.started[i] = tile.settings.now[0]
+
+
+def keep_episodes(tile):
+    """`report_episodes` with statistics: return, length and duration of the finished rows, else
+    0.
+    """
+    now = tile.settings.now[0]
+    for i in range(tile.pending.shape[0]):
+        over = tile.pending[i]
+        tile.episode.returns[i] = tile.episode.total[i] if over else 0.0
+        tile.episode.lengths[i] = tile.elapsed[i] if over else 0
+        tile.episode.durations[i] = now - tile.episode.started[i] if over else 0.0
+
+
+def skip_row(tile, i):
+    """`add_reward` and `start_episode` without statistics."""
+
+
+def skip_all(tile):
+    """`report_episodes` without statistics."""
+
+
+def run_task(table, task, lo, hi):
+    """The kernel: run `task` on rows [lo, hi)."""
+    if task == STEP:
+        return step_rows(table, lo, hi)
+    if task == RESET:
+        return reset_selected(table, lo, hi)
+    return check_actions(table, lo, hi)

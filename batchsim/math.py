@@ -1,0 +1,170 @@
+"""Scalar functions that environments call, once by `exact` and once by `fast` precision.
+
+Environments import the names without underscore. In `exact` precision they are the functions of the
+C library, the same that NumPy and Gymnasium call, so that every bit agrees. In `fast` precision the
+compiler binds the float32 polynomials of this module in their place (`FAST`): they contain no call
+and no branch, so that LLVM turns a loop over rows into vector instructions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import types
+from numba.extending import intrinsic, overload, register_jitable
+
+__all__ = ["cos", "pi", "power", "sin", "wrap_angle"]
+
+pi = math.pi
+sin = math.sin
+cos = math.cos
+
+
+def _libm_power(x, y):  # type: ignore[no-untyped-def]
+    """The C library's `pow` (`powf` for float32), called as it stands."""
+    return x**y
+
+
+@intrinsic
+def _call_power(typing_context: Any, x: Any, y: Any) -> Any:
+    # LLVM replaces pow(x, 2.0) by x * x, which is not what the C library returns: about one result
+    # in a thousand differs in the last bit. "nobuiltin" keeps the call.
+    if x not in (types.float32, types.float64):
+        return None
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        from llvmlite import ir
+
+        kind = context.get_value_type(x)
+        name = "powf" if x is types.float32 else "pow"
+        function = builder.module.globals.get(name)
+        if function is None:
+            function = ir.Function(builder.module, ir.FunctionType(kind, [kind, kind]), name)
+            function.attributes.add("nobuiltin")
+        exponent = context.cast(builder, arguments[1], signature.args[1], x)
+        return builder.call(function, [arguments[0], exponent])
+
+    return x(x, y), codegen
+
+
+@overload(_libm_power)
+def _overload_libm_power(x, y):  # type: ignore[no-untyped-def]
+    if isinstance(x, types.Float):
+        return lambda x, y: _call_power(x, y)  # type: ignore[call-arg]
+    return None
+
+
+@register_jitable
+def power(x: Any, y: Any) -> Any:
+    """`x ** y` as NumPy computes it for floating-point scalars: the C library's `pow`.
+
+    Args:
+        x: float32 or float64 scalar; the result has its type.
+        y: scalar exponent.
+
+    Note that `power(x, 2.0)` and `x * x` differ in the last bit about once in a thousand values;
+    write whichever the original environment writes (`**` here, `np.square` as `x * x`).
+    """
+    return _libm_power(x, y)
+
+
+@register_jitable
+def wrap_angle(angle: float) -> float:
+    """`angle` in radians, moved by whole turns into [-pi, pi): `(angle + pi) % (2 pi) - pi`."""
+    return ((angle + pi) % (2 * pi)) - pi
+
+
+# Two over pi, and pi over two in three parts whose products with a small whole number are exact in
+# float32 (Cody and Waite's reduction). Valid for angles up to about 10,000 radians.
+_TWO_OVER_PI = np.float32(2 / math.pi)
+_HALF_PI_HIGH = np.float32(1.5703125)
+_HALF_PI_MIDDLE = np.float32(4.837512969970703125e-4)
+_HALF_PI_LOW = np.float32(math.pi / 2 - 1.5703125 - 4.837512969970703125e-4)
+_HALF = np.float32(0.5)
+_ONE = np.int32(1)
+_TWO = np.int32(2)
+_FLOAT_ONE = np.float32(1.0)
+
+# Taylor coefficients are enough on [-pi/4, pi/4]: the first term left out is below 2e-9.
+_SIN_3 = np.float32(-1 / 6)
+_SIN_5 = np.float32(1 / 120)
+_SIN_7 = np.float32(-1 / 5040)
+_SIN_9 = np.float32(1 / 362880)
+_COS_2 = np.float32(-1 / 2)
+_COS_4 = np.float32(1 / 24)
+_COS_6 = np.float32(-1 / 720)
+_COS_8 = np.float32(1 / 40320)
+
+
+@register_jitable
+def _quadrant(angle: Any) -> Any:
+    """The nearest multiple of pi/2 to `angle` (float32), as a float32 whole number."""
+    return np.float32(math.floor(angle * _TWO_OVER_PI + _HALF))
+
+
+@register_jitable
+def _remainder(angle: Any, quadrant: Any) -> Any:
+    return ((angle - quadrant * _HALF_PI_HIGH) - quadrant * _HALF_PI_MIDDLE) - (
+        quadrant * _HALF_PI_LOW
+    )
+
+
+@register_jitable
+def _sin_polynomial(r: Any) -> Any:
+    square = r * r
+    return r + r * square * (_SIN_3 + square * (_SIN_5 + square * (_SIN_7 + square * _SIN_9)))
+
+
+@register_jitable
+def _cos_polynomial(r: Any) -> Any:
+    square = r * r
+    return _FLOAT_ONE + square * (_COS_2 + square * (_COS_4 + square * (_COS_6 + square * _COS_8)))
+
+
+@register_jitable
+def _fast_sin(angle: Any) -> Any:
+    angle = np.float32(angle)
+    quadrant = _quadrant(angle)
+    turn = np.int32(quadrant)
+    r = _remainder(angle, quadrant)
+    value = _cos_polynomial(r) if turn & _ONE else _sin_polynomial(r)
+    return -value if turn & _TWO else value
+
+
+@register_jitable
+def _fast_cos(angle: Any) -> Any:
+    angle = np.float32(angle)
+    quadrant = _quadrant(angle)
+    turn = np.int32(quadrant)
+    r = _remainder(angle, quadrant)
+    value = _sin_polynomial(r) if turn & _ONE else _cos_polynomial(r)
+    return -value if (turn + _ONE) & _TWO else value
+
+
+_TURNS_OVER_RADIANS = np.float32(0.5 / math.pi)
+_FOUR = np.float32(4.0)
+
+
+@register_jitable
+def _fast_wrap_angle(angle: Any) -> Any:
+    # Subtracting whole turns in parts keeps the result as accurate as the angle itself.
+    angle = np.float32(angle)
+    turns = np.float32(math.floor(angle * _TURNS_OVER_RADIANS + _HALF))
+    return _remainder(angle, turns * _FOUR)
+
+
+@register_jitable
+def _fast_power(x: Any, y: Any) -> Any:
+    return x**y
+
+
+FAST: dict[Callable[..., Any], Callable[..., Any]] = {
+    sin: _fast_sin,
+    cos: _fast_cos,
+    wrap_angle: _fast_wrap_angle,
+    power: _fast_power,
+}
+"""What replaces each function in `fast` precision."""

@@ -1,0 +1,129 @@
+"""SingleEnv: one environment as a `gymnasium.Env`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium.vector import AutoresetMode
+
+from batchsim import random
+from batchsim.checks import NO_TIME_LIMIT
+from batchsim.definition import Definition
+from batchsim.vector import BatchEnv
+
+__all__ = ["SingleEnv", "make"]
+
+Array = npt.NDArray[Any]
+
+
+class SingleEnv(gymnasium.Env[Array, Any]):
+    """A batch of one row with Gymnasium's single-environment contract, bit-equal to the original.
+
+    Args:
+        definition: an id, or a `Definition`.
+        max_episode_steps: as for `BatchEnv`; no limit by default, since `gymnasium.make` adds its
+            own wrapper.
+        precision, backend, render_mode, **params: as for `BatchEnv`.
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 30}  # noqa: RUF012 - Gymnasium's own shape
+
+    def __init__(
+        self,
+        definition: str | Definition,
+        *,
+        max_episode_steps: int | None = NO_TIME_LIMIT,
+        precision: str = "exact",
+        backend: str = "native",
+        render_mode: str | None = None,
+        **params: Any,
+    ) -> None:
+        self.batch = BatchEnv(
+            definition,
+            1,
+            autoreset_mode=AutoresetMode.DISABLED,
+            precision=precision,
+            num_threads=1,
+            backend=backend,
+            render_mode=render_mode,
+            max_episode_steps=max_episode_steps,
+            **params,
+        )
+        self.metadata = {key: self.batch.metadata[key] for key in ("render_modes", "render_fps")}
+        self.render_mode = render_mode
+        self.observation_space = self.batch.single_observation_space
+        self.action_space = self.batch.single_action_space
+
+    def reset(
+        self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
+    ) -> tuple[Array, dict[str, Any]]:
+        """Start a new episode; returns the observation and an empty dict."""
+        observations, infos = self.batch.reset(seed=seed, options=options)
+        return observations[0], infos
+
+    def step(self, action: Any) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+        """Step once; returns observation, reward, terminated, truncated and infos.
+
+        Raises:
+            ValueError, TypeError: if the action is not in the action space.
+            gymnasium.error.ResetNeeded: before the first reset and after the end of an episode.
+        """
+        actions = np.asarray(action)[np.newaxis]
+        observations, rewards, terminated, truncated, infos = self.batch.step(actions)
+        return observations[0], float(rewards[0]), bool(terminated[0]), bool(truncated[0]), infos
+
+    def render(self) -> Array | None:
+        """Return an RGB frame (height, width, 3), uint8."""
+        frames = self.batch.render()
+        return None if frames is None else frames[0]
+
+    def close(self) -> None:
+        """Release the driver; safe to call twice."""
+        self.batch.close()
+
+    @property
+    def np_random_seed(self) -> int | None:  # type: ignore[override]
+        """The seed that the stream of random numbers was started with; None before it was."""
+        return self.batch.np_random_seed[0]
+
+    @property
+    def np_random(self) -> np.random.Generator:
+        """A copy of the random generator, at the point where the environment's stream stands."""
+        return self.batch.np_random[0]
+
+    @np_random.setter
+    def np_random(self, value: np.random.Generator) -> None:
+        random.set_generator(self.batch._tile.rng, 0, value)
+
+
+def make(
+    id: str,
+    *,
+    max_episode_steps: int | None = None,
+    precision: str = "exact",
+    backend: str = "native",
+    render_mode: str | None = None,
+    **params: Any,
+) -> SingleEnv:
+    """Return one environment with the id's own time limit; see `BatchEnv` for the arguments.
+
+    Example:
+        >>> import batchsim
+        >>> env = batchsim.make("CartPole-v1")
+        >>> observation, info = env.reset(seed=42)
+        >>> observation.shape
+        (4,)
+        >>> env.close()
+    """
+    return SingleEnv(
+        id,
+        max_episode_steps=max_episode_steps,
+        precision=precision,
+        backend=backend,
+        render_mode=render_mode,
+        **params,
+    )

@@ -1,0 +1,57 @@
+"""Sphinx configuration; before a build it writes a page for each environment of the registry."""
+
+import importlib
+import importlib.metadata
+import inspect
+import shutil
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+
+from batchsim.registry import ENVIRONMENTS
+
+project = "batchsim"
+author = "batchsim contributors"
+copyright = f"2026, {author}"
+release = importlib.metadata.version("batchsim")
+
+extensions = ["myst_parser"]
+exclude_patterns = ["_build"]
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+html_theme = "furo"
+html_title = f"batchsim {release}"
+
+PAGES = Path(__file__).parent / "environments"
+
+
+def fields_table(heading: str, fields: Any) -> str:
+    """Return a section with the names and defaults of a NamedTuple's fields."""
+    rows = [f"| `{name}` | `{default!r}` |" for name, default in fields._field_defaults.items()]
+    return "\n".join([f"## {heading}", "", "| name | default |", "|---|---|", *rows])
+
+
+def environment_page(name: str, module: Any) -> str:
+    """Return the page of an environment: its docstring, then its parameters and reset options."""
+    body = inspect.getdoc(module) or ""
+    parts = [body] if body.startswith("# ") else [f"# {name}", body]
+    if hasattr(module, "Params"):
+        parts.append(fields_table("Parameters", module.Params))
+    if hasattr(module, "Options"):
+        parts.append(fields_table("Reset options", module.Options))
+    return "\n\n".join(parts) + "\n"
+
+
+def write_environment_pages(app: Sphinx) -> None:
+    """Write one page an environment, in place of those of an earlier build."""
+    shutil.rmtree(PAGES, ignore_errors=True)
+    PAGES.mkdir()
+    for name, entry in ENVIRONMENTS.items():
+        page = environment_page(name, importlib.import_module(entry.module))
+        (PAGES / f"{name.replace('/', '-')}.md").write_text(page, encoding="utf-8")
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("builder-inited", write_environment_pages)

@@ -1,0 +1,85 @@
+"""Builds the extension modules; everything else about the package is in pyproject.toml.
+
+Environment variables:
+    BATCHSIM_CYTHON_CHECKS: 1 turns on the checks of indices, None and uninitialised views.
+    BATCHSIM_CYTHON_PROFILE: 1 builds in line tracing, for line_profiler and coverage.
+"""
+
+import os
+import sys
+
+import numpy as np
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_py import build_py
+
+CHECKS = os.environ.get("BATCHSIM_CYTHON_CHECKS") == "1"
+PROFILE = os.environ.get("BATCHSIM_CYTHON_PROFILE") == "1"
+
+MODULES = {
+    "batchsim._buffers": [],
+    "batchsim._driver": ["batchsim/_threads.hpp"],
+    "batchsim.ladder._cython_loops": [],
+}
+"""Each extension module with the headers it includes; the source is the .pyx file of that name."""
+
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": CHECKS,
+    "initializedcheck": CHECKS,
+    "nonecheck": CHECKS,
+    "wraparound": False,
+    "cdivision": True,
+    "linetrace": PROFILE,
+}
+
+MACROS = [("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")]
+if PROFILE:
+    MACROS.append(("CYTHON_TRACE_NOGIL", "1"))
+
+# No -march: a wheel runs on every CPU of its architecture. No contraction of a * b + c into one
+# operation either, which would round differently from Python on CPUs that have it.
+if sys.platform == "win32":
+    COMPILE = ["/std:c++20", "/O2", "/fp:precise"]
+    LINK = []
+else:
+    COMPILE = ["-std=c++20", "-O3", "-ffp-contract=off"]
+    LINK = []
+    if sys.platform != "darwin":
+        COMPILE.append("-pthread")
+        LINK.append("-pthread")
+
+
+def extension(name: str, headers: list[str]) -> Extension:
+    """Return the extension module `name`."""
+    return Extension(
+        name,
+        sources=[name.replace(".", "/") + ".pyx"],
+        depends=headers,
+        include_dirs=[np.get_include()],
+        define_macros=MACROS,
+        extra_compile_args=COMPILE,
+        extra_link_args=LINK,
+        language="c++",
+    )
+
+
+class BuildPython(build_py):
+    """Puts the file that makes batchsim known to Gymnasium where Python reads it at its start."""
+
+    def run(self) -> None:
+        """Copy the modules, and the .pth file to the top of the wheel."""
+        super().run()
+        if not self.editable_mode:
+            target = os.path.join(self.build_lib, "batchsim_gymnasium_plugin.pth")
+            self.copy_file("batchsim/gymnasium_plugin.pth", target)
+
+
+setup(
+    cmdclass={"build_py": BuildPython},
+    ext_modules=cythonize(
+        [extension(name, headers) for name, headers in MODULES.items()],
+        compiler_directives=DIRECTIVES,
+        force=True,  # Cython compares file times, which do not show that a directive has changed.
+    ),
+)
