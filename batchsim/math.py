@@ -9,10 +9,12 @@ and no branch, so that LLVM turns a loop over rows into vector instructions.
 from __future__ import annotations
 
 import math
+import platform
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload, register_jitable
 
@@ -23,38 +25,62 @@ sin = math.sin
 cos = math.cos
 
 
-def _libm_power(x, y):  # type: ignore[no-untyped-def]
-    """The C library's `pow` (`powf` for float32), called as it stands."""
-    return x**y
+# --- Exact: the C library's results, computed without calling it where that is certain ---------
 
 
 @intrinsic
-def _call_power(typing_context: Any, x: Any, y: Any) -> Any:
+def _call_pow(typing_context: Any, x: Any, y: Any) -> Any:
     # LLVM replaces pow(x, 2.0) by x * x, which is not what the C library returns: about one result
     # in a thousand differs in the last bit. "nobuiltin" keeps the call.
     if x not in (types.float32, types.float64):
         return None
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        from llvmlite import ir
-
         kind = context.get_value_type(x)
         name = "powf" if x is types.float32 else "pow"
         function = builder.module.globals.get(name)
         if function is None:
             function = ir.Function(builder.module, ir.FunctionType(kind, [kind, kind]), name)
             function.attributes.add("nobuiltin")
-        exponent = context.cast(builder, arguments[1], signature.args[1], x)
-        return builder.call(function, [arguments[0], exponent])
+        return builder.call(function, arguments)
 
-    return x(x, y), codegen
+    return x(x, x), codegen
 
 
-@overload(_libm_power)
-def _overload_libm_power(x, y):  # type: ignore[no-untyped-def]
-    if isinstance(x, types.Float):
-        return lambda x, y: _call_power(x, y)  # type: ignore[call-arg]
-    return None
+@intrinsic
+def _fused_multiply_add(typing_context: Any, x: Any, y: Any, z: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.fma(*arguments)
+
+    return types.float64(types.float64, types.float64, types.float64), codegen
+
+
+# glibc documents errors of pow below 0.55 units in the last place, so that its result can differ
+# from the correctly rounded one only where the true value lies that near to the middle between
+# two numbers. Other C libraries promise less, and are called.
+_POW_IS_TIGHT = platform.libc_ver()[0] == "glibc"
+
+
+def _power(x, y):  # type: ignore[no-untyped-def]
+    return x**y
+
+
+@overload(_power)
+def _overload_power(x, y):  # type: ignore[no-untyped-def]
+    if x is not types.float64 or not _POW_IS_TIGHT:
+        return lambda x, y: _call_pow(x, y)  # type: ignore[call-arg]
+
+    def power_unless_a_clear_square(x, y):  # type: ignore[no-untyped-def]
+        if y == 2.0:
+            square = x * x
+            rest = _fused_multiply_add(x, x, -square)  # x * x is exactly square + rest.
+            # Adding a little more than the rest changes nothing: the true value lies closer to
+            # `square` than to the middle by 0.045 units. Not so for overflow, underflow and NaN.
+            if square > 1e-290 and square + 1.1 * rest == square:
+                return square
+        return _call_pow(x, y)  # type: ignore[call-arg]
+
+    return power_unless_a_clear_square
 
 
 @register_jitable
@@ -63,19 +89,49 @@ def power(x: Any, y: Any) -> Any:
 
     Args:
         x: float32 or float64 scalar; the result has its type.
-        y: scalar exponent.
+        y: scalar exponent of the same type.
 
     Note that `power(x, 2.0)` and `x * x` differ in the last bit about once in a thousand values;
     write whichever the original environment writes (`**` here, `np.square` as `x * x`).
     """
-    return _libm_power(x, y)
+    return _power(x, y)
+
+
+def _modulo(x, y):  # type: ignore[no-untyped-def]
+    return x % y
+
+
+@overload(_modulo)
+def _overload_modulo(x, y):  # type: ignore[no-untyped-def]
+    def modulo_by_fused_remainder(x, y):  # type: ignore[no-untyped-def]
+        # The remainder of floating-point numbers is always a floating-point number, so that one
+        # rounding at the end gives it exactly, if the quotient is right. Rounding can have
+        # carried the quotient one too far from zero, which shows in the remainder's sign.
+        quotient = np.trunc(x / y)
+        if not abs(quotient) < 2.0**52:
+            return x % y
+        rest = _fused_multiply_add(-quotient, y, x)
+        if x > 0.0 and rest < 0.0:
+            rest = _fused_multiply_add(1.0 - quotient, y, x)
+        elif x < 0.0 and rest > 0.0:
+            rest = _fused_multiply_add(-1.0 - quotient, y, x)
+        if rest < 0.0:
+            rest += y
+        elif rest == 0.0:
+            rest = 0.0
+        return rest
+
+    return modulo_by_fused_remainder
 
 
 @register_jitable
 def wrap_angle(angle: float) -> float:
     """`angle` in radians, moved by whole turns into [-pi, pi): `(angle + pi) % (2 pi) - pi`."""
-    return ((angle + pi) % (2 * pi)) - pi
+    wrapped: float = _modulo(angle + pi, 2 * pi) - pi
+    return wrapped
 
+
+# --- Fast: float32 polynomials --------------------------------------------------------------------
 
 # Two over pi, and pi over two in three parts whose products with a small whole number are exact in
 # float32 (Cody and Waite's reduction). Valid for angles up to about 10,000 radians.

@@ -53,6 +53,8 @@ RENDER_FPS = 30
 class State(NamedTuple):
     theta: float
     theta_dot: float
+    cos_theta: float  # observed, and the sine needed again by the next step
+    sin_theta: float
     last_torque: np.float32  # for rendering; NaN before the first step
 
 
@@ -80,8 +82,11 @@ def OBSERVATION(p):
 
 
 def reset(s, i, p, rng):
-    s.theta[i] = uniform(rng, i, -p.x_init, p.x_init)
+    theta = uniform(rng, i, -p.x_init, p.x_init)
+    s.theta[i] = theta
     s.theta_dot[i] = uniform(rng, i, -p.y_init, p.y_init)
+    s.cos_theta[i] = cos(theta)
+    s.sin_theta[i] = sin(theta)
     s.last_torque[i] = np.nan
 
 
@@ -94,7 +99,7 @@ def step(s, i, action, p, rng):
     # `**` on NumPy scalars is the C library's pow.
     angle_cost = power(wrap_angle(theta), 2.0) + 0.1 * power(theta_dot, 2.0)
     cost = angle_cost + np.float32(0.001) * power(torque, np.float32(2.0))
-    gravity = 3.0 * p.g / (2.0 * p.l) * sin(theta)
+    gravity = 3.0 * p.g / (2.0 * p.l) * s.sin_theta[i]
     drive = np.float32(3.0 / (p.m * power(p.l, 2.0))) * torque
     theta_dot = theta_dot + (gravity + drive) * p.dt
     theta_dot = min(max(theta_dot, -p.max_speed), p.max_speed)
@@ -102,13 +107,15 @@ def step(s, i, action, p, rng):
 
     s.theta[i] = theta
     s.theta_dot[i] = theta_dot
+    s.cos_theta[i] = cos(theta)
+    s.sin_theta[i] = sin(theta)
     s.last_torque[i] = torque
     return -cost, False
 
 
 def observe(s, i, p, out):
-    out[0] = cos(s.theta[i])
-    out[1] = sin(s.theta[i])
+    out[0] = s.cos_theta[i]
+    out[1] = s.sin_theta[i]
     out[2] = s.theta_dot[i]
 
 
