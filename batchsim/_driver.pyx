@@ -33,7 +33,7 @@ cdef extern from "_threads.hpp" namespace "batchsim" nogil:
     cdef cppclass Pool:
         void enter(int workers) except +
         void leave()
-        void offer(const shared_ptr[Job]& job, int helpers) except +
+        void offer(const shared_ptr[Job]& job, int helpers)
         void withdraw(const shared_ptr[Job]& job)
         int threads()
 
@@ -56,7 +56,7 @@ cdef enum:
     RELEASE_GIL_FROM = 3_000
     # How long a tile should take (ns): long enough to hide the cost of taking it, short enough that
     # nobody waits long for the last one.
-    TILE = 6_000
+    TILE = 2_000
     MIN_TILE_ROWS = 64   # flags of rows in different tiles lie in different cache lines
     MAX_TILE_ROWS = 4096
     CALIBRATION_CALLS = 16
@@ -166,7 +166,10 @@ cdef class Driver:
         """Step all rows; returns (observation, reward, terminated, truncated, infos)."""
         self._begin(actions, out)
         try:
-            self._run(kernels_STEP)
+            self._check_and_step()
+        except BaseException:
+            self._drop_outputs()
+            raise
         finally:
             self.status = READY
         return self._results()
@@ -178,11 +181,9 @@ cdef class Driver:
             # The caller may change its array before the step is done.
             self.action = self.action.copy()
             self.table[self.action_slot] = <int64_t> cnp.PyArray_DATA(self.action)
-            if self.kernel is NULL:
-                self._run(kernels_STEP)
-            else:
-                self._offer(kernels_STEP, max(1, self.num_threads - 1))
+            self._check_and_send()
         except BaseException:
+            self._drop_outputs()
             self.status = READY
             raise
         self.status = SENT
@@ -196,7 +197,9 @@ cdef class Driver:
             raise self.checks.refuse("recv", "forked")
         self.status = STEPPING
         if self.kernel is not NULL:
-            self._finish_job()
+            with nogil:
+                self.finished_rows = self._finish_job()
+            self.offered = False
         self.status = READY
         return self._results()
 
@@ -233,10 +236,13 @@ cdef class Driver:
         self.observation = observation
         if self.statistics:
             self.now[0] = time.perf_counter()
-        try:
-            self._run(kernels_RESET)
-        finally:
-            self.observation = None
+        if self.kernel is NULL:
+            self._interpret(kernels_RESET)
+        else:
+            with nogil:
+                self._run_alone(kernels_RESET)
+        self.observation = None
+        self.finished_rows = 0
         if self.disabled:
             self.finished_rows = int(np.count_nonzero(self.tile.pending))
 
@@ -262,7 +268,6 @@ cdef class Driver:
                 actions = self.checks.convert(actions)
             self.action = actions
             self.table[self.action_slot] = <int64_t> cnp.PyArray_DATA(actions)
-            self._check_actions()
             self.observation = self._output(self.observations, self.observation_slot, out, 0, "observation")
             self.reward = self._output(self.rewards, self.reward_slot, out, 1, "reward")
             self.terminated = self._output(self.flags, self.terminated_slot, out, 2, "terminated")
@@ -275,6 +280,7 @@ cdef class Driver:
                 self.lengths = self._output(self.counts, self.lengths_slot, None, 0, "")
                 self.durations = self._output(self.totals, self.durations_slot, None, 0, "")
         except BaseException:
+            self._drop_outputs()
             self.status = READY
             raise
         return 0
@@ -288,16 +294,6 @@ cdef class Driver:
             and cnp.PyArray_DIM(actions, 0) == self.rows
             and (len(self.action_shape) == 1 or actions.shape == self.action_shape)
         )
-
-    cdef int _check_actions(self) except -1:
-        cdef int64_t bad
-        if self.kernel is NULL:
-            bad = self._interpret(kernels_CHECK)
-        else:
-            bad = self.kernel(self.table, kernels_CHECK, 0, self.rows)
-        if bad >= 0:
-            raise self.checks.bad_action(bad, self.action)
-        return 0
 
     cdef object _output(self, BufferPool buffers, int slot, object out, Py_ssize_t place, str name):
         if out is None or out[place] is None:
@@ -322,32 +318,78 @@ cdef class Driver:
                 infos["episode"] = {"r": self.returns, "l": self.lengths, "t": self.durations}
                 infos["_episode"] = over.copy()
         results = (self.observation, self.reward, self.terminated, self.truncated, infos)
+        self._drop_outputs()
+        return results
+
+    cdef void _drop_outputs(self) noexcept:
         # The driver must not hold what it returned, or the pools would never see it free.
         self.action = self.observation = self.reward = self.terminated = self.truncated = None
         self.final_observation = self.returns = self.lengths = self.durations = None
-        return results
 
     # -- running a task ------------------------------------------------------------------------
 
-    cdef int _run(self, int64_t task) except -1:
+    cdef int _check_and_step(self) except -1:
+        """Step all rows, unless an action is bad: then no row is stepped, and an error is raised."""
+        cdef int64_t bad, start
         cdef double work = self.ns_a_row * self.rows
-        cdef int64_t start
         if self.kernel is NULL:
-            self.finished_rows = self._interpret(task)
+            bad = self._interpret(kernels_CHECK)
+            if not bad:
+                self.finished_rows = self._interpret(kernels_STEP)
         elif self.timed_calls < CALIBRATION_CALLS:
-            start = nanoseconds()
             with nogil:
-                self.finished_rows = self.kernel(self.table, task, 0, self.rows)
-            self._calibrate(task, <double> (nanoseconds() - start) / self.rows)
+                bad = self.kernel(self.table, kernels_CHECK, 0, self.rows)
+                start = nanoseconds()
+                if not bad:
+                    self.finished_rows = self.kernel(self.table, kernels_STEP, 0, self.rows)
+            if not bad:
+                self._calibrate(<double> (nanoseconds() - start) / self.rows)
         elif self.num_threads > 1 and self.rows > self.tile_rows and work >= <double> PARALLEL_FROM:
-            self._offer(task, self.num_threads - 1)
-            self._finish_job()
+            if self.job_forks != forks():
+                self._join_pool()
+            with nogil:
+                # Shared out too, so that workers wake up meanwhile and find their actions in cache.
+                bad = self._share(kernels_CHECK)
+                if not bad:
+                    self.finished_rows = self._share(kernels_STEP)
         elif work >= <double> RELEASE_GIL_FROM:
             with nogil:
-                self.finished_rows = self._run_alone(task)
+                bad = self.kernel(self.table, kernels_CHECK, 0, self.rows)
+                if not bad:
+                    self.finished_rows = self._run_alone(kernels_STEP)
         else:
-            self.finished_rows = self._run_alone(task)
+            bad = self.kernel(self.table, kernels_CHECK, 0, self.rows)
+            if not bad:
+                self.finished_rows = self._run_alone(kernels_STEP)
+        if bad:
+            raise self.checks.bad_action(self.action)
         return 0
+
+    cdef int _check_and_send(self) except -1:
+        if self.kernel is NULL:
+            return self._check_and_step()
+        with nogil:
+            bad = self.kernel(self.table, kernels_CHECK, 0, self.rows)
+        if bad:
+            raise self.checks.bad_action(self.action)
+        if self.job_forks != forks():
+            self._join_pool()
+        self.job.get().start(self.kernel, self.table, kernels_STEP, self.rows, self.tile_rows)
+        with nogil:
+            pool().offer(self.job, max(1, self.num_threads - 1))
+        self.offered = True
+        return 0
+
+    cdef int64_t _share(self, int64_t task) noexcept nogil:
+        """Run a task with the workers' help."""
+        self.job.get().start(self.kernel, self.table, task, self.rows, self.tile_rows)
+        pool().offer(self.job, self.num_threads - 1)
+        return self._finish_job()
+
+    cdef int64_t _finish_job(self) noexcept nogil:
+        self.job.get().work(0)
+        pool().withdraw(self.job)
+        return self.job.get().wait()
 
     cdef int64_t _run_alone(self, int64_t task) noexcept nogil:
         cdef int64_t lo = 0, hi, total = 0
@@ -357,35 +399,19 @@ cdef class Driver:
             lo = hi
         return total
 
-    cdef void _calibrate(self, int64_t task, double ns) noexcept:
+    cdef void _calibrate(self, double ns) noexcept:
         """Learn from the first steps how long a row takes, and cut tiles by it."""
-        if task != kernels_STEP:
-            return
         self.timed_calls += 1
         if self.ns_a_row == 0.0 or ns < self.ns_a_row:
             self.ns_a_row = ns
         self._cut_tiles(<int64_t> (TILE / max(self.ns_a_row, 0.1)))
 
     cdef void _cut_tiles(self, int64_t rows) noexcept:
-        # At least two tiles a thread, so that one who comes late still finds work to take over.
-        rows = min(rows, self.rows // (2 * self.num_threads))
-        self.tile_rows = min(MAX_TILE_ROWS, max(MIN_TILE_ROWS, rows // MIN_TILE_ROWS * MIN_TILE_ROWS))
-
-    cdef int _offer(self, int64_t task, int helpers) except -1:
-        if not self.in_pool or self.job_forks != forks():
-            self._join_pool()
-        self.job.get().start(self.kernel, self.table, task, self.rows, self.tile_rows)
-        with nogil:
-            pool().offer(self.job, helpers)
-        self.offered = True
-        return 0
-
-    cdef void _finish_job(self) noexcept:
-        with nogil:
-            self.job.get().work(0)
-            pool().withdraw(self.job)
-            self.finished_rows = self.job.get().wait()
-        self.offered = False
+        """Choose tiles of about `rows` rows, equal, and as many for each thread."""
+        cdef int64_t most = min(MAX_TILE_ROWS, max(MIN_TILE_ROWS, rows))
+        cdef int64_t shares = max(2, divide_up(self.rows, most * self.num_threads))
+        rows = divide_up(self.rows, shares * self.num_threads)
+        self.tile_rows = divide_up(rows, MIN_TILE_ROWS) * MIN_TILE_ROWS
 
     cdef int _join_pool(self) except -1:
         # A send() needs a worker even where a step is the caller's alone.
@@ -402,9 +428,9 @@ cdef class Driver:
         if not self.in_pool:
             return
         if self.job_forks == forks():
-            if self.offered:
-                self._finish_job()
             with nogil:
+                if self.offered:
+                    self._finish_job()
                 pool().leave()
         else:
             # The parent's threads may have been in the job when this process began.
@@ -424,6 +450,10 @@ cdef class Driver:
                 returns=self.returns, lengths=self.lengths, durations=self.durations)
         changes = {name: array for name, array in changes.items() if array is not None}
         return self.interpreted(tile._replace(**changes), task, 0, self.rows)
+
+
+cdef inline int64_t divide_up(int64_t a, int64_t b) noexcept nogil:
+    return (a + b - 1) // b
 
 
 cdef int64_t kernels_CHECK = kernels.CHECK_ACTIONS

@@ -76,10 +76,19 @@ class Job {
 
     // Run tiles until none is left to take, preferring the range of this participant.
     void work(int participant) {
-        std::int64_t number;
-        while ((number = take_front(participant % participants_)) >= 0) run(number);
+        std::int64_t number, sum = 0;
+        std::uint32_t tiles = 0;
+        for (; (number = take_front(participant % participants_)) >= 0; ++tiles) sum += run(number);
         for (int k = 1; k < participants_; ++k) {
-            while ((number = take_back((participant + k) % participants_)) >= 0) run(number);
+            for (; (number = take_back((participant + k) % participants_)) >= 0; ++tiles) sum += run(number);
+        }
+        if (tiles == 0) return;
+        // Told once, not for every tile: all participants write here.
+        sum_.fetch_add(sum, std::memory_order_relaxed);
+        if (unfinished_.fetch_sub(tiles, std::memory_order_acq_rel) == tiles) {
+            // Taking the lock closes the gap between the waiter's check and its sleep.
+            { std::lock_guard<std::mutex> lock(mutex_); }
+            done_.notify_all();
         }
     }
 
@@ -137,15 +146,10 @@ class Job {
     }
 
     // The fields are read only after a tile is taken: until it is done no new work can be described.
-    void run(std::int64_t number) {
+    std::int64_t run(std::int64_t number) const {
         const std::int64_t lo = number * tile_;
         const std::int64_t hi = lo + tile_ < rows_ ? lo + tile_ : rows_;
-        sum_.fetch_add(kernel_(table_, task_, lo, hi), std::memory_order_relaxed);
-        if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-            // Taking the lock closes the gap between the waiter's check and its sleep.
-            { std::lock_guard<std::mutex> lock(mutex_); }
-            done_.notify_all();
-        }
+        return kernel_(table_, task_, lo, hi);
     }
 
     Kernel kernel_ = nullptr;
@@ -153,8 +157,8 @@ class Job {
     std::int64_t task_ = 0, rows_ = 0, tile_ = 1;
     std::vector<Range> ranges_;
     const int participants_;
-    std::atomic<int> workers_{0};
-    alignas(kCacheLine) std::atomic<std::uint32_t> unfinished_{0};
+    alignas(kCacheLine) std::atomic<int> workers_{0};
+    std::atomic<std::uint32_t> unfinished_{0};
     std::atomic<std::int64_t> sum_{0};
     std::mutex mutex_;
     std::condition_variable done_;
@@ -170,6 +174,8 @@ class Pool {
             threads_.emplace_back([this, number] { run(number); });
         }
         ++drivers_;
+        std::lock_guard<std::mutex> lock(mutex_);
+        jobs_.reserve(static_cast<std::size_t>(drivers_));
     }
 
     void leave() {
@@ -187,7 +193,7 @@ class Pool {
         int sleeping;
         {
             std::lock_guard<std::mutex> lock(mutex_);
-            jobs_.push_back(job);
+            jobs_.push_back(job);  // never beyond the reserved capacity: one job a driver at most
             news_.fetch_add(1, std::memory_order_release);
             sleeping = sleeping_;
         }
@@ -251,7 +257,8 @@ class Pool {
     std::vector<std::shared_ptr<Job>> jobs_;
     int sleeping_ = 0;
     bool ending_ = false;
-    std::atomic<std::uint64_t> news_{0};  // changes with every offer: what a worker about to sleep looks at
+    // Changes with every offer: what a worker about to sleep looks at, so in a cache line of its own.
+    alignas(kCacheLine) std::atomic<std::uint64_t> news_{0};
 };
 
 // The pool is never destroyed: at exit its threads may still sleep in it.

@@ -54,7 +54,8 @@ class Checks:
                 )
         return np.ascontiguousarray(array, self.dtype)
 
-    def bad_action(self, row: int, actions: Array) -> Exception:
+    def bad_action(self, actions: Array) -> Exception:
+        row = next(k for k, action in enumerate(actions) if not self.space.contains(action))
         action = actions[row]
         shown = action.item() if action.ndim == 0 else action.tolist()
         hint = ""

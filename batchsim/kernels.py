@@ -60,7 +60,7 @@ class Tile(NamedTuple):
     options: Any
     rng: Any
     elapsed: Any
-    """Steps since the start of the episode (int32; int64 where there is no time limit)."""
+    """Steps since the start of the episode (the narrowest integers that hold the time limit)."""
     pending: Any
     """The row's episode is over and it has not been reset (bool)."""
     finished: Any
@@ -92,25 +92,19 @@ class BoxBounds(NamedTuple):
 
 
 def check_discrete(table, lo, hi):
-    """Return the first row in [lo, hi) whose action is not in the space, or -1."""
+    """Return 0, or 1 if the action of any row in [lo, hi) is not in the space."""
     tile = view(table, lo, hi)
     start = ACTION.start
     last = ACTION.last
-    # The sign bit of either difference is set where the action is out of bounds: one pass without
-    # a branch for the usual case that all actions are good.
+    # The sign bit of one of the differences is set where an action is out of bounds.
     signs = np.int64(0)
     for i in range(tile.action.shape[0]):
         signs |= (tile.action[i] - start) | (last - tile.action[i])
-    if signs >= 0:
-        return -1
-    for i in range(tile.action.shape[0]):
-        if tile.action[i] < start or tile.action[i] > last:
-            return lo + i
-    return -1
+    return 1 if signs < 0 else 0
 
 
 def check_box(table, lo, hi):
-    """Return the first row in [lo, hi) with an action outside the bounds or NaN, or -1."""
+    """Return 0, or 1 if any action in rows [lo, hi) is out of bounds or NaN."""
     tile = view(table, lo, hi)
     low = ACTION.low
     high = ACTION.high
@@ -118,14 +112,8 @@ def check_box(table, lo, hi):
     for i in range(tile.action.shape[0]):
         for k in range(low.shape[0]):
             # NaN fails both comparisons.
-            bad += not (tile.action[i, k] >= low[k] and tile.action[i, k] <= high[k])
-    if bad == 0:
-        return -1
-    for i in range(tile.action.shape[0]):
-        for k in range(low.shape[0]):
-            if not (tile.action[i, k] >= low[k] and tile.action[i, k] <= high[k]):
-                return lo + i
-    return -1
+            bad |= not (tile.action[i, k] >= low[k] and tile.action[i, k] <= high[k])
+    return 1 if bad else 0
 
 
 def advance(tile, i):

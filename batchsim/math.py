@@ -68,7 +68,7 @@ def _power(x, y):  # type: ignore[no-untyped-def]
 @overload(_power)
 def _overload_power(x, y):  # type: ignore[no-untyped-def]
     if x is not types.float64 or not _POW_IS_TIGHT:
-        return lambda x, y: _call_pow(x, y)  # type: ignore[call-arg]
+        return lambda x, y: _call_pow(x, y)
 
     def power_unless_a_clear_square(x, y):  # type: ignore[no-untyped-def]
         if y == 2.0:
@@ -78,7 +78,7 @@ def _overload_power(x, y):  # type: ignore[no-untyped-def]
             # `square` than to the middle by 0.045 units. Not so for overflow, underflow and NaN.
             if square > 1e-290 and square + 1.1 * rest == square:
                 return square
-        return _call_pow(x, y)  # type: ignore[call-arg]
+        return _call_pow(x, y)
 
     return power_unless_a_clear_square
 

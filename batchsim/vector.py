@@ -137,7 +137,11 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         observation = (n, *self.single_observation_space.shape)  # type: ignore[misc]
         action_shape, bounds = checks.read_action_space(self.single_action_space)
         limit = self.max_episode_steps
-        elapsed = np.int64 if limit is None or limit >= 2**31 else np.int32
+        elapsed = next(
+            dtype
+            for dtype in (np.int16, np.int32, np.int64)
+            if dtype is np.int64 or (limit is not None and limit <= np.iinfo(dtype).max)
+        )
         same_step = self.autoreset_mode is AutoresetMode.SAME_STEP
         pools = {
             "observation": BufferPool(observation, self.single_observation_space.dtype),

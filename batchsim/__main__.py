@@ -1,0 +1,176 @@
+"""The command line: `python -m batchsim` and the console script `batchsim`."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from batchsim import registry
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="batchsim",
+    help="Reinforcement-learning environments stepped in batch, with the same bits as Gymnasium's.",
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+# The base of all that typer raises for arguments it cannot read; it has no public name there.
+UsageError: Any = typer.BadParameter.__bases__[0]
+
+FAILURE = 1
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+@app.callback(invoke_without_command=True)
+def no_command(context: typer.Context) -> None:
+    """Show the help if no command is given."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command("list")
+def list_environments() -> None:
+    """List the environments: id, time limit and what each is."""
+    names = registry.environments()
+    width = max(map(len, names))
+    for name in names:
+        limit = registry.find(name)[1].max_episode_steps
+        steps = f"{limit:,} steps" if limit is not None else "no limit"
+        typer.echo(f"{name:<{width}}  {steps:>12}  {_first_sentence(registry.load(name).doc)}")
+
+
+def _first_sentence(doc: str) -> str:
+    """Return the first sentence below the heading of an environment's docstring."""
+    paragraphs = [part for part in doc.split("\n\n") if not part.startswith("#")]
+    sentence, stop, _ = " ".join(paragraphs[0].split()).partition(". ")
+    return sentence + stop.strip()
+
+
+@app.command()
+def ladder(
+    env: Annotated[str, typer.Option(help="Environment id.")] = "CartPole-v1",
+    num_envs: Annotated[
+        str, typer.Option(help="Numbers of environments, separated by commas.")
+    ] = "64,1024,16384",
+    seconds: Annotated[
+        float, typer.Option(help="Time to measure each rung for at each number of environments.")
+    ] = 1.0,
+    json: Annotated[Path | None, typer.Option(help="Write the measurements to this file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw them into this .png or .svg.")] = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(help="Write the table to this file, or between its ladder markers."),
+    ] = None,
+    rungs: Annotated[
+        str | None, typer.Option(help="Only these rungs and peers, separated by commas.")
+    ] = None,
+) -> None:
+    """Measure how much faster each improvement makes an environment, from the Python loop up.
+
+    Every rung is checked against Gymnasium before it is timed. The exit status is 1 if one failed
+    or was wrong.
+    """
+    from batchsim.ladder import plot as plots
+    from batchsim.ladder import report
+    from batchsim.ladder.live import LiveReport
+    from batchsim.ladder.runner import Settings, climb
+
+    try:
+        settings = Settings(registry.find(env)[0], _read_sizes(num_envs), _read_seconds(seconds))
+        if rungs is not None:
+            chosen = _read_rungs(rungs, settings.rungs)
+            settings = dataclasses.replace(settings, rungs=chosen)
+        if plot is not None:
+            plots.check_plot_file(plot)
+        for path in (json, plot, markdown):
+            if path is not None:
+                _check_writable(path)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+    with LiveReport() as live:
+        result = climb(settings, live.update)
+    live.print(result)
+    if json is not None:
+        json.write_text(report.to_json(result), encoding="utf-8")
+    if markdown is not None:
+        report.write_markdown(result, markdown)
+    if plot is not None:
+        if any(row.measurements for row in result.rows):
+            plots.draw(result, plot)
+        else:
+            typer.echo("batchsim: nothing could be timed, so that there is no plot.", err=True)
+    if not result.sound:
+        raise typer.Exit(FAILURE)
+
+
+def _read_sizes(text: str) -> tuple[int, ...]:
+    """Return the numbers in `text`, ascending."""
+    sizes = set()
+    for part in text.split(","):
+        if not part.strip().isdecimal() or int(part) == 0:
+            raise ValueError(
+                f"--num-envs is {text!r}; expected positive whole numbers separated by commas, "
+                "such as 64,1024."
+            )
+        sizes.add(int(part))
+    return tuple(sorted(sizes))
+
+
+def _read_seconds(seconds: float) -> float:
+    if not 0.0 < seconds < float("inf"):
+        raise ValueError(f"--seconds is {seconds}; expected a positive number.")
+    return seconds
+
+
+def _read_rungs(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the rungs named in `text`, in the order of the ladder."""
+    from batchsim.definition import suggest
+
+    names = [part.strip() for part in text.split(",")]
+    for name in names:
+        if name not in known:
+            raise ValueError(
+                f"--rungs names {name!r}{suggest(name, known)}; the rungs are {', '.join(known)}."
+            )
+    return tuple(name for name in known if name in names)
+
+
+def _check_writable(path: Path) -> None:
+    """Raise ValueError if `path` cannot be written: better now than after the measurement."""
+    existed = path.exists()
+    try:
+        with path.open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written: {error.strerror}.") from error
+    if not existed:
+        path.unlink()
+
+
+def main() -> None:
+    """Run the command line; bad input ends with one sentence on standard error and status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal without some character shows another one; that is no reason to fail.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        status = app(standalone_mode=False)
+    except UsageError as error:
+        print(f"batchsim: {error.format_message()}", file=sys.stderr)
+        status = BAD_INPUT
+    except (typer.Abort, KeyboardInterrupt):
+        status = INTERRUPTED
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()
