@@ -6,10 +6,9 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 BENCH_JSON ?= benchmarks.json
 
-# Threads of OpenMP libraries, torch's among them, would otherwise spin while they wait and hold
-# the cores that others are measured on.
-OMP_WAIT_POLICY ?= passive
-export OMP_WAIT_POLICY
+# Threads of torch's OpenMP library would otherwise spin while they wait, and hold the cores that
+# others need. The ladder goes without: its numba-parallel rung is meant to run as Numba ships.
+test bench: export OMP_WAIT_POLICY ?= passive
 
 VENV := .venv
 RUN := $(VENV)/bin/python

@@ -19,7 +19,6 @@ import time
 import types as python_types
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import llvmlite
@@ -36,7 +35,7 @@ from batchsim import math as batchsim_math
 from batchsim.definition import Definition
 from batchsim.kernels import Settings, Tile
 
-__all__ = ["KernelSpec", "NativeKernel", "compile_native", "flatten", "interpret"]
+__all__ = ["Binder", "KernelSpec", "NativeKernel", "compile_native", "flatten", "interpret"]
 
 # No reference counting: arrays reached through a tuple would cost atomic operations, and an
 # allocation in an environment becomes a compile error. NumPy's error model: a division by zero
@@ -202,17 +201,22 @@ def _to_float32(value: Any) -> Any:
     return value
 
 
-class _Binder:
+class Binder:
     """Copies functions with their free names bound, following the functions that they call.
 
     Copies keep their code object, and with it file and line numbers, so that a debugger and a
     profiler show the author's source.
+
+    Args:
+        precision: "fast" binds the float32 functions and constants.
+        placeholders: what the free names of `batchsim.kernels` stand for.
+        wrap: applied to every copy that another one calls.
     """
 
     def __init__(
-        self, spec: KernelSpec, placeholders: dict[str, Any], wrap: Callable[..., Any]
+        self, precision: str, placeholders: dict[str, Any], wrap: Callable[..., Any]
     ) -> None:
-        self.fast = spec.precision == "fast"
+        self.fast = precision == "fast"
         self.placeholders = placeholders
         self.wrap = wrap
         self.bound: dict[Any, Any] = {}
@@ -244,7 +248,7 @@ class _Binder:
         names = dict(function.__globals__)
         if of_loops:
             names.update(self.placeholders)
-        self.note(function.__qualname__, _code_content(code))
+        self.note(function.__qualname__, _code_content(code), function.__defaults__)
         for name in sorted(_global_names(code)):
             if name in names:
                 names[name] = self.bind_value(name, names[name], demote=self.fast and not of_loops)
@@ -287,19 +291,33 @@ def _global_names(code: python_types.CodeType) -> set[str]:
 
 
 def _code_content(code: python_types.CodeType) -> tuple[Any, ...]:
-    constants = tuple(
-        _code_content(constant) if isinstance(constant, python_types.CodeType) else repr(constant)
-        for constant in code.co_consts
-    )
+    def content(constant: Any) -> Any:
+        if isinstance(constant, python_types.CodeType):
+            return _code_content(constant)
+        # The order of a set differs from process to process.
+        return sorted(map(repr, constant)) if isinstance(constant, frozenset) else repr(constant)
+
+    constants = [content(constant) for constant in code.co_consts]
     return code.co_code, constants, code.co_names, code.co_varnames, code.co_argcount
 
 
 def _module_content(module: python_types.ModuleType) -> str:
-    """Return a hash of a module's file, so that a change in it is noticed, or its version."""
-    file = getattr(module, "__file__", None)
-    if file is None or hasattr(module, "__version__"):
-        return str(getattr(module, "__version__", ""))
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    """Return a hash of what a module holds: the code that runs, whatever its file says by now."""
+    version = getattr(module, "__version__", None)
+    if version is not None or module.__name__.partition(".")[0] in sys.stdlib_module_names:
+        return str(version)
+    content = hashlib.sha256()
+    for name, value in sorted(vars(module).items()):
+        if isinstance(value, numba.core.dispatcher.Dispatcher):
+            value = value.py_func
+        value = getattr(value, "_defn", value)  # what an intrinsic was made of
+        if isinstance(value, python_types.FunctionType):
+            content.update(repr((name, _code_content(value.__code__))).encode())
+        elif isinstance(value, np.ndarray):
+            content.update(repr((name, value.dtype.str, value.shape)).encode() + value.tobytes())
+        elif isinstance(value, (bool, int, float, str, tuple, np.generic)):
+            content.update(repr((name, value)).encode())
+    return content.hexdigest()
 
 
 def _statistics(spec: KernelSpec) -> dict[str, Any]:
@@ -420,7 +438,7 @@ def compile_native(spec: KernelSpec) -> NativeKernel:
     if step_rows is kernels.step_next_step and not _may_step_finished_rows(spec.definition):
         step_rows = kernels.step_next_step_guarded
     view = _native_view(spec.tile)
-    binder = _Binder(spec, _placeholders(spec, view, step_rows), numba.njit(**INLINE))
+    binder = Binder(spec.precision, _placeholders(spec, view, step_rows), numba.njit(**INLINE))
     entry = binder.copy(kernels.run_task)
     key = _key(spec, binder)
     if key not in _loaded:
@@ -428,12 +446,12 @@ def compile_native(spec: KernelSpec) -> NativeKernel:
     return _loaded[key]
 
 
-def _key(spec: KernelSpec, binder: _Binder) -> str:
+def _key(spec: KernelSpec, binder: Binder) -> str:
     shapes = [array.shape[1:] for array in flatten(spec.tile)]
     binder.note(numba.typeof(spec.tile), shapes, sorted(INLINE.items()))
     binder.note(sys.version, np.__version__, numba.__version__, llvmlite.__version__)
     binder.note(cpu_target.target_context.codegen().magic_tuple())
-    for module in ("batchsim.compile", *LIBRARIES):
+    for module in (__name__, *LIBRARIES):
         binder.note(_module_content(sys.modules[module]))
     return binder.digest.hexdigest()
 
@@ -473,5 +491,7 @@ def interpret(spec: KernelSpec) -> Callable[[Tile, int, int, int], int]:
         # Python raises where machine code goes on (math.sin of infinity): rows that are over stay
         # put.
         step_rows = kernels.step_next_step_guarded
-    binder = _Binder(spec, _placeholders(spec, _reference_view, step_rows), lambda copy: copy)
+    binder = Binder(
+        spec.precision, _placeholders(spec, _reference_view, step_rows), lambda copy: copy
+    )
     return binder.copy(kernels.run_task)  # type: ignore[no-any-return]

@@ -3,9 +3,10 @@
 A pole stands on a cart that runs on a track without friction. Push the cart left or right, with the
 same force each time, so that the pole does not fall and the cart does not leave the track.
 
-Original: `gymnasium/envs/classic_control/cartpole.py`, after Barto, Sutton and Anderson, "Neuronlike
-Adaptive Elements That Can Solve Difficult Learning Control Problems" (1983); the equations of
-motion are those of Florian, "Correct equations for the dynamics of the cart-pole system" (2007).
+Original: `gymnasium/envs/classic_control/cartpole.py`, after Barto, Sutton and Anderson,
+"Neuronlike Adaptive Elements That Can Solve Difficult Learning Control Problems" (1983); the
+equations of motion are those of Florian, "Correct equations for the dynamics of the cart-pole
+system" (2007).
 
 ## Action Space
 

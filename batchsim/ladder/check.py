@@ -1,0 +1,138 @@
+"""The checks that come before any timing: each rung against Gymnasium's per-object environments."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from typing import Any, NamedTuple
+
+import gymnasium
+import numpy as np
+
+from batchsim.ladder.rung import Array, Make, Verdict
+
+__all__ = ["SEED", "TOLERANCE", "draw_actions", "oracle", "same_bits", "within_tolerance"]
+
+SEED = 12345
+TOLERANCE = 1e-5
+"""Of `fast` precision, per step: absolute below 1, relative above."""
+MAX_FLAG_DIFFERENCES = 1e-4
+"""Share of steps in which a state within rounding of a threshold may fall on its other side."""
+
+NAMES = ("observation", "reward", "terminated", "truncated")
+
+
+class Trajectory(NamedTuple):
+    """What a batch returns from its reset on."""
+
+    actions: list[Array]
+    outputs: list[tuple[Array, ...]]
+    digest: str
+
+
+def draw_actions(env_id: str, num_envs: int, count: int) -> list[Array]:
+    """Return `count` batches of random actions, the same for every caller."""
+    env = gymnasium.make(env_id)
+    space = gymnasium.vector.utils.batch_space(env.action_space, num_envs)
+    env.close()
+    space.seed(SEED)
+    return [space.sample() for _ in range(count)]
+
+
+@functools.lru_cache(maxsize=2)
+def oracle(env_id: str, rows: int, steps: int) -> Trajectory:
+    """Return the trajectory of Gymnasium's `SyncVectorEnv`, which all rungs are compared with."""
+    actions = draw_actions(env_id, rows, steps)
+    batch = gymnasium.make_vec(env_id, rows, vectorization_mode="sync")
+    digest = hashlib.sha256()
+    outputs: list[tuple[Array, ...]] = [(batch.reset(seed=SEED)[0],)]
+    outputs.extend(batch.step(action)[:4] for action in actions)
+    batch.close()
+    for arrays in outputs:
+        _add(digest, arrays)
+    return Trajectory(actions, outputs, digest.hexdigest())
+
+
+def same_bits(make: Make, env_id: str, rows: int, steps: int) -> Verdict:
+    """Compare every bit of a trajectory from the same seeds and actions."""
+    expected = oracle(env_id, rows, steps)
+    digest = hashlib.sha256()
+    batch = make(env_id, rows)
+    try:
+        found: tuple[Array, ...] = (batch.reset(seed=SEED)[0],)
+        for step, arrays in enumerate(expected.outputs):
+            if step > 0:
+                found = batch.step(expected.actions[step - 1])[:4]
+            difference = _difference(found, arrays)
+            if difference:
+                return Verdict(False, f"step {step}: {difference}")
+            _add(digest, found)
+    finally:
+        batch.close()
+    return Verdict(True, f"same bits over {steps:,} steps of {rows} rows", digest.hexdigest())
+
+
+def _add(digest: Any, arrays: tuple[Array, ...]) -> None:
+    for array in arrays:
+        digest.update(array.dtype.str.encode())
+        digest.update(array.tobytes())
+
+
+def _difference(found: tuple[Array, ...], expected: tuple[Array, ...]) -> str | None:
+    for name, left, right in zip(NAMES, found, expected, strict=False):
+        if left.dtype != right.dtype or left.shape != right.shape:
+            return f"the {name} is {left.dtype} {left.shape}; expected {right.dtype} {right.shape}"
+        if left.tobytes() != right.tobytes():
+            row = next(k for k in range(len(left)) if left[k].tobytes() != right[k].tobytes())
+            return f"the {name} of row {row} is {left[row]}; expected {right[row]}"
+    return None
+
+
+def within_tolerance(make: Make, env_id: str, rows: int, steps: int) -> Verdict:
+    """Compare steps of a `BatchEnv` in `fast` precision with `exact` ones from the same state.
+
+    The exact batch visits the states. Before each step both are put into its state, rounded to what
+    the fast one can hold.
+    """
+    import batchsim
+
+    exact = batchsim.make_vec(env_id, rows)
+    fast = make(env_id, rows)
+    assert isinstance(fast, batchsim.BatchEnv)
+    worst = 0.0
+    flags = 0
+    first = exact.reset(seed=SEED)[0], fast.reset(seed=SEED)[0]
+    worst = max(worst, _distance(*first))
+    try:
+        for step, actions in enumerate(draw_actions(env_id, rows, steps), start=1):
+            _copy_state(exact, fast)
+            expected = exact.step(actions)[:4]
+            found = fast.step(actions)[:4]
+            same = (found[2] == expected[2]) & (found[3] == expected[3])
+            flags += rows - int(same.sum())
+            for name, left, right in zip(NAMES[:2], found, expected, strict=False):
+                distance = _distance(left, right)
+                if not distance <= TOLERANCE:
+                    return Verdict(False, f"step {step}: the {name} is off by {distance:.1e}")
+                worst = max(worst, distance)
+    finally:
+        exact.close()
+        fast.close()
+    if flags > MAX_FLAG_DIFFERENCES * rows * steps:
+        return Verdict(False, f"{flags:,} of {rows * steps:,} steps end an episode differently")
+    return Verdict(True, f"one step within {worst:.1e} of exact in {rows * steps:,} states")
+
+
+def _copy_state(exact: Any, fast: Any) -> None:
+    for source, target in zip(exact._tile.state, fast._tile.state, strict=True):
+        target[:] = source
+        source[:] = target
+    for name in ("elapsed", "pending"):
+        getattr(fast._tile, name)[:] = getattr(exact._tile, name)
+    for source, target in zip(exact._tile.rng, fast._tile.rng, strict=True):
+        target[:] = source
+
+
+def _distance(found: Array, expected: Array) -> float:
+    exact = expected.astype(np.float64)
+    return float(np.max(np.abs(found - exact) / np.maximum(1.0, np.abs(exact))))

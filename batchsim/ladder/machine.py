@@ -1,0 +1,63 @@
+"""What a measurement is worth nothing without: the machine and the versions it was made with."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+from batchsim.vector import available_cpus
+
+__all__ = ["describe_machine", "find_versions"]
+
+PACKAGES = ("batchsim", "gymnasium", "numba", "numpy", "envpool")
+
+
+def describe_machine() -> dict[str, str | int]:
+    """Return the CPU's name, the threads that this process may use, and the system."""
+    return {
+        "cpu": _cpu_name(),
+        "threads": available_cpus(),
+        "system": f"{platform.system()} {platform.machine()}",
+        # Decides whether the threads of numba-parallel spin or sleep while they wait.
+        "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY", "default"),
+    }
+
+
+def find_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that are installed."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        version = _version(package)
+        if version is not None:
+            found[package] = version
+    return found
+
+
+def _version(package: str) -> str | None:
+    if package == "batchsim":
+        import batchsim
+
+        return batchsim.__version__
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    except OSError:
+        pass
+    if platform.system() == "Darwin":
+        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        if found.returncode == 0 and found.stdout.strip():
+            return found.stdout.strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,70 @@
+"""How much memory an environment takes, measured where a rung keeps its state."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+from batchsim.ladder.check import SEED, draw_actions
+from batchsim.ladder.rung import Make
+
+__all__ = ["private_to_processes", "traced", "unknown"]
+
+ROWS = 256
+STEPS = 2
+
+
+def traced(make: Make, env_id: str) -> float:
+    """Return by how much Python's and NumPy's allocations grow with one more environment.
+
+    Everything that a batch holds between two steps is counted, its spaces too. Two batches are
+    measured, one twice as large, so that what does not grow cancels out.
+    """
+    # What is made once a process and kept, such as a compiled kernel, goes to the first of three.
+    _, small, large = (_traced_total(make, env_id, rows) for rows in (ROWS, ROWS, 2 * ROWS))
+    return (large - small) / ROWS
+
+
+def _traced_total(make: Make, env_id: str, rows: int) -> int:
+    actions = draw_actions(env_id, rows, STEPS)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        batch = make(env_id, rows)
+        batch.reset(seed=SEED)
+        for action in actions:
+            batch.step(action)
+        gc.collect()
+        size, _ = tracemalloc.get_traced_memory()
+        batch.close()
+    finally:
+        tracemalloc.stop()
+    return size
+
+
+def private_to_processes(make: Make, env_id: str) -> float | None:
+    """Return the memory that a worker process shares with no other; None where the system does not
+    tell, which is all but Linux."""
+    rows = 4
+    batch = make(env_id, rows)
+    try:
+        batch.reset(seed=SEED)
+        for action in draw_actions(env_id, rows, STEPS):
+            batch.step(action)
+        processes: list[Any] = batch.processes  # type: ignore[attr-defined]
+        return sum(_private_bytes(process.pid) for process in processes) / rows
+    except FileNotFoundError:
+        return None
+    finally:
+        batch.close()
+
+
+def _private_bytes(process: int) -> int:
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Private_"))
+
+
+def unknown(make: Make, env_id: str) -> None:
+    """The memory lies outside of what Python can count."""

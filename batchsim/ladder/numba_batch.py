@@ -1,0 +1,144 @@
+"""What both Numba rungs share: columns, and an environment's own functions compiled into a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+
+from batchsim import checks, compile, kernels, random, registry
+from batchsim.ladder.rung import Array, new_outputs
+
+__all__ = ["OPTIONS", "NumbaBatch", "RowFunctions", "row_functions"]
+
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+# For what the loops call. Without reference counts on the arrays, each of which is an atomic
+# operation, and without calls, in which tuples of arrays are copied, CartPole takes a third.
+INNER: dict[str, Any] = {**OPTIONS, "_nrt": False, "forceinline": True}
+
+
+class RowFunctions(NamedTuple):
+    """An environment's functions, compiled for loops over rows to call."""
+
+    step: Any
+    """`step(state, rng, elapsed, over, action, observation, reward, terminated, truncated, i)`
+    steps row i, or starts an episode in it if it was over."""
+    is_bad: Any
+    """`is_bad(action, i)` tells whether an action is outside the space."""
+    restart_all: Any
+    """`restart_all(state, rng, elapsed, over, observation)` starts an episode in every row."""
+
+
+def row_functions(env_id: str) -> RowFunctions:
+    """Return the functions of one environment; they are compiled on their first call."""
+    definition = registry.load(env_id)
+    time_limit = registry.find(env_id)[1].max_episode_steps
+    parameters = definition.Parameters(**definition.params, **definition.options)
+    bounds = checks.read_action_space(definition.spaces(definition.params)[1])[1]
+    binder = compile.Binder("exact", {}, numba.njit(**INNER))
+    reset, step, observe = map(binder.bind, (definition.reset, definition.step, definition.observe))
+
+    @numba.njit(**INNER)
+    def restart_row(state, rng, elapsed, over, observation, i):  # type: ignore[no-untyped-def]
+        reset(state, i, parameters, rng)
+        elapsed[i] = 0
+        over[i] = False
+        observe(state, i, parameters, observation[i])
+
+    @numba.njit(**INNER)
+    def step_row(  # type: ignore[no-untyped-def]
+        state, rng, elapsed, over, action, observation, reward, terminated, truncated, i
+    ):
+        if over[i]:
+            restart_row(state, rng, elapsed, over, observation, i)
+            reward[i] = 0.0
+            terminated[i] = False
+            truncated[i] = False
+        else:
+            reward[i], terminated[i] = step(state, i, action[i], parameters, rng)
+            elapsed[i] += 1
+            truncated[i] = elapsed[i] >= time_limit
+            over[i] = terminated[i] or truncated[i]
+            observe(state, i, parameters, observation[i])
+
+    @numba.njit(**OPTIONS)
+    def restart_all(state, rng, elapsed, over, observation):  # type: ignore[no-untyped-def]
+        for i in range(over.shape[0]):
+            restart_row(state, rng, elapsed, over, observation, i)
+
+    return RowFunctions(step_row, _is_bad(bounds), restart_all)
+
+
+def _is_bad(bounds: kernels.DiscreteBounds | kernels.BoxBounds) -> Any:
+    if isinstance(bounds, kernels.DiscreteBounds):
+        start, last = bounds
+
+        @numba.njit(**INNER)
+        def is_bad_discrete(action, i):  # type: ignore[no-untyped-def]
+            return action[i] < start or action[i] > last
+
+        return is_bad_discrete
+    low, high = bounds
+
+    @numba.njit(**INNER)
+    def is_bad_box(action, i):  # type: ignore[no-untyped-def]
+        for k in range(action.shape[1]):
+            if not (action[i, k] >= low[k] and action[i, k] <= high[k]):
+                return True
+        return False
+
+    return is_bad_box
+
+
+class NumbaBatch:
+    """A structure of arrays, passed to compiled loops as arguments.
+
+    Args:
+        env_id: the environment.
+        num_envs: how many.
+        step_rows: steps all rows and returns how many actions are bad; if any is, nothing changes.
+        restart_all: starts an episode in every row.
+    """
+
+    def __init__(
+        self,
+        env_id: str,
+        num_envs: int,
+        step_rows: Callable[..., int],
+        restart_all: Callable[..., None],
+    ) -> None:
+        definition = registry.load(env_id)
+        self.step_rows = step_rows
+        self.restart_all = restart_all
+        self.num_envs = num_envs
+        self.observation_space, self.action_space = definition.spaces(definition.params)
+        self.state = definition.State(
+            *(
+                np.zeros((num_envs, *column.shape), column.dtype)
+                for column in definition.columns.values()
+            )
+        )
+        self.rng = random.allocate(num_envs)
+        self.elapsed = np.zeros(num_envs, np.int32)
+        self.over = np.zeros(num_envs, np.bool_)
+
+    def reset(self, *, seed: int) -> tuple[Array, dict[str, Any]]:
+        """Seed every row and start an episode in it."""
+        rows = np.arange(self.num_envs)
+        random.seed_rows(self.rng, rows, seed + rows)
+        observation = new_outputs(self.num_envs, self.observation_space)[0]
+        self.restart_all(self.state, self.rng, self.elapsed, self.over, observation)
+        return observation, {}
+
+    def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
+        """Step all rows; raises ValueError, before any is stepped, if an action is bad."""
+        outputs = new_outputs(self.num_envs, self.observation_space)
+        bad = self.step_rows(self.state, self.rng, self.elapsed, self.over, actions, *outputs)
+        if bad:
+            raise ValueError(f"{bad} of {self.num_envs} actions are not in {self.action_space}")
+        return *outputs, {}
+
+    def close(self) -> None:
+        """Nothing to let go."""

@@ -1,0 +1,53 @@
+"""Rung `numba-parallel`: the loop of `numba`, its rows shared out over threads by `prange`."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numba
+
+from batchsim.ladder.check import same_bits
+from batchsim.ladder.memory import traced
+from batchsim.ladder.numba_batch import OPTIONS, NumbaBatch, row_functions
+from batchsim.ladder.rung import Batch, Rung
+from batchsim.vector import available_cpus
+
+__all__ = ["RUNG", "make"]
+
+
+@functools.cache
+def _loops(env_id: str) -> tuple[Any, Any]:
+    step_row, is_bad, restart_all = row_functions(env_id)
+
+    @numba.njit(parallel=True, **OPTIONS)
+    def step_rows(state, rng, elapsed, over, action, *outputs):  # type: ignore[no-untyped-def]
+        observation, reward, terminated, truncated = outputs
+        bad = 0
+        for i in numba.prange(over.shape[0]):
+            bad += is_bad(action, i)
+        if bad == 0:
+            for i in numba.prange(over.shape[0]):
+                # The tuples of arrays go whole to a function: what the body of a prange itself
+                # writes through one is lost (numba issue 5872).
+                step_row(
+                    state, rng, elapsed, over, action, observation, reward, terminated, truncated, i
+                )
+        return bad
+
+    return step_rows, restart_all
+
+
+def make(env_id: str, num_envs: int) -> Batch:
+    """Return a batch; the loops are compiled at its first reset and step."""
+    numba.set_num_threads(min(available_cpus(), numba.get_num_threads()))
+    return NumbaBatch(env_id, num_envs, *_loops(env_id))
+
+
+RUNG = Rung(
+    name="numba-parallel",
+    description="the loop of numba, its rows shared out over threads by prange",
+    make=make,
+    check=same_bits,
+    bytes_per_env=traced,
+)

@@ -1,0 +1,339 @@
+"""Shows a ladder: as a table for the terminal, as Markdown and as JSON.
+
+The JSON document has these keys, all in plain SI units:
+
+- `schema`: 1;
+- `env_id`, `date` (ISO 8601);
+- `machine`: `cpu`, `threads` (that this process may use), `system`, `omp_wait_policy`;
+- `versions`: of `python` and of each package;
+- `settings`: `num_envs` (list), `seconds` (a rung and number of environments), `check_rows`,
+  `check_steps`;
+- `rows`: a list in the order of the ladder, peers last, each with
+    - `name`, `description`, `peer` (bool);
+    - `correct`: true, false, or null if its trajectory cannot be compared; `check`: what was found;
+      `digest`: SHA-256 of the trajectory, or null;
+    - `failed`: the first line of the error that ended it, or null;
+    - `absent`: an object, why it is not measured by number of environments;
+    - `compile_seconds`: what its first use takes longer than the second, in no other figure;
+    - `bytes_per_env`: memory that one more environment takes, or null;
+    - `speedup_previous`, `speedup_first`: over the rung before and over the first, at the largest
+      number of environments that both were measured at, or null;
+    - `measurements`: a list of `num_envs`, `steps_per_second`, `p50_us` and `p99_us` of one call,
+      and the number of `calls` they are quantiles of.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from batchsim.ladder.check import TOLERANCE, within_tolerance
+from batchsim.ladder.runner import Result, Row
+
+__all__ = [
+    "Report",
+    "format_count",
+    "format_ratio",
+    "speedups",
+    "to_json",
+    "to_markdown",
+    "write_markdown",
+]
+
+SCHEMA = 1
+MARKERS = ("<!-- ladder -->", "<!-- /ladder -->")
+DASH = "–"
+UNBOUNDED = 10_000
+"""Wider than any table."""
+# Rows whose first use takes less than this longer than the second have nothing to compile.
+COMPILED_FROM = 0.1
+
+
+def speedups(result: Result) -> list[tuple[float | None, float | None]]:
+    """Return for each row the speed-up over the rung before it and over the first rung.
+
+    Each is taken at the largest number of environments that both rows were measured at. A peer has
+    no rung before it.
+    """
+    found: list[tuple[float | None, float | None]] = []
+    first: Row | None = None
+    previous: Row | None = None
+    for row in result.rows:
+        found.append(
+            (None if row.peer else _ratio(row, previous), _ratio(row, first) if first else None)
+        )
+        if row.measurements and not row.peer:
+            first = first or row
+            previous = row
+    return found
+
+
+def _ratio(row: Row, other: Row | None) -> float | None:
+    common = row.measurements.keys() & other.measurements.keys() if other else set()
+    if not common or other is None:
+        return None
+    size = max(common)
+    return row.measurements[size].steps_per_second / other.measurements[size].steps_per_second
+
+
+class Report:
+    """The words and cells of a ladder, for every kind of table.
+
+    Reasons and remarks are kept below the table, under numbers.
+    """
+
+    def __init__(self, result: Result) -> None:
+        self.result = result
+        self.remarks: list[str] = []
+        self.sizes = sorted(result.settings.num_envs)
+        self.header = self._header()
+        self.columns = self._columns()
+        self.rows = [
+            self._cells(row, *ratios)
+            for row, ratios in zip(result.rows, speedups(result), strict=True)
+        ]
+        self.notes = self._notes()
+
+    def _header(self) -> str:
+        machine, versions = self.result.machine, self.result.versions
+        named = {"python": "Python", "numpy": "NumPy", "gymnasium": "Gymnasium"}
+        named |= {"numba": "Numba", "envpool": "EnvPool", "batchsim": "batchsim"}
+        packages = ", ".join(
+            f"{name} {versions[key]}" for key, name in named.items() if key in versions
+        )
+        threads = f"{machine['threads']} thread{'s' if machine['threads'] != 1 else ''}"
+        return f"{machine['cpu']}, {threads}, {machine['system']}; {packages}; {self.result.date}"
+
+    def _columns(self) -> list[str]:
+        speeds = [f"steps/s\nN={size:,}" for size in self.sizes]
+        at = f"N={self.sizes[0]:,}"
+        return [
+            "rung",
+            *speeds,
+            "over\nprevious",
+            "over\nfirst",
+            f"p50 call\n{at}",
+            f"p99 call\n{at}",
+            "bytes\nper env",
+            "correct",
+        ]
+
+    def _cells(self, row: Row, previous: float | None, first: float | None) -> list[str]:
+        smallest = row.measurements.get(self.sizes[0])
+        return [
+            row.rung.name,
+            *(self._speed(row, size) for size in self.sizes),
+            format_ratio(previous),
+            format_ratio(first),
+            format_time(smallest.p50_us) if smallest else DASH,
+            format_time(smallest.p99_us) if smallest else DASH,
+            self._memory(row),
+            self._correct(row),
+        ]
+
+    def _speed(self, row: Row, size: int) -> str:
+        if size in row.measurements:
+            return format_count(row.measurements[size].steps_per_second)
+        if size in row.absent:
+            return DASH + self._mark(f"{row.rung.name} – {row.absent[size]}.")
+        if row.failed is not None:
+            return "failed" + self._mark(f"{row.rung.name} failed: {row.failed}")
+        if row.verdict is not None and not row.verdict.correct:
+            return DASH + self._mark(f"{row.rung.name} is wrong, and so not timed.")
+        return ""
+
+    def _memory(self, row: Row) -> str:
+        if row.bytes_per_env is not None:
+            return format_bytes(row.bytes_per_env)
+        if row.measurements:
+            return DASH + self._mark(f"{row.rung.name} – its memory is outside Python's count.")
+        return DASH
+
+    def _correct(self, row: Row) -> str:
+        verdict = row.verdict
+        if verdict is None:
+            if row.measurements and row.rung.check is None:
+                return DASH + self._mark(
+                    "Peers draw from random streams of their own: nothing to compare bit by bit."
+                )
+            return DASH if row.failed is not None or row.absent else ""
+        if not verdict.correct:
+            return "no" + self._mark(f"{row.rung.name} – {verdict.detail}.")
+        if row.rung.check is within_tolerance:
+            return "yes" + self._mark(
+                f"{row.rung.name} – {verdict.detail}; {TOLERANCE:.0e} is allowed."
+            )
+        return "yes"
+
+    def _mark(self, remark: str) -> str:
+        if remark not in self.remarks:
+            self.remarks.append(remark)
+        return "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(digit)] for digit in str(self.remarks.index(remark) + 1))
+
+    def _notes(self) -> list[str]:
+        settings = self.result.settings
+        notes = [
+            "A step is one environment's transition; a call counts N of them, resets included. "
+            "Medians of repeated blocks.",
+            f"Correct: the same bits as Gymnasium's SyncVectorEnv over {settings.check_steps:,} "
+            f"steps of {settings.check_rows} environments, with episodes ending and autoresets.",
+            "Speed-ups are at the largest N that both rungs were measured at.",
+        ]
+        compiled = ", ".join(
+            f"{row.rung.name} {row.compile_seconds:.1f} s"
+            for row in self.result.rows
+            if row.compile_seconds >= COMPILED_FROM
+        )
+        if compiled:
+            notes.append(f"Compiling or loading at the first use is in no figure: {compiled}.")
+        return notes + [f"{self._mark(remark)} {remark}" for remark in list(self.remarks)]
+
+    def tables(self, console: Console) -> list[Table]:
+        """Return the table for a terminal, in two parts where it is too narrow for the whole."""
+        everything = list(range(len(self.columns)))
+        whole = self._table(everything)
+        unbounded = console.options.update(max_width=UNBOUNDED)
+        if console.measure(whole, options=unbounded).maximum <= console.width:
+            return [whole]
+        speeds = len(self.sizes) + 3
+        return [self._table(everything[:speeds]), self._table([0, *everything[speeds:]])]
+
+    def _table(self, columns: Sequence[int]) -> Table:
+        table = Table(title=f"The ladder: {self.result.settings.env_id}", title_justify="left")
+        for column in columns:
+            justify: Literal["left", "right"] = "left" if column == 0 else "right"
+            table.add_column(self.columns[column], justify=justify, no_wrap=True)
+        best = _best(self.result.rows)
+        for number, (row, cells) in enumerate(zip(self.result.rows, self.rows, strict=True)):
+            following = self.result.rows[number + 1 : number + 2]
+            section = not row.peer and any(other.peer for other in following)
+            style = "dim" if row.peer else "bold" if row is best else None
+            shown = [cells[column] for column in columns]
+            table.add_row(*shown, style=style, end_section=section)
+        return table
+
+
+def _best(rows: Sequence[Row]) -> Row | None:
+    """Return the fastest rung."""
+    timed = [row for row in rows if row.measurements and not row.peer]
+    return max(
+        timed,
+        key=lambda row: max(found.steps_per_second for found in row.measurements.values()),
+        default=None,
+    )
+
+
+def format_count(number: float) -> str:
+    """Return a number with three digits and a unit: `49.2 k`, `155 M`."""
+    for unit in ("", " k", " M", " G"):
+        if number < 999.5 or unit == " G":
+            return f"{_three_digits(number)}{unit}"
+        number /= 1000
+    raise AssertionError
+
+
+def format_time(microseconds: float) -> str:
+    """Return a time with three digits and a unit."""
+    if microseconds < 999.5:
+        return f"{_three_digits(microseconds)} µs"
+    if microseconds < 999.5e3:
+        return f"{_three_digits(microseconds / 1e3)} ms"
+    return f"{_three_digits(microseconds / 1e6)} s"
+
+
+def format_bytes(number: float) -> str:
+    """Return a number of bytes with a unit."""
+    if number < 999.5:
+        return f"{number:.0f} B"
+    if number < 999.5e3:
+        return f"{_three_digits(number / 1e3)} kB"
+    return f"{_three_digits(number / 1e6)} MB"
+
+
+def format_ratio(ratio: float | None) -> str:
+    """Return a speed-up, `×3,120` or `×0.07`."""
+    if ratio is None:
+        return DASH
+    return f"×{ratio:,.0f}" if ratio >= 99.5 else f"×{_three_digits(ratio)}"
+
+
+def _three_digits(number: float) -> str:
+    if number >= 99.5:
+        return f"{number:.0f}"
+    return f"{number:.1f}" if number >= 9.95 else f"{number:.2f}"
+
+
+def to_markdown(result: Result) -> str:
+    """Return the ladder as a Markdown table with the machine above and the remarks below."""
+    report = Report(result)
+    lines = [
+        f"{result.settings.env_id} on {report.header}.",
+        "",
+        "| " + " | ".join(column.replace("\n", " ") for column in report.columns) + " |",
+        "|---|" + "---:|" * (len(report.columns) - 1),
+    ]
+    for row, cells in zip(result.rows, report.rows, strict=True):
+        name = f"*{cells[0]}*" if row.peer else f"`{cells[0]}`"
+        lines.append("| " + " | ".join([name, *cells[1:]]) + " |")
+    lines += ["", *(f"{note}  " for note in report.notes)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def write_markdown(result: Result, path: Path) -> None:
+    """Write the Markdown table to `path`; in a file with the `MARKERS`, only between them."""
+    text = to_markdown(result)
+    if path.exists():
+        document = path.read_text(encoding="utf-8")
+        before, start, rest = document.partition(MARKERS[0])
+        _, end, after = rest.partition(MARKERS[1])
+        if start and end:
+            text = f"{before}{start}\n{text}{end}{after}"
+    path.write_text(text, encoding="utf-8")
+
+
+def to_json(result: Result) -> str:
+    """Return the ladder as a JSON document; see the module for its keys."""
+    settings = result.settings
+    document: dict[str, Any] = {
+        "schema": SCHEMA,
+        "env_id": settings.env_id,
+        "date": result.date,
+        "machine": result.machine,
+        "versions": result.versions,
+        "settings": {
+            "num_envs": list(settings.num_envs),
+            "seconds": settings.seconds,
+            "check_rows": settings.check_rows,
+            "check_steps": settings.check_steps,
+        },
+        "rows": [
+            _row_document(row, *ratios)
+            for row, ratios in zip(result.rows, speedups(result), strict=True)
+        ],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _row_document(row: Row, previous: float | None, first: float | None) -> dict[str, Any]:
+    verdict = row.verdict
+    return {
+        "name": row.rung.name,
+        "description": row.rung.description,
+        "peer": row.peer,
+        "correct": verdict.correct if verdict else None,
+        "check": verdict.detail if verdict else None,
+        "digest": verdict.digest if verdict else None,
+        "failed": row.failed,
+        "absent": {str(size): reason for size, reason in row.absent.items()},
+        "compile_seconds": row.compile_seconds,
+        "bytes_per_env": row.bytes_per_env,
+        "speedup_previous": previous,
+        "speedup_first": first,
+        "measurements": [dataclasses.asdict(found) for found in row.measurements.values()],
+    }

@@ -1,0 +1,247 @@
+"""The ladder: its rungs are right, its figures well formed and its command line clear."""
+
+import dataclasses
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import batchsim
+from batchsim.__main__ import main
+from batchsim.ladder import check, memory, report, runner, soa_numpy
+from batchsim.ladder.peers import PEERS
+from batchsim.ladder.rungs import RUNGS
+from batchsim.ladder.runner import Measurement, Result, Row, Settings
+
+ROWS = 8
+STEPS = 260  # Pendulum's episodes end after 200.
+BY_NAME = {rung.name: rung for rung in (*RUNGS, *PEERS)}
+
+
+@pytest.mark.parametrize("env_id", batchsim.environments())
+@pytest.mark.parametrize("rung", RUNGS, ids=lambda rung: rung.name)
+def test_rung_is_correct(rung, env_id):
+    reason = rung.absent(env_id, ROWS)
+    if reason is not None:
+        assert "only" in reason
+        return
+    verdict = rung.check(rung.make, env_id, ROWS, STEPS)
+    assert verdict.correct, verdict.detail
+    if rung is not BY_NAME["fast"]:
+        assert verdict.digest == check.oracle(env_id, ROWS, STEPS).digest
+
+
+@pytest.mark.parametrize("env_id", ["CartPole-v1", "Pendulum-v1"])
+def test_the_checked_trajectory_has_ends_and_resets(env_id):
+    outputs = check.oracle(env_id, ROWS, STEPS).outputs
+    over = np.array([terminated | truncated for _, _, terminated, truncated in outputs[1:]])
+    assert over.any(axis=0).all()
+    assert not (over[1:] & over[:-1]).any()
+
+
+@pytest.mark.parametrize("name", ["soa-numpy", "numba", "cython", "numba-parallel", "driver"])
+def test_bad_action_is_refused(name):
+    batch = BY_NAME[name].make("CartPole-v1", 3)
+    batch.reset(seed=0)
+    with pytest.raises(ValueError, match="action"):
+        batch.step(np.array([0, 2, 1]))
+    batch.close()
+
+
+class OffByOneBit(soa_numpy.CartPole):
+    def advance(self, actions):
+        reward, terminated = super().advance(actions)
+        if self.elapsed[1] == 3:
+            reward[1] = np.nextafter(1.0, 2.0)
+        return reward, terminated
+
+
+def test_check_names_the_first_difference():
+    verdict = check.same_bits(OffByOneBit, "CartPole-v1", ROWS, STEPS)
+    assert not verdict.correct
+    assert re.match(r"step 4: the reward of row 1 is 1\.0\d* ?; expected 1\.0", verdict.detail)
+
+
+class OffByTwiceTheTolerance(batchsim.BatchEnv):
+    def step(self, actions):
+        results = super().step(actions)
+        results[0][5, 2] += 2 * check.TOLERANCE
+        return results
+
+
+def test_check_of_fast_precision_finds_a_wrong_step():
+    def skewed(env_id, num_envs):
+        return OffByTwiceTheTolerance(env_id, num_envs, precision="fast")
+
+    verdict = check.within_tolerance(skewed, "CartPole-v1", ROWS, STEPS)
+    assert not verdict.correct
+    assert verdict.detail.startswith("step 1: the observation is off by 2")
+
+
+def test_memory_of_columns_is_their_size():
+    class Floats:
+        def __init__(self, env_id, num_envs):
+            self.column = np.zeros((num_envs, 100))
+
+        def reset(self, *, seed):
+            pass
+
+        def step(self, actions):
+            pass
+
+        def close(self):
+            pass
+
+    assert memory.traced(Floats, "CartPole-v1") == pytest.approx(800, abs=8)
+
+
+def _broken(env_id, num_envs):
+    raise RuntimeError("the first line\nand the second")
+
+
+def test_failed_and_wrong_rungs_are_shown_and_not_timed(monkeypatch):
+    rungs = (
+        dataclasses.replace(BY_NAME["soa-numpy"], name="broken", make=_broken),
+        dataclasses.replace(BY_NAME["soa-numpy"], name="wrong", make=OffByOneBit),
+        BY_NAME["soa-numpy"],
+    )
+    monkeypatch.setattr(runner, "RUNGS", rungs)
+    names = tuple(rung.name for rung in rungs)
+    result = runner.climb(
+        Settings("CartPole-v1", (8,), 0.01, names, check_rows=ROWS, check_steps=50)
+    )
+    broken, wrong, right = result.rows
+    assert broken.failed == "RuntimeError: the first line"
+    assert not wrong.verdict.correct
+    assert not broken.measurements
+    assert not wrong.measurements
+    assert right.measurements[8].steps_per_second > 0
+    assert not result.sound
+    text = report.to_markdown(result)
+    assert "| `broken` | failed" in text
+    assert "broken failed: RuntimeError: the first line" in text
+    assert re.search(r"\| `wrong` .*\| no", text)
+
+
+def _measured(speeds):
+    return {size: Measurement(size, speed, 1.0, 2.0, 10) for size, speed in speeds.items()}
+
+
+def test_speedups_are_at_the_largest_common_size():
+    result = Result(Settings("CartPole-v1"))
+    speeds = [{64: 10.0, 1024: 20.0}, {64: 5.0}, {64: 100.0, 1024: 400.0}, {1024: 200.0}]
+    result.rows = [
+        Row(rung, peer=number == 3, measurements=_measured(speed))
+        for number, (rung, speed) in enumerate(zip(RUNGS, speeds, strict=False))
+    ]
+    assert report.speedups(result) == [(None, None), (0.5, 0.5), (20.0, 20.0), (None, 10.0)]
+
+
+def test_table_comes_in_two_parts_where_the_terminal_is_narrow():
+    result = Result(Settings("CartPole-v1"))
+    result.rows = [Row(RUNGS[0], peer=False, measurements=_measured({64: 1.0, 1024: 2.0}))]
+    shown = report.Report(result)
+    wide, narrow = (Console(width=width, file=io.StringIO()) for width in (120, 80))
+    assert len(shown.tables(wide)) == 1
+    assert len(shown.tables(narrow)) == 2
+    for console in (wide, narrow):
+        console.print(*shown.tables(console))
+        assert "…" not in console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0.5, "0.50"), (999.4, "999"), (1234.0, "1.23 k"), (49_200, "49.2 k"), (2.8e8, "280 M")],
+)
+def test_counts_have_three_digits(number, text):
+    assert report.format_count(number) == text
+
+
+def _run(*arguments):
+    # As wide as the table wants to be, whatever the width of the terminal that runs the tests.
+    environment = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
+    return subprocess.run(
+        [sys.executable, "-m", "batchsim", *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=environment,
+        check=False,
+    )
+
+
+def test_command_measures_and_writes_everything(tmp_path):
+    pytest.importorskip("matplotlib")
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n<!-- ladder -->\nold\n<!-- /ladder -->\nafter\n")
+    done = _run(
+        *("ladder", "--env", "Pendulum-v1", "--num-envs", "128,8", "--seconds", "0.02"),
+        *("--rungs", "driver,python,gymnasium-vector"),
+        *("--json", str(tmp_path / "ladder.json"), "--plot", str(tmp_path / "ladder.png")),
+        *("--markdown", str(readme)),
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    for expected in ("python", "driver", "gymnasium-vector", "N=128", "yes"):
+        assert expected in done.stdout
+    assert "…" not in done.stdout
+
+    document = json.loads((tmp_path / "ladder.json").read_text(encoding="utf-8"))
+    assert document["schema"] == report.SCHEMA
+    assert document["settings"]["num_envs"] == [8, 128]
+    rows = {row["name"]: row for row in document["rows"]}
+    assert list(rows) == ["python", "driver", "gymnasium-vector"]
+    assert rows["gymnasium-vector"]["absent"].keys() == {"8", "128"}
+    assert rows["python"]["digest"] == rows["driver"]["digest"]
+    assert rows["driver"]["speedup_first"] > 1
+    assert rows["gymnasium-vector"]["correct"] is None
+    for row in rows.values():
+        for found in row["measurements"]:
+            assert 0 < found["p50_us"] <= found["p99_us"]
+
+    assert (tmp_path / "ladder.png").read_bytes().startswith(b"\x89PNG")
+    text = readme.read_text(encoding="utf-8")
+    assert text.startswith("before\n<!-- ladder -->\nPendulum-v1 on ")
+    assert text.endswith("<!-- /ladder -->\nafter\n")
+    assert "old" not in text
+    assert "| `driver` |" in text
+
+
+def test_list_names_every_environment():
+    done = _run("list")
+    assert done.returncode == 0
+    assert [line.split()[0] for line in done.stdout.splitlines()] == batchsim.environments()
+    assert "500 steps" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--env", "CartPol-v1"], "did you mean 'CartPole-v1'"),
+        (["--num-envs", "64,many"], "--num-envs is '64,many'; expected positive whole numbers"),
+        (["--num-envs", "0"], "--num-envs is '0'"),
+        (["--seconds", "0"], "--seconds is 0.0; expected a positive number"),
+        (["--seconds", "soon"], "--seconds"),
+        (["--rungs", "pyton"], "did you mean 'python'"),
+        (["--json", "no/such/directory/x.json"], "cannot be written"),
+        (["--plot", "ladder.docx"], "expected a name that ends in .png or .svg"),
+        (["--colour"], "--colour"),
+    ],
+    ids=lambda value: "_".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_is_one_sentence_and_status_2(arguments, message, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["batchsim", "ladder", *arguments])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    printed = capsys.readouterr()
+    assert exit_.value.code == 2
+    assert printed.out == ""
+    assert message in printed.err
+    assert printed.err.startswith("batchsim: ")
+    assert printed.err.count("\n") == 1
