@@ -110,6 +110,9 @@ cdef class BufferPool:
             if Py_REFCNT(array) == 1 and is_whole(<cnp.ndarray> array, self.shape, self.dtype):
                 self.turn = place + 1 if place + 1 < size else 0
                 return <object> array
+        if size > PROBES:
+            # These are held, perhaps for good: look at others next time.
+            self.turn = (self.turn + PROBES) % size
         fresh = aligned_zeros(self.shape, self.dtype)
         if size < self.limit:
             self.arrays.insert(self.turn, fresh)

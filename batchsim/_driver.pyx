@@ -5,7 +5,7 @@ It knows no environment: it has a kernel, a table of pointers to the columns, an
 
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cpython.object cimport PyObject
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 from libcpp cimport bool as cbool
 from libcpp.memory cimport make_shared, shared_ptr
 
@@ -21,7 +21,8 @@ from batchsim import kernels
 cnp.import_array()
 
 cdef extern from "_threads.hpp" namespace "batchsim" nogil:
-    ctypedef int64_t (*Kernel)(int64_t*, int64_t, int64_t, int64_t)
+    ctypedef int32_t (*Kernel)(int64_t*, void**, int64_t*, int64_t, int64_t, int64_t)
+    int64_t run_kernel(Kernel kernel, int64_t* table, int64_t task, int64_t lo, int64_t hi)
 
     cdef cppclass Job:
         Job(int participants) except +
@@ -92,7 +93,7 @@ cdef class Driver:
     cdef readonly int num_threads
     cdef bint same_step, disabled, statistics
     cdef int status, status_before
-    cdef int64_t finished_rows
+    cdef int64_t finished_rows, status_forks
 
     cdef int action_slot, observation_slot, reward_slot, terminated_slot, truncated_slot
     cdef int final_slot, returns_slot, lengths_slot, durations_slot
@@ -154,7 +155,6 @@ cdef class Driver:
             self.num_threads = 1
         else:
             self.kernel = <Kernel> <size_t> kernel
-            self._join_pool()
 
     def __dealloc__(self):
         self._leave_pool()
@@ -167,12 +167,12 @@ cdef class Driver:
         self._begin(actions, out)
         try:
             self._check_and_step()
-        except BaseException:
-            self._drop_outputs()
-            raise
+            return self._results()
         finally:
-            self.status = READY
-        return self._results()
+            self._drop_outputs()
+            # Last: from here on another thread may step.
+            if self.status == STEPPING:
+                self.status = READY
 
     def send(self, actions, out):
         """Begin a step in the worker threads; `recv` returns its results."""
@@ -190,28 +190,34 @@ cdef class Driver:
 
     def recv(self):
         """Wait for the step that `send` began, working on it too; returns the same as `step`."""
+        if self.status == SENT and self.status_forks != forks():
+            self._notice_fork()
+            raise self.checks.refuse("recv", "forked")
         if self.status != SENT:
             raise self.checks.refuse("recv", NAMES[self.status])
-        if self.kernel is not NULL and self.job_forks != forks():
-            self.status = UNRESET  # The threads that were at work on the rows are not in this process.
-            raise self.checks.refuse("recv", "forked")
         self.status = STEPPING
-        if self.kernel is not NULL:
-            with nogil:
-                self.finished_rows = self._finish_job()
-            self.offered = False
-        self.status = READY
-        return self._results()
+        try:
+            if self.kernel is not NULL:
+                with nogil:
+                    self.finished_rows = self._finish_job()
+                self.offered = False
+                self._raise_if_failed()
+            return self._results()
+        finally:
+            self._drop_outputs()
+            if self.status == STEPPING:
+                self.status = READY
 
     def begin(self, str operation, bint unreset=False):
         """Keep every other call out until `end`, so that the columns may be read and written.
 
         Raises if `operation` may not begin now; `unreset` says whether it may before the first reset.
         """
+        self._notice_fork()
         if self.status != READY and not (unreset and self.status == UNRESET):
             raise self.checks.refuse(operation, NAMES[self.status])
         self.status_before = self.status
-        self.status = STEPPING
+        self._take_over()
 
     def end(self, bint reset=False):
         """End what `begin` began; `reset` says that every row has an episode from now on."""
@@ -240,7 +246,8 @@ cdef class Driver:
             self._interpret(kernels_RESET)
         else:
             with nogil:
-                self._run_alone(kernels_RESET)
+                self.finished_rows = self._run_alone(kernels_RESET)
+            self._raise_if_failed()
         self.observation = None
         self.finished_rows = 0
         if self.disabled:
@@ -248,6 +255,7 @@ cdef class Driver:
 
     def close(self):
         """Finish a step that `send` began, and let the threads go; later calls are refused."""
+        self._notice_fork()
         if self.status == STEPPING:
             raise self.checks.refuse("close", NAMES[self.status])
         self._leave_pool()
@@ -256,14 +264,35 @@ cdef class Driver:
 
     # -- a step, piece by piece ----------------------------------------------------------------
 
+    cdef void _take_over(self) noexcept:
+        """From here on another thread is refused."""
+        self.status = STEPPING
+        self.status_forks = forks()
+
+    cdef void _notice_fork(self) noexcept:
+        # Whoever was at work on the rows when this process was forked is not in it.
+        if self.status in (STEPPING, SENT) and self.status_forks != forks():
+            self.status = UNRESET
+            self._drop_outputs()
+
+    cdef int _raise_if_failed(self) except -1:
+        if self.finished_rows < 0:
+            self.finished_rows = 0
+            self.status = self.status_before = UNRESET
+            raise self.checks.failed()
+        return 0
+
     cdef int _begin(self, object actions, object out) except -1:
         """Check everything, then take the outputs: nothing changes if this raises."""
         if self.status != READY:
+            self._notice_fork()
             raise self.checks.refuse("step", NAMES[self.status])
         if self.disabled and self.finished_rows:
             raise self.checks.unfinished(self.tile.pending)
-        self.status = STEPPING  # From here on another thread is refused.
+        self._take_over()
         try:
+            if out is not None:
+                out = self.checks.outputs(out)
             if not self._is_batch_of_actions(actions):
                 actions = self.checks.convert(actions)
             self.action = actions
@@ -295,13 +324,12 @@ cdef class Driver:
             and (len(self.action_shape) == 1 or actions.shape == self.action_shape)
         )
 
-    cdef object _output(self, BufferPool buffers, int slot, object out, Py_ssize_t place, str name):
-        if out is None or out[place] is None:
+    cdef object _output(self, BufferPool buffers, int slot, tuple out, Py_ssize_t place, str name):
+        array = None if out is None else out[place]
+        if array is None:
             array = buffers.take()
-        else:
-            array = out[place]
-            if not buffers.accepts(array):
-                raise self.checks.bad_output(name, array, buffers.shape, buffers.dtype)
+        elif not buffers.accepts(array):
+            raise self.checks.bad_output(name, array, buffers.shape, buffers.dtype)
         self.table[slot] = <int64_t> cnp.PyArray_DATA(array)
         return array
 
@@ -317,9 +345,7 @@ cdef class Driver:
             if self.statistics:
                 infos["episode"] = {"r": self.returns, "l": self.lengths, "t": self.durations}
                 infos["_episode"] = over.copy()
-        results = (self.observation, self.reward, self.terminated, self.truncated, infos)
-        self._drop_outputs()
-        return results
+        return self.observation, self.reward, self.terminated, self.truncated, infos
 
     cdef void _drop_outputs(self) noexcept:
         # The driver must not hold what it returned, or the pools would never see it free.
@@ -338,15 +364,14 @@ cdef class Driver:
                 self.finished_rows = self._interpret(kernels_STEP)
         elif self.timed_calls < CALIBRATION_CALLS:
             with nogil:
-                bad = self.kernel(self.table, kernels_CHECK, 0, self.rows)
+                bad = run_kernel(self.kernel, self.table, kernels_CHECK, 0, self.rows)
                 start = nanoseconds()
                 if not bad:
-                    self.finished_rows = self.kernel(self.table, kernels_STEP, 0, self.rows)
+                    self.finished_rows = run_kernel(self.kernel, self.table, kernels_STEP, 0, self.rows)
             if not bad:
                 self._calibrate(<double> (nanoseconds() - start) / self.rows)
         elif self.num_threads > 1 and self.rows > self.tile_rows and work >= <double> PARALLEL_FROM:
-            if self.job_forks != forks():
-                self._join_pool()
+            self._join_pool()
             with nogil:
                 # Shared out too, so that workers wake up meanwhile and find their actions in cache.
                 bad = self._share(kernels_CHECK)
@@ -354,26 +379,25 @@ cdef class Driver:
                     self.finished_rows = self._share(kernels_STEP)
         elif work >= <double> RELEASE_GIL_FROM:
             with nogil:
-                bad = self.kernel(self.table, kernels_CHECK, 0, self.rows)
+                bad = run_kernel(self.kernel, self.table, kernels_CHECK, 0, self.rows)
                 if not bad:
                     self.finished_rows = self._run_alone(kernels_STEP)
         else:
-            bad = self.kernel(self.table, kernels_CHECK, 0, self.rows)
+            bad = run_kernel(self.kernel, self.table, kernels_CHECK, 0, self.rows)
             if not bad:
                 self.finished_rows = self._run_alone(kernels_STEP)
-        if bad:
+        if bad > 0:
             raise self.checks.bad_action(self.action)
-        return 0
+        return self._raise_if_failed()
 
     cdef int _check_and_send(self) except -1:
         if self.kernel is NULL:
             return self._check_and_step()
         with nogil:
-            bad = self.kernel(self.table, kernels_CHECK, 0, self.rows)
+            bad = run_kernel(self.kernel, self.table, kernels_CHECK, 0, self.rows)
         if bad:
             raise self.checks.bad_action(self.action)
-        if self.job_forks != forks():
-            self._join_pool()
+        self._join_pool()
         self.job.get().start(self.kernel, self.table, kernels_STEP, self.rows, self.tile_rows)
         with nogil:
             pool().offer(self.job, max(1, self.num_threads - 1))
@@ -395,7 +419,7 @@ cdef class Driver:
         cdef int64_t lo = 0, hi, total = 0
         while lo < self.rows:
             hi = min(lo + self.tile_rows, self.rows)
-            total += self.kernel(self.table, task, lo, hi)
+            total += run_kernel(self.kernel, self.table, task, lo, hi)
             lo = hi
         return total
 
@@ -414,6 +438,8 @@ cdef class Driver:
         self.tile_rows = divide_up(rows, MIN_TILE_ROWS) * MIN_TILE_ROWS
 
     cdef int _join_pool(self) except -1:
+        if self.in_pool and self.job_forks == forks():
+            return 0
         # A send() needs a worker even where a step is the caller's alone.
         cdef int workers = max(1, self.num_threads - 1)
         self._leave_pool()
@@ -439,8 +465,12 @@ cdef class Driver:
 
     cdef object _interpret(self, int64_t task):
         tile = self.tile
+        action = None
+        if self.action is not None:
+            action = self.action.view()
+            action.flags.writeable = False
         changes = {
-            "action": self.action, "observation": self.observation, "reward": self.reward,
+            "action": action, "observation": self.observation, "reward": self.reward,
             "terminated": self.terminated, "truncated": self.truncated,
         }
         if self.final_observation is not None:

@@ -22,7 +22,19 @@
 
 namespace batchsim {
 
-using Kernel = std::int64_t (*)(std::int64_t*, std::int64_t, std::int64_t, std::int64_t);
+// A function compiled by Numba: it returns a status, 0 if nothing was raised, and its result in *result.
+using Kernel = std::int32_t (*)(std::int64_t* result, void** exception, std::int64_t* table, std::int64_t task,
+                                std::int64_t lo, std::int64_t hi);
+
+// What a tile adds to the sum of results when the kernel raised: it stays negative whatever the others add.
+constexpr std::int64_t kRaised = -(std::int64_t{1} << 48);
+
+inline std::int64_t run_kernel(Kernel kernel, std::int64_t* table, std::int64_t task, std::int64_t lo,
+                               std::int64_t hi) {
+    std::int64_t result = 0;
+    void* exception = nullptr;
+    return kernel(&result, &exception, table, task, lo, hi) == 0 ? result : kRaised;
+}
 using Clock = std::chrono::steady_clock;
 
 // How long a thread looks for work, or for the last tile, before it sleeps. Long enough to catch the next step
@@ -111,6 +123,8 @@ class Job {
         return sum_.load(std::memory_order_relaxed);
     }
 
+    int participants() const { return participants_; }
+
     // Let one more worker in, unless as many as the driver asked for are at work.
     bool admit() {
         if (workers_.fetch_add(1, std::memory_order_relaxed) < participants_ - 1) return true;
@@ -149,7 +163,7 @@ class Job {
     std::int64_t run(std::int64_t number) const {
         const std::int64_t lo = number * tile_;
         const std::int64_t hi = lo + tile_ < rows_ ? lo + tile_ : rows_;
-        return kernel_(table_, task_, lo, hi);
+        return run_kernel(kernel_, table_, task_, lo, hi);
     }
 
     Kernel kernel_ = nullptr;
@@ -235,7 +249,7 @@ class Pool {
         while (!ending_) {
             if (auto job = find()) {
                 lock.unlock();
-                job->work(number + 1);
+                job->work(1 + number % (job->participants() - 1));
                 job->dismiss();
                 job.reset();
                 const auto seen = news_.load(std::memory_order_acquire);

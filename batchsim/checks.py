@@ -5,6 +5,7 @@ Everything here runs before any state changes.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -36,7 +37,10 @@ class Checks:
         try:
             array = np.asarray(actions)
         except (TypeError, ValueError) as cause:
-            raise TypeError(f"The actions cannot be read as an array: {cause}.") from cause
+            raise TypeError(
+                f"The actions are {reprlib.repr(actions)}, which cannot be read as an array; "
+                f"expected one of shape {self.shape} and dtype {self.dtype}."
+            ) from cause
         if array.shape != self.shape:
             raise ValueError(
                 f"The actions have shape {array.shape}; expected {self.shape}, one action for "
@@ -55,7 +59,8 @@ class Checks:
         return np.ascontiguousarray(array, self.dtype)
 
     def bad_action(self, actions: Array) -> Exception:
-        row = next(k for k, action in enumerate(actions) if not self.space.contains(action))
+        """Phrase that an action is not in the space; some is not."""
+        row = self._first_bad(actions)
         action = actions[row]
         shown = action.item() if action.ndim == 0 else action.tolist()
         hint = ""
@@ -65,7 +70,35 @@ class Checks:
             f"The action of row {row} is {shown}; expected a member of {self.space}{hint}."
         )
 
+    def _first_bad(self, actions: Array) -> int:
+        if isinstance(self.space, Box):
+            # NaN fails both comparisons.
+            good = (actions >= self.space.low) & (actions <= self.space.high)
+            bad = ~good.reshape(len(actions), -1).all(axis=1)
+        else:
+            first = self.space.start  # type: ignore[attr-defined]
+            bad = (actions < first) | (actions >= first + self.space.n)  # type: ignore[attr-defined]
+        return int(bad.argmax())
+
+    def outputs(self, out: Any) -> tuple[Any, ...]:
+        """Return `out` as a tuple of the four outputs, whose arrays the driver looks at."""
+        if not isinstance(out, (tuple, list)) or len(out) != 4:
+            raise ValueError(
+                f"out is {reprlib.repr(out)}; expected four arrays (or None) for observations, "
+                "rewards, terminated and truncated."
+            )
+        for k, array in enumerate(out):
+            for other in out[:k]:
+                if (
+                    isinstance(array, np.ndarray)
+                    and isinstance(other, np.ndarray)
+                    and np.may_share_memory(array, other)
+                ):
+                    raise ValueError("Two arrays in out share memory; expected separate ones.")
+        return tuple(out)
+
     def bad_output(self, name: str, array: Any, shape: tuple[int, ...], dtype: Any) -> Exception:
+        """Phrase that an array in `out` cannot take an output."""
         if isinstance(array, np.ndarray):
             flags = "" if array.flags.carray else ", not a writeable C-contiguous array"
             found = f"an array of shape {array.shape} and dtype {array.dtype}{flags}"
@@ -76,7 +109,15 @@ class Checks:
             f"{shape} and dtype {dtype}."
         )
 
+    def failed(self) -> Exception:
+        """Phrase that an environment's function raised in compiled code."""
+        return RuntimeError(
+            f"A function of {self.name} raised an exception in compiled code and left the rows "
+            "in an unknown state; call reset() first, and use backend='reference' to see where."
+        )
+
     def unfinished(self, pending: Array) -> Exception:
+        """Phrase that a step was asked for while rows are over, with DISABLED autoreset."""
         row = int(np.flatnonzero(pending)[0])
         return error.ResetNeeded(
             f"The episode of row {row} is over ({int(pending.sum())} rows in all); with "
@@ -85,6 +126,7 @@ class Checks:
         )
 
     def refuse(self, operation: str, status: str) -> Exception:
+        """Phrase that `operation` is not to be called in the driver's present status."""
         if status == "closed":
             return error.ClosedEnvironmentError(
                 f"{operation}() was called on a BatchEnv of {self.name} that is closed; "
@@ -116,6 +158,7 @@ class Checks:
 def read_action_space(
     space: Space[Any],
 ) -> tuple[tuple[int, ...], kernels.DiscreteBounds | kernels.BoxBounds]:
+    """Return the shape of one action, and the bounds that a kernel checks."""
     if isinstance(space, Discrete):
         start = int(space.start)
         return (), kernels.DiscreteBounds(start, start + int(space.n) - 1)
@@ -125,6 +168,7 @@ def read_action_space(
 
 
 def read_mask(mask: Any, num_envs: int) -> Array | None:
+    """Return `options["reset_mask"]` as a bool array (num_envs,), or None."""
     if mask is None:
         return None
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
@@ -146,7 +190,8 @@ def read_seeds(seed: Any, num_envs: int) -> list[int | None] | None:
     if _is_whole(seed):
         first = _read_seed(seed, "The seed")
         return list(range(first, first + num_envs))
-    if not isinstance(seed, (Sequence, np.ndarray)) or isinstance(seed, (str, bytes)):
+    is_sequence = isinstance(seed, Sequence) or (isinstance(seed, np.ndarray) and seed.ndim > 0)
+    if not is_sequence or isinstance(seed, (str, bytes)):
         raise TypeError(
             f"The seed is {seed!r}; expected a whole number, a sequence of {num_envs}, or None."
         )
@@ -175,6 +220,7 @@ def _read_seed(value: Any, what: str) -> int:
 
 
 def read_rows(env_ids: Iterable[int], num_envs: int) -> list[int]:
+    """Return `env_ids` as a list of row numbers."""
     rows = list(env_ids)
     for row in rows:
         if not _is_whole(row) or not 0 <= row < num_envs:
@@ -183,6 +229,7 @@ def read_rows(env_ids: Iterable[int], num_envs: int) -> list[int]:
 
 
 def whole_number(name: str, value: Any, at_least: int) -> int:
+    """Return an argument that must be a whole number of at least `at_least`."""
     if not _is_whole(value):
         raise TypeError(f"{name} is {value!r}; expected a whole number of at least {at_least}.")
     if value < at_least:
@@ -191,6 +238,7 @@ def whole_number(name: str, value: Any, at_least: int) -> int:
 
 
 def one_of(name: str, value: Any, known: Sequence[Any]) -> Any:
+    """Return an argument that must be one of `known`."""
     if value not in known:
         words = [word for word in known if isinstance(word, str)]
         near = suggest(value, words) if isinstance(value, str) else ""
@@ -201,6 +249,7 @@ def one_of(name: str, value: Any, known: Sequence[Any]) -> Any:
 
 
 def read_autoreset_mode(mode: Any) -> AutoresetMode:
+    """Return the mode that a member of `AutoresetMode` or its value names."""
     if isinstance(mode, AutoresetMode):
         return mode
     for known in AutoresetMode:
@@ -211,15 +260,16 @@ def read_autoreset_mode(mode: Any) -> AutoresetMode:
 
 
 def read_time_limit(value: Any, default: int | None) -> int | None:
+    """Return the time limit in steps, or None for none."""
     if value is None:
         return default
     if _is_whole(value) and value == NO_TIME_LIMIT:
         return None
-    if _is_whole(value) and value > 0:
+    if _is_whole(value) and 0 < value < 2**63:
         return int(value)
     raise ValueError(
-        f"max_episode_steps is {value!r}; expected a positive whole number, -1 for no limit, or "
-        "None for the environment's own."
+        f"max_episode_steps is {value!r}; expected a positive whole number below 2**63, "
+        "-1 for no limit, or None for the environment's own."
     )
 
 

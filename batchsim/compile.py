@@ -8,17 +8,19 @@ same functions as plain Python, for debuggers and profilers.
 
 from __future__ import annotations
 
-import ast
 import contextlib
+import dis
+import enum
+import functools
 import hashlib
-import inspect
 import marshal
+import reprlib
 import sys
-import textwrap
 import time
 import types as python_types
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import llvmlite
@@ -34,6 +36,7 @@ from batchsim import cache, kernels
 from batchsim import math as batchsim_math
 from batchsim.definition import Definition
 from batchsim.kernels import Settings, Tile
+from batchsim.safety import may_step_finished_rows
 
 __all__ = ["Binder", "KernelSpec", "NativeKernel", "compile_native", "flatten", "interpret"]
 
@@ -98,7 +101,7 @@ def _replace_fields(typing_context: Any, constants: Any, columns: Any, i: Any) -
         columns.types[columns.fields.index(name)].dtype if name in columns.fields else kind
         for name, kind in zip(constants.fields, constants.types, strict=True)
     ]
-    result = types.NamedTuple(members, constants.instance_class)
+    result = types.BaseTuple.from_types(members, constants.instance_class)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         constant_values, column_values, row = arguments
@@ -121,7 +124,8 @@ def _replace_fields(typing_context: Any, constants: Any, columns: Any, i: Any) -
 
 @overload(row_parameters, jit_options=INLINE)  # type: ignore[arg-type]
 def _overload_row_parameters(constants, columns, i):  # type: ignore[no-untyped-def]
-    if isinstance(columns, types.NamedTuple):
+    # Fields of one type make a NamedUniTuple, others a NamedTuple.
+    if isinstance(columns, (types.NamedTuple, types.NamedUniTuple)):
         return lambda constants, columns, i: _replace_fields(constants, columns, i)  # type: ignore[call-arg]
     return lambda constants, columns, i: constants
 
@@ -191,8 +195,8 @@ def _reference_view(table: Tile, lo: int, hi: int) -> Tile:
 
 
 def _to_float32(value: Any) -> Any:
-    """Return `value` with Python floats and float64 arrays, nested in tuples too, as float32."""
-    if type(value) is float:
+    """Return `value` with floats and float64 arrays, nested in tuples too, as float32."""
+    if isinstance(value, float):
         return np.float32(value)
     if type(value) is tuple:
         return tuple(_to_float32(member) for member in value)
@@ -220,12 +224,8 @@ class Binder:
         self.placeholders = placeholders
         self.wrap = wrap
         self.bound: dict[Any, Any] = {}
-        self.digest = hashlib.sha256()
-
-    def note(self, *items: Any) -> None:
-        """Add to the hash of what the kernel depends on."""
-        for item in items:
-            self.digest.update(repr(item).encode() + b"\0")
+        self.digests: dict[Any, str] = {}
+        """Of each function copied: a hash of its code and of all that it refers to."""
 
     def bind(self, function: Any) -> Any:
         """Return the bound and wrapped copy of `function`, made once."""
@@ -244,23 +244,30 @@ class Binder:
                 "module-level names, parameters or state instead."
             )
         of_loops = function.__module__ == kernels.__name__
+        demote = self.fast and not of_loops
         code = function.__code__
+        defaults = (function.__defaults__, function.__kwdefaults__)
         names = dict(function.__globals__)
         if of_loops:
             names.update(self.placeholders)
-        self.note(function.__qualname__, _code_content(code), function.__defaults__)
+        digest = _Digest(function.__qualname__)
+        digest.add("code", _code_content(code))
+        digest.add("defaults", defaults)
         for name in sorted(_global_names(code)):
             if name in names:
-                names[name] = self.bind_value(name, names[name], demote=self.fast and not of_loops)
-        if self.fast and not of_loops:
+                names[name] = self._bind_name(name, names[name], demote, digest)
+        if demote:
             code = code.replace(co_consts=_to_float32(code.co_consts))
-        copy = python_types.FunctionType(code, names, function.__name__, function.__defaults__)
+            defaults = (_to_float32(defaults[0]), defaults[1])
+        copy = python_types.FunctionType(code, names, function.__name__, defaults[0])
+        copy.__kwdefaults__ = defaults[1]
         copy.__qualname__ = function.__qualname__
         copy.__module__ = function.__module__
+        self.digests[function] = digest.hexdigest()
         return copy
 
-    def bind_value(self, name: str, value: Any, demote: bool) -> Any:
-        """Return what the free name `name` stands for in a bound copy, given what it stood for."""
+    def _bind_name(self, name: str, value: Any, demote: bool, digest: _Digest) -> Any:
+        """Return what the free name `name` stands for in a copy, given what it stood for."""
         if isinstance(value, numba.core.dispatcher.Dispatcher):
             value = value.py_func
         if demote:
@@ -268,22 +275,118 @@ class Binder:
             with contextlib.suppress(TypeError):
                 value = batchsim_math.FAST.get(value, value)
             value = _to_float32(value)
-        if isinstance(value, python_types.FunctionType):
-            if value.__module__ in LIBRARIES or value is row_parameters:
-                self.note(name, value.__qualname__)
-                return value
-            return self.bind(value)
-        if isinstance(value, python_types.ModuleType):
-            self.note(name, value.__name__, _module_content(value))
-        elif isinstance(value, np.ndarray):
-            self.note(name, value.dtype.str, value.shape, value.tobytes())
-        elif name != "view":
-            self.note(name, value)
+        if name == "view":
+            return value  # It is made from the tile, which is in the key by itself.
+        if (
+            isinstance(value, python_types.FunctionType)
+            and value.__module__ not in LIBRARIES
+            and value is not row_parameters
+        ):
+            bound = self.bind(value)
+            digest.add(name, self.digests[value])
+            return bound
+        digest.add(name, value)
         return value
 
 
+class _Digest:
+    """A hash of values, by their content alone: not by a `repr` that may leave something out."""
+
+    def __init__(self, *values: Any) -> None:
+        self.hash = hashlib.sha256()
+        self.modules: set[str] = set()
+        for value in values:
+            self.add("", value)
+
+    def hexdigest(self) -> str:
+        return self.hash.hexdigest()
+
+    def add(self, name: str, value: Any) -> None:
+        """Add a value under a name; TypeError if it is of a kind that kernels cannot use."""
+        self.hash.update(f"{name}:{type(value).__qualname__}:".encode())
+        if isinstance(value, enum.Enum):
+            self.hash.update(f"{value.name};".encode())
+            self.add("value", value.value)
+        elif isinstance(value, (bool, int, float, complex, str, bytes, type(None), type(...))):
+            self.hash.update(f"{value!r};".encode())
+        elif isinstance(value, (np.ndarray, np.generic)):
+            self.hash.update(f"{value.dtype.str}{value.shape};".encode() + value.tobytes())
+        elif isinstance(value, (tuple, list)):
+            self.hash.update(f"{getattr(value, '_fields', '')}{len(value)};".encode())
+            for member in value:
+                self.add("", member)
+        elif isinstance(value, (set, frozenset)):
+            # The order of a set differs from process to process.
+            self.add("", sorted(map(repr, value)))
+        elif isinstance(value, dict):
+            for key in sorted(value):
+                self.add(str(key), value[key])
+        elif isinstance(value, python_types.CodeType):
+            self.add("code", _code_content(value))
+        elif isinstance(value, python_types.FunctionType):
+            self.add("function", _code_content(value.__code__))
+            self.add("of", sys.modules[value.__module__])
+        elif isinstance(value, python_types.ModuleType):
+            if _is_users(value):
+                self.add_module(value)
+            else:
+                top = sys.modules[value.__name__.partition(".")[0]]
+                self.hash.update(f"{value.__name__}{getattr(top, '__version__', '')};".encode())
+        elif isinstance(value, enum.EnumMeta):
+            self.add("members", list(value))
+        elif isinstance(value, (type, python_types.BuiltinFunctionType, np.ufunc)):
+            module = getattr(value, "__module__", "")
+            fields = getattr(value, "_fields", "")
+            self.hash.update(f"{module}.{value.__name__}{fields};".encode())
+        else:
+            raise TypeError(
+                f"The name {name!r} stands for {reprlib.repr(value)}; a kernel can use numbers, "
+                "arrays, tuples, functions and modules."
+            )
+
+    def add_module(self, module: python_types.ModuleType) -> None:
+        """Add what a module holds: the code that runs, whatever its file says by now."""
+        if module.__name__ in self.modules:
+            return
+        self.modules.add(module.__name__)
+        for name, value in sorted(vars(module).items()):
+            if isinstance(value, numba.core.dispatcher.Dispatcher):
+                value = value.py_func
+            value = getattr(value, "_defn", value)  # what an intrinsic was made of
+            if name.startswith("__") or isinstance(value, dict):
+                continue
+            # What a kernel cannot use is no part of it.
+            with contextlib.suppress(TypeError):
+                self.add(name, value)
+
+
+def _is_users(module: python_types.ModuleType) -> bool:
+    """Tell whether a module may change without its version: it is neither installed nor ours."""
+    file = getattr(module, "__file__", None)
+    package = module.__name__.partition(".")[0]
+    return not (
+        file is None
+        or package == __name__.partition(".")[0]
+        or package in sys.stdlib_module_names
+        or {"site-packages", "dist-packages"} & set(Path(file).parts)
+    )
+
+
+@functools.cache
+def _own_code() -> str:
+    """Return a hash of the modules of batchsim that kernels are made of."""
+    digest = _Digest()
+    for module in (__name__, *LIBRARIES):
+        digest.add_module(sys.modules[module])
+    return digest.hexdigest()
+
+
 def _global_names(code: python_types.CodeType) -> set[str]:
-    names = set(code.co_names)
+    names = {
+        instruction.argval
+        for instruction in dis.get_instructions(code)
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME")
+    }
     for constant in code.co_consts:
         if isinstance(constant, python_types.CodeType):
             names |= _global_names(constant)
@@ -291,33 +394,8 @@ def _global_names(code: python_types.CodeType) -> set[str]:
 
 
 def _code_content(code: python_types.CodeType) -> tuple[Any, ...]:
-    def content(constant: Any) -> Any:
-        if isinstance(constant, python_types.CodeType):
-            return _code_content(constant)
-        # The order of a set differs from process to process.
-        return sorted(map(repr, constant)) if isinstance(constant, frozenset) else repr(constant)
-
-    constants = [content(constant) for constant in code.co_consts]
-    return code.co_code, constants, code.co_names, code.co_varnames, code.co_argcount
-
-
-def _module_content(module: python_types.ModuleType) -> str:
-    """Return a hash of what a module holds: the code that runs, whatever its file says by now."""
-    version = getattr(module, "__version__", None)
-    if version is not None or module.__name__.partition(".")[0] in sys.stdlib_module_names:
-        return str(version)
-    content = hashlib.sha256()
-    for name, value in sorted(vars(module).items()):
-        if isinstance(value, numba.core.dispatcher.Dispatcher):
-            value = value.py_func
-        value = getattr(value, "_defn", value)  # what an intrinsic was made of
-        if isinstance(value, python_types.FunctionType):
-            content.update(repr((name, _code_content(value.__code__))).encode())
-        elif isinstance(value, np.ndarray):
-            content.update(repr((name, value.dtype.str, value.shape)).encode() + value.tobytes())
-        elif isinstance(value, (bool, int, float, str, tuple, np.generic)):
-            content.update(repr((name, value)).encode())
-    return content.hexdigest()
+    arguments = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount)
+    return code.co_code, code.co_consts, code.co_names, code.co_varnames, arguments
 
 
 def _statistics(spec: KernelSpec) -> dict[str, Any]:
@@ -350,75 +428,13 @@ def _placeholders(spec: KernelSpec, view: Any, step_rows: Any) -> dict[str, Any]
     }
 
 
-def _may_step_finished_rows(definition: Definition) -> bool:
-    """Tell whether stepping a row whose episode is over, before it is reset, can do no harm.
-
-    It cannot if `step` draws no random numbers, can index nothing but its own row of scalar
-    columns, and `reset` then writes every column, whatever it draws. Anything not understood counts
-    as harm.
-    """
-    arguments = list(inspect.signature(definition.step).parameters)
-    if len(arguments) != 5 or any(column.shape for column in definition.columns.values()):
-        return False
-    return _reads_scalars_only(definition.step, arguments[4]) and _writes_all_columns(definition)
-
-
-def _reads_scalars_only(function: Any, rng: str | None) -> bool:
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, SyntaxError):
-        return False
-    for node in ast.walk(tree):
-        if rng is not None and isinstance(node, ast.Name) and node.id == rng:
-            return False
-        if isinstance(node, (ast.While, ast.For)):
-            return False  # A loop may not end where the state is beyond the rules.
-    for name in _global_names(function.__code__):
-        value = function.__globals__.get(name)
-        if isinstance(value, python_types.FunctionType):
-            if value.__module__ not in LIBRARIES and not _reads_scalars_only(value, None):
-                return False
-        elif isinstance(value, (np.ndarray, tuple, list)):
-            return False
-    return True
-
-
-def _writes_all_columns(definition: Definition) -> bool:
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(definition.reset)))
-    except (OSError, SyntaxError):
-        return False
-    body = tree.body[0]
-    if not isinstance(body, ast.FunctionDef) or len(body.args.args) != 4:
-        return False
-    state, row = body.args.args[0].arg, body.args.args[1].arg
-    written = set()
-    for statement in body.body:
-        if any(isinstance(node, ast.Return) for node in ast.walk(statement)):
-            break
-        if not isinstance(statement, ast.Assign):
-            continue
-        for target in statement.targets:
-            for node in target.elts if isinstance(target, ast.Tuple) else [target]:
-                if (
-                    isinstance(node, ast.Subscript)
-                    and isinstance(node.value, ast.Attribute)
-                    and isinstance(node.value.value, ast.Name)
-                    and node.value.value.id == state
-                    and isinstance(node.slice, ast.Name)
-                    and node.slice.id == row
-                ):
-                    written.add(node.value.attr)
-    return written >= set(definition.columns)
-
-
 @dataclass(frozen=True)
 class NativeKernel:
-    """Machine code: `int64 kernel(int64* table, int64 task, int64 lo, int64 hi)`."""
+    """Machine code with the signature of `Kernel` in _threads.hpp."""
 
     address: int
-    library: Any
-    """Keeps the machine code alive."""
+    keeps: tuple[Any, ...]
+    """What the machine code lives in and refers to."""
     compile_seconds: float
     """Zero if the kernel came from the cache."""
 
@@ -431,29 +447,30 @@ _loaded: dict[str, NativeKernel] = {}
 
 
 def compile_native(spec: KernelSpec) -> NativeKernel:
-    """Return the kernel of `spec` as machine code, from this process, the disk cache or the
-    compiler.
-    """
+    """Return the kernel of `spec` from this process, the disk cache or the compiler."""
     step_rows = STEP_LOOPS[spec.autoreset_mode]
-    if step_rows is kernels.step_next_step and not _may_step_finished_rows(spec.definition):
+    if step_rows is kernels.step_next_step and not may_step_finished_rows(spec.definition):
         step_rows = kernels.step_next_step_guarded
     view = _native_view(spec.tile)
     binder = Binder(spec.precision, _placeholders(spec, view, step_rows), numba.njit(**INLINE))
     entry = binder.copy(kernels.run_task)
-    key = _key(spec, binder)
+    key = _key(spec, binder.digests[kernels.run_task])
     if key not in _loaded:
         _loaded[key] = _load(key) or _compile(spec, entry, key)
     return _loaded[key]
 
 
-def _key(spec: KernelSpec, binder: Binder) -> str:
-    shapes = [array.shape[1:] for array in flatten(spec.tile)]
-    binder.note(numba.typeof(spec.tile), shapes, sorted(INLINE.items()))
-    binder.note(sys.version, np.__version__, numba.__version__, llvmlite.__version__)
-    binder.note(cpu_target.target_context.codegen().magic_tuple())
-    for module in (__name__, *LIBRARIES):
-        binder.note(_module_content(sys.modules[module]))
-    return binder.digest.hexdigest()
+def _key(spec: KernelSpec, code: str) -> str:
+    def layout(nested: Any) -> Any:
+        if isinstance(nested, np.ndarray):
+            return nested.dtype.str, nested.shape[1:], nested.flags.writeable
+        return getattr(nested, "_fields", ()), [layout(member) for member in nested]
+
+    digest = _Digest(code, layout(spec.tile), INLINE)
+    digest.add("versions", [sys.version, np.__version__, numba.__version__, llvmlite.__version__])
+    digest.add("cpu", cpu_target.target_context.codegen().magic_tuple())
+    digest.add("batchsim", _own_code())
+    return digest.hexdigest()
 
 
 def _load(key: str) -> NativeKernel | None:
@@ -462,7 +479,7 @@ def _load(key: str) -> NativeKernel | None:
         return None
     name, serialized = marshal.loads(content)
     library = cpu_target.target_context.codegen().unserialize_library(serialized)
-    return NativeKernel(library.get_pointer_to_function(name), library, 0.0)
+    return NativeKernel(library.get_pointer_to_function(name), (library,), 0.0)
 
 
 def _compile(spec: KernelSpec, entry: Any, key: str) -> NativeKernel:
@@ -474,11 +491,17 @@ def _compile(spec: KernelSpec, entry: Any, key: str) -> NativeKernel:
             flush=True,
         )
     start = time.perf_counter()
-    function = numba.cfunc(_signature(), **OPTIONS)(entry)
-    library: Any = function._library  # type: ignore[attr-defined]
-    cache.store(key, marshal.dumps((function.native_name, library.serialize_using_object_code())))
+    # Called by its address, it needs no wrapper for Python or C.
+    options = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    function: Any = numba.njit(_signature(), **options)(entry)
+    (result,) = function.overloads.values()
+    library, name = result.library, result.fndesc.llvm_func_name
+    # Code that holds the addresses of this process's arrays (large global ones) is of no use in
+    # another process, and the arrays must live as long as the code does.
+    if not library.has_dynamic_globals:
+        cache.store(key, marshal.dumps((name, library.serialize_using_object_code())))
     return NativeKernel(
-        library.get_pointer_to_function(function.native_name), library, time.perf_counter() - start
+        library.get_pointer_to_function(name), (library, function), time.perf_counter() - start
     )
 
 

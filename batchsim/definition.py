@@ -13,6 +13,7 @@ import importlib
 import inspect
 import math
 import numbers
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -60,13 +61,28 @@ def _column(annotation: Any, where: str) -> Column:
     return Column(dtype.base, dtype.shape)
 
 
+def _annotations(cls: Any) -> dict[str, Any]:
+    """Return the annotations of a NamedTuple's fields, those given as text evaluated."""
+    names = vars(sys.modules[cls.__module__])
+    found = {}
+    for field in cls._fields:
+        annotation = cls.__annotations__[field]
+        text = getattr(annotation, "__forward_arg__", annotation)
+        found[field] = eval(text, names) if isinstance(text, str) else annotation
+    return found
+
+
 def _defaults(cls: Any, where: str) -> dict[str, Any]:
-    fields: tuple[str, ...] = cls._fields
-    defaults: dict[str, Any] = cls._field_defaults
-    for name in fields:
-        if name not in defaults:
+    """Return the fields' default values, with the types of the annotations."""
+    defaults = {}
+    for name, annotation in _annotations(cls).items():
+        if name not in cls._field_defaults:
             raise TypeError(f"{where}.{name} has no default value; every field needs one.")
-    return dict(defaults)
+        value = cls._field_defaults[name]
+        if annotation in (float, int, bool):
+            value = _read_scalar(f"default of {where}.{name}", value, annotation())
+        defaults[name] = value
+    return defaults
 
 
 class Definition:
@@ -94,10 +110,9 @@ class Definition:
         self.step: Callable[..., Any] = namespace.step
         self.observe: Callable[..., Any] = namespace.observe
         self.State: Any = namespace.State
-        annotations = inspect.get_annotations(self.State, eval_str=True)
         self.columns: dict[str, Column] = {
-            field: _column(annotations[field], f"State.{field} of {name}")
-            for field in self.State._fields
+            field: _column(annotation, f"State.{field} of {name}")
+            for field, annotation in _annotations(self.State).items()
         }
         self.params: dict[str, Any] = (
             _defaults(namespace.Params, "Params") if hasattr(namespace, "Params") else {}
@@ -145,11 +160,23 @@ class Definition:
             values[name] = _read_value(f"{kind} {name!r}", value, defaults[name], num_envs)
         return values
 
-    def check_options(self, values: Mapping[str, Any]) -> None:
+    def check_options(self, values: Mapping[str, Any], num_envs: int) -> None:
         """Raise ValueError if the environment refuses these reset options (its `check_options`)."""
-        check = getattr(self.namespace, "check_options", None)
-        if check is not None:
-            check(self.namespace.Options(**values))
+        by_row = any(isinstance(value, np.ndarray) for value in values.values())
+        for row in range(num_envs if by_row else 1):
+            where = f" of row {row}" if by_row else ""
+            scalars = {name: batch_parameter(value, row) for name, value in values.items()}
+            for name, value in scalars.items():
+                if math.isinf(value):
+                    raise ValueError(
+                        f"The reset option {name!r}{where} is {value}; expected a finite number."
+                    )
+            check = getattr(self.namespace, "check_options", None)
+            if check is not None:
+                try:
+                    check(self.namespace.Options(**scalars))
+                except ValueError as error:
+                    raise ValueError(f"The reset options{where} do not fit: {error}") from error
 
     def spaces(self, params: Mapping[str, Any]) -> tuple[Space[Any], Space[Any]]:
         """Return the observation and the action space of one environment with these scalars."""

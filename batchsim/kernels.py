@@ -22,8 +22,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 CHECK_ACTIONS = 0
 STEP = 1
 RESET = 2
@@ -96,11 +94,10 @@ def check_discrete(table, lo, hi):
     tile = view(table, lo, hi)
     start = ACTION.start
     last = ACTION.last
-    # The sign bit of one of the differences is set where an action is out of bounds.
-    signs = np.int64(0)
+    bad = False
     for i in range(tile.action.shape[0]):
-        signs |= (tile.action[i] - start) | (last - tile.action[i])
-    return 1 if signs < 0 else 0
+        bad |= tile.action[i] < start or tile.action[i] > last
+    return 1 if bad else 0
 
 
 def check_box(table, lo, hi):
@@ -108,7 +105,7 @@ def check_box(table, lo, hi):
     tile = view(table, lo, hi)
     low = ACTION.low
     high = ACTION.high
-    bad = 0
+    bad = False
     for i in range(tile.action.shape[0]):
         for k in range(low.shape[0]):
             # NaN fails both comparisons.
@@ -139,6 +136,7 @@ def restart(tile, i):
 
 
 def observe_row(tile, i, out):
+    """Write the observation of row i into `out`."""
     observe(tile.state, i, row_parameters(PARAMETERS, tile.parameters, i), out)
 
 
@@ -153,6 +151,7 @@ def list_pending(tile):
 
 
 def count_pending(tile):
+    """Return how many rows are over."""
     count = 0
     for i in range(tile.pending.shape[0]):
         count += tile.pending[i]

@@ -202,6 +202,7 @@ def _fast_cos(angle: Any) -> Any:
 
 _TURNS_OVER_RADIANS = np.float32(0.5 / math.pi)
 _FOUR = np.float32(4.0)
+_FLOAT_TWO = np.float32(2.0)
 
 
 @register_jitable
@@ -214,7 +215,8 @@ def _fast_wrap_angle(angle: Any) -> Any:
 
 @register_jitable
 def _fast_power(x: Any, y: Any) -> Any:
-    return x**y
+    # LLVM makes this product of a power; written out, Python computes it as well.
+    return x * x if y == _FLOAT_TWO else x**y
 
 
 FAST: dict[Callable[..., Any], Callable[..., Any]] = {

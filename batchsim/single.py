@@ -8,9 +8,9 @@ from typing import Any
 import gymnasium
 import numpy as np
 import numpy.typing as npt
+from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode
 
-from batchsim import random
 from batchsim.checks import NO_TIME_LIMIT
 from batchsim.definition import Definition
 from batchsim.vector import BatchEnv
@@ -87,17 +87,29 @@ class SingleEnv(gymnasium.Env[Array, Any]):
 
     @property
     def np_random_seed(self) -> int | None:  # type: ignore[override]
-        """The seed that the stream of random numbers was started with; None before it was."""
+        """The seed of the random stream; -1 if a generator was set from outside."""
+        self._seed_if_new()
         return self.batch.np_random_seed[0]
 
     @property
     def np_random(self) -> np.random.Generator:
         """A copy of the random generator, at the point where the environment's stream stands."""
+        self._seed_if_new()
         return self.batch.np_random[0]
 
     @np_random.setter
     def np_random(self, value: np.random.Generator) -> None:
-        random.set_generator(self.batch._tile.rng, 0, value)
+        self.batch.set_np_random(0, value)
+
+    @property
+    def _np_random(self) -> np.random.Generator | None:  # type: ignore[override]
+        # Where Gymnasium's checker looks whether reset(seed=…) has seeded.
+        return None if self.batch.np_random_seed[0] is None else self.batch.np_random[0]
+
+    def _seed_if_new(self) -> None:
+        if self.batch.np_random_seed[0] is None:
+            generator, seed = seeding.np_random()
+            self.batch.set_np_random(0, generator, seed)
 
 
 def make(

@@ -120,8 +120,14 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         spaces = self.definition.spaces(self.row_params(0))
         self.single_observation_space, self.single_action_space = spaces
         if any(isinstance(value, np.ndarray) for value in self.params.values()):
-            rows = [self.definition.spaces(self.row_params(k))[0] for k in range(self.num_envs)]
-            self.observation_space = batch_differing_spaces(rows)
+            rows = [self.definition.spaces(self.row_params(k)) for k in range(self.num_envs)]
+            for row, (_, action_space) in enumerate(rows):
+                if action_space != self.single_action_space:
+                    raise ValueError(
+                        f"The parameters give row {row} the action space {action_space} and row 0 "
+                        f"{self.single_action_space}; expected the same for all rows."
+                    )
+            self.observation_space = batch_differing_spaces([space for space, _ in rows])
         else:
             self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
@@ -190,9 +196,16 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             if same_step
             else (),
         )
+        # An environment that writes into the caller's actions does not compile.
+        self._tile.action.flags.writeable = False
+        # Where a column holds a value for each row, the constant is never read.
+        scalars = {
+            name: definition.params[name] if isinstance(value, np.ndarray) else value
+            for name, value in self.params.items()
+        }
         constants = {
             name: number(value) if isinstance(value, float) else value
-            for name, value in self.row_params(0).items()
+            for name, value in scalars.items()
         }
         spec = compile.KernelSpec(
             definition,
@@ -273,7 +286,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         mask = checks.read_mask(given.pop("reset_mask", None), n)
         values = self.definition.read_options(given, n)
         if given:
-            self.definition.check_options(values)
+            self.definition.check_options(values, n)
         seeds = checks.read_seeds(seed, n)
         observation: Array = self._driver.output(out)
         tile = self._tile
@@ -368,6 +381,17 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
     def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]
         """Copies of the rows' random generators, at the point where each row's stream stands."""
         return tuple(random.generator(self._tile.rng, k) for k in range(self.num_envs))
+
+    def set_np_random(self, row: int, generator: np.random.Generator, seed: int = -1) -> None:
+        """Make a row's stream go on from where a PCG64 generator stands (it is copied).
+
+        Args:
+            row: the environment.
+            generator: a `numpy.random.Generator` over PCG64; others are refused with ValueError.
+            seed: what `np_random_seed` says of the row from now on; -1 for unknown.
+        """
+        random.set_generator(self._tile.rng, row, generator)
+        self._seeds[row] = seed
 
     def __repr__(self) -> str:
         return (

@@ -81,11 +81,8 @@ ACTION = Discrete(2)
 
 
 def check_options(options):
-    if np.any(np.asarray(options.low) > np.asarray(options.high)):
-        raise ValueError(
-            f"The reset option low is {options.low} and high is {options.high}; "
-            "expected low <= high."
-        )
+    if options.low > options.high:
+        raise ValueError(f"low is {options.low} and high is {options.high}; expected low <= high.")
 
 
 def OBSERVATION(p):

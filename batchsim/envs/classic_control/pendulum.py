@@ -81,6 +81,12 @@ def OBSERVATION(p):
     return Box(-high, high, dtype=np.float32)
 
 
+def check_options(options):
+    for name, value in options._asdict().items():
+        if value < 0.0:
+            raise ValueError(f"{name} is {value}; expected a number that is not negative.")
+
+
 def reset(s, i, p, rng):
     theta = uniform(rng, i, -p.x_init, p.x_init)
     s.theta[i] = theta

@@ -1,0 +1,260 @@
+"""The oracle: Gymnasium's own environments, stepped in a loop beside a BatchEnv.
+
+Nothing here is recorded; whatever Gymnasium is installed decides what is right.
+"""
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+import batchsim
+from batchsim.registry import ENVIRONMENTS
+
+IDS = sorted(ENVIRONMENTS)
+MODES = list(AutoresetMode)
+
+VARIANTS = {
+    "CartPole-v1": [{}, {"sutton_barto_reward": True}],
+    "Pendulum-v1": [{}, {"g": 9.81}],
+}
+"""Keyword arguments that Gymnasium's own environment takes, by id."""
+
+OPTIONS = {
+    "CartPole-v1": [
+        {},
+        {"low": -0.2, "high": 0.1},
+        {"low": 0.03},
+        {"high": -0.01},
+        {"low": 0.04, "high": 0.04},
+    ],
+    "Pendulum-v1": [{}, {"x_init": 0.5, "y_init": 0.25}, {"x_init": 40.0}, {"y_init": 0.0}],
+}
+"""Reset options that Gymnasium's own environment takes, by id."""
+
+PARAMETERS = {
+    "CartPole-v1": {
+        "gravity": (1.0, 20.0),
+        "masscart": (0.5, 2.0),
+        "masspole": (0.05, 0.5),
+        "length": (0.2, 1.0),
+        "force_mag": (2.0, 20.0),
+        "tau": (0.005, 0.04),
+        "theta_threshold_radians": (0.1, 0.4),
+        "x_threshold": (0.5, 3.0),
+        "sutton_barto_reward": (False, True),
+    },
+    "Pendulum-v1": {
+        "max_speed": (2.0, 10.0),
+        "dt": (0.01, 0.1),
+        "g": (1.0, 20.0),
+        "m": (0.5, 2.0),
+        "l": (0.5, 2.0),
+    },
+}
+"""Attributes of Gymnasium's own environment that are parameters here, with a range, by id."""
+
+
+_ATTRIBUTES = {"sutton_barto_reward": "_sutton_barto_reward"}
+
+
+def variants(ids=IDS):
+    """Every id with each of its keyword arguments, as pytest parameters."""
+    return [(name, kwargs) for name in ids for kwargs in VARIANTS.get(name, [{}])]
+
+
+def upstream(name, num_envs, mode=AutoresetMode.NEXT_STEP, **kwargs):
+    """Gymnasium's own environments, one after the other."""
+    return gymnasium.make_vec(
+        name,
+        num_envs,
+        vectorization_mode="sync",
+        vector_kwargs={"autoreset_mode": mode},
+        **kwargs,
+    )
+
+
+def upstream_with_parameters(name, rows, mode=AutoresetMode.NEXT_STEP, **kwargs):
+    """Gymnasium's own environments, each with the attributes that its member of `rows` names."""
+
+    def maker(values):
+        def make():
+            env = gymnasium.make(name, **kwargs)
+            for attribute, value in values.items():
+                setattr(env.unwrapped, _ATTRIBUTES.get(attribute, attribute), value)
+            if name == "CartPole-v1":
+                # Upstream derives these once, when it is made.
+                inner = env.unwrapped
+                inner.total_mass = inner.masspole + inner.masscart
+                inner.polemass_length = inner.masspole * inner.length
+            return env
+
+        return make
+
+    return SyncVectorEnv(
+        [maker(values) for values in rows], observation_mode="different", autoreset_mode=mode
+    )
+
+
+def bits(array):
+    """What makes two arrays the same: dtype, shape and bytes."""
+    array = np.asarray(array)
+    return array.dtype.str, array.shape, array.tobytes()
+
+
+def assert_same_array(expected, found, where):
+    """Assert that both are the same bit for bit, or name the first row that is not."""
+    assert isinstance(found, np.ndarray), f"{where}: {found!r} is no array"
+    assert expected.dtype == found.dtype, f"{where}: dtype {found.dtype}, not {expected.dtype}"
+    assert expected.shape == found.shape, f"{where}: shape {found.shape}, not {expected.shape}"
+    if expected.tobytes() == found.tobytes():
+        return
+    rows = [k for k in range(len(expected)) if expected[k].tobytes() != found[k].tobytes()]
+    row = rows[0]
+    raise AssertionError(
+        f"{where}: {len(rows)} of {len(expected)} rows differ, first row {row}: "
+        f"{found[row].tolist()}, not {expected[row].tolist()}"
+    )
+
+
+def assert_same_infos(expected, found, where):
+    """Assert equal keys, masks and values; `final_obs` where its mask says there is one."""
+    assert expected.keys() == found.keys(), f"{where}: {sorted(found)}, not {sorted(expected)}"
+    for key, value in expected.items():
+        if key == "final_obs":
+            assert len(value) == len(found[key])
+            for row in np.flatnonzero(expected["_final_obs"]):
+                assert bits(value[row]) == bits(found[key][row]), f"{where}: final_obs of row {row}"
+        elif isinstance(value, dict):
+            assert_same_infos(value, found[key], f"{where}, {key}")
+        else:
+            assert_same_array(value, found[key], f"{where}, {key}")
+
+
+STEP_NAMES = ("observations", "rewards", "terminated", "truncated")
+
+
+def assert_same_step(expected, found, where=""):
+    """Assert that two steps returned the same: four arrays and the infos."""
+    assert isinstance(found, tuple)
+    assert len(found) == 5
+    for name, one, other in zip(STEP_NAMES, expected, found, strict=False):
+        assert_same_array(one, other, f"{where}: {name}")
+    assert_same_infos(expected[4], found[4], f"{where}: infos")
+
+
+def assert_same_reset(expected, found, where=""):
+    """Assert that two resets returned the same."""
+    assert isinstance(found, tuple)
+    assert len(found) == 2
+    assert_same_array(expected[0], found[0], f"{where}: observations of reset")
+    assert_same_infos(expected[1], found[1], f"{where}: infos of reset")
+
+
+def assert_same_streams(expected, found, where=""):
+    """Assert that every row's generator stands at the same point of the same stream."""
+    for row, (one, other) in enumerate(zip(expected.np_random, found.np_random, strict=True)):
+        one, other = one.bit_generator.state, other.bit_generator.state
+        if not one["has_uint32"]:
+            one["uinteger"] = other["uinteger"]  # numpy leaves there what it has used
+        assert one == other, f"{where}: the random stream of row {row}"
+
+
+class Actions:
+    """A repeatable stream of random action batches for an action space."""
+
+    def __init__(self, env, seed=0):
+        self.space = env.action_space
+        self.rng = np.random.default_rng(seed)
+
+    def __call__(self):
+        space = self.space
+        if isinstance(space, gymnasium.spaces.MultiDiscrete):
+            return self.rng.integers(space.start, space.start + space.nvec).astype(space.dtype)
+        actions = self.rng.uniform(space.low, space.high).astype(space.dtype)
+        # The bounds themselves are members, and where clipping errs first.
+        edge = self.rng.random(actions.shape)
+        actions = np.where(edge < 0.1, space.low, actions)
+        return np.where(edge > 0.9, space.high, actions).astype(space.dtype)
+
+
+def send_and_receive(env, actions):
+    """Step by way of the worker threads, however small the batch."""
+    env.send(actions)
+    return env.recv()
+
+
+def step(env, actions):
+    """Step in the usual way."""
+    return env.step(actions)
+
+
+class SideBySide:
+    """One upstream environment and any number of BatchEnvs that must do the same."""
+
+    def __init__(self, reference, subjects):
+        self.reference = reference
+        self.subjects = subjects  # name -> (env, function that steps it)
+        self.mode = reference.metadata["autoreset_mode"]
+        self.over = None
+        self.steps = 0
+        self.episodes = 0
+        self.both_flags = 0
+
+    def reset(self, **kwargs):
+        """Reset all and compare; options are copied, as upstream takes the mask out of them."""
+
+        def copied():
+            return {key: dict(v) if key == "options" and v else v for key, v in kwargs.items()}
+
+        expected = self.reference.reset(**copied())
+        for name, (env, _) in self.subjects.items():
+            assert_same_reset(expected, env.reset(**copied()), f"{name}, step {self.steps}")
+        mask = (kwargs.get("options") or {}).get("reset_mask")
+        self.over = None if mask is None or self.over is None else self.over & ~mask
+        return expected
+
+    def step(self, actions):
+        """Step all and compare everything that is returned."""
+        expected = self.reference.step(actions.copy())
+        for name, (env, function) in self.subjects.items():
+            found = function(env, actions.copy())
+            assert_same_step(expected, found, f"{name}, step {self.steps}")
+        self.steps += 1
+        self.over = expected[2] | expected[3]
+        self.episodes += int(self.over.sum())
+        self.both_flags += int((expected[2] & expected[3]).sum())
+        return expected
+
+    def run(self, steps, actions):
+        """Step so often; with DISABLED reset the rows whose episode is over."""
+        for _ in range(steps):
+            if self.mode is AutoresetMode.DISABLED and self.over is not None and self.over.any():
+                self.reset(options={"reset_mask": self.over.copy()})
+            self.step(actions())
+
+    def compare_streams(self):
+        """Compare the state of every random stream."""
+        for name, (env, _) in self.subjects.items():
+            assert_same_streams(self.reference, env, name)
+            assert self.reference.np_random_seed == env.np_random_seed, name
+
+    def close(self):
+        """Close all."""
+        self.reference.close()
+        for env, _ in self.subjects.values():
+            env.close()
+
+
+def side_by_side(
+    name, num_envs, mode=AutoresetMode.NEXT_STEP, *, native=True, reference_backend=False, **kwargs
+):
+    """An upstream environment beside BatchEnvs of one thread, two threads and send/recv."""
+    made = {"num_envs": num_envs, "autoreset_mode": mode, **kwargs}
+    subjects = {}
+    if native:
+        subjects["one thread"] = batchsim.make_vec(name, num_threads=1, **made), step
+        subjects["two threads"] = batchsim.make_vec(name, num_threads=2, **made), step
+        subjects["send and recv"] = batchsim.make_vec(name, num_threads=2, **made), send_and_receive
+    if reference_backend:
+        subjects["reference"] = batchsim.make_vec(name, backend="reference", **made), step
+    return SideBySide(upstream(name, num_envs, mode, **kwargs), subjects)

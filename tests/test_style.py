@@ -1,0 +1,145 @@
+"""The house rules that no linter knows."""
+
+import ast
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import batchsim
+from batchsim.registry import ENVIRONMENTS
+
+PACKAGE = Path(batchsim.__file__).parent
+ROOT = PACKAGE.parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+SOURCES = sorted(
+    path for path in PACKAGE.rglob("*") if path.suffix in (".py", ".pyx", ".pxd", ".hpp")
+)
+ENVS = [path for path in MODULES if "envs" in path.parts and path.name != "__init__.py"]
+CONTRACT = {"reset", "step", "observe", "OBSERVATION", "ACTION", "check_options"}
+"""What a family of environments repeats in every file; the author's contract describes it."""
+
+SECTIONS = ["Action Space", "Observation Space", "Rewards", "Starting State", "Episode End"]
+
+
+def short(path):
+    return str(path.relative_to(PACKAGE))
+
+
+def each(paths):
+    return pytest.mark.parametrize("path", paths, ids=short)
+
+
+def parsed(path):
+    return ast.parse(path.read_text())
+
+
+def imported(path):
+    """The top packages that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
+def lines(path):
+    return len(path.read_text().splitlines())
+
+
+@each(ENVS)
+def test_an_environment_knows_neither_the_compiler_nor_torch(path):
+    assert not imported(path) & {"numba", "llvmlite", "torch"}
+
+
+@each(ENVS)
+def test_an_environment_has_no_decorator(path):
+    """Plain functions: the same run under a debugger, compiled, and later on other devices."""
+    for node in ast.walk(parsed(path)):
+        assert not getattr(node, "decorator_list", None), ast.dump(node)
+
+
+@each(ENVS)
+def test_an_environment_is_one_short_file(path):
+    assert lines(path) <= 200
+
+
+@each(SOURCES)
+def test_a_module_stays_readable(path):
+    assert lines(path) <= 700
+
+
+@each([path for path in MODULES if path.relative_to(PACKAGE).parts[0] not in ("torch", "adapters")])
+def test_torch_is_imported_in_its_own_place_only(path):
+    assert "torch" not in imported(path)
+
+
+@each([path for path in SOURCES if path.suffix in (".pyx", ".hpp") and "ladder" not in path.parts])
+def test_the_driver_knows_no_environment(path):
+    text = path.read_text().lower()
+    for name in ENVIRONMENTS:
+        assert name.split("-")[0].lower() not in text
+
+
+def public_functions(path):
+    """Functions and methods whose names do not begin with an underscore, classes too."""
+
+    def visit(body, prefix):
+        for node in body:
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                if node.name.startswith("_"):
+                    continue
+                yield f"{prefix}{node.name}", node
+                if isinstance(node, ast.ClassDef):
+                    yield from visit(node.body, f"{node.name}.")
+
+    yield from visit(parsed(path).body, "")
+
+
+@each([path for path in MODULES if not path.name.startswith("_") or path.name == "__init__.py"])
+def test_every_public_function_has_a_docstring(path):
+    environment = path in ENVS
+    without = [
+        name
+        for name, node in public_functions(path)
+        if not ast.get_docstring(node)
+        and not (environment and (name in CONTRACT or isinstance(node, ast.ClassDef)))
+        and not any("overload" in ast.dump(decorator) for decorator in node.decorator_list)
+        and not any("setter" in ast.dump(decorator) for decorator in node.decorator_list)
+    ]
+    assert not without
+
+
+@each([path for path in MODULES if path.read_text().strip()])
+def test_every_module_says_what_it_is_for(path):
+    assert ast.get_docstring(parsed(path))
+
+
+@pytest.mark.parametrize("name", sorted(ENVIRONMENTS))
+def test_an_environments_docstring_has_the_sections_of_its_page(name):
+    doc = inspect.getdoc(importlib.import_module(ENVIRONMENTS[name].module))
+    assert doc.startswith(f"# {name}\n")
+    for section in SECTIONS:
+        assert f"\n## {section}\n" in doc, section
+
+
+@pytest.mark.parametrize("name", batchsim.__all__)
+def test_every_public_name_exists_and_is_documented(name):
+    assert inspect.getdoc(getattr(batchsim, name))
+
+
+def test_nothing_is_left_to_do():
+    # Written apart, so that this file does not find itself.
+    word = re.compile("|".join(["TO-DO", "FIX-ME", "X-X-X"]).replace("-", ""))
+    texts = [*SOURCES, *(ROOT / "tests").glob("*.py"), *(ROOT / "docs").glob("*.md")]
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in texts
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if word.search(line)
+    ]
+    assert not found
