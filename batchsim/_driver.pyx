@@ -52,7 +52,7 @@ cdef enum Status:
 
 cdef enum:
     # Below this much work (ns) waking a thread costs more than it brings.
-    PARALLEL_FROM = 12_000
+    PARALLEL_FROM = 20_000
     # Below this much work (ns) the GIL is kept: giving it away and taking it back costs as much.
     RELEASE_GIL_FROM = 3_000
     # How long a tile should take (ns): long enough to hide the cost of taking it, short enough that

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import oracle
 import pytest
+from gymnasium import error
 from gymnasium.spaces import Box, Dict, Discrete
 from gymnasium.vector import AutoresetMode
 
@@ -140,6 +141,49 @@ def test_a_users_environment_has_the_reference_backends_bits(namespace, mode, ca
     oracle.assert_same_streams(reference, native)
     native.close()
     assert "rror" not in capfd.readouterr().err  # raised in compiled code and ignored
+
+
+class FallsOff:
+    """Reads past the end of a table, in the fourth step, in a row that is alive."""
+
+    class State(NamedTuple):
+        level: int
+
+    ACTION = Discrete(2)
+    OBSERVATION = LINE
+
+    def reset(s, i, p, rng):
+        s.level[i] = 0
+
+    def step(s, i, action, p, rng):
+        reward = (1.0, 2.0, 4.0)[s.level[i]]
+        s.level[i] = s.level[i] + action
+        return reward, False
+
+    def observe(s, i, p, out):
+        out[0] = s.level[i]
+
+
+@pytest.mark.parametrize("function", [oracle.step, oracle.send_and_receive])
+def test_an_error_in_compiled_code_is_not_passed_over(function):
+    definition = Definition(FallsOff, "FallsOff-v0")
+    env = batchsim.BatchEnv(definition, 200, num_threads=2)
+    climb = np.arange(200) % 3 == 1
+    for _ in range(2):
+        env.reset(seed=0)
+        for t in range(3):
+            assert function(env, climb.astype(np.int64))[1].max() == 2.0**t
+        with pytest.raises(RuntimeError, match=r"FallsOff-v0 .*call reset\(\) first"):
+            function(env, climb.astype(np.int64))
+        with pytest.raises(error.ResetNeeded):
+            function(env, climb.astype(np.int64))
+    env.close()
+    env = batchsim.BatchEnv(definition, 3, backend="reference")
+    env.reset(seed=0)
+    for _ in range(3):
+        env.step(np.array([0, 1, 0]))
+    with pytest.raises(IndexError):
+        env.step(np.array([0, 1, 0]))
 
 
 class Plain:
