@@ -76,7 +76,8 @@ cdef class Driver:
     Args:
         kernel: address of a native kernel, or a Python callable `kernel(tile, task, lo, hi)`.
         tile: the `Tile` of full-length columns; the driver keeps it alive.
-        slots: position in the table of pointers of the action and of each output array.
+        slots: position in the table of pointers of the action and of each output array; of the
+            choice too where that is the callers' array of actions.
         pools: `BufferPool` of each output array, by the same names; absent outputs are left out.
         action: an array (N, ...) with the shape and dtype of a batch of actions.
         checks: converts actions that are not such an array, and phrases errors.
@@ -95,7 +96,7 @@ cdef class Driver:
     cdef int status, status_before
     cdef int64_t finished_rows, status_forks
 
-    cdef int action_slot, observation_slot, reward_slot, terminated_slot, truncated_slot
+    cdef int action_slot, choice_slot, observation_slot, reward_slot, terminated_slot, truncated_slot
     cdef int final_slot, returns_slot, lengths_slot, durations_slot
     cdef BufferPool observations, rewards, flags, totals, counts
     cdef cnp.dtype action_dtype
@@ -131,6 +132,7 @@ cdef class Driver:
         for k, array in enumerate(arrays):
             self.table[k] = <int64_t> cnp.PyArray_DATA(array)
         self.action_slot = slots["action"]
+        self.choice_slot = slots.get("choice", self.action_slot)
         self.observation_slot = slots["observation"]
         self.reward_slot = slots["reward"]
         self.terminated_slot = slots["terminated"]
@@ -179,8 +181,7 @@ cdef class Driver:
         self._begin(actions, out)
         try:
             # The caller may change its array before the step is done.
-            self.action = self.action.copy()
-            self.table[self.action_slot] = <int64_t> cnp.PyArray_DATA(self.action)
+            self._set_action(self.action.copy())
             self._check_and_send()
         except BaseException:
             self._drop_outputs()
@@ -295,8 +296,7 @@ cdef class Driver:
                 out = self.checks.outputs(out)
             if not self._is_batch_of_actions(actions):
                 actions = self.checks.convert(actions)
-            self.action = actions
-            self.table[self.action_slot] = <int64_t> cnp.PyArray_DATA(actions)
+            self._set_action(actions)
             self.observation = self._output(self.observations, self.observation_slot, out, 0, "observation")
             self.reward = self._output(self.rewards, self.reward_slot, out, 1, "reward")
             self.terminated = self._output(self.flags, self.terminated_slot, out, 2, "terminated")
@@ -313,6 +313,12 @@ cdef class Driver:
             self.status = READY
             raise
         return 0
+
+    cdef void _set_action(self, object actions):
+        self.action = actions
+        # Where kernels read the callers' array itself; else the same slot.
+        self.table[self.action_slot] = self.table[self.choice_slot] = (
+            <int64_t> cnp.PyArray_DATA(actions))
 
     cdef bint _is_batch_of_actions(self, object actions):
         return (
@@ -478,6 +484,8 @@ cdef class Driver:
         if self.returns is not None:
             changes["episode"] = tile.episode._replace(
                 returns=self.returns, lengths=self.lengths, durations=self.durations)
+        if action is not None and self.choice_slot != self.action_slot:
+            changes["choice"] = action
         changes = {name: array for name, array in changes.items() if array is not None}
         return self.interpreted(tile._replace(**changes), task, 0, self.rows)
 

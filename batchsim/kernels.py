@@ -68,6 +68,11 @@ class Tile(NamedTuple):
     episode: Any
     settings: Any
     action: Any
+    choice: Any
+    """What `step` gets as its action: for a `Discrete` space the actions as the check wrote them
+    down, in int32, of which twice as many fit into a vector as of the callers' int64; for a `Box`
+    space the array `action` itself.
+    """
     observation: Any
     reward: Any
     terminated: Any
@@ -90,13 +95,15 @@ class BoxBounds(NamedTuple):
 
 
 def check_discrete(table, lo, hi):
-    """Return 0, or 1 if the action of any row in [lo, hi) is not in the space."""
+    """Return 0, or 1 if the action of any row in [lo, hi) is not in the space; write `choice`."""
     tile = view(table, lo, hi)
     start = ACTION.start
     last = ACTION.last
     bad = False
     for i in range(tile.action.shape[0]):
-        bad |= tile.action[i] < start or tile.action[i] > last
+        action = tile.action[i]
+        bad |= action < start or action > last
+        tile.choice[i] = action
     return 1 if bad else 0
 
 
@@ -116,7 +123,7 @@ def check_box(table, lo, hi):
 def advance(tile, i):
     """Step row i, count the step and set its flags."""
     p = row_parameters(PARAMETERS, tile.parameters, i)
-    reward, terminated = step(tile.state, i, tile.action[i], p, tile.rng)
+    reward, terminated = step(tile.state, i, tile.choice[i], p, tile.rng)
     elapsed = tile.elapsed[i] + tile.elapsed.dtype.type(1)
     truncated = elapsed >= tile.settings.time_limit[0]
     tile.reward[i] = reward

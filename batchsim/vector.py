@@ -160,6 +160,9 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             pools["count"] = BufferPool((n,), np.int64)
             columns = {name: aligned_zeros((n,), np.float64) for name in kernels.Episode._fields}
             episode = kernels.Episode(**{**columns, "lengths": aligned_zeros((n,), np.int64)})
+        action = aligned_zeros((n, *action_shape), self.single_action_space.dtype)
+        # An environment that writes into the caller's actions does not compile.
+        action.flags.writeable = False
         self._tile = kernels.Tile(
             state=definition.State(
                 *(
@@ -187,7 +190,8 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
                 np.array([np.iinfo(elapsed).max if limit is None else limit], elapsed),
                 np.zeros(1),
             ),
-            action=aligned_zeros((n, *action_shape), self.single_action_space.dtype),
+            action=action,
+            choice=self._choice_column(action, bounds),
             observation=aligned_zeros(observation, self.single_observation_space.dtype),
             reward=aligned_zeros((n,), number),
             terminated=aligned_zeros((n,), np.bool_),
@@ -196,8 +200,6 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             if same_step
             else (),
         )
-        # An environment that writes into the caller's actions does not compile.
-        self._tile.action.flags.writeable = False
         # Where a column holds a value for each row, the constant is never read.
         scalars = {
             name: definition.params[name] if isinstance(value, np.ndarray) else value
@@ -232,12 +234,15 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             outputs.update(
                 (name, getattr(episode, name)) for name in ("returns", "lengths", "durations")
             )
-        places = {id(array): k for k, array in enumerate(arrays)}
+        places = {id(array): k for k, array in reversed(list(enumerate(arrays)))}
+        slots = {name: places[id(array)] for name, array in outputs.items()}
+        if self._tile.choice is action:
+            slots["choice"] = slots["action"] + 1
         self._driver = Driver(
             kernel,
             self._tile,
             arrays,
-            {name: places[id(array)] for name, array in outputs.items()},
+            slots,
             pools,
             self._tile.action,
             checks.Checks(definition.name, n, self.single_action_space, self._tile.action),
@@ -246,6 +251,16 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             self.autoreset_mode is AutoresetMode.DISABLED,
             self.record_episode_statistics,
         )
+
+    def _choice_column(
+        self, action: Array, bounds: kernels.DiscreteBounds | kernels.BoxBounds
+    ) -> Array:
+        if isinstance(bounds, kernels.BoxBounds):
+            return action
+        # Plain Python computes in the width it is given, compiled code in 64 bits.
+        narrow = self.backend == "native" and max(abs(bounds.start), abs(bounds.last)) < 2**31
+        column: Array = aligned_zeros((self.num_envs,), np.int32 if narrow else np.int64)
+        return column
 
     # -- Gymnasium's contract ------------------------------------------------------------------
 

@@ -92,10 +92,15 @@ def OBSERVATION(p):
 
 
 def reset(s, i, p, rng):
-    s.x[i] = uniform(rng, i, p.low, p.high)
-    s.x_dot[i] = uniform(rng, i, p.low, p.high)
-    s.theta[i] = uniform(rng, i, p.low, p.high)
-    s.theta_dot[i] = uniform(rng, i, p.low, p.high)
+    # Drawn first and stored then: the stream's words stay in registers between the draws.
+    x = uniform(rng, i, p.low, p.high)
+    x_dot = uniform(rng, i, p.low, p.high)
+    theta = uniform(rng, i, p.low, p.high)
+    theta_dot = uniform(rng, i, p.low, p.high)
+    s.x[i] = x
+    s.x_dot[i] = x_dot
+    s.theta[i] = theta
+    s.theta_dot[i] = theta_dot
 
 
 def step(s, i, action, p, rng):
