@@ -51,9 +51,6 @@ cdef class Rows:
                 self.generators[i].capsule, "BitGenerator")
         return self.start_all(), {}
 
-    def start_all(self):
-        raise NotImplementedError
-
     cdef inline double uniform(self, Py_ssize_t i, double low, double high) noexcept nogil:
         cdef bitgen_t* stream = <bitgen_t*> self.streams[i]
         return low + (high - low) * stream.next_double(stream.state)
