@@ -54,6 +54,8 @@ def may_step_finished_rows(definition: Definition) -> bool:
 
 def _parse(function: Any) -> ast.FunctionDef | None:
     try:
+        if not _is_source_of(function):
+            return None
         body = ast.parse(textwrap.dedent(inspect.getsource(function))).body
     except (OSError, TypeError, SyntaxError):
         return None
@@ -68,6 +70,17 @@ def _parse(function: Any) -> ast.FunctionDef | None:
         or arguments.defaults
     )
     return body[0] if plain else None
+
+
+def _is_source_of(function: Any) -> bool:
+    """Tell whether the file gives the code that runs: it may have changed since it was loaded."""
+    lines, _ = inspect.findsource(function)
+    codes = [compile("".join(lines), function.__code__.co_filename, "exec", dont_inherit=True)]
+    for code in codes:
+        if code == function.__code__:
+            return True
+        codes += [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
+    return False
 
 
 def _parameters(tree: ast.FunctionDef) -> list[str]:

@@ -9,9 +9,9 @@ import tempfile
 
 import pytest
 
+# Before batchsim is imported: every kernel is compiled once, by whichever process needs it first,
+# and never comes from an earlier state of the code.
 if "BATCHSIM_CACHE_DIR" not in os.environ:
-    # Before batchsim is imported: every kernel is compiled once, by whichever process needs it
-    # first, and never comes from an earlier state of the code.
     _directory = tempfile.mkdtemp(prefix="batchsim-tests-")
     os.environ["BATCHSIM_CACHE_DIR"] = _directory
     _owner = os.getpid()
@@ -20,6 +20,11 @@ if "BATCHSIM_CACHE_DIR" not in os.environ:
     def _remove_cache():
         if os.getpid() == _owner:  # not in a forked child
             shutil.rmtree(_directory, ignore_errors=True)
+
+
+import oracle
+
+import batchsim.vector
 
 
 def pytest_addoption(parser):
@@ -38,34 +43,45 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason="takes minutes; run with --slow"))
 
 
-# The kernels that many tests need; a run of them all compiles these first, on all processors.
+# A run of all tests compiles most kernels first, on all processors.
 MANY_TESTS = 500
 COMPILE = """
 import batchsim
-for settings in {settings}:
-    for name in batchsim.environments():
-        batchsim.make_vec(name, **settings).close()
+for name, settings in {kernels}:
+    batchsim.make_vec(name, 16, **settings).close()
 """
-SETTINGS = [
-    {"autoreset_mode": mode, "precision": precision, "record_episode_statistics": statistics}
-    for precision, statistics in (("exact", False), ("exact", True), ("fast", False))
-    for mode in ("NextStep", "SameStep", "Disabled")
-    if precision == "exact" or mode != "Disabled"
-]
+
+
+def kernels():
+    """Ids and settings of kernels that the tests need and that take seconds to compile."""
+    for name in oracle.IDS:
+        for mode in ("NextStep", "SameStep", "Disabled"):
+            yield name, {"autoreset_mode": mode}
+            yield name, {"autoreset_mode": mode, "record_episode_statistics": True}
+            if mode != "Disabled":
+                yield name, {"autoreset_mode": mode, "precision": "fast"}
+        yield name, {"autoreset_mode": "Disabled", "max_episode_steps": -1}
+        yield name, {key: [low] * 16 for key, (low, _) in oracle.PARAMETERS.get(name, {}).items()}
+    for name, settings in oracle.variants():
+        if settings:
+            yield name, settings
 
 
 def pytest_collection_finish(session):
     if len(session.items) < MANY_TESTS or session.config.option.collectonly:
         return
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if hasattr(session.config, "workerinput"):
+        return  # one of several processes of pytest-xdist
+    todo = list(kernels())
+    count = batchsim.vector.available_cpus()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", COMPILE.format(settings=SETTINGS[k::workers])],
+            [sys.executable, "-c", COMPILE.format(kernels=todo[k::count])],
             env=environment,
             stderr=subprocess.DEVNULL,  # A test says it better.
         )
-        for k in range(min(workers, len(SETTINGS)))
+        for k in range(min(count, len(todo)))
     ]
     for process in processes:
         process.wait()

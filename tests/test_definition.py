@@ -113,7 +113,8 @@ CASES = [
     # Only there is a row stepped although its episode is over.
     (CarriesOver, AutoresetMode.NEXT_STEP),
     (LooksUp, AutoresetMode.NEXT_STEP),
-    *((DrawsInStep, mode) for mode in AutoresetMode),
+    (DrawsInStep, AutoresetMode.NEXT_STEP),
+    (DrawsInStep, AutoresetMode.SAME_STEP),
 ]
 
 
@@ -167,7 +168,7 @@ class FallsOff:
 @pytest.mark.parametrize("function", [oracle.step, oracle.send_and_receive])
 def test_an_error_in_compiled_code_is_not_passed_over(function):
     definition = Definition(FallsOff, "FallsOff-v0")
-    env = batchsim.BatchEnv(definition, 200, num_threads=2)
+    env = batchsim.BatchEnv(definition, 200, num_threads=2, autoreset_mode="Disabled")
     climb = np.arange(200) % 3 == 1
     for _ in range(2):
         env.reset(seed=0)
@@ -217,9 +218,31 @@ def make(namespace, **kwargs):
     return batchsim.BatchEnv(Definition(namespace, "Test-v0"), 3, **kwargs)
 
 
+def move(s, i, action, p, rng):
+    s.x[i] += action
+    return action, False
+
+
+@pytest.mark.parametrize("start", [-1, 2**31 - 2, -(2**40)])
+def test_discrete_actions_may_start_anywhere(start):
+    env = make(changed(ACTION=Discrete(3, start=start), step=move), autoreset_mode="Disabled")
+    env.reset(seed=0)
+    good = start + np.array([2, 0, 1])
+    for t in range(3):
+        observations, rewards, *_ = oracle.send_and_receive(env, good)
+        assert rewards.tolist() == good.tolist()
+        for wrong in (start - 1, start + 3, start + 2**32, start - 2**32 + 1):
+            bad = good.copy()
+            bad[t] = wrong
+            with pytest.raises(ValueError, match=f"row {t} is {wrong}; expected"):
+                env.step(bad)
+    oracle.assert_same_array((3.0 * good)[:, None].astype(np.float32), observations, "sums")
+    env.close()
+
+
 @pytest.mark.parametrize("backend", ["native", "reference"])
 def test_the_least_environment_works(backend):
-    env = make(Plain, backend=backend)
+    env = make(Plain, backend=backend, autoreset_mode="Disabled")
     env.reset(seed=0)
     observations, rewards, *_ = env.step(np.array([0, 1, 1]))
     assert observations[:, 0].tolist() == [0.0, 1.0, 1.0]

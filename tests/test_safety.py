@@ -1,5 +1,8 @@
 """A finished row is stepped only where that is harmless; what is not understood counts as harm."""
 
+import inspect
+import linecache
+import sys
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -207,6 +210,20 @@ def test_a_step_that_may_do_harm_is_guarded(step):
 )
 def test_a_reset_that_does_not_write_everything_anew_is_guarded(reset):
     assert answer(reset=reset) is False
+
+
+def test_a_file_that_changed_since_it_was_loaded_is_not_believed(tmp_path, monkeypatch):
+    source = "def step(s, i, action, p, rng):\n    s.x[i] = {}\n    return 1.0, False\n"
+    file = tmp_path / "game.py"
+    file.write_text(source.format("s.x[action]"))
+    names: dict[str, object] = {}
+    exec(compile(file.read_text(), str(file), "exec"), names)
+    monkeypatch.setitem(sys.modules, "game", SimpleNamespace(__file__=str(file)))
+    assert answer(step=names["step"]) is False
+    file.write_text(source.format("s.x[i] + 1"))
+    linecache.checkcache(str(file))
+    assert "s.x[i] + 1" in inspect.getsource(names["step"])
+    assert answer(step=names["step"]) is False
 
 
 def test_columns_of_several_values_are_guarded():

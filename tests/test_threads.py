@@ -193,7 +193,7 @@ def test_several_threads_open_and_close_environments():
 
 
 def test_two_threads_on_one_environment_are_refused_not_mixed_up(opened):
-    n = 60_000
+    n = 40_000
     env, twin = opened(make(num_envs=n)), opened(make(num_envs=n))
     env.reset(seed=0)
     twin.reset(seed=0)
@@ -203,7 +203,7 @@ def test_two_threads_on_one_environment_are_refused_not_mixed_up(opened):
 
     def work(dtype):
         batch = np.zeros(n, dtype)  # int8 is converted: the interpreter may switch there
-        for _ in range(120):
+        for _ in range(70):
             try:
                 env.step(batch)
                 accepted.append(1)
@@ -350,7 +350,7 @@ def test_many_openings_and_closings_leave_no_threads():
         before = tasks()
         assert live_threads() == 0, live_threads()
         for how in ("closed", "forgotten", "sent", "never reset"):
-            for k in range(100):
+            for k in range(40):
                 use(k, how)
             gc.collect()
             assert live_threads() == 0, (how, live_threads())
@@ -584,7 +584,7 @@ def test_forking_while_another_thread_steps_gives_a_working_child():
         thread = threading.Thread(target=work)
         thread.start()
         failed = []
-        for k in range(60):
+        for k in range(30):
             child = os.fork()
             if child == 0:
                 signal.alarm(60)
