@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from batchsim import gymnasium_plugin
-from batchsim.registry import environments
+from batchsim.registry import environments, register
 
 if TYPE_CHECKING:
     from batchsim.single import SingleEnv, make
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["BatchEnv", "SingleEnv", "environments", "make", "make_vec"]
+__all__ = ["BatchEnv", "SingleEnv", "environments", "make", "make_vec", "register"]
 
 _MODULES = {
     "BatchEnv": "batchsim.vector",

@@ -77,10 +77,14 @@ cdef class Driver:
         kernel: address of a native kernel, or a Python callable `kernel(tile, task, lo, hi)`.
         tile: the `Tile` of full-length columns; the driver keeps it alive.
         slots: position in the table of pointers of the action and of each output array; of the
-            choice too where that is the callers' array of actions.
+            choice too where that is the callers' array of actions. Observations and infos have a tuple of
+            positions, one a leaf.
         pools: `BufferPool` of each output array, by the same names; absent outputs are left out.
         action: an array (N, ...) with the shape and dtype of a batch of actions.
         checks: converts actions that are not such an array, and phrases errors.
+        layout: `Layout` of the observations.
+        infos: puts infos together (`batchsim.infos.Infos`), or None if there are none.
+        guard: of the checked mode (`batchsim.checked.Guard`), or None.
         num_threads: threads that may work on a step, the caller's included.
         same_step: final observations are reported (`AutoresetMode.SAME_STEP`).
         disabled: rows whose episode is over must be reset by the caller.
@@ -88,7 +92,7 @@ cdef class Driver:
     """
 
     cdef Kernel kernel
-    cdef object interpreted, tile, checks
+    cdef object interpreted, tile, checks, layout, infos, guard
     cdef int64_t* table
     cdef readonly int64_t rows
     cdef readonly int num_threads
@@ -96,18 +100,24 @@ cdef class Driver:
     cdef int status, status_before
     cdef int64_t finished_rows, status_forks
 
-    cdef int action_slot, choice_slot, observation_slot, reward_slot, terminated_slot, truncated_slot
-    cdef int final_slot, returns_slot, lengths_slot, durations_slot
-    cdef BufferPool observations, rewards, flags, totals, counts
+    cdef int action_slot, choice_slot, reward_slot, terminated_slot, truncated_slot
+    cdef int returns_slot, lengths_slot, durations_slot
+    cdef tuple observation_slots, final_slots, info_slots, final_info_slots
+    cdef tuple observations, informations
+    cdef BufferPool rewards, flags, totals, counts
+    cdef bint flat
     cdef cnp.dtype action_dtype
     cdef tuple action_shape
     cdef Py_ssize_t action_bytes
     cdef double[::1] now
 
-    # Of the step at work: its actions and outputs.
+    # Of the step at work: its actions and outputs. Observations are an array if the space is flat, or else a
+    # list of their leaves, as infos always are.
     cdef object action
     cdef object observation, reward, terminated, truncated
     cdef object final_observation, returns, lengths, durations
+    cdef list info, final_info
+    cdef bint first_restarts
 
     cdef shared_ptr[Job] job
     cdef int64_t job_forks
@@ -116,10 +126,13 @@ cdef class Driver:
     cdef int timed_calls
     cdef readonly int64_t tile_rows
 
-    def __cinit__(self, kernel, tile, arrays, dict slots, dict pools, action, checks, int num_threads,
-                  bint same_step, bint disabled, bint statistics):
+    def __cinit__(self, kernel, tile, arrays, dict slots, dict pools, action, checks, layout, infos, guard,
+                  int num_threads, bint same_step, bint disabled, bint statistics):
         self.tile = tile
         self.checks = checks
+        self.layout = layout
+        self.infos = infos
+        self.guard = guard
         self.rows = len(action)
         self.num_threads = num_threads
         self.same_step = same_step
@@ -133,15 +146,19 @@ cdef class Driver:
             self.table[k] = <int64_t> cnp.PyArray_DATA(array)
         self.action_slot = slots["action"]
         self.choice_slot = slots.get("choice", self.action_slot)
-        self.observation_slot = slots["observation"]
+        self.observation_slots = slots["observation"]
+        self.final_slots = slots["final_observation"]
+        self.info_slots = slots["info"]
+        self.final_info_slots = slots["final_info"]
+        self.flat = layout.flat
         self.reward_slot = slots["reward"]
         self.terminated_slot = slots["terminated"]
         self.truncated_slot = slots["truncated"]
-        self.final_slot = slots.get("final_observation", -1)
         self.returns_slot = slots.get("returns", -1)
         self.lengths_slot = slots.get("lengths", -1)
         self.durations_slot = slots.get("durations", -1)
         self.observations = pools["observation"]
+        self.informations = pools["info"]
         self.rewards = pools["reward"]
         self.flags = pools["flag"]
         self.totals = pools.get("total")
@@ -152,6 +169,10 @@ cdef class Driver:
         self.action_bytes = action.nbytes
         self.ns_a_row = 0.0
         self._cut_tiles(self.rows)
+        if guard is not None:
+            # The kernel notes the row at work by its number in the tile.
+            self.num_threads = 1
+            self.tile_rows = self.rows
         if callable(kernel):
             self.interpreted = kernel
             self.num_threads = 1
@@ -198,11 +219,11 @@ cdef class Driver:
             raise self.checks.refuse("recv", NAMES[self.status])
         self.status = STEPPING
         try:
-            if self.kernel is not NULL:
+            if self.offered:
                 with nogil:
                     self.finished_rows = self._finish_job()
                 self.offered = False
-                self._raise_if_failed()
+                self._raise_if_failed(kernels_STEP)
             return self._results()
         finally:
             self._drop_outputs()
@@ -235,24 +256,38 @@ cdef class Driver:
         return self.status_before == READY
 
     def output(self, out):
-        """Return the array that observations of a reset go into: `out`, once checked, or a new one."""
-        return self._output(self.observations, self.observation_slot, (out,), 0, "observation")
+        """Return the arrays that observations of a reset go into: those of `out`, once checked, or new ones."""
+        return self._outputs(
+            self.observations, self.observation_slots, None if out is None else self.checks.observation_leaves(out))
 
     def reset(self, observation):
-        """Between `begin` and `end`: reset the rows that `tile.selected` marks, observe all rows."""
+        """Between `begin` and `end`: reset the rows that `tile.selected` marks, observe all rows.
+
+        Returns the observations and the infos of the rows that were reset.
+        """
+        infos = {}
         self.observation = observation
+        if self.infos is not None:
+            self.info = self._all_outputs(self.informations, self.info_slots, None)
         if self.statistics:
             self.now[0] = time.perf_counter()
-        if self.kernel is NULL:
-            self._interpret(kernels_RESET)
-        else:
-            with nogil:
-                self.finished_rows = self._run_alone(kernels_RESET)
-            self._raise_if_failed()
-        self.observation = None
+        if self.guard is not None:
+            self.guard.save()
+        try:
+            if self.kernel is NULL:
+                self._interpret(kernels_RESET)
+            else:
+                with nogil:
+                    self.finished_rows = self._run_alone(kernels_RESET)
+                self._raise_if_failed(kernels_RESET)
+            if self.infos is not None:
+                self.infos.add(infos, self.info, self.tile.selected, True)
+        finally:
+            self.observation = self.info = None
         self.finished_rows = 0
         if self.disabled:
             self.finished_rows = int(np.count_nonzero(self.tile.pending))
+        return (observation if self.flat else self.layout.outer(observation)), infos
 
     def close(self):
         """Finish a step that `send` began, and let the threads go; later calls are refused."""
@@ -276,9 +311,11 @@ cdef class Driver:
             self.status = UNRESET
             self._drop_outputs()
 
-    cdef int _raise_if_failed(self) except -1:
+    cdef int _raise_if_failed(self, int64_t task) except -1:
         if self.finished_rows < 0:
             self.finished_rows = 0
+            if self.guard is not None:
+                raise self.guard.explain(self._tile_at_work(), task)
             self.status = self.status_before = UNRESET
             raise self.checks.failed()
         return 0
@@ -297,17 +334,23 @@ cdef class Driver:
             if not self._is_batch_of_actions(actions):
                 actions = self.checks.convert(actions)
             self._set_action(actions)
-            self.observation = self._output(self.observations, self.observation_slot, out, 0, "observation")
-            self.reward = self._output(self.rewards, self.reward_slot, out, 1, "reward")
-            self.terminated = self._output(self.flags, self.terminated_slot, out, 2, "terminated")
-            self.truncated = self._output(self.flags, self.truncated_slot, out, 3, "truncated")
-            if self.final_slot >= 0:
-                self.final_observation = self._output(self.observations, self.final_slot, None, 0, "")
+            self.observation = self._outputs(
+                self.observations, self.observation_slots, None if out is None else out[0])
+            self.reward = self._output(self.rewards, self.reward_slot, None if out is None else out[1], "reward")
+            self.terminated = self._output(self.flags, self.terminated_slot, None if out is None else out[2], "terminated")
+            self.truncated = self._output(self.flags, self.truncated_slot, None if out is None else out[3], "truncated")
+            if self.same_step:
+                self.final_observation = self._outputs(self.observations, self.final_slots, None)
+            if self.infos is not None:
+                self.info = self._all_outputs(self.informations, self.info_slots, None)
+                self.first_restarts = self.tile.pending[0] and not self.same_step
+                if self.same_step:
+                    self.final_info = self._all_outputs(self.informations, self.final_info_slots, None)
             if self.statistics:
                 self.now[0] = time.perf_counter()
-                self.returns = self._output(self.totals, self.returns_slot, None, 0, "")
-                self.lengths = self._output(self.counts, self.lengths_slot, None, 0, "")
-                self.durations = self._output(self.totals, self.durations_slot, None, 0, "")
+                self.returns = self._output(self.totals, self.returns_slot, None, "")
+                self.lengths = self._output(self.counts, self.lengths_slot, None, "")
+                self.durations = self._output(self.totals, self.durations_slot, None, "")
         except BaseException:
             self._drop_outputs()
             self.status = READY
@@ -330,8 +373,20 @@ cdef class Driver:
             and (len(self.action_shape) == 1 or actions.shape == self.action_shape)
         )
 
-    cdef object _output(self, BufferPool buffers, int slot, tuple out, Py_ssize_t place, str name):
-        array = None if out is None else out[place]
+    cdef object _outputs(self, tuple pools, tuple slots, list out):
+        """Take the arrays of observations: one, or a list of the leaves."""
+        if self.flat:
+            return self._output(
+                <BufferPool> pools[0], slots[0], None if out is None else out[0], "observation")
+        return self._all_outputs(pools, slots, out)
+
+    cdef list _all_outputs(self, tuple pools, tuple slots, list out):
+        return [
+            self._output(<BufferPool> pools[k], slots[k], None if out is None else out[k], "observation")
+            for k in range(len(pools))
+        ]
+
+    cdef object _output(self, BufferPool buffers, int slot, object array, str name):
         if array is None:
             array = buffers.take()
         elif not buffers.accepts(array):
@@ -341,22 +396,32 @@ cdef class Driver:
 
     cdef object _results(self):
         cdef dict infos = {}
+        cdef bint first_restarts = self.first_restarts
         if self.finished_rows and (self.same_step or self.statistics):
             over = np.logical_or(self.terminated, self.truncated)
             if self.same_step:
-                infos["final_obs"] = self.final_observation
+                infos["final_obs"] = self._observation(self.final_observation)
                 infos["_final_obs"] = over
                 infos["final_info"] = {}
                 infos["_final_info"] = over.copy()
+                if self.infos is not None:
+                    first_restarts = over[0]
+                    self.infos.add(infos["final_info"], self.final_info, over, False)
             if self.statistics:
                 infos["episode"] = {"r": self.returns, "l": self.lengths, "t": self.durations}
                 infos["_episode"] = over.copy()
-        return self.observation, self.reward, self.terminated, self.truncated, infos
+        if self.infos is not None:
+            self.infos.add(infos, self.info, None, first_restarts)
+        return self._observation(self.observation), self.reward, self.terminated, self.truncated, infos
+
+    cdef inline object _observation(self, object arrays):
+        return arrays if self.flat else self.layout.outer(arrays)
 
     cdef void _drop_outputs(self) noexcept:
         # The driver must not hold what it returned, or the pools would never see it free.
         self.action = self.observation = self.reward = self.terminated = self.truncated = None
         self.final_observation = self.returns = self.lengths = self.durations = None
+        self.info = self.final_info = None
 
     # -- running a task ------------------------------------------------------------------------
 
@@ -364,11 +429,13 @@ cdef class Driver:
         """Step all rows, unless an action is bad: then no row is stepped, and an error is raised."""
         cdef int64_t bad, start
         cdef double work = self.ns_a_row * self.rows
+        if self.guard is not None:
+            self.guard.save()
         if self.kernel is NULL:
             bad = self._interpret(kernels_CHECK)
             if not bad:
                 self.finished_rows = self._interpret(kernels_STEP)
-        elif self.timed_calls < CALIBRATION_CALLS:
+        elif self.timed_calls < CALIBRATION_CALLS and self.guard is None:
             with nogil:
                 bad = run_kernel(self.kernel, self.table, kernels_CHECK, 0, self.rows)
                 start = nanoseconds()
@@ -394,10 +461,10 @@ cdef class Driver:
                 self.finished_rows = self._run_alone(kernels_STEP)
         if bad > 0:
             raise self.checks.bad_action(self.action)
-        return self._raise_if_failed()
+        return self._raise_if_failed(kernels_STEP)
 
     cdef int _check_and_send(self) except -1:
-        if self.kernel is NULL:
+        if self.kernel is NULL or self.guard is not None:
             return self._check_and_step()
         with nogil:
             bad = run_kernel(self.kernel, self.table, kernels_CHECK, 0, self.rows)
@@ -470,24 +537,39 @@ cdef class Driver:
         self.in_pool = self.offered = False
 
     cdef object _interpret(self, int64_t task):
+        if self.guard is None:
+            return self.interpreted(self._tile_at_work(), task, 0, self.rows)
+        try:
+            return self.interpreted(self._tile_at_work(), task, 0, self.rows)
+        except Exception:
+            raise self.guard.explain(self._tile_at_work(), task)
+
+    cdef object _tile_at_work(self):
+        """Return the tile with the arrays of this step in place of the ones that it was compiled for."""
         tile = self.tile
-        action = None
+        changes = {}
         if self.action is not None:
-            action = self.action.view()
-            action.flags.writeable = False
-        changes = {
-            "action": action, "observation": self.observation, "reward": self.reward,
-            "terminated": self.terminated, "truncated": self.truncated,
-        }
-        if self.final_observation is not None:
-            changes["final_observation"] = self.final_observation
+            # Actions can only be read.
+            for name in ("action", "choice") if self.choice_slot != self.action_slot else ("action",):
+                changes[name] = self.action.reshape(getattr(tile, name).shape)
+                changes[name].flags.writeable = False
+        for name, array in (
+            ("reward", self.reward), ("terminated", self.terminated), ("truncated", self.truncated),
+        ):
+            if array is not None:
+                changes[name] = array
+        for name, arrays in (
+            ("observation", self.observation), ("final_observation", self.final_observation),
+        ):
+            if arrays is not None:
+                changes[name] = self.layout.inner([arrays] if self.flat else arrays)
+        for name, arrays in (("info", self.info), ("final_info", self.final_info)):
+            if arrays is not None:
+                changes[name] = self.infos.inner(arrays)
         if self.returns is not None:
             changes["episode"] = tile.episode._replace(
                 returns=self.returns, lengths=self.lengths, durations=self.durations)
-        if action is not None and self.choice_slot != self.action_slot:
-            changes["choice"] = action
-        changes = {name: array for name, array in changes.items() if array is not None}
-        return self.interpreted(tile._replace(**changes), task, 0, self.rows)
+        return tile._replace(**changes)
 
 
 cdef inline int64_t divide_up(int64_t a, int64_t b) noexcept nogil:

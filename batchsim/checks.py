@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from gymnasium import error
-from gymnasium.spaces import Box, Discrete, Space
+from gymnasium.spaces import Box, Space
 from gymnasium.vector import AutoresetMode
 
-from batchsim import kernels
 from batchsim.definition import suggest
+from batchsim.spaces import Layout, action_bounds
 
 Array = npt.NDArray[Any]
 NO_TIME_LIMIT = -1
@@ -25,12 +25,15 @@ NO_TIME_LIMIT = -1
 class Checks:
     """Converts what a caller passes to the driver, and phrases what is wrong with it."""
 
-    def __init__(self, name: str, num_envs: int, space: Space[Any], action: Array) -> None:
+    def __init__(
+        self, name: str, num_envs: int, space: Space[Any], action: Array, observations: Layout
+    ) -> None:
         self.name = name
         self.num_envs = num_envs
         self.space = space
         self.shape = action.shape
         self.dtype = action.dtype
+        self.observations = observations
 
     def convert(self, actions: Any) -> Array:
         """Return `actions` as a contiguous array of the expected shape and dtype."""
@@ -48,7 +51,10 @@ class Checks:
             )
         if array.dtype != self.dtype:
             whole = array.dtype.kind in "iu" and self.dtype.kind == "i"
-            if not (whole and np.can_cast(array.dtype, self.dtype, "safe")) and not (
+            fits = np.can_cast(array.dtype, self.dtype, "safe") or (
+                array.dtype == np.uint64 and self.dtype == np.int64 and (array < 2**63).all()
+            )
+            if not (whole and fits) and not (
                 isinstance(actions, (list, tuple))
                 and np.can_cast(array.dtype, self.dtype, "same_kind")
             ):
@@ -71,14 +77,10 @@ class Checks:
         )
 
     def _first_bad(self, actions: Array) -> int:
-        if isinstance(self.space, Box):
-            # NaN fails both comparisons.
-            good = (actions >= self.space.low) & (actions <= self.space.high)
-            bad = ~good.reshape(len(actions), -1).all(axis=1)
-        else:
-            first = self.space.start  # type: ignore[attr-defined]
-            bad = (actions < first) | (actions >= first + self.space.n)  # type: ignore[attr-defined]
-        return int(bad.argmax())
+        flat = actions.reshape(self.num_envs, -1)
+        low, high = action_bounds(self.space)
+        # NaN fails both comparisons.
+        return int((~((flat >= low) & (flat <= high)).all(axis=1)).argmax())
 
     def outputs(self, out: Any) -> tuple[Any, ...]:
         """Return `out` as a tuple of the four outputs, whose arrays the driver looks at."""
@@ -87,15 +89,16 @@ class Checks:
                 f"out is {reprlib.repr(out)}; expected four arrays (or None) for observations, "
                 "rewards, terminated and truncated."
             )
-        for k, array in enumerate(out):
-            for other in out[:k]:
-                if (
-                    isinstance(array, np.ndarray)
-                    and isinstance(other, np.ndarray)
-                    and np.may_share_memory(array, other)
-                ):
-                    raise ValueError("Two arrays in out share memory; expected separate ones.")
-        return tuple(out)
+        leaves = self.observation_leaves(out[0])
+        arrays = [a for a in (*leaves, *out[1:]) if isinstance(a, np.ndarray)]
+        for k, array in enumerate(arrays):
+            if any(np.may_share_memory(array, other) for other in arrays[:k]):
+                raise ValueError("Two arrays in out share memory; expected separate ones.")
+        return leaves, *out[1:]
+
+    def observation_leaves(self, out: Any) -> list[Any]:
+        """Return the parts of the observations in `out`: one, or one a leaf of a Dict or Tuple."""
+        return self.observations.split(out, "The observation in out")
 
     def bad_output(self, name: str, array: Any, shape: tuple[int, ...], dtype: Any) -> Exception:
         """Phrase that an array in `out` cannot take an output."""
@@ -113,7 +116,8 @@ class Checks:
         """Phrase that an environment's function raised in compiled code."""
         return RuntimeError(
             f"A function of {self.name} raised an exception in compiled code and left the rows "
-            "in an unknown state; call reset() first, and use backend='reference' to see where."
+            "in an unknown state; call reset() first, and make the BatchEnv with checked=True or "
+            "backend='reference' to see where."
         )
 
     def unfinished(self, pending: Array) -> Exception:
@@ -153,18 +157,6 @@ class Checks:
                 operation,
             )
         return error.ResetNeeded(f"{operation}() was called before reset(); call reset() first.")
-
-
-def read_action_space(
-    space: Space[Any],
-) -> tuple[tuple[int, ...], kernels.DiscreteBounds | kernels.BoxBounds]:
-    """Return the shape of one action, and the bounds that a kernel checks."""
-    if isinstance(space, Discrete):
-        start = int(space.start)
-        return (), kernels.DiscreteBounds(start, start + int(space.n) - 1)
-    if isinstance(space, Box) and len(space.shape) == 1:
-        return space.shape, kernels.BoxBounds(space.low, space.high)
-    raise TypeError(f"The action space is {space}; expected Discrete or a one-dimensional Box.")
 
 
 def read_mask(mask: Any, num_envs: int) -> Array | None:

@@ -2,8 +2,7 @@
 are here.
 
 Two backends give the same bits: `native`, machine code that the driver calls by its address, and
-    `reference`, the
-same functions as plain Python, for debuggers and profilers.
+`reference`, the same functions as plain Python, for debuggers and profilers.
 """
 
 from __future__ import annotations
@@ -29,32 +28,17 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numba import types
 from numba.core.registry import cpu_target
-from numba.extending import intrinsic, overload
-from numba.np.arrayobj import populate_array
 
-from batchsim import cache, kernels
+from batchsim import cache, columns, kernels
 from batchsim import math as batchsim_math
+from batchsim.columns import INLINE, OPTIONS
 from batchsim.definition import Definition
-from batchsim.kernels import Settings, Tile
+from batchsim.kernels import Tile
 from batchsim.safety import may_step_finished_rows
 
 __all__ = ["Binder", "KernelSpec", "NativeKernel", "compile_native", "flatten", "interpret"]
 
-# No reference counting: arrays reached through a tuple would cost atomic operations, and an
-# allocation in an environment becomes a compile error. NumPy's error model: a division by zero
-# gives inf or NaN as it does upstream and needs no branch. No fastmath: exact precision forbids it,
-# and in fast precision a row's value must not depend on whether it fell into a vector or into the
-# remainder.
-OPTIONS: dict[str, Any] = {
-    "_nrt": False,
-    "boundscheck": False,
-    "error_model": "numpy",
-    "nogil": True,
-}
-# Callees are inlined whatever their size: a loop with a call in it cannot be vectorised.
-INLINE: dict[str, Any] = {**OPTIONS, "forceinline": True}
-
-LIBRARIES = ("batchsim.random", "batchsim.math")
+LIBRARIES = ("batchsim.columns", "batchsim.random", "batchsim.math")
 """Modules whose functions Numba can call as they stand; they choose their own arithmetic."""
 
 STEP_LOOPS = {
@@ -72,11 +56,13 @@ class KernelSpec:
     precision: str
     autoreset_mode: AutoresetMode
     constants: Any
-    """`definition.Parameters` of the values compiled in."""
+    """`definition.parameters` of the values compiled in."""
     bounds: kernels.DiscreteBounds | kernels.BoxBounds
     record_episode_statistics: bool
     tile: Tile
     """The arrays; only their dtypes and trailing shapes matter."""
+    checked: bool
+    """Whether indices are checked, and the row at work noted."""
 
 
 def flatten(nested: Any) -> list[np.ndarray[Any, Any]]:
@@ -84,114 +70,6 @@ def flatten(nested: Any) -> list[np.ndarray[Any, Any]]:
     if isinstance(nested, np.ndarray):
         return [nested]
     return [array for member in nested for array in flatten(member)]
-
-
-def row_parameters(constants, columns, i):  # type: ignore[no-untyped-def]
-    """Return `constants` with the fields of `columns` replaced by their values in row i."""
-    if not columns:
-        return constants
-    return constants._replace(
-        **{name: column[i] for name, column in zip(columns._fields, columns, strict=True)}
-    )
-
-
-@intrinsic
-def _replace_fields(typing_context: Any, constants: Any, columns: Any, i: Any) -> Any:
-    members = [
-        columns.types[columns.fields.index(name)].dtype if name in columns.fields else kind
-        for name, kind in zip(constants.fields, constants.types, strict=True)
-    ]
-    result = types.BaseTuple.from_types(members, constants.instance_class)
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        constant_values, column_values, row = arguments
-        values = []
-        for k, name in enumerate(constants.fields):
-            if name in columns.fields:
-                place = columns.fields.index(name)
-                kind = columns.types[place]
-                array = context.make_array(kind)(
-                    context, builder, value=builder.extract_value(column_values, place)
-                )
-                pointer = builder.gep(array.data, [row])
-                values.append(context.unpack_value(builder, kind.dtype, pointer))
-            else:
-                values.append(builder.extract_value(constant_values, k))
-        return context.make_tuple(builder, result, values)
-
-    return result(constants, columns, types.intp), codegen
-
-
-@overload(row_parameters, jit_options=INLINE)  # type: ignore[arg-type]
-def _overload_row_parameters(constants, columns, i):  # type: ignore[no-untyped-def]
-    # Fields of one type make a NamedUniTuple, others a NamedTuple.
-    if isinstance(columns, (types.NamedTuple, types.NamedUniTuple)):
-        return lambda constants, columns, i: _replace_fields(constants, columns, i)  # type: ignore[call-arg]
-    return lambda constants, columns, i: constants
-
-
-def _native_view(tile: Tile) -> Any:
-    """Return the intrinsic `view(table, lo, hi)` for arrays like those of `tile`."""
-    shapes = [array.shape[1:] for array in flatten(tile)]
-    result = numba.typeof(tile)
-
-    @intrinsic
-    def view(typing_context: Any, table: Any, lo: Any, hi: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            pointers, first, end = arguments
-            intp = context.get_value_type(types.intp)
-            length = builder.sub(end, first)
-            slots = iter(range(len(shapes)))
-
-            def array(kind: Any, shared: bool) -> Any:
-                slot = next(slots)
-                trailing = shapes[slot]
-                item = context.get_abi_sizeof(context.get_data_type(kind.dtype))
-                row = item * int(np.prod(trailing, dtype=int))
-                address = builder.load(builder.gep(pointers, [intp(slot)]))
-                rows = intp(1) if shared else length
-                if not shared:
-                    address = builder.add(address, builder.mul(first, intp(row)))
-                value = context.make_array(kind)(context, builder)
-                # Constant trailing shapes and strides are what lets LLVM see how rows lie in
-                # memory.
-                strides = [row]
-                for extent in trailing:
-                    strides.append(strides[-1] // extent if extent else 0)
-                populate_array(
-                    value,
-                    data=builder.inttoptr(address, value.data.type),
-                    shape=[rows, *(intp(extent) for extent in trailing)],
-                    strides=[intp(stride) for stride in strides],
-                    itemsize=intp(item),
-                    meminfo=None,
-                )
-                return value._getvalue()
-
-            def build(kind: Any, shared: bool) -> Any:
-                if isinstance(kind, types.Array):
-                    return array(kind, shared)
-                shared = shared or getattr(kind, "instance_class", None) is Settings
-                return context.make_tuple(
-                    builder, kind, [build(member, shared) for member in kind.types]
-                )
-
-            return build(result, shared=False)
-
-        return result(table, types.intp, types.intp), codegen
-
-    return view
-
-
-def _reference_view(table: Tile, lo: int, hi: int) -> Tile:
-    def cut(nested: Any) -> Any:
-        if isinstance(nested, np.ndarray):
-            return nested[lo:hi]
-        if isinstance(nested, Settings) or not nested:
-            return nested
-        return type(nested)(*(cut(member) for member in nested))
-
-    return cut(table)  # type: ignore[no-any-return]
 
 
 def _to_float32(value: Any) -> Any:
@@ -275,13 +153,9 @@ class Binder:
             with contextlib.suppress(TypeError):
                 value = batchsim_math.FAST.get(value, value)
             value = _to_float32(value)
-        if name == "view":
-            return value  # It is made from the tile, which is in the key by itself.
-        if (
-            isinstance(value, python_types.FunctionType)
-            and value.__module__ not in LIBRARIES
-            and value is not row_parameters
-        ):
+        if name == "view" or name in columns.NATIVE:
+            return value  # The tile that it is made from and the module are in the key.
+        if isinstance(value, python_types.FunctionType) and value.__module__ not in LIBRARIES:
             bound = self.bind(value)
             digest.add(name, self.digests[value])
             return bound
@@ -412,14 +286,15 @@ def _statistics(spec: KernelSpec) -> dict[str, Any]:
     }
 
 
-def _placeholders(spec: KernelSpec, view: Any, step_rows: Any) -> dict[str, Any]:
+def _placeholders(spec: KernelSpec, accessors: dict[str, Any], step_rows: Any) -> dict[str, Any]:
     discrete = isinstance(spec.bounds, kernels.DiscreteBounds)
     return {
         "reset": spec.definition.reset,
         "step": spec.definition.step,
         "observe": spec.definition.observe,
-        "view": view,
-        "row_parameters": row_parameters,
+        "inform": spec.definition.inform or kernels.no_info,
+        **accessors,
+        "mark": kernels.mark_row if spec.checked else kernels.skip_row,
         "step_rows": step_rows,
         "check_actions": kernels.check_discrete if discrete else kernels.check_box,
         "PARAMETERS": spec.constants,
@@ -451,8 +326,9 @@ def compile_native(spec: KernelSpec) -> NativeKernel:
     step_rows = STEP_LOOPS[spec.autoreset_mode]
     if step_rows is kernels.step_next_step and not may_step_finished_rows(spec.definition):
         step_rows = kernels.step_next_step_guarded
-    view = _native_view(spec.tile)
-    binder = Binder(spec.precision, _placeholders(spec, view, step_rows), numba.njit(**INLINE))
+    accessors = {**columns.NATIVE, "view": columns.native_view(spec.tile)}
+    inline = {**INLINE, "boundscheck": spec.checked}
+    binder = Binder(spec.precision, _placeholders(spec, accessors, step_rows), numba.njit(**inline))
     entry = binder.copy(kernels.run_task)
     key = _key(spec, binder.digests[kernels.run_task])
     if key not in _loaded:
@@ -466,7 +342,8 @@ def _key(spec: KernelSpec, code: str) -> str:
             return nested.dtype.str, nested.shape[1:], nested.flags.writeable
         return getattr(nested, "_fields", ()), [layout(member) for member in nested]
 
-    digest = _Digest(code, layout(spec.tile), INLINE)
+    lengths = [len(table) for table in spec.tile.tables]
+    digest = _Digest(code, layout(spec.tile), lengths, INLINE, spec.checked)
     digest.add("versions", [sys.version, np.__version__, numba.__version__, llvmlite.__version__])
     digest.add("cpu", cpu_target.target_context.codegen().magic_tuple())
     digest.add("batchsim", _own_code())
@@ -492,7 +369,8 @@ def _compile(spec: KernelSpec, entry: Any, key: str) -> NativeKernel:
         )
     start = time.perf_counter()
     # Called by its address, it needs no wrapper for Python or C.
-    options = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    options = {**OPTIONS, "boundscheck": spec.checked, **wrappers}
     function: Any = numba.njit(_signature(), **options)(entry)
     (result,) = function.overloads.values()
     library, name = result.library, result.fndesc.llvm_func_name
@@ -514,7 +392,6 @@ def interpret(spec: KernelSpec) -> Callable[[Tile, int, int, int], int]:
         # Python raises where machine code goes on (math.sin of infinity): rows that are over stay
         # put.
         step_rows = kernels.step_next_step_guarded
-    binder = Binder(
-        spec.precision, _placeholders(spec, _reference_view, step_rows), lambda copy: copy
-    )
+    accessors = {**columns.REFERENCE, "view": columns.reference_view}
+    binder = Binder(spec.precision, _placeholders(spec, accessors, step_rows), lambda copy: copy)
     return binder.copy(kernels.run_task)  # type: ignore[no-any-return]

@@ -1,8 +1,8 @@
 """An environment's definition: the names of the author's contract, read once and checked.
 
 A definition is any namespace (a module here, a module or a class in a user's project) with `State`,
-`ACTION`, `OBSERVATION`, `reset`, `step` and `observe`, and optionally `Params` and `Options`; see
-`docs/architecture.md`.
+`ACTION`, `OBSERVATION`, `reset`, `step` and `observe`, and optionally `Params`, `Options`,
+`Arguments` and `tables`, `Info` and `inform`, and `Scratch`; see `docs/architecture.md`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from gymnasium.spaces import Space
 
 __all__ = ["Column", "Definition", "suggest"]
 
+Array = npt.NDArray[Any]
+
 FAST_DTYPES = {np.dtype(np.float64): np.dtype(np.float32)}
 """What `fast` precision stores in place of each dtype; others stay as they are."""
 
@@ -36,7 +38,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class Column:
-    """One field of `State`: an array (N, *shape)."""
+    """One field of `State`, `Scratch` or `Info`: an array (N, *shape)."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
@@ -79,7 +81,9 @@ def _defaults(cls: Any, where: str) -> dict[str, Any]:
         if name not in cls._field_defaults:
             raise TypeError(f"{where}.{name} has no default value; every field needs one.")
         value = cls._field_defaults[name]
-        if annotation in (float, int, bool):
+        if isinstance(value, tuple):
+            value = tuple(_read_scalar(f"default of {where}.{name}", k, 0.0) for k in value)
+        elif annotation in (float, int, bool):
             value = _read_scalar(f"default of {where}.{name}", value, annotation())
         defaults[name] = value
     return defaults
@@ -110,22 +114,66 @@ class Definition:
         self.step: Callable[..., Any] = namespace.step
         self.observe: Callable[..., Any] = namespace.observe
         self.State: Any = namespace.State
-        self.columns: dict[str, Column] = {
-            field: _column(annotation, f"State.{field} of {name}")
-            for field, annotation in _annotations(self.State).items()
+        self.columns = self._read_columns("State")
+        self.scratch = self._read_columns("Scratch")
+        self._refuse_shared(self.columns, "State", self.scratch, "Scratch")
+        self.Columns: Any = self.State
+        if self.scratch:
+            self.Columns = collections.namedtuple(  # type: ignore[misc]
+                "Columns", (*self.columns, *self.scratch)
+            )
+        self.info = self._read_columns("Info")
+        self.inform: Callable[..., Any] | None = getattr(namespace, "inform", None)
+        if bool(self.info) != bool(self.inform):
+            raise TypeError(
+                f"The definition of {name} has only one of Info and inform; it needs both, the "
+                "fields and the function that writes them, or neither."
+            )
+        self.info_at_reset = self._read_info_at_reset()
+        self.params = self._read_defaults("Params")
+        self.options = self._read_defaults("Options")
+        self._refuse_shared(self.params, "Params", self.options, "Options")
+        self.arguments: dict[str, Any] = (
+            dict(namespace.Arguments._field_defaults) if hasattr(namespace, "Arguments") else {}
+        )
+        self._refuse_shared(self.params, "Params", self.arguments, "Arguments")
+        for field in getattr(getattr(namespace, "Arguments", None), "_fields", ()):
+            if field not in self.arguments:
+                raise TypeError(
+                    f"Arguments.{field} of {name} has no default value; every field needs one."
+                )
+
+    def _read_columns(self, part: str) -> dict[str, Column]:
+        cls = getattr(self.namespace, part, None)
+        if cls is None:
+            return {}
+        return {
+            field: _column(annotation, f"{part}.{field} of {self.name}")
+            for field, annotation in _annotations(cls).items()
         }
-        self.params: dict[str, Any] = (
-            _defaults(namespace.Params, "Params") if hasattr(namespace, "Params") else {}
-        )
-        self.options: dict[str, Any] = (
-            _defaults(namespace.Options, "Options") if hasattr(namespace, "Options") else {}
-        )
-        both = self.params.keys() & self.options.keys()
-        if both:
-            raise TypeError(f"{sorted(both)[0]!r} is a field of both Params and Options of {name}.")
-        self.Parameters: Any = collections.namedtuple(  # type: ignore[misc]
-            "Parameters", (*self.params, *self.options)
-        )
+
+    def _read_defaults(self, part: str) -> dict[str, Any]:
+        cls = getattr(self.namespace, part, None)
+        return {} if cls is None else _defaults(cls, part)
+
+    def _read_info_at_reset(self) -> dict[str, np.dtype[Any]]:
+        given = getattr(self.namespace, "INFO_AT_RESET", {})
+        for field in given:
+            if field not in self.info:
+                raise TypeError(
+                    f"INFO_AT_RESET of {self.name} names {field!r}{suggest(field, self.info)}; "
+                    f"expected a field of Info: {', '.join(self.info) or 'none'}."
+                )
+        return {field: np.dtype(dtype) for field, dtype in given.items()}
+
+    def _refuse_shared(
+        self, one: Mapping[str, Any], part: str, other: Mapping[str, Any], part_of_other: str
+    ) -> None:
+        for field in one:
+            if field in other:
+                raise TypeError(
+                    f"{field!r} is a field of both {part} and {part_of_other} of {self.name}."
+                )
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A module cannot be pickled, but its name can.
@@ -134,8 +182,57 @@ class Definition:
         return Definition, (self.namespace, self.name)
 
     def read_params(self, given: Mapping[str, Any], num_envs: int) -> dict[str, Any]:
-        """Return all parameters: defaults and `given`, each a scalar or an array (num_envs,)."""
-        return self._read("parameter", "parameters", self.params, given, num_envs)
+        """Return all parameters: defaults and `given`, each a scalar or an array (num_envs,).
+
+        A field whose default is a tuple of k numbers is a tuple or an array (num_envs, k).
+        """
+        known = {**self.params, **self.arguments}
+        values = self._read("parameter", "parameters", known, given, num_envs)
+        return {name: values[name] for name in self.params}
+
+    def read_arguments(self, given: Mapping[str, Any]) -> Any:
+        """Return `Arguments` with the defaults and `given`, or an empty tuple if there is none."""
+        if not self.arguments:
+            return ()
+        chosen = {name: given[name] for name in self.arguments if name in given}
+        return self.namespace.Arguments(**chosen)
+
+    def make_tables(self, arguments: Any) -> dict[str, Array]:
+        """Return the read-only arrays that the functions see beside the parameters.
+
+        Raises:
+            TypeError: if `tables` returns anything but a NamedTuple of arrays of numbers or bool.
+            ValueError: if `tables` refuses the arguments.
+        """
+        function = getattr(self.namespace, "tables", None)
+        if function is None:
+            return {}
+        made = function(arguments)
+        if not hasattr(made, "_asdict"):
+            raise TypeError(
+                f"tables of {self.name} returned {made!r}; expected a NamedTuple of NumPy arrays."
+            )
+        found = {}
+        for name, value in made._asdict().items():
+            if (
+                not isinstance(value, np.ndarray)
+                or value.dtype.kind not in "fiub"
+                or not value.size
+            ):
+                raise TypeError(
+                    f"The table {name!r} of {self.name} is {value!r}; expected a NumPy array of "
+                    "numbers or bool with at least one element."
+                )
+            table = np.array(value, order="C", ndmin=1)
+            table.flags.writeable = False
+            found[name] = table
+        self._refuse_shared(found, "tables", {**self.params, **self.options}, "Params or Options")
+        return found
+
+    def parameters(self, values: Mapping[str, Any]) -> Any:
+        """Return what the functions see as `p`: these values, and options at their defaults."""
+        every = {**values, **self.options}
+        return collections.namedtuple("Parameters", every)(**every)
 
     def read_options(self, given: Mapping[str, Any], num_envs: int) -> dict[str, Any]:
         """Return all reset options: defaults and `given`, each a scalar or an array (num_envs,)."""
@@ -157,8 +254,23 @@ class Definition:
                     f"{self.name} has no {kind} {name!r}{suggest(name, defaults)}; "
                     f"its {kinds} are: {takes}."
                 )
-            values[name] = _read_value(f"{kind} {name!r}", value, defaults[name], num_envs)
+            if name not in self.arguments:
+                values[name] = _read_value(f"{kind} {name!r}", value, defaults[name], num_envs)
         return values
+
+    def check_params(self, values: Mapping[str, Any], num_envs: int) -> None:
+        """Raise ValueError if the environment refuses these parameters (its `check_params`)."""
+        check = getattr(self.namespace, "check_params", None)
+        if check is None:
+            return
+        by_row = any(isinstance(value, np.ndarray) for value in values.values())
+        for row in range(num_envs if by_row else 1):
+            row_values = {name: batch_parameter(value, row) for name, value in values.items()}
+            try:
+                check(self.namespace.Params(**row_values))
+            except ValueError as error:
+                where = f" of row {row}" if by_row else ""
+                raise ValueError(f"The parameters{where} do not fit: {error}") from error
 
     def check_options(self, values: Mapping[str, Any], num_envs: int) -> None:
         """Raise ValueError if the environment refuses these reset options (its `check_options`)."""
@@ -167,7 +279,7 @@ class Definition:
             where = f" of row {row}" if by_row else ""
             scalars = {name: batch_parameter(value, row) for name, value in values.items()}
             for name, value in scalars.items():
-                if math.isinf(value):
+                if np.isinf(value).any():
                     raise ValueError(
                         f"The reset option {name!r}{where} is {value}; expected a finite number."
                     )
@@ -178,9 +290,8 @@ class Definition:
                 except ValueError as error:
                     raise ValueError(f"The reset options{where} do not fit: {error}") from error
 
-    def spaces(self, params: Mapping[str, Any]) -> tuple[Space[Any], Space[Any]]:
-        """Return the observation and the action space of one environment with these scalars."""
-        values = self.Parameters(**params, **self.options)
+    def spaces(self, values: Any) -> tuple[Space[Any], Space[Any]]:
+        """Return the observation and the action space of an environment with these `parameters`."""
         found = []
         for name in ("OBSERVATION", "ACTION"):
             space = getattr(self.namespace, name)
@@ -200,21 +311,34 @@ def _from_module(module: str, name: str) -> Definition:
 
 
 def _read_value(what: str, value: Any, default: Any, num_envs: int) -> Any:
-    """Return `value` with the type of `default`: a scalar, or an array (num_envs,) of them."""
-    if isinstance(value, (np.ndarray, list, tuple)) and np.ndim(value) > 0:
-        dtype = np.dtype(type(default))
+    """Return `value` with the type of `default`: one for all rows, or an array of one a row."""
+    extent = (len(default),) if isinstance(default, tuple) else ()
+    try:
+        depth = np.ndim(value)
+    except ValueError:
+        depth = -1  # Ragged.
+    if isinstance(value, (np.ndarray, list, tuple)) and depth > len(extent):
+        dtype = np.dtype(float if extent else type(default))
         array = np.asarray(value)
-        if array.shape != (num_envs,):
+        if array.shape != (num_envs, *extent):
+            one = f"{extent[0]} numbers" if extent else "a scalar"
             raise ValueError(
-                f"The {what} has shape {array.shape}; expected a scalar or an array of shape "
-                f"({num_envs},), one value an environment."
+                f"The {what} has shape {array.shape}; expected {one} or an array of shape "
+                f"{(num_envs, *extent)}, one value an environment."
             )
         if array.dtype.kind not in _KINDS[dtype.kind]:
             raise TypeError(f"The {what} has dtype {array.dtype}; expected {dtype}.")
         if array.dtype.kind == "f" and np.isnan(array).any():
-            row = int(np.flatnonzero(np.isnan(array))[0])
+            row = int(np.argwhere(np.isnan(array))[0, 0])
             raise ValueError(f"The {what} is NaN in row {row}; expected a number.")
         return np.array(array, dtype)
+    if extent:
+        if depth != 1 or len(value) != extent[0]:
+            raise ValueError(
+                f"The {what} is {value!r}; expected {extent[0]} numbers or an array of shape "
+                f"{(num_envs, *extent)}, one row an environment."
+            )
+        return tuple(_read_scalar(what, member, 0.0) for member in value)
     return _read_scalar(what, value, default)
 
 
@@ -242,8 +366,7 @@ def _read_scalar(what: str, value: Any, default: Any) -> bool | int | float:
 
 
 def batch_parameter(value: Any, row: int) -> Any:
-    """Return the scalar that row `row` has of a parameter given as a scalar or an array."""
-    return value[row].item() if isinstance(value, np.ndarray) else value
-
-
-Array = npt.NDArray[Any]
+    """Return what row `row` has of a parameter given for all rows or as an array."""
+    if not isinstance(value, np.ndarray):
+        return value
+    return value[row].item() if value.ndim == 1 else tuple(value[row].tolist())

@@ -4,18 +4,21 @@ The loops are plain Python with free names; `batchsim.compile` binds them (`PLAC
 environment's functions and either compiles them with Numba or runs them as they stand:
 
 - `view(table, lo, hi)`: the columns of rows [lo, hi) as a `Tile`;
-- `reset`, `step`, `observe`: the environment's own functions;
-- `row_parameters(constants, columns, i)`: the parameters of row i, from `PARAMETERS` (values
-  compiled in) and the columns that hold a value for each row;
+- `reset`, `step`, `observe`, `inform`: the environment's own functions;
+- `row_parameters(constants, columns, i)`: `constants` with the values that `columns` have in row i;
+- `with_tables(parameters, tables)`: `parameters` with the arrays that all rows share;
+- `row_views(nested, i)`: row i of each array of a nested tuple;
+- `clear_row(nested, i)`: zeros in row i of each array of a nested tuple;
 - `add_reward`, `start_episode`, `report_episodes`: the episode statistics, or functions that do
   nothing;
+- `mark`: notes which row is at work, in the checked mode, or does nothing;
+- `PARAMETERS`: the values that are compiled in;
 - `ACTION`: the bounds of the action space.
 
 Rows of a tile are numbered from zero, so that the loop index is visibly not negative: only then
-    does
-LLVM leave out Python's wrap-around of negative indices and turn the loop into vector instructions.
-Work is split into several short loops for the same reason: a loop with a rare branch in it is not
-    vectorised.
+does LLVM leave out Python's wrap-around of negative indices and turn the loop into vector
+instructions. Work is split into several short loops for the same reason: a loop with a rare branch
+in it is not vectorised.
 """
 
 from __future__ import annotations
@@ -35,6 +38,8 @@ class Settings(NamedTuple):
     """Steps after which an episode is truncated (dtype of `Tile.elapsed`)."""
     now: Any
     """Clock at the start of the step in seconds (float64)."""
+    row: Any
+    """The row at work, in the checked mode (int64)."""
 
 
 class Episode(NamedTuple):
@@ -56,6 +61,8 @@ class Tile(NamedTuple):
     state: Any
     parameters: Any
     options: Any
+    tables: Any
+    """Arrays that all rows share; a view does not slice them."""
     rng: Any
     elapsed: Any
     """Steps since the start of the episode (the narrowest integers that hold the time limit)."""
@@ -68,16 +75,21 @@ class Tile(NamedTuple):
     episode: Any
     settings: Any
     action: Any
+    """What callers pass: (N,) for a `Discrete` space, else flattened to (N, elements)."""
     choice: Any
     """What `step` gets as its action: for a `Discrete` space the actions as the check wrote them
-    down, in int32, of which twice as many fit into a vector as of the callers' int64; for a `Box`
-    space the array `action` itself.
+    down, in int32, of which twice as many fit into a vector as of the callers' int64; for others
+    the memory of `action`, in the space's shape.
     """
     observation: Any
+    """An array (N, …), or a nested tuple of them; every row is an array."""
     reward: Any
     terminated: Any
     truncated: Any
     final_observation: Any
+    info: Any
+    """A namedtuple of arrays (N, …), empty if the environment has no infos."""
+    final_info: Any
 
 
 class DiscreteBounds(NamedTuple):
@@ -88,7 +100,7 @@ class DiscreteBounds(NamedTuple):
 
 
 class BoxBounds(NamedTuple):
-    """Actions of a `Box` space: low <= action <= high, arrays of the action's shape."""
+    """Actions of several elements: low <= action <= high, arrays (elements,)."""
 
     low: Any
     high: Any
@@ -120,9 +132,15 @@ def check_box(table, lo, hi):
     return 1 if bad else 0
 
 
+def parameters_of(tile, i):
+    """Return the parameters of row i."""
+    return with_tables(row_parameters(PARAMETERS, tile.parameters, i), tile.tables)
+
+
 def advance(tile, i):
     """Step row i, count the step and set its flags."""
-    p = row_parameters(PARAMETERS, tile.parameters, i)
+    mark(tile, i)
+    p = parameters_of(tile, i)
     reward, terminated = step(tile.state, i, tile.choice[i], p, tile.rng)
     elapsed = tile.elapsed[i] + tile.elapsed.dtype.type(1)
     truncated = elapsed >= tile.settings.time_limit[0]
@@ -136,15 +154,23 @@ def advance(tile, i):
 
 def restart(tile, i):
     """Start a new episode in row i."""
-    reset(tile.state, i, row_parameters(PARAMETERS, tile.parameters, i), tile.rng)
+    mark(tile, i)
+    reset(tile.state, i, parameters_of(tile, i), tile.rng)
     tile.elapsed[i] = 0
     tile.pending[i] = False
     start_episode(tile, i)
 
 
-def observe_row(tile, i, out):
-    """Write the observation of row i into `out`."""
-    observe(tile.state, i, row_parameters(PARAMETERS, tile.parameters, i), out)
+def observe_row(tile, i, observation):
+    """Write the observation of row i into its row of `observation`."""
+    mark(tile, i)
+    observe(tile.state, i, parameters_of(tile, i), row_views(observation, i))
+
+
+def inform_row(tile, i, info):
+    """Write the infos of row i into its row of `info`."""
+    mark(tile, i)
+    inform(tile.state, i, parameters_of(tile, i), row_views(info, i))
 
 
 def list_pending(tile):
@@ -188,7 +214,9 @@ def step_next_step(table, lo, hi):
     restart_listed(tile, count)
     report_episodes(tile)
     for i in range(tile.reward.shape[0]):
-        observe_row(tile, i, tile.observation[i])
+        observe_row(tile, i, tile.observation)
+    for i in range(tile.reward.shape[0]):
+        inform_row(tile, i, tile.info)
     return count_pending(tile)
 
 
@@ -202,7 +230,9 @@ def step_next_step_guarded(table, lo, hi):
     restart_listed(tile, count)
     report_episodes(tile)
     for i in range(tile.reward.shape[0]):
-        observe_row(tile, i, tile.observation[i])
+        observe_row(tile, i, tile.observation)
+    for i in range(tile.reward.shape[0]):
+        inform_row(tile, i, tile.info)
     return count_pending(tile)
 
 
@@ -213,14 +243,19 @@ def step_same_step(table, lo, hi):
         advance(tile, i)
     report_episodes(tile)
     for i in range(tile.reward.shape[0]):
-        observe_row(tile, i, tile.final_observation[i])
+        observe_row(tile, i, tile.final_observation)
     for i in range(tile.reward.shape[0]):
-        observe_row(tile, i, tile.observation[i])
+        observe_row(tile, i, tile.observation)
+    for i in range(tile.reward.shape[0]):
+        inform_row(tile, i, tile.info)
+        clear_row(tile.final_info, i)
     count = list_pending(tile)
     for k in range(count):
         i = tile.finished[k]
+        inform_row(tile, i, tile.final_info)
         restart(tile, i)
-        observe_row(tile, i, tile.observation[i])
+        observe_row(tile, i, tile.observation)
+        inform_row(tile, i, tile.info)
     return count
 
 
@@ -231,7 +266,9 @@ def step_disabled(table, lo, hi):
         advance(tile, i)
     report_episodes(tile)
     for i in range(tile.reward.shape[0]):
-        observe_row(tile, i, tile.observation[i])
+        observe_row(tile, i, tile.observation)
+    for i in range(tile.reward.shape[0]):
+        inform_row(tile, i, tile.info)
     return count_pending(tile)
 
 
@@ -239,14 +276,21 @@ def reset_selected(table, lo, hi):
     """Start new episodes in the selected rows, with the options' values; observe all rows."""
     tile = view(table, lo, hi)
     for i in range(tile.selected.shape[0]):
-        p = row_parameters(PARAMETERS, tile.parameters, i)
         if tile.selected[i]:
-            reset(tile.state, i, row_parameters(p, tile.options, i), tile.rng)
+            mark(tile, i)
+            reset(tile.state, i, row_parameters(parameters_of(tile, i), tile.options, i), tile.rng)
             tile.elapsed[i] = 0
             tile.pending[i] = False
             start_episode(tile, i)
-        observe(tile.state, i, p, tile.observation[i])
+            inform_row(tile, i, tile.info)
+        else:
+            clear_row(tile.info, i)
+        observe_row(tile, i, tile.observation)
     return 0
+
+
+def no_info(s, i, p, out):
+    """`inform` of an environment without infos."""
 
 
 def keep_reward(tile, i):
@@ -272,8 +316,13 @@ def keep_episodes(tile):
         tile.episode.durations[i] = now - tile.episode.started[i] if over else 0.0
 
 
+def mark_row(tile, i):
+    """`mark` in the checked mode, whose tiles begin at row 0."""
+    tile.settings.row[0] = i
+
+
 def skip_row(tile, i):
-    """`add_reward` and `start_episode` without statistics."""
+    """`add_reward` and `start_episode` without statistics, `mark` without the checked mode."""
 
 
 def skip_all(tile):

@@ -44,7 +44,7 @@ MODULES = (math, np)
 
 def may_step_finished_rows(definition: Definition) -> bool:
     """Tell whether stepping a row that is over, before its reset, can do no harm."""
-    if any(column.shape for column in definition.columns.values()):
+    if definition.scratch or any(column.shape for column in definition.columns.values()):
         return False
     columns = set(definition.columns)
     return _step_is_harmless(definition.step, columns) and _reset_writes_all(

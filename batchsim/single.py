@@ -12,7 +12,7 @@ from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode
 
 from batchsim.checks import NO_TIME_LIMIT
-from batchsim.definition import Definition
+from batchsim.spaces import row_of
 from batchsim.vector import BatchEnv
 
 __all__ = ["SingleEnv", "make"]
@@ -20,26 +20,27 @@ __all__ = ["SingleEnv", "make"]
 Array = npt.NDArray[Any]
 
 
-class SingleEnv(gymnasium.Env[Array, Any]):
+class SingleEnv(gymnasium.Env[Any, Any]):
     """A batch of one row with Gymnasium's single-environment contract, bit-equal to the original.
 
     Args:
-        definition: an id, or a `Definition`.
+        definition: an id, or the class or module that defines an environment.
         max_episode_steps: as for `BatchEnv`; no limit by default, since `gymnasium.make` adds its
             own wrapper.
-        precision, backend, render_mode, **params: as for `BatchEnv`.
+        precision, backend, render_mode, checked, **params: as for `BatchEnv`.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 30}  # noqa: RUF012 - Gymnasium's own shape
 
     def __init__(
         self,
-        definition: str | Definition,
+        definition: Any,
         *,
         max_episode_steps: int | None = NO_TIME_LIMIT,
         precision: str = "exact",
         backend: str = "native",
         render_mode: str | None = None,
+        checked: bool | None = None,
         **params: Any,
     ) -> None:
         self.batch = BatchEnv(
@@ -51,6 +52,7 @@ class SingleEnv(gymnasium.Env[Array, Any]):
             backend=backend,
             render_mode=render_mode,
             max_episode_steps=max_episode_steps,
+            checked=checked,
             **params,
         )
         self.metadata = {key: self.batch.metadata[key] for key in ("render_modes", "render_fps")}
@@ -60,12 +62,12 @@ class SingleEnv(gymnasium.Env[Array, Any]):
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
-    ) -> tuple[Array, dict[str, Any]]:
-        """Start a new episode; returns the observation and an empty dict."""
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start a new episode; returns the observation and infos."""
         observations, infos = self.batch.reset(seed=seed, options=options)
-        return observations[0], infos
+        return row_of(observations, 0), _one_info(infos)
 
-    def step(self, action: Any) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Step once; returns observation, reward, terminated, truncated and infos.
 
         Raises:
@@ -74,7 +76,13 @@ class SingleEnv(gymnasium.Env[Array, Any]):
         """
         actions = np.asarray(action)[np.newaxis]
         observations, rewards, terminated, truncated, infos = self.batch.step(actions)
-        return observations[0], float(rewards[0]), bool(terminated[0]), bool(truncated[0]), infos
+        return (
+            row_of(observations, 0),
+            float(rewards[0]),
+            bool(terminated[0]),
+            bool(truncated[0]),
+            _one_info(infos),
+        )
 
     def render(self) -> Array | None:
         """Return an RGB frame (height, width, 3), uint8."""
@@ -112,15 +120,11 @@ class SingleEnv(gymnasium.Env[Array, Any]):
             self.batch.set_np_random(0, generator, seed)
 
 
-def make(
-    id: str,
-    *,
-    max_episode_steps: int | None = None,
-    precision: str = "exact",
-    backend: str = "native",
-    render_mode: str | None = None,
-    **params: Any,
-) -> SingleEnv:
+def _one_info(infos: dict[str, Any]) -> dict[str, Any]:
+    return {name: row_of(value, 0) for name, value in infos.items() if not name.startswith("_")}
+
+
+def make(id: Any, *, max_episode_steps: int | None = None, **arguments: Any) -> SingleEnv:
     """Return one environment with the id's own time limit; see `BatchEnv` for the arguments.
 
     Example:
@@ -131,11 +135,4 @@ def make(
         (4,)
         >>> env.close()
     """
-    return SingleEnv(
-        id,
-        max_episode_steps=max_episode_steps,
-        precision=precision,
-        backend=backend,
-        render_mode=render_mode,
-        **params,
-    )
+    return SingleEnv(id, max_episode_steps=max_episode_steps, **arguments)

@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from gymnasium import error
-from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_differing_spaces, batch_space
 
+from batchsim import checked as checked_mode
 from batchsim import checks, compile, kernels, random, registry
 from batchsim._buffers import BufferPool, aligned_zeros
 from batchsim._driver import Driver
 from batchsim.definition import Definition, batch_parameter
+from batchsim.infos import Infos
+from batchsim.spaces import Layout, action_bounds
 
 __all__ = ["BatchEnv", "Step", "available_cpus", "make_vec"]
 
@@ -38,7 +40,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
     actions.
 
     Args:
-        definition: an id, or a `Definition`.
+        definition: an id, or the class or module that defines an environment.
         num_envs: N, the number of environments, at least 1.
         autoreset_mode: when a finished episode is followed by a new one
             (`gymnasium.vector.AutoresetMode` or its value: "NextStep", "SameStep", "Disabled").
@@ -56,8 +58,11 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             `gymnasium.wrappers.vector.RecordEpisodeStatistics` does: "r" the return, "l" the
             length, "t" the duration in seconds, arrays (N,) that are zero outside the mask
             `infos["_episode"]`.
+        checked: check every index, and report the row, the step and the source line of one that is
+            out of bounds, or of another error; the rows then stay as they were. Some times slower.
+            None for what the environment variable `BATCHSIM_CHECKED` says (1 for yes).
         **params: the environment's parameters, each a scalar or an array (N,) with one value an
-            environment.
+            environment, and its other arguments.
 
     Raises:
         TypeError, ValueError: for an unknown id or parameter or a value out of place, in one
@@ -66,7 +71,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
 
     def __init__(
         self,
-        definition: str | Definition,
+        definition: Any,
         num_envs: int = 1,
         *,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
@@ -76,15 +81,13 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         render_mode: str | None = None,
         max_episode_steps: int | None = None,
         record_episode_statistics: bool = False,
+        checked: bool | None = None,
         **params: Any,
     ) -> None:
         # Before anything can fail: close() runs on a half-made object too.
         self.closed = True
-        default_limit = None
-        if not isinstance(definition, Definition):
-            default_limit = registry.find(definition)[1].max_episode_steps
-            definition = registry.load(definition)
-        self.definition = definition
+        definition, entry = registry.read(definition)
+        self.definition: Definition = definition
         self.num_envs = checks.whole_number("num_envs", num_envs, at_least=1)
         self.precision = checks.one_of("precision", precision, PRECISIONS)
         self.backend = checks.one_of("backend", backend, BACKENDS)
@@ -93,9 +96,14 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         if num_threads is None:
             num_threads = available_cpus()
         self.num_threads = checks.whole_number("num_threads", num_threads, at_least=1)
-        self.max_episode_steps = checks.read_time_limit(max_episode_steps, default_limit)
+        self.max_episode_steps = checks.read_time_limit(max_episode_steps, entry.max_episode_steps)
         self.record_episode_statistics = bool(record_episode_statistics)
-        self.params = definition.read_params(params, self.num_envs)
+        self.checked = checked_mode.wanted(checked)
+        given = {**entry.kwargs, **params}
+        self.params = definition.read_params(given, self.num_envs)
+        self.arguments = definition.read_arguments(given)
+        definition.check_params(self.params, self.num_envs)
+        self.tables = definition.make_tables(self.arguments)
         self.metadata = {
             "autoreset_mode": self.autoreset_mode,
             "render_modes": self._render_modes(),
@@ -116,11 +124,18 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         """Return the parameters of one environment as scalars."""
         return {name: batch_parameter(value, row) for name, value in self.params.items()}
 
+    def _row_values(self, row: int) -> Any:
+        """Return what the functions of one environment see as `p`."""
+        return self.definition.parameters({**self.row_params(row), **self.tables})
+
     def _set_spaces(self) -> None:
-        spaces = self.definition.spaces(self.row_params(0))
+        spaces = self.definition.spaces(self._row_values(0))
         self.single_observation_space, self.single_action_space = spaces
+        self._layout = Layout(
+            self.single_observation_space, f"The observation space of {self.definition.name}"
+        )
         if any(isinstance(value, np.ndarray) for value in self.params.values()):
-            rows = [self.definition.spaces(self.row_params(k)) for k in range(self.num_envs)]
+            rows = [self.definition.spaces(self._row_values(k)) for k in range(self.num_envs)]
             for row, (_, action_space) in enumerate(rows):
                 if action_space != self.single_action_space:
                     raise ValueError(
@@ -131,54 +146,111 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         else:
             self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
-        if not isinstance(self.single_observation_space, Box):
-            raise TypeError(
-                f"{self.definition.name} observes {self.single_observation_space}; expected a Box."
-            )
 
     def _build(self) -> None:
+        """Allocate the columns, compile the kernel and make the driver."""
+        infos = Infos(self.definition.info, self.definition.info_at_reset)
+        self._tile = self._allocate(infos)
+        spec = compile.KernelSpec(
+            self.definition,
+            self.precision,
+            self.autoreset_mode,
+            self._constants(),
+            action_bounds(self.single_action_space),
+            self.record_episode_statistics,
+            self._tile,
+            self.checked,
+        )
+        if self.backend == "reference":
+            kernel: Any = compile.interpret(spec)
+        else:
+            self.kernel = compile.compile_native(spec)
+            kernel = self.kernel.address
+        guard = None
+        if self.checked:
+            guard = checked_mode.Guard(self.definition.name, self._tile, compile.interpret(spec))
+        batch = self._tile.choice if self._choice_is_action() else self._tile.action
+        self._driver = Driver(
+            kernel,
+            self._tile,
+            compile.flatten(self._tile),
+            self._slots(),
+            self._pools(infos),
+            batch,
+            checks.Checks(
+                self.definition.name, self.num_envs, self.single_action_space, batch, self._layout
+            ),
+            self._layout,
+            infos if self.definition.info else None,
+            guard,
+            self.num_threads,
+            self._same_step(),
+            self.autoreset_mode is AutoresetMode.DISABLED,
+            self.record_episode_statistics,
+        )
+
+    def _same_step(self) -> bool:
+        return self.autoreset_mode is AutoresetMode.SAME_STEP
+
+    def _number(self) -> Any:
+        """Return the type of floating-point numbers."""
+        return np.float32 if self.precision == "fast" else np.float64
+
+    def _allocate(self, infos: Infos) -> kernels.Tile:
         n = self.num_envs
-        definition = self.definition
-        number = np.float32 if self.precision == "fast" else np.float64
-        observation = (n, *self.single_observation_space.shape)  # type: ignore[misc]
-        action_shape, bounds = checks.read_action_space(self.single_action_space)
+        number = self._number()
         limit = self.max_episode_steps
         elapsed = next(
             dtype
             for dtype in (np.int16, np.int32, np.int64)
             if dtype is np.int64 or (limit is not None and limit <= np.iinfo(dtype).max)
         )
-        same_step = self.autoreset_mode is AutoresetMode.SAME_STEP
-        pools = {
-            "observation": BufferPool(observation, self.single_observation_space.dtype),
-            "reward": BufferPool((n,), number),
-            "flag": BufferPool((n,), np.bool_),
-        }
         episode: Any = ()
         if self.record_episode_statistics:
-            pools["total"] = BufferPool((n,), np.float64)
-            pools["count"] = BufferPool((n,), np.int64)
             columns = {name: aligned_zeros((n,), np.float64) for name in kernels.Episode._fields}
             episode = kernels.Episode(**{**columns, "lengths": aligned_zeros((n,), np.int64)})
-        action = aligned_zeros((n, *action_shape), self.single_action_space.dtype)
         # An environment that writes into the caller's actions does not compile.
-        action.flags.writeable = False
-        self._tile = kernels.Tile(
-            state=definition.State(
+        batch = aligned_zeros(self.action_space.shape, self.single_action_space.dtype)
+        batch.flags.writeable = False
+        discrete = isinstance(action_bounds(self.single_action_space), kernels.DiscreteBounds)
+
+        def zeros(shapes: Any, dtypes: Any) -> list[Array]:
+            return [aligned_zeros(*both) for both in zip(shapes, dtypes, strict=True)]
+
+        def observation() -> Any:
+            return self._layout.inner(zeros(self._layout.shapes(n), self._layout.dtypes()))
+
+        def info() -> Any:
+            if not self.definition.info:
+                return ()
+            return infos.inner(zeros(infos.shapes(n), infos.dtypes()))
+
+        columns = {**self.definition.columns, **self.definition.scratch}
+        return kernels.Tile(
+            state=self.definition.Columns(
                 *(
                     aligned_zeros((n, *column.shape), column.with_precision(self.precision).dtype)
-                    for column in definition.columns.values()
+                    for column in columns.values()
                 )
             ),
-            parameters=_columns(
+            parameters=_named(
                 {
                     name: value.astype(number) if value.dtype == np.float64 else value
                     for name, value in self.params.items()
                     if isinstance(value, np.ndarray)
                 }
             ),
-            options=_columns(
-                {name: np.full(n, value) for name, value in definition.options.items()}
+            options=_named(
+                {
+                    name: np.array(np.broadcast_to(value, (n, *np.shape(value))))
+                    for name, value in self.definition.options.items()
+                }
+            ),
+            tables=_named(
+                {
+                    name: table.astype(number) if table.dtype == np.float64 else table
+                    for name, table in self.tables.items()
+                }
             ),
             rng=random.allocate(n),
             elapsed=aligned_zeros((n,), elapsed),
@@ -189,78 +261,73 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             settings=kernels.Settings(
                 np.array([np.iinfo(elapsed).max if limit is None else limit], elapsed),
                 np.zeros(1),
+                np.zeros(1, np.int64),
             ),
-            action=action,
-            choice=self._choice_column(action, bounds),
-            observation=aligned_zeros(observation, self.single_observation_space.dtype),
+            action=batch if discrete else batch.reshape(n, -1),
+            choice=self._choice_column() if discrete else batch,
+            observation=observation(),
             reward=aligned_zeros((n,), number),
             terminated=aligned_zeros((n,), np.bool_),
             truncated=aligned_zeros((n,), np.bool_),
-            final_observation=aligned_zeros(observation, self.single_observation_space.dtype)
-            if same_step
-            else (),
-        )
-        # Where a column holds a value for each row, the constant is never read.
-        scalars = {
-            name: definition.params[name] if isinstance(value, np.ndarray) else value
-            for name, value in self.params.items()
-        }
-        constants = {
-            name: number(value) if isinstance(value, float) else value
-            for name, value in scalars.items()
-        }
-        spec = compile.KernelSpec(
-            definition,
-            self.precision,
-            self.autoreset_mode,
-            definition.Parameters(**constants, **definition.options),
-            bounds,
-            self.record_episode_statistics,
-            self._tile,
-        )
-        if self.backend == "reference":
-            kernel: Any = compile.interpret(spec)
-        else:
-            self.kernel = compile.compile_native(spec)
-            kernel = self.kernel.address
-        arrays = compile.flatten(self._tile)
-        outputs = {
-            name: getattr(self._tile, name)
-            for name in ("action", "observation", "reward", "terminated", "truncated")
-        }
-        if same_step:
-            outputs["final_observation"] = self._tile.final_observation
-        if self.record_episode_statistics:
-            outputs.update(
-                (name, getattr(episode, name)) for name in ("returns", "lengths", "durations")
-            )
-        places = {id(array): k for k, array in reversed(list(enumerate(arrays)))}
-        slots = {name: places[id(array)] for name, array in outputs.items()}
-        if self._tile.choice is action:
-            slots["choice"] = slots["action"] + 1
-        self._driver = Driver(
-            kernel,
-            self._tile,
-            arrays,
-            slots,
-            pools,
-            self._tile.action,
-            checks.Checks(definition.name, n, self.single_action_space, self._tile.action),
-            self.num_threads,
-            same_step,
-            self.autoreset_mode is AutoresetMode.DISABLED,
-            self.record_episode_statistics,
+            final_observation=observation() if self._same_step() else (),
+            info=info(),
+            final_info=info() if self._same_step() else (),
         )
 
-    def _choice_column(
-        self, action: Array, bounds: kernels.DiscreteBounds | kernels.BoxBounds
-    ) -> Array:
-        if isinstance(bounds, kernels.BoxBounds):
-            return action
+    def _choice_column(self) -> Array:
+        start, last = action_bounds(self.single_action_space)
         # Plain Python computes in the width it is given, compiled code in 64 bits.
-        narrow = self.backend == "native" and max(abs(bounds.start), abs(bounds.last)) < 2**31
+        narrow = self.backend == "native" and max(abs(start), abs(last)) < 2**31
         column: Array = aligned_zeros((self.num_envs,), np.int32 if narrow else np.int64)
         return column
+
+    def _choice_is_action(self) -> bool:
+        return not isinstance(action_bounds(self.single_action_space), kernels.DiscreteBounds)
+
+    def _constants(self) -> Any:
+        """Return the parameters that are compiled in, any values where arrays take their place."""
+        number = self._number()
+        values: dict[str, Any] = {}
+        for name, value in self.params.items():
+            constant = self.definition.params[name] if isinstance(value, np.ndarray) else value
+            if isinstance(constant, tuple):
+                constant = tuple(map(number, constant))
+            values[name] = number(constant) if isinstance(constant, float) else constant
+        return self.definition.parameters({**values, **dict.fromkeys(self.tables, 0)})
+
+    def _pools(self, infos: Infos) -> dict[str, Any]:
+        n = self.num_envs
+
+        def pools(shapes: Any, dtypes: Any) -> tuple[BufferPool, ...]:
+            return tuple(BufferPool(*both) for both in zip(shapes, dtypes, strict=True))
+
+        found: dict[str, Any] = {
+            "observation": pools(self._layout.shapes(n), self._layout.dtypes()),
+            "info": pools(infos.shapes(n), infos.dtypes()),
+            "reward": BufferPool((n,), self._number()),
+            "flag": BufferPool((n,), np.bool_),
+        }
+        if self.record_episode_statistics:
+            found["total"] = BufferPool((n,), np.float64)
+            found["count"] = BufferPool((n,), np.int64)
+        return found
+
+    def _slots(self) -> dict[str, Any]:
+        """Return where the table of pointers has the actions and the outputs."""
+        tile = self._tile
+        places = {id(array): k for k, array in enumerate(compile.flatten(tile))}
+        slots: dict[str, Any] = {
+            name: tuple(places[id(array)] for array in compile.flatten(getattr(tile, name)))
+            for name in ("observation", "final_observation", "info", "final_info")
+        }
+        for name in ("action", "reward", "terminated", "truncated"):
+            slots[name] = places[id(getattr(tile, name))]
+        if self._choice_is_action():
+            slots["choice"] = places[id(tile.choice)]
+        if self.record_episode_statistics:
+            for name in ("returns", "lengths", "durations"):
+                slots[name] = places[id(getattr(tile.episode, name))]
+        return slots
 
     # -- Gymnasium's contract ------------------------------------------------------------------
 
@@ -269,8 +336,8 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         *,
         seed: int | Sequence[int | None] | Array | None = None,
         options: Mapping[str, Any] | None = None,
-        out: Array | None = None,
-    ) -> tuple[Array, dict[str, Any]]:
+        out: Any = None,
+    ) -> tuple[Any, dict[str, Any]]:
         """Start new episodes in all rows, or in those of `options["reset_mask"]`.
 
         Args:
@@ -282,18 +349,18 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             out: where to write the observations, instead of a new array.
 
         Returns:
-            Observations (N, …) of all rows, and an empty dict.
+            Observations (N, …) of all rows, and the infos of the rows that were reset.
         """
         self._driver.begin("reset", unreset=True)
         reset = False
         try:
-            observation = self._reset(seed, options, out)
+            result = self._reset(seed, options, out)
             reset = True
         finally:
             self._driver.end(reset)
-        return observation, {}
+        return result
 
-    def _reset(self, seed: Any, options: Any, out: Any) -> Array:
+    def _reset(self, seed: Any, options: Any, out: Any) -> tuple[Any, dict[str, Any]]:
         n = self.num_envs
         if options is not None and not isinstance(options, Mapping):
             raise TypeError(f"The reset options are {options!r}; expected a dict.")
@@ -303,7 +370,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         if given:
             self.definition.check_options(values, n)
         seeds = checks.read_seeds(seed, n)
-        observation: Array = self._driver.output(out)
+        observation = self._driver.output(out)
         tile = self._tile
         if mask is not None and not mask.all() and not self._driver.was_reset:
             row = int(np.flatnonzero(~mask)[0])
@@ -316,11 +383,11 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         if given:
             self._set_options(values)
         try:
-            self._driver.reset(observation)
+            result: tuple[Any, dict[str, Any]] = self._driver.reset(observation)
         finally:
             if given:
                 self._set_options(self.definition.options)
-        return observation
+        return result
 
     def step(self, actions: Array, *, out: Sequence[Array | None] | None = None) -> Step:
         """Step every row.
@@ -379,8 +446,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
 
     def _render_row(self, row: int) -> Array:
         if row not in self._renderers:
-            values = self.definition.Parameters(**self.row_params(row), **self.definition.options)
-            self._renderers[row] = self.definition.namespace.renderer(values)
+            self._renderers[row] = self.definition.namespace.renderer(self._row_values(row))
         return self._renderers[row](self._tile.state, row)
 
     def close_extras(self, **kwargs: Any) -> None:
@@ -432,7 +498,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         finally:
             self._driver.end()
 
-    def set_state(self, state: Mapping[str, Array], env_ids: Iterable[int] | None = None) -> Array:
+    def set_state(self, state: Mapping[str, Array], env_ids: Iterable[int] | None = None) -> Any:
         """Make rows go on from a snapshot of `get_state`, of this or another BatchEnv of the kind.
 
         Args:
@@ -460,8 +526,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             for name, column in columns.items():
                 column[rows] = state[name]
             self._tile.selected[:] = False
-            observation: Array = self._driver.output(None)
-            self._driver.reset(observation)
+            observation, _ = self._driver.reset(self._driver.output(None))
             reset = True
         finally:
             self._driver.end(reset)
@@ -474,10 +539,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
 
     def _snapshot_columns(self) -> dict[str, Array]:
         tile = self._tile
-        columns = {
-            f"state.{name}": column
-            for name, column in zip(tile.state._fields, tile.state, strict=True)
-        }
+        columns = {f"state.{name}": getattr(tile.state, name) for name in self.definition.columns}
         columns["rng.state"] = tile.rng.state
         columns["rng.spare"] = tile.rng.spare
         columns["seed"] = self._seeds
@@ -498,7 +560,9 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             "render_mode": self.render_mode,
             "max_episode_steps": self.max_episode_steps or checks.NO_TIME_LIMIT,
             "record_episode_statistics": self.record_episode_statistics,
+            "checked": self.checked,
             **self.params,
+            **(self.arguments._asdict() if self.arguments else {}),
         }
         state = None if self._driver.unreset else self.get_state()
         return _rebuild, (self.definition, self.num_envs, arguments, state)
@@ -527,21 +591,13 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             column[:] = values[name]
 
 
-def make_vec(
-    id: str,
-    num_envs: int = 1,
-    *,
-    autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
-    precision: str = "exact",
-    num_threads: int | None = None,
-    backend: str = "native",
-    render_mode: str | None = None,
-    max_episode_steps: int | None = None,
-    record_episode_statistics: bool = False,
-    **params: Any,
-) -> BatchEnv:
-    """Return `num_envs` environments of one id, stepped as a batch; see `BatchEnv` for the
-    arguments.
+def make_vec(id: Any, num_envs: int = 1, **arguments: Any) -> BatchEnv:
+    """Return `num_envs` environments of one kind, stepped as a batch.
+
+    Args:
+        id: an id of `batchsim.environments()`, or the class or module that defines an environment.
+        num_envs: N, how many.
+        **arguments: those of `BatchEnv`, the environment's parameters included.
 
     Example:
         >>> import batchsim
@@ -551,18 +607,7 @@ def make_vec(
         (3, 4)
         >>> envs.close()
     """
-    return BatchEnv(
-        id,
-        num_envs,
-        autoreset_mode=autoreset_mode,
-        precision=precision,
-        num_threads=num_threads,
-        backend=backend,
-        render_mode=render_mode,
-        max_episode_steps=max_episode_steps,
-        record_episode_statistics=record_episode_statistics,
-        **params,
-    )
+    return BatchEnv(id, num_envs, **arguments)
 
 
 def available_cpus() -> int:
@@ -590,7 +635,7 @@ def _rebuild(
     return batch
 
 
-def _columns(values: Mapping[str, Array]) -> Any:
+def _named(values: Mapping[str, Array]) -> Any:
     """Return a namedtuple of arrays, or the empty tuple."""
     if not values:
         return ()

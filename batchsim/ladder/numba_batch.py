@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from batchsim import checks, compile, kernels, random, registry
+from batchsim import compile, kernels, random, registry, spaces
 from batchsim.ladder.rung import Array, new_outputs
 
 __all__ = ["OPTIONS", "NumbaBatch", "RowFunctions", "row_functions"]
@@ -35,8 +35,8 @@ def row_functions(env_id: str) -> RowFunctions:
     """Return the functions of one environment; they are compiled on their first call."""
     definition = registry.load(env_id)
     time_limit = registry.find(env_id)[1].max_episode_steps
-    parameters = definition.Parameters(**definition.params, **definition.options)
-    bounds = checks.read_action_space(definition.spaces(definition.params)[1])[1]
+    parameters = definition.parameters(definition.params)
+    bounds = spaces.action_bounds(definition.spaces(parameters)[1])
     binder = compile.Binder("exact", {}, numba.njit(**INNER))
     reset, step, observe = map(binder.bind, (definition.reset, definition.step, definition.observe))
 
@@ -113,7 +113,9 @@ class NumbaBatch:
         self.step_rows = step_rows
         self.restart_all = restart_all
         self.num_envs = num_envs
-        self.observation_space, self.action_space = definition.spaces(definition.params)
+        self.observation_space, self.action_space = definition.spaces(
+            definition.parameters(definition.params)
+        )
         self.state = definition.State(
             *(
                 np.zeros((num_envs, *column.shape), column.dtype)

@@ -1,0 +1,283 @@
+"""How kernels reach the columns: from the driver's table to a tile, and from a tile to a row.
+
+Each function exists twice with the same meaning, as plain Python for the reference backend and as
+what Numba generates for the native one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
+
+from batchsim.kernels import Tile
+
+__all__ = ["INLINE", "NATIVE", "OPTIONS", "REFERENCE", "native_view", "reference_view"]
+
+# No reference counting: arrays reached through a tuple would cost atomic operations, and an
+# allocation in an environment becomes a compile error. NumPy's error model: a division by zero
+# gives inf or NaN as it does upstream and needs no branch. No fastmath: exact precision forbids it,
+# and in fast precision a row's value must not depend on whether it fell into a vector or into the
+# remainder.
+OPTIONS: dict[str, Any] = {
+    "_nrt": False,
+    "boundscheck": False,
+    "error_model": "numpy",
+    "nogil": True,
+}
+# Callees are inlined whatever their size: a loop with a call in it cannot be vectorised.
+INLINE: dict[str, Any] = {**OPTIONS, "forceinline": True}
+
+SHARED = ("tables", "settings")
+"""The fields of a `Tile` that hold no row: a view does not slice them."""
+
+
+# --- A tile ---------------------------------------------------------------------------------------
+
+
+def reference_view(table: Tile, lo: int, hi: int) -> Tile:
+    """`view` of the reference backend, whose table is the `Tile` of whole columns."""
+
+    def cut(nested: Any) -> Any:
+        if isinstance(nested, np.ndarray):
+            return nested[lo:hi]
+        return _rebuild(nested, [cut(member) for member in nested])
+
+    return Tile(
+        **{
+            name: nested if name in SHARED else cut(nested)
+            for name, nested in table._asdict().items()
+        }
+    )
+
+
+def _rebuild(nested: Any, members: list[Any]) -> Any:
+    return type(nested)(*members) if hasattr(nested, "_fields") else tuple(members)
+
+
+def native_view(tile: Tile) -> Any:
+    """Return the intrinsic `view(table, lo, hi)` for arrays like those of `tile`."""
+    result = numba.typeof(tile)
+
+    @intrinsic
+    def view(typing_context: Any, table: Any, lo: Any, hi: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            pointers, first, end = arguments
+            intp = context.get_value_type(types.intp)
+            length = builder.sub(end, first)
+            slot = 0
+
+            def array(kind: Any, like: Any, shared: bool) -> Any:
+                nonlocal slot
+                trailing = like.shape[1:]
+                item = context.get_abi_sizeof(context.get_data_type(kind.dtype))
+                row = item * int(np.prod(trailing, dtype=int))
+                address = builder.load(builder.gep(pointers, [intp(slot)]))
+                slot += 1
+                if not shared:
+                    address = builder.add(address, builder.mul(first, intp(row)))
+                value = context.make_array(kind)(context, builder)
+                # Constant trailing shapes and strides are what lets LLVM see how rows lie in
+                # memory.
+                strides = [row]
+                for extent in trailing:
+                    strides.append(strides[-1] // extent if extent else 0)
+                populate_array(
+                    value,
+                    data=builder.inttoptr(address, value.data.type),
+                    shape=[
+                        intp(like.shape[0]) if shared else length,
+                        *(intp(extent) for extent in trailing),
+                    ],
+                    strides=[intp(stride) for stride in strides],
+                    itemsize=intp(item),
+                    meminfo=None,
+                )
+                return value._getvalue()
+
+            def build(kind: Any, like: Any, shared: bool) -> Any:
+                if isinstance(kind, types.Array):
+                    return array(kind, like, shared)
+                names = getattr(like, "_fields", ("",) * len(like))
+                members = [
+                    build(part, value, shared or (like is tile and name in SHARED))
+                    for name, part, value in zip(names, kind.types, like, strict=True)
+                ]
+                return context.make_tuple(builder, kind, members)
+
+            return build(result, tile, shared=False)
+
+        return result(table, types.intp, types.intp), codegen
+
+    return view
+
+
+# --- A row ----------------------------------------------------------------------------------------
+
+
+def _row_type(kind: Any) -> Any:
+    """Return the type of a row of an array."""
+    if kind.ndim == 1:
+        return kind.dtype
+    return types.Array(kind.dtype, kind.ndim - 1, "C", readonly=not kind.mutable)
+
+
+def _row_value(context: Any, builder: Any, kind: Any, value: Any, row: Any) -> Any:
+    """Return a row of an array: a number, or an array that refers to its memory."""
+    array = context.make_array(kind)(context, builder, value=value)
+    if kind.ndim == 1:
+        return context.unpack_value(builder, kind.dtype, builder.gep(array.data, [row]))
+    shape = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
+    strides = cgutils.unpack_tuple(builder, array.strides, kind.ndim)
+    view = context.make_array(_row_type(kind))(context, builder)
+    populate_array(
+        view,
+        data=cgutils.pointer_add(builder, array.data, builder.mul(row, strides[0])),
+        shape=shape[1:],
+        strides=strides[1:],
+        itemsize=array.itemsize,
+        meminfo=None,
+    )
+    return view._getvalue()
+
+
+def _fields(kind: Any) -> Any:
+    return getattr(kind, "fields", ())
+
+
+def _replaced(constants: Any, columns: Any, convert: Any) -> Any:
+    members = [
+        convert(columns.types[_fields(columns).index(name)]) if name in _fields(columns) else kind
+        for name, kind in zip(constants.fields, constants.types, strict=True)
+    ]
+    return types.BaseTuple.from_types(members, constants.instance_class)
+
+
+def row_parameters(constants, columns, i):  # type: ignore[no-untyped-def]
+    """Return `constants` with the fields of `columns` replaced by their values in row i."""
+    if not columns:
+        return constants
+    return constants._replace(
+        **{name: column[i] for name, column in zip(columns._fields, columns, strict=True)}
+    )
+
+
+@intrinsic
+def _row_parameters(typing_context: Any, constants: Any, columns: Any, i: Any) -> Any:
+    result = _replaced(constants, columns, _row_type)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        constant_values, column_values, row = arguments
+        values = []
+        for k, name in enumerate(constants.fields):
+            if name in _fields(columns):
+                place = columns.fields.index(name)
+                column = builder.extract_value(column_values, place)
+                values.append(_row_value(context, builder, columns.types[place], column, row))
+            else:
+                values.append(builder.extract_value(constant_values, k))
+        return context.make_tuple(builder, result, values)
+
+    return result(constants, columns, types.intp), codegen
+
+
+def with_tables(parameters, tables):  # type: ignore[no-untyped-def]
+    """Return `parameters` with the fields of `tables` replaced by those arrays."""
+    return parameters._replace(**tables._asdict()) if tables else parameters
+
+
+@intrinsic
+def _with_tables(typing_context: Any, parameters: Any, tables: Any) -> Any:
+    result = _replaced(parameters, tables, lambda kind: kind)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values = [
+            builder.extract_value(arguments[1], tables.fields.index(name))
+            if name in _fields(tables)
+            else builder.extract_value(arguments[0], k)
+            for k, name in enumerate(parameters.fields)
+        ]
+        return context.make_tuple(builder, result, values)
+
+    return result(parameters, tables), codegen
+
+
+def row_views(nested, i):  # type: ignore[no-untyped-def]
+    """Return row i of an array, or of each array of a nested tuple."""
+    if isinstance(nested, np.ndarray):
+        return nested[i]
+    return _rebuild(nested, [row_views(member, i) for member in nested])
+
+
+@intrinsic
+def _row_views(typing_context: Any, nested: Any, i: Any) -> Any:
+    def type_of(kind: Any) -> Any:
+        if isinstance(kind, types.Array):
+            return _row_type(kind)
+        members = [type_of(member) for member in kind.types]
+        return types.BaseTuple.from_types(members, getattr(kind, "instance_class", None))
+
+    result = type_of(nested)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def build(kind: Any, value: Any) -> Any:
+            if isinstance(kind, types.Array):
+                return _row_value(context, builder, kind, value, arguments[1])
+            members = [
+                build(member, builder.extract_value(value, k))
+                for k, member in enumerate(kind.types)
+            ]
+            return context.make_tuple(builder, type_of(kind), members)
+
+        return build(nested, arguments[0])
+
+    return result(nested, types.intp), codegen
+
+
+def clear_row(nested, i):  # type: ignore[no-untyped-def]
+    """Write zeros into row i of each array of a nested tuple."""
+    for member in nested:
+        if isinstance(member, np.ndarray):
+            member[i] = 0
+        else:
+            clear_row(member, i)
+
+
+@intrinsic
+def _clear_row(typing_context: Any, nested: Any, i: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def clear(kind: Any, value: Any) -> None:
+            if not isinstance(kind, types.Array):
+                for k, member in enumerate(kind.types):
+                    clear(member, builder.extract_value(value, k))
+                return
+            array = context.make_array(kind)(context, builder, value=value)
+            row_bytes = cgutils.unpack_tuple(builder, array.strides, kind.ndim)[0]
+            start = cgutils.pointer_add(builder, array.data, builder.mul(arguments[1], row_bytes))
+            cgutils.memset(builder, start, row_bytes, 0)
+
+        clear(nested, arguments[0])
+        return context.get_dummy_value()
+
+    return types.void(nested, types.intp), codegen
+
+
+REFERENCE = {
+    "row_parameters": row_parameters,
+    "with_tables": with_tables,
+    "row_views": row_views,
+    "clear_row": clear_row,
+}
+"""What free names of the tile loops stand for, by backend."""
+
+NATIVE = {
+    "row_parameters": _row_parameters,
+    "with_tables": _with_tables,
+    "row_views": _row_views,
+    "clear_row": _clear_row,
+}

@@ -1,0 +1,157 @@
+"""How a Gymnasium space lies in memory: one array a leaf, its first axis the environments.
+
+A `Dict` or `Tuple` space, nested ones too, has a leaf for each of its other spaces. Kernels see the
+leaves in the space's own shape: a namedtuple with one field a key of a `Dict`, a tuple for a
+`Tuple`; a row of a leaf is always an array, of one element where the space is a scalar.
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections import namedtuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space, Tuple
+
+from batchsim import kernels
+
+__all__ = ["Layout", "action_bounds", "row_of"]
+
+Array = npt.NDArray[Any]
+LEAVES = (Box, Discrete, MultiDiscrete, MultiBinary)
+
+
+class Layout:
+    """The leaves of one environment's space, and how a batch of them is put together.
+
+    Args:
+        space: the space of one environment.
+        what: who has it, for messages.
+
+    Raises:
+        TypeError: if it is or holds a space that has no fixed size, or a key that is no name.
+    """
+
+    def __init__(self, space: Space[Any], what: str) -> None:
+        self.space = space
+        self.leaves: tuple[Space[Any], ...] = tuple(_leaves(space, what))
+        self.flat = not isinstance(space, (Dict, Tuple))
+        """Whether the space is its own only leaf."""
+
+    def shapes(self, num_envs: int) -> list[tuple[int, ...]]:
+        """Return the shape of each leaf's batch, as callers see it."""
+        return [(num_envs, *_shape(leaf)) for leaf in self.leaves]
+
+    def dtypes(self) -> list[np.dtype[Any]]:
+        """Return the dtype of each leaf."""
+        return [np.dtype(leaf.dtype) for leaf in self.leaves]
+
+    def inner(self, arrays: Sequence[Array]) -> Any:
+        """Return the leaves' arrays as kernels see them."""
+        return _build(self.space, iter(map(_with_row_axis, arrays)), _named)
+
+    def outer(self, arrays: Sequence[Array]) -> Any:
+        """Return the leaves' arrays as callers see them: an array, a dict or a tuple."""
+        return _build(self.space, iter(arrays), dict)
+
+    def split(self, batch: Any, what: str) -> list[Any]:
+        """Return the leaves of a caller's batch; None in place of a part stands for its leaves.
+
+        Raises ValueError if a dict or tuple does not have the space's parts.
+        """
+        return list(_split(self.space, batch, what))
+
+
+def _leaves(space: Space[Any], what: str) -> Iterator[Space[Any]]:
+    if isinstance(space, Dict):
+        for key, part in space.spaces.items():
+            if not isinstance(key, str) or not _is_field(key):
+                raise TypeError(
+                    f"{what} is a Dict with the key {key!r}; expected keys that can be names of "
+                    "fields, such as 'position'."
+                )
+            yield from _leaves(part, what)
+    elif isinstance(space, Tuple):
+        for part in space.spaces:
+            yield from _leaves(part, what)
+    elif isinstance(space, LEAVES):
+        yield space
+    else:
+        raise TypeError(
+            f"{what} is {space}; expected Box, Discrete, MultiDiscrete, MultiBinary, or a Dict or "
+            "Tuple of them."
+        )
+
+
+def _is_field(key: str) -> bool:
+    return key.isidentifier() and not key.startswith("_") and not keyword.iskeyword(key)
+
+
+def _shape(leaf: Space[Any]) -> tuple[int, ...]:
+    shape = leaf.shape
+    assert shape is not None  # Only spaces without a fixed size have none.
+    return shape
+
+
+def _with_row_axis(array: Array) -> Array:
+    return array if array.ndim > 1 else array.reshape(-1, 1)
+
+
+def _named(parts: dict[str, Any]) -> Any:
+    return namedtuple("Parts", parts)(**parts)
+
+
+def _build(space: Space[Any], arrays: Iterator[Array], mapping: Callable[..., Any]) -> Any:
+    if isinstance(space, Dict):
+        return mapping({key: _build(part, arrays, mapping) for key, part in space.spaces.items()})
+    if isinstance(space, Tuple):
+        return tuple(_build(part, arrays, mapping) for part in space.spaces)
+    return next(arrays)
+
+
+def _split(space: Space[Any], batch: Any, what: str) -> Iterator[Any]:
+    if isinstance(space, Dict):
+        keys = list(space.spaces)
+        if batch is not None and (not isinstance(batch, Mapping) or set(batch) != set(keys)):
+            raise ValueError(f"{what} is {batch!r}; expected a dict with the keys {keys}.")
+        for key, part in space.spaces.items():
+            yield from _split(part, None if batch is None else batch[key], f"{what}[{key!r}]")
+    elif isinstance(space, Tuple):
+        count = len(space.spaces)
+        if batch is not None and (not isinstance(batch, (tuple, list)) or len(batch) != count):
+            raise ValueError(f"{what} is {batch!r}; expected a tuple of {count}.")
+        for k, part in enumerate(space.spaces):
+            yield from _split(part, None if batch is None else batch[k], f"{what}[{k}]")
+    else:
+        yield batch
+
+
+def row_of(batch: Any, row: int) -> Any:
+    """Return one environment's part of a batch of observations or infos."""
+    if isinstance(batch, Mapping):
+        return {key: row_of(value, row) for key, value in batch.items()}
+    if isinstance(batch, tuple):
+        return tuple(row_of(value, row) for value in batch)
+    return batch[row]
+
+
+def action_bounds(space: Space[Any]) -> kernels.DiscreteBounds | kernels.BoxBounds:
+    """Return the bounds of an action space, as a kernel checks them."""
+    if isinstance(space, Discrete):
+        start = int(space.start)
+        return kernels.DiscreteBounds(start, start + int(space.n) - 1)
+    if isinstance(space, Box):
+        return kernels.BoxBounds(space.low.reshape(-1), space.high.reshape(-1))
+    if isinstance(space, MultiDiscrete):
+        return kernels.BoxBounds(
+            space.start.reshape(-1), (space.start + space.nvec - 1).reshape(-1)
+        )
+    if isinstance(space, MultiBinary):
+        count = int(np.prod(_shape(space)))
+        return kernels.BoxBounds(np.zeros(count, space.dtype), np.ones(count, space.dtype))
+    raise TypeError(
+        f"The action space is {space}; expected Discrete, MultiDiscrete, MultiBinary or Box."
+    )
