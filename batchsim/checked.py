@@ -76,7 +76,8 @@ class Guard:
             frames = traceback.extract_tb(cause.__traceback__)
             own = [frame for frame in frames if frame.filename not in _LOOPS]
             if own:
-                return f", {own[-1].filename}:{own[-1].lineno}: {cause}", cause
+                place = f"{own[-1].filename}:{own[-1].lineno}: `{own[-1].line}`"
+                return f", at {place}: {cause}", cause
             return f": {cause}", cause
         return ", for a reason that plain Python does not see", None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import gymnasium
@@ -19,14 +20,12 @@ TOLERANCE = 1e-5
 MAX_FLAG_DIFFERENCES = 1e-4
 """Share of steps in which a state within rounding of a threshold may fall on its other side."""
 
-NAMES = ("observation", "reward", "terminated", "truncated")
-
 
 class Trajectory(NamedTuple):
     """What a batch returns from its reset on."""
 
     actions: list[Array]
-    outputs: list[tuple[Array, ...]]
+    outputs: list[list[Array]]
     digest: str
 
 
@@ -45,8 +44,8 @@ def oracle(env_id: str, rows: int, steps: int) -> Trajectory:
     actions = draw_actions(env_id, rows, steps)
     batch = gymnasium.make_vec(env_id, rows, vectorization_mode="sync")
     digest = hashlib.sha256()
-    outputs: list[tuple[Array, ...]] = [(batch.reset(seed=SEED)[0],)]
-    outputs.extend(batch.step(action)[:4] for action in actions)
+    outputs = [_arrays((batch.reset(seed=SEED)[0],))]
+    outputs.extend(_arrays(batch.step(action)[:4]) for action in actions)
     batch.close()
     for arrays in outputs:
         _add(digest, arrays)
@@ -59,10 +58,10 @@ def same_bits(make: Make, env_id: str, rows: int, steps: int) -> Verdict:
     digest = hashlib.sha256()
     batch = make(env_id, rows)
     try:
-        found: tuple[Array, ...] = (batch.reset(seed=SEED)[0],)
+        found = _arrays((batch.reset(seed=SEED)[0],))
         for step, arrays in enumerate(expected.outputs):
             if step > 0:
-                found = batch.step(expected.actions[step - 1])[:4]
+                found = _arrays(batch.step(expected.actions[step - 1])[:4])
             difference = _difference(found, arrays)
             if difference:
                 return Verdict(False, f"step {step}: {difference}")
@@ -72,20 +71,34 @@ def same_bits(make: Make, env_id: str, rows: int, steps: int) -> Verdict:
     return Verdict(True, f"same bits over {steps:,} steps of {rows} rows", digest.hexdigest())
 
 
-def _add(digest: Any, arrays: tuple[Array, ...]) -> None:
+def _arrays(step: Any) -> list[Array]:
+    """Return the arrays of a step, those of Dict and Tuple observations one by one."""
+    if isinstance(step, Mapping):
+        return [array for part in step.values() for array in _arrays(part)]
+    if isinstance(step, tuple):
+        return [array for part in step for array in _arrays(part)]
+    return [step]
+
+
+def _add(digest: Any, arrays: list[Array]) -> None:
     for array in arrays:
         digest.update(array.dtype.str.encode())
         digest.update(array.tobytes())
 
 
-def _difference(found: tuple[Array, ...], expected: tuple[Array, ...]) -> str | None:
-    for name, left, right in zip(NAMES, found, expected, strict=False):
+def _difference(found: list[Array], expected: list[Array]) -> str | None:
+    for name, left, right in zip(_names(found), found, expected, strict=True):
         if left.dtype != right.dtype or left.shape != right.shape:
             return f"the {name} is {left.dtype} {left.shape}; expected {right.dtype} {right.shape}"
         if left.tobytes() != right.tobytes():
             row = next(k for k in range(len(left)) if left[k].tobytes() != right[k].tobytes())
             return f"the {name} of row {row} is {left[row]}; expected {right[row]}"
     return None
+
+
+def _names(arrays: list[Array]) -> list[str]:
+    parts = max(1, len(arrays) - 3)
+    return (["observation"] * parts + ["reward", "terminated", "truncated"])[: len(arrays)]
 
 
 def within_tolerance(make: Make, env_id: str, rows: int, steps: int) -> Verdict:
@@ -101,16 +114,18 @@ def within_tolerance(make: Make, env_id: str, rows: int, steps: int) -> Verdict:
     assert isinstance(fast, batchsim.BatchEnv)
     worst = 0.0
     flags = 0
-    first = exact.reset(seed=SEED)[0], fast.reset(seed=SEED)[0]
-    worst = max(worst, _distance(*first))
+    for pair in zip(
+        _arrays(fast.reset(seed=SEED)[0]), _arrays(exact.reset(seed=SEED)[0]), strict=True
+    ):
+        worst = max(worst, _distance(*pair))
     try:
         for step, actions in enumerate(draw_actions(env_id, rows, steps), start=1):
             _copy_state(exact, fast)
-            expected = exact.step(actions)[:4]
-            found = fast.step(actions)[:4]
-            same = (found[2] == expected[2]) & (found[3] == expected[3])
+            expected = _arrays(exact.step(actions)[:4])
+            found = _arrays(fast.step(actions)[:4])
+            same = (found[-2] == expected[-2]) & (found[-1] == expected[-1])
             flags += rows - int(same.sum())
-            for name, left, right in zip(NAMES[:2], found, expected, strict=False):
+            for name, left, right in list(zip(_names(found), found, expected, strict=True))[:-2]:
                 distance = _distance(left, right)
                 if not distance <= TOLERANCE:
                     return Verdict(False, f"step {step}: the {name} is off by {distance:.1e}")

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from batchsim import compile, kernels, random, registry, spaces
-from batchsim.ladder.rung import Array, new_outputs
+from batchsim import columns, compile, kernels, random, registry
+from batchsim.definition import Definition
+from batchsim.ladder.rung import Array
+from batchsim.spaces import Layout, action_bounds
 
 __all__ = ["OPTIONS", "NumbaBatch", "RowFunctions", "row_functions"]
 
@@ -33,10 +35,11 @@ class RowFunctions(NamedTuple):
 
 def row_functions(env_id: str) -> RowFunctions:
     """Return the functions of one environment; they are compiled on their first call."""
-    definition = registry.load(env_id)
-    time_limit = registry.find(env_id)[1].max_episode_steps
-    parameters = definition.parameters(definition.params)
-    bounds = spaces.action_bounds(definition.spaces(parameters)[1])
+    definition, entry = registry.read(env_id)
+    time_limit = entry.max_episode_steps or np.iinfo(np.int32).max
+    parameters = _parameters(definition, entry)
+    bounds = action_bounds(definition.spaces(parameters)[1])
+    row_views: Any = columns.NATIVE["row_views"]
     binder = compile.Binder("exact", {}, numba.njit(**INNER))
     reset, step, observe = map(binder.bind, (definition.reset, definition.step, definition.observe))
 
@@ -45,7 +48,7 @@ def row_functions(env_id: str) -> RowFunctions:
         reset(state, i, parameters, rng)
         elapsed[i] = 0
         over[i] = False
-        observe(state, i, parameters, observation[i])
+        observe(state, i, parameters, row_views(observation, i))
 
     @numba.njit(**INNER)
     def step_row(  # type: ignore[no-untyped-def]
@@ -61,7 +64,7 @@ def row_functions(env_id: str) -> RowFunctions:
             elapsed[i] += 1
             truncated[i] = elapsed[i] >= time_limit
             over[i] = terminated[i] or truncated[i]
-            observe(state, i, parameters, observation[i])
+            observe(state, i, parameters, row_views(observation, i))
 
     @numba.njit(**OPTIONS)
     def restart_all(state, rng, elapsed, over, observation):  # type: ignore[no-untyped-def]
@@ -69,6 +72,13 @@ def row_functions(env_id: str) -> RowFunctions:
             restart_row(state, rng, elapsed, over, observation, i)
 
     return RowFunctions(step_row, _is_bad(bounds), restart_all)
+
+
+def _parameters(definition: Definition, entry: registry.Entry) -> Any:
+    """Return the id's own parameters and tables, all compiled in."""
+    values = definition.read_params(entry.kwargs, 1)
+    tables = definition.make_tables(definition.read_arguments(entry.kwargs))
+    return definition.parameters({**values, **tables})
 
 
 def _is_bad(bounds: kernels.DiscreteBounds | kernels.BoxBounds) -> Any:
@@ -109,17 +119,16 @@ class NumbaBatch:
         step_rows: Callable[..., int],
         restart_all: Callable[..., None],
     ) -> None:
-        definition = registry.load(env_id)
+        definition, entry = registry.read(env_id)
         self.step_rows = step_rows
         self.restart_all = restart_all
         self.num_envs = num_envs
-        self.observation_space, self.action_space = definition.spaces(
-            definition.parameters(definition.params)
-        )
-        self.state = definition.State(
+        space, self.action_space = definition.spaces(_parameters(definition, entry))
+        self.layout = Layout(space, "The observation space")
+        self.state = definition.Columns(
             *(
                 np.zeros((num_envs, *column.shape), column.dtype)
-                for column in definition.columns.values()
+                for column in (*definition.columns.values(), *definition.scratch.values())
             )
         )
         self.rng = random.allocate(num_envs)
@@ -130,17 +139,24 @@ class NumbaBatch:
         """Seed every row and start an episode in it."""
         rows = np.arange(self.num_envs)
         random.seed_rows(self.rng, rows, seed + rows)
-        observation = new_outputs(self.num_envs, self.observation_space)[0]
-        self.restart_all(self.state, self.rng, self.elapsed, self.over, observation)
-        return observation, {}
+        leaves = self._new_leaves()
+        self.restart_all(self.state, self.rng, self.elapsed, self.over, self.layout.inner(leaves))
+        return self.layout.outer(leaves), {}
 
     def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
         """Step all rows; raises ValueError, before any is stepped, if an action is bad."""
-        outputs = new_outputs(self.num_envs, self.observation_space)
-        bad = self.step_rows(self.state, self.rng, self.elapsed, self.over, actions, *outputs)
+        leaves = self._new_leaves()
+        reward = np.empty(self.num_envs)
+        terminated, truncated = np.empty((2, self.num_envs), np.bool_)
+        columns = self.state, self.rng, self.elapsed, self.over, actions, self.layout.inner(leaves)
+        bad = self.step_rows(*columns, reward, terminated, truncated)
         if bad:
             raise ValueError(f"{bad} of {self.num_envs} actions are not in {self.action_space}")
-        return *outputs, {}
+        return self.layout.outer(leaves), reward, terminated, truncated, {}
+
+    def _new_leaves(self) -> list[Array]:
+        shapes = self.layout.shapes(self.num_envs)
+        return [np.empty(*both) for both in zip(shapes, self.layout.dtypes(), strict=True)]
 
     def close(self) -> None:
         """Nothing to let go."""

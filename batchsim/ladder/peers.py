@@ -19,6 +19,9 @@ from batchsim.vector import available_cpus
 
 __all__ = ["PEERS"]
 
+OLDER = {"Taxi-v4": "Taxi-v3"}
+"""Ids of which EnvPool has an older version only, whose steps cost the same."""
+
 
 def make_gymnasium(env_id: str, num_envs: int) -> Batch:
     """Return Gymnasium's own vectorised implementation of one id."""
@@ -41,7 +44,11 @@ class EnvPool:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Its spaces are given in float64 and kept in float32.
             self.pool: Any = envpool.make(
-                env_id, env_type="gymnasium", num_envs=num_envs, num_threads=num_threads, seed=0
+                OLDER.get(env_id, env_id),
+                env_type="gymnasium",
+                num_envs=num_envs,
+                num_threads=num_threads,
+                seed=0,
             )
             self.pool.reset()
         self.step = self.pool.step
@@ -62,7 +69,8 @@ def no_envpool(env_id: str, num_envs: int) -> str | None:
         return 'EnvPool is not installed (pip install "batchsim[peers]")'
     import envpool
 
-    return None if env_id in envpool.list_all_envs() else f"EnvPool has no {env_id}"
+    name = OLDER.get(env_id, env_id)
+    return None if name in envpool.list_all_envs() else f"EnvPool has no {name}"
 
 
 PEERS: tuple[Rung, ...] = (
