@@ -39,7 +39,7 @@ LARGEST = 960
 FASTEST_GIF = 50
 """Frames a second; browsers show faster gifs slowly."""
 
-LONGEST_GIF = 1000
+LONGEST_GIF = 500
 """Steps; Pillow keeps all frames of a gif in memory."""
 
 BORDER = 2

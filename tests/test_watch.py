@@ -277,7 +277,7 @@ BAD_FILES = {
         (["CartPole-v1", "--num-envs", "257"], "from 1 to 256"),
         (["CartPole-v1", "--num-envs", "many"], "--num-envs"),
         (["CartPole-v1", "--steps", "-1"], "--steps is -1; expected a whole number from 0 to"),
-        (["CartPole-v1", "--steps", "1001"], "from 0 to 1000 in a gif"),
+        (["CartPole-v1", "--steps", "501"], "from 0 to 500 in a gif"),
         (["CartPole-v1", "--steps", "-1", "--out", "x.mp4"], "of at least 0"),
         (["CartPole-v1", "--seed", "-1"], "--seed is -1; expected a whole number of at least 0"),
         (["CartPole-v1", "--fps", "0"], "--fps is 0; expected a whole number from 1 to 50"),
