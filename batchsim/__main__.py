@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -154,6 +155,74 @@ def _check_writable(path: Path) -> None:
         raise ValueError(f"{path} cannot be written: {error.strerror}.") from error
     if not existed:
         path.unlink()
+
+
+@app.command()
+def watch(
+    env: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="Environment id; or module:Definition, module or path/to/file.py:Definition of an "
+            "environment of yours.",
+        ),
+    ],
+    num_envs: Annotated[int, typer.Option(help="How many environments to show.")] = 16,
+    steps: Annotated[int, typer.Option(help="How many steps to show.")] = 200,
+    policy: Annotated[
+        str,
+        typer.Option(
+            metavar="random|FILE",
+            help="Random actions, or those of act(observations) in a Python file.",
+        ),
+    ] = "random",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same file.")] = 0,
+    fps: Annotated[
+        int | None, typer.Option(help="Frames a second; by default the environment's own.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="A .gif or .mp4, or a .png with the last frame alone.")
+    ] = Path("watch.gif"),
+) -> None:
+    """Draw several environments side by side into one animation or picture.
+
+    The border of a tile is orange when its episode has terminated, blue when it was truncated.
+    """
+    from rich import filesize
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from batchsim import make_vec
+    from batchsim import watch as watching
+
+    try:
+        # What draws needs no display, and should not complain that there is none.
+        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+        settings = watching.Settings(out, num_envs, steps, seed, fps)
+        _check_writable(out)
+        target = registry.resolve(env)
+        act = watching.read_policy(policy)
+        envs = make_vec(target, num_envs, render_mode="rgb_array")
+    except (TypeError, ValueError) as error:
+        raise UsageError(str(error)) from error
+
+    bar = Progress(console=Console(stderr=True), transient=True)
+    bar.disable = not bar.console.is_terminal
+    try:
+        with bar:
+            task = bar.add_task("drawing", total=steps)
+            width, height = watching.record(
+                envs, act, settings, lambda step: bar.update(task, completed=step)
+            )
+    except watching.WatchError as error:
+        raise UsageError(str(error)) from error
+    finally:
+        envs.close()
+    size = filesize.decimal(out.stat().st_size)
+    typer.echo(
+        f"{out}: {num_envs} environment{'s' * (num_envs > 1)}, {steps} step{'s' * (steps != 1)}, "
+        f"{width} × {height} pixels, {size}"
+    )
 
 
 def main() -> None:

@@ -251,6 +251,17 @@ def read_autoreset_mode(mode: Any) -> AutoresetMode:
     return AutoresetMode(one_of("autoreset_mode", mode, values))
 
 
+def read_render_mode(mode: Any, known: Sequence[str], name: str) -> str | None:
+    """Return the render mode; `known` are those of the environment `name`."""
+    if mode == "rgb_array" and not known:
+        raise ValueError(
+            f"render_mode is 'rgb_array', but {name} has no renderer; expected None, or a "
+            "renderer(p) in its definition."
+        )
+    found: str | None = one_of("render_mode", mode, (None, *known))
+    return found
+
+
 def read_time_limit(value: Any, default: int | None) -> int | None:
     """Return the time limit in steps, or None for none."""
     if value is None:

@@ -5,10 +5,14 @@ Importing this module is cheap; it loads no environment.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import importlib.util
 import sys
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +22,15 @@ if TYPE_CHECKING:
 __all__ = [
     "ENVIRONMENTS",
     "Entry",
+    "describe",
     "environments",
     "find",
     "load",
+    "load_file",
     "read",
     "register",
     "register_with_gymnasium",
+    "resolve",
 ]
 
 NAMESPACE = "batchsim"
@@ -163,6 +170,94 @@ def register(
         gymnasium_registration.registry.pop(f"{NAMESPACE}/{name}", None)
         register_with_gymnasium()
     return name
+
+
+def resolve(text: str) -> Any:
+    """Return what a command line names: an id, or the namespace of a user's environment.
+
+    Args:
+        text: an id; or `module`, `module:Definition`, `path/to/file.py` or
+            `path/to/file.py:Definition`, modules being looked for in the working directory too.
+
+    Returns:
+        The id as a string, or the module or class.
+
+    Raises:
+        ValueError: if there is no such thing, or its module cannot be loaded.
+    """
+    module, _, name = (text, "", "") if text.endswith(".py") else text.rpartition(":")
+    if not module:
+        if text.removeprefix(f"{NAMESPACE}/") in ENVIRONMENTS:
+            return find(text)[0]
+        loaded = _load_module(text)
+        return loaded if loaded is not None else find(text)  # which raises
+    loaded = load_file(Path(module)) if module.endswith(".py") else _load_module(module)
+    if loaded is None:
+        raise ValueError(f"There is no module {module!r}.")
+    if not name:
+        return loaded
+    if not hasattr(loaded, name):
+        from batchsim.definition import suggest
+
+        raise ValueError(f"{module} has no {name!r}{suggest(name, dir(loaded))}.")
+    return getattr(loaded, name)
+
+
+def load_file(path: Path) -> ModuleType:
+    """Run a Python file, which may import its neighbours, and return it as a module.
+
+    Raises:
+        ValueError: if there is no such file or it raises an exception.
+    """
+    path = path.resolve()
+    if not path.is_file():
+        raise ValueError(f"There is no file {path}.")
+    # Named after the whole path: a file called random.py must not stand in for Python's.
+    name = f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"{path} is no Python file; expected a name that ends in .py.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    _search(path.parent)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise ValueError(f"{path} cannot be loaded: {describe(error, path)}.") from error
+    return module
+
+
+def describe(error: BaseException, path: Path) -> str:
+    """Return the kind and message of `error`, and the last line of the file it came through."""
+    message = " ".join([f"{type(error).__name__}:", *str(error).split()]).rstrip(":.")
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == str(path)
+    ]
+    return f"{message} (line {lines[-1]})" if lines else message
+
+
+def _load_module(name: str) -> ModuleType | None:
+    """Return a module, or None if there is none of this name."""
+    if not all(part.isidentifier() for part in name.split(".")):
+        return None
+    _search(Path.cwd())
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
+            return None
+        raise ValueError(
+            f"The module {name!r} cannot be loaded: {type(error).__name__}: {error}."
+        ) from error
+
+
+def _search(directory: Path) -> None:
+    """Let imports look in `directory` too, as Python does for a script that lies there."""
+    if str(directory) not in sys.path:
+        sys.path.append(str(directory))
 
 
 def register_with_gymnasium() -> None:

@@ -92,7 +92,9 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         self.precision = checks.one_of("precision", precision, PRECISIONS)
         self.backend = checks.one_of("backend", backend, BACKENDS)
         self.autoreset_mode = checks.read_autoreset_mode(autoreset_mode)
-        self.render_mode = checks.one_of("render_mode", render_mode, (None, *self._render_modes()))
+        self.render_mode = checks.read_render_mode(
+            render_mode, self._render_modes(), definition.name
+        )
         if num_threads is None:
             num_threads = available_cpus()
         self.num_threads = checks.whole_number("num_threads", num_threads, at_least=1)
