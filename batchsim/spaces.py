@@ -8,6 +8,7 @@ leaves in the space's own shape: a namedtuple with one field a key of a `Dict`, 
 from __future__ import annotations
 
 import keyword
+import reprlib
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -115,14 +116,18 @@ def _build(space: Space[Any], arrays: Iterator[Array], mapping: Callable[..., An
 def _split(space: Space[Any], batch: Any, what: str) -> Iterator[Any]:
     if isinstance(space, Dict):
         keys = list(space.spaces)
-        if batch is not None and (not isinstance(batch, Mapping) or set(batch) != set(keys)):
-            raise ValueError(f"{what} is {batch!r}; expected a dict with the keys {keys}.")
+        if isinstance(batch, Mapping) and set(batch) != set(keys):
+            raise ValueError(f"{what} has the keys {list(batch)}; expected {keys}.")
+        if batch is not None and not isinstance(batch, Mapping):
+            raise ValueError(
+                f"{what} is {reprlib.repr(batch)}; expected a dict with the keys {keys}."
+            )
         for key, part in space.spaces.items():
             yield from _split(part, None if batch is None else batch[key], f"{what}[{key!r}]")
     elif isinstance(space, Tuple):
         count = len(space.spaces)
         if batch is not None and (not isinstance(batch, (tuple, list)) or len(batch) != count):
-            raise ValueError(f"{what} is {batch!r}; expected a tuple of {count}.")
+            raise ValueError(f"{what} is {reprlib.repr(batch)}; expected a tuple of {count}.")
         for k, part in enumerate(space.spaces):
             yield from _split(part, None if batch is None else batch[k], f"{what}[{k}]")
     else:

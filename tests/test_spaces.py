@@ -242,6 +242,8 @@ def test_out_takes_the_parts_of_an_observation(backend):
         ValueError, match=r"observation in out is .*keys \['board', 'where', 'pair'"
     ):
         envs.step(np.zeros((N, 2), np.int64), out=({"board": board}, None, None, None))
+    with pytest.raises(ValueError, match="is 5; expected a dict with the keys"):
+        envs.step(np.zeros((N, 2), np.int64), out=(5, None, None, None))
     with pytest.raises(ValueError, match="expected a tuple of 2"):
         envs.reset(seed=0, out={"board": board, "where": where, "pair": (None,)})
 
