@@ -136,6 +136,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         self._layout = Layout(
             self.single_observation_space, f"The observation space of {self.definition.name}"
         )
+        action_bounds(self.single_action_space)  # Raises for a space that cannot be used.
         if any(isinstance(value, np.ndarray) for value in self.params.values()):
             rows = [self.definition.spaces(self._row_values(k)) for k in range(self.num_envs)]
             for row, (_, action_space) in enumerate(rows):
