@@ -238,9 +238,7 @@ def test_out_takes_the_parts_of_an_observation(backend):
     observation = envs.step(np.zeros((N, 2), np.int64), out=out)[0]
     assert observation["board"] is board
     assert (board[:, 0, 0] == 1).all()
-    with pytest.raises(
     with pytest.raises(ValueError, match=r"has the keys \['board'\]; expected \['board', 'pair'"):
-    ):
         envs.step(np.zeros((N, 2), np.int64), out=({"board": board}, None, None, None))
     with pytest.raises(ValueError, match="is 5; expected a dict with the keys"):
         envs.step(np.zeros((N, 2), np.int64), out=(5, None, None, None))
