@@ -15,6 +15,8 @@ MODES = list(AutoresetMode)
 
 VARIANTS = {
     "CartPole-v1": [{}, {"sutton_barto_reward": True}],
+    "MountainCar-v0": [{}, {"goal_velocity": 0.02}],
+    "MountainCarContinuous-v0": [{}, {"goal_velocity": 0.02}],
     "Pendulum-v1": [{}, {"g": 9.81}],
 }
 """Keyword arguments that Gymnasium's own environment takes, by id."""
@@ -26,6 +28,18 @@ OPTIONS = {
         {"low": 0.03},
         {"high": -0.01},
         {"low": 0.04, "high": 0.04},
+    ],
+    "MountainCar-v0": [
+        {},
+        {"low": -1.2, "high": 0.6},
+        {"low": -0.5, "high": -0.5},
+        {"low": 2.0, "high": 3.0},
+    ],
+    "MountainCarContinuous-v0": [
+        {},
+        {"low": -1.2, "high": 0.6},
+        {"low": -0.5, "high": -0.5},
+        {"low": 2.0, "high": 3.0},
     ],
     "Pendulum-v1": [{}, {"x_init": 0.5, "y_init": 0.25}, {"x_init": 40.0}, {"y_init": 0.0}],
 }
@@ -42,6 +56,23 @@ PARAMETERS = {
         "theta_threshold_radians": (0.1, 0.4),
         "x_threshold": (0.5, 3.0),
         "sutton_barto_reward": (False, True),
+    },
+    "MountainCar-v0": {
+        "min_position": (-0.9, -0.55),
+        "max_position": (-0.45, 0.6),
+        "max_speed": (0.001, 0.07),
+        "goal_position": (-0.5, 0.3),
+        "goal_velocity": (-0.01, 0.01),
+        "force": (0.0005, 0.01),
+        "gravity": (0.001, 0.01),
+    },
+    "MountainCarContinuous-v0": {
+        "min_position": (-0.9, -0.55),
+        "max_position": (-0.45, 0.6),
+        "max_speed": (0.001, 0.07),
+        "goal_position": (-0.5, 0.3),
+        "goal_velocity": (-0.01, 0.01),
+        "power": (0.0005, 0.01),
     },
     "Pendulum-v1": {
         "max_speed": (2.0, 10.0),
