@@ -22,6 +22,12 @@ VARIANTS = {
 """Keyword arguments that Gymnasium's own environment takes, by id."""
 
 OPTIONS = {
+    "Acrobot-v1": [
+        {},
+        {"low": -4.0, "high": 12.0},
+        {"low": 0.5, "high": 0.5},
+        {"low": -200.0, "high": 200.0},
+    ],
     "CartPole-v1": [
         {},
         {"low": -0.2, "high": 0.1},
@@ -45,7 +51,25 @@ OPTIONS = {
 }
 """Reset options that Gymnasium's own environment takes, by id."""
 
+EPISODE = {"Acrobot-v1": 505, "MountainCarContinuous-v0": 1004}
+"""Steps within which any episode ends, by id, where 240 are not enough."""
+
 PARAMETERS = {
+    "Acrobot-v1": {
+        "dt": (0.05, 0.3),
+        "LINK_LENGTH_1": (0.5, 1.5),
+        "LINK_LENGTH_2": (0.5, 1.5),
+        "LINK_MASS_1": (0.5, 1.5),
+        "LINK_MASS_2": (0.5, 1.5),
+        "LINK_COM_POS_1": (0.3, 0.7),
+        "LINK_COM_POS_2": (0.3, 0.7),
+        "LINK_MOI": (0.6, 1.5),
+        "MAX_VEL_1": (0.3, 13.0),
+        "MAX_VEL_2": (0.3, 30.0),
+        "AVAIL_TORQUE": ((-1.5, 0.1, 0.5), (-0.5, 0.3, 1.5)),
+        "torque_noise_max": (0.0, 0.5),
+        "nips": (False, True),
+    },
     "CartPole-v1": {
         "gravity": (1.0, 20.0),
         "masscart": (0.5, 2.0),
@@ -85,7 +109,11 @@ PARAMETERS = {
 """Attributes of Gymnasium's own environment that are parameters here, with a range, by id."""
 
 
-_ATTRIBUTES = {"sutton_barto_reward": "_sutton_barto_reward"}
+_ATTRIBUTES = {
+    "sutton_barto_reward": lambda value: ("_sutton_barto_reward", value),
+    "nips": lambda value: ("book_or_nips", "nips" if value else "book"),
+}
+"""What upstream calls a parameter and its value, where it does so differently."""
 
 
 def variants(ids=IDS):
@@ -111,7 +139,9 @@ def upstream_with_parameters(name, rows, mode=AutoresetMode.NEXT_STEP, **kwargs)
         def make():
             env = gymnasium.make(name, **kwargs)
             for attribute, value in values.items():
-                setattr(env.unwrapped, _ATTRIBUTES.get(attribute, attribute), value)
+                if attribute in _ATTRIBUTES:
+                    attribute, value = _ATTRIBUTES[attribute](value)
+                setattr(env.unwrapped, attribute, value)
             if name == "CartPole-v1":
                 # Upstream derives these once, when it is made.
                 inner = env.unwrapped

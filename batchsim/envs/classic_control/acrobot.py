@@ -1,16 +1,15 @@
 """# Acrobot-v1
 
-Two links hang from a fixed point, one below the other, like a gymnast from a bar. Only the joint
-between them is driven. Swing the free end up above a given height.
+Two links hang from a fixed point, one below the other; only the joint between them is driven. Swing
+the free end up above a given height.
 
 Original: `gymnasium/envs/classic_control/acrobot.py`, after Sutton, "Generalization in
-Reinforcement Learning: Successful Examples Using Sparse Coarse Coding" (1996), with the equations
-of motion of Sutton and Barto, "Reinforcement Learning: An Introduction".
+Reinforcement Learning" (1996), with the equations of Sutton and Barto's textbook (1998).
 
 ## Action Space
 
-`Discrete(3)`: 0, 1 and 2 apply a torque of -1, 0 and 1 newton metres to the joint between the
-links; to each is added noise uniform in ±`torque_noise_max`, by default none.
+`Discrete(3)`: which of `AVAIL_TORQUE`, by default -1, 0 and 1 newton metres, to apply to the joint
+between the links; to it is added noise uniform in ±`torque_noise_max`, by default none.
 
 ## Observation Space
 
@@ -31,8 +30,7 @@ links; to each is added noise uniform in ±`torque_noise_max`, by default none.
 
 ## Starting State
 
-Each of the angles and velocities uniform in [`low`, `high`), by default [-0.1, 0.1), and rounded to
-float32.
+Each of the four values uniform in [`low`, `high`), by default [-0.1, 0.1), rounded to float32.
 
 ## Episode End
 
@@ -42,9 +40,6 @@ Terminated when the free end is more than 1 m above the fixed point,
 ## Version History
 
 - v1: time limit of 500 steps; observes cosines and sines in place of angles.
-
-With `nips=True` the equations of motion are those of the paper, which lack a term (upstream's
-`book_or_nips = "nips"`).
 """
 
 from typing import NamedTuple
@@ -63,12 +58,10 @@ class State(NamedTuple):
     theta2: float
     dtheta1: float
     dtheta2: float
-    cos_theta2: float  # needed again by the next step
-    sin_theta2: float
-    seen_cos1: np.float32  # observed; a reset's come from other functions than a step's
-    seen_sin1: np.float32
-    seen_cos2: np.float32
-    seen_sin2: np.float32
+    cos_theta1: np.float32  # observed; a reset's come from other functions than a step's
+    sin_theta1: np.float32
+    cos_theta2: np.float32
+    sin_theta2: np.float32
 
 
 class Params(NamedTuple):
@@ -82,8 +75,9 @@ class Params(NamedTuple):
     LINK_MOI: float = 1.0  # kg m², moment of inertia of either link
     MAX_VEL_1: float = 4 * pi  # rad/s
     MAX_VEL_2: float = 9 * pi  # rad/s
+    AVAIL_TORQUE: tuple[float, float, float] = (-1.0, 0.0, 1.0)  # N m
     torque_noise_max: float = 0.0  # N m
-    nips: bool = False  # the equations of the paper in place of the book's
+    nips: bool = False  # the paper's equations, which lack a term (upstream's `book_or_nips`)
 
 
 class Options(NamedTuple):
@@ -111,31 +105,27 @@ def reset(s, i, p, rng):
     s.dtheta2[i] = np.float32(uniform(rng, i, p.low, p.high))
     s.theta1[i] = theta1
     s.theta2[i] = theta2
-    s.seen_cos1[i] = cos32(theta1)
-    s.seen_sin1[i] = sin32(theta1)
-    s.seen_cos2[i] = cos32(theta2)
-    s.seen_sin2[i] = sin32(theta2)
-    s.cos_theta2[i] = cos(s.theta2[i])
-    s.sin_theta2[i] = sin(s.theta2[i])
+    s.cos_theta1[i] = cos32(theta1)
+    s.sin_theta1[i] = sin32(theta1)
+    s.cos_theta2[i] = cos32(theta2)
+    s.sin_theta2[i] = sin32(theta2)
 
 
-def accelerations(theta1, theta2, dtheta1, dtheta2, cos_theta2, sin_theta2, torque, p):
+def accelerations(theta1, theta2, dtheta1, dtheta2, torque, p):
     """Return the angular accelerations of both joints; the grouping is the original's."""
-    m2 = p.LINK_MASS_2
-    l1 = p.LINK_LENGTH_1
-    lc1 = p.LINK_COM_POS_1
-    lc2 = p.LINK_COM_POS_2
-    moi = p.LINK_MOI
+    m1, m2, moi = p.LINK_MASS_1, p.LINK_MASS_2, p.LINK_MOI
+    l1, lc1, lc2 = p.LINK_LENGTH_1, p.LINK_COM_POS_1, p.LINK_COM_POS_2
     lc2_squared = power(lc2, 2.0)
+    cos_theta2, sin_theta2 = cos(theta2), sin(theta2)
     lever = m2 * l1 * lc2
-    d1 = p.LINK_MASS_1 * power(lc1, 2.0)
-    d1 = d1 + m2 * (power(l1, 2.0) + lc2_squared + 2.0 * l1 * lc2 * cos_theta2) + moi + moi
+    reach = power(l1, 2.0) + lc2_squared + 2.0 * l1 * lc2 * cos_theta2
+    d1 = m1 * power(lc1, 2.0) + m2 * reach + moi + moi
     d2 = m2 * (lc2_squared + l1 * lc2 * cos_theta2) + moi
     phi2 = m2 * lc2 * 9.8 * cos(theta1 + theta2 - pi / 2.0)
     phi1 = (
         -lever * power(dtheta2, 2.0) * sin_theta2
         - 2.0 * lever * dtheta2 * dtheta1 * sin_theta2
-        + (p.LINK_MASS_1 * lc1 + m2 * l1) * 9.8 * cos(theta1 - pi / 2.0)
+        + (m1 * lc1 + m2 * l1) * 9.8 * cos(theta1 - pi / 2.0)
         + phi2
     )
     force = torque + d2 / d1 * phi1
@@ -145,63 +135,52 @@ def accelerations(theta1, theta2, dtheta1, dtheta2, cos_theta2, sin_theta2, torq
     return -(d2 * ddtheta2 + phi1) / d1, ddtheta2
 
 
-def weigh(k1, k2, k3, k4):
-    """Return six times the mean of Runge and Kutta's slopes."""
-    return k1 + 2.0 * k2 + 2.0 * k3 + k4
+def advance(value, dt, k1, k2, k3, k4):
+    """Return `value` after `dt` seconds by Runge and Kutta's four slopes."""
+    return value + dt / 6.0 * (k1 + 2.0 * k2 + 2.0 * k3 + k4)
 
 
 def step(s, i, action, p, rng):
-    torque = -1.0 if action == 0 else 1.0 if action == 2 else 0.0
+    torque = p.AVAIL_TORQUE[1]
+    if action != 1:
+        torque = p.AVAIL_TORQUE[0] if action == 0 else p.AVAIL_TORQUE[2]
     if p.torque_noise_max > 0.0:
         torque = torque + uniform(rng, i, -p.torque_noise_max, p.torque_noise_max)
 
-    # The slopes: u and v the velocities of the joints, a and b their accelerations.
-    x = s.theta1[i]
-    y = s.theta2[i]
-    u1 = s.dtheta1[i]
-    v1 = s.dtheta2[i]
-    a1, b1 = accelerations(x, y, u1, v1, s.cos_theta2[i], s.sin_theta2[i], torque, p)
-    half = p.dt / 2.0
-    y2 = y + half * v1
+    # u and v are the velocities of the two joints, a and b their accelerations.
+    x, y, u1, v1 = s.theta1[i], s.theta2[i], s.dtheta1[i], s.dtheta2[i]
+    dt, half = p.dt, p.dt / 2.0
+    a1, b1 = accelerations(x, y, u1, v1, torque, p)
     u2 = u1 + half * a1
     v2 = v1 + half * b1
-    a2, b2 = accelerations(x + half * u1, y2, u2, v2, cos(y2), sin(y2), torque, p)
-    y3 = y + half * v2
+    a2, b2 = accelerations(x + half * u1, y + half * v1, u2, v2, torque, p)
     u3 = u1 + half * a2
     v3 = v1 + half * b2
-    a3, b3 = accelerations(x + half * u2, y3, u3, v3, cos(y3), sin(y3), torque, p)
-    y4 = y + p.dt * v3
-    u4 = u1 + p.dt * a3
-    v4 = v1 + p.dt * b3
-    a4, b4 = accelerations(x + p.dt * u3, y4, u4, v4, cos(y4), sin(y4), torque, p)
+    a3, b3 = accelerations(x + half * u2, y + half * v2, u3, v3, torque, p)
+    u4 = u1 + dt * a3
+    v4 = v1 + dt * b3
+    a4, b4 = accelerations(x + dt * u3, y + dt * v3, u4, v4, torque, p)
 
-    sixth = p.dt / 6.0
-    theta1 = wrap_turns(x + sixth * weigh(u1, u2, u3, u4))
-    theta2 = wrap_turns(y + sixth * weigh(v1, v2, v3, v4))
-    dtheta1 = u1 + sixth * weigh(a1, a2, a3, a4)
-    dtheta2 = v1 + sixth * weigh(b1, b2, b3, b4)
+    theta1 = wrap_turns(advance(x, dt, u1, u2, u3, u4))
+    theta2 = wrap_turns(advance(y, dt, v1, v2, v3, v4))
     cos_theta1 = cos(theta1)
-    cos_theta2 = cos(theta2)
-    sin_theta2 = sin(theta2)
     s.theta1[i] = theta1
     s.theta2[i] = theta2
-    s.dtheta1[i] = min(max(dtheta1, -p.MAX_VEL_1), p.MAX_VEL_1)
-    s.dtheta2[i] = min(max(dtheta2, -p.MAX_VEL_2), p.MAX_VEL_2)
-    s.cos_theta2[i] = cos_theta2
-    s.sin_theta2[i] = sin_theta2
-    s.seen_cos1[i] = cos_theta1
-    s.seen_sin1[i] = sin(theta1)
-    s.seen_cos2[i] = cos_theta2
-    s.seen_sin2[i] = sin_theta2
+    s.dtheta1[i] = min(max(advance(u1, dt, a1, a2, a3, a4), -p.MAX_VEL_1), p.MAX_VEL_1)
+    s.dtheta2[i] = min(max(advance(v1, dt, b1, b2, b3, b4), -p.MAX_VEL_2), p.MAX_VEL_2)
+    s.cos_theta1[i] = cos_theta1
+    s.sin_theta1[i] = sin(theta1)
+    s.cos_theta2[i] = cos(theta2)
+    s.sin_theta2[i] = sin(theta2)
     terminated = -cos_theta1 - cos(theta2 + theta1) > 1.0
     return 0.0 if terminated else -1.0, terminated
 
 
 def observe(s, i, p, out):
-    out[0] = s.seen_cos1[i]
-    out[1] = s.seen_sin1[i]
-    out[2] = s.seen_cos2[i]
-    out[3] = s.seen_sin2[i]
+    out[0] = s.cos_theta1[i]
+    out[1] = s.sin_theta1[i]
+    out[2] = s.cos_theta2[i]
+    out[3] = s.sin_theta2[i]
     out[4] = s.dtheta1[i]
     out[5] = s.dtheta2[i]
 
@@ -211,14 +190,11 @@ def renderer(p):
     from gymnasium.envs.classic_control.acrobot import AcrobotEnv
 
     original = AcrobotEnv(render_mode="rgb_array")
-    original.LINK_LENGTH_1 = p.LINK_LENGTH_1
-    original.LINK_LENGTH_2 = p.LINK_LENGTH_2
+    original.LINK_LENGTH_1, original.LINK_LENGTH_2 = p.LINK_LENGTH_1, p.LINK_LENGTH_2
 
     def draw(s, i):
         state = np.array([s.theta1[i], s.theta2[i], s.dtheta1[i], s.dtheta2[i]], np.float64)
-        # Upstream draws a reset's state in float32.
-        rounded = state.astype(np.float32)
-        original.state = rounded if (rounded == state).all() else state
+        original.state = state if (state != np.float32(state)).any() else np.float32(state)
         return original.render()
 
     return draw

@@ -31,8 +31,8 @@ The position uniform in [`low`, `high`), by default [-0.6, -0.4); the velocity 0
 
 ## Episode End
 
-Terminated when the position is at least 0.5 and the velocity at least `goal_velocity`, by default 0;
-truncated after 200 steps.
+Terminated when the position is at least 0.5 and the velocity at least `goal_velocity`, by default
+0; truncated after 200 steps.
 
 ## Version History
 

@@ -95,7 +95,7 @@ def reset(s, i, p, rng):
 
 
 def narrow(x, wide):
-    """Round `x` to float32, as NumPy does with a Python number beside one, unless that is `wide`."""
+    """Round `x` to float32, as NumPy rounds a number beside one, unless that one is `wide`."""
     return x if wide else float(np.float32(x))
 
 
