@@ -324,7 +324,13 @@ _loaded: dict[str, NativeKernel] = {}
 def compile_native(spec: KernelSpec) -> NativeKernel:
     """Return the kernel of `spec` from this process, the disk cache or the compiler."""
     step_rows = STEP_LOOPS[spec.autoreset_mode]
-    if step_rows is kernels.step_next_step and not may_step_finished_rows(spec.definition):
+    by_row = getattr(spec.tile.parameters, "_fields", ())
+    constants = {
+        name: value for name, value in spec.constants._asdict().items() if name not in by_row
+    }
+    if step_rows is kernels.step_next_step and not may_step_finished_rows(
+        spec.definition, constants
+    ):
         step_rows = kernels.step_next_step_guarded
     accessors = {**columns.NATIVE, "view": columns.native_view(spec.tile)}
     inline = {**INLINE, "boundscheck": spec.checked}

@@ -18,7 +18,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload, register_jitable
 
-__all__ = ["cos", "pi", "power", "sin", "wrap_angle"]
+__all__ = ["cos", "cos32", "pi", "power", "sin", "sin32", "wrap_angle", "wrap_turns"]
 
 pi = math.pi
 sin = math.sin
@@ -52,7 +52,8 @@ def _fused_multiply_add(typing_context: Any, x: Any, y: Any, z: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.fma(*arguments)
 
-    return types.float64(types.float64, types.float64, types.float64), codegen
+    kind = types.float32 if x is types.float32 else types.float64
+    return kind(kind, kind, kind), codegen
 
 
 # glibc documents errors of pow below 0.55 units in the last place, so that its result can differ
@@ -129,6 +130,125 @@ def wrap_angle(angle: float) -> float:
     """`angle` in radians, moved by whole turns into [-pi, pi): `(angle + pi) % (2 pi) - pi`."""
     wrapped: float = _modulo(angle + pi, 2 * pi) - pi
     return wrapped
+
+
+_FARTHEST = 1e9
+
+
+@register_jitable
+def wrap_turns(angle: float) -> float:
+    """`angle` in radians, moved into [-pi, pi] by adding or subtracting 2 pi again and again.
+
+    Returns NaN for angles beyond 1e9, for which that would take seconds, or no end.
+    """
+    if abs(angle) > _FARTHEST:
+        return math.nan
+    while angle > pi:
+        angle = angle - 2 * pi
+    while angle < -pi:
+        angle = angle + 2 * pi
+    return angle
+
+
+# NumPy has its own sine and cosine of float32 numbers, where the CPU can fuse a product and a sum:
+# polynomials after the angle was reduced to a quarter turn around zero. Elsewhere it calls the C
+# library, whose results are those of float64, rounded.
+_PROBES = np.linspace(-3.0, 3.0, 1000, dtype=np.float32)
+_NUMPY_HAS_POLYNOMIALS = bool(
+    (np.cos(_PROBES) != np.cos(_PROBES.astype(np.float64)).astype(np.float32)).any()
+)
+
+_TO_QUADRANTS = np.float32(float.fromhex("0x1.45f306p-1"))  # 2 / pi
+# Pi over two in three parts.
+_QUARTER_TURN = tuple(
+    np.float32(float.fromhex(part)) for part in ("0x1.921fb0p0", "0x1.5110b4p-22", "0x1.846988p-48")
+)
+# Added to a float32 number and subtracted again, it leaves the nearest whole number.
+_ROUNDER = np.float32(1.5 * 2**23)
+# Coefficients of the highest powers come first.
+_NUMPY_SIN = tuple(
+    np.float32(float.fromhex(coefficient))
+    for coefficient in ("0x1.7d3bbcp-19", "-0x1.a06bbap-13", "0x1.11119ap-7", "-0x1.555556p-3")
+)
+_NUMPY_COS = tuple(
+    np.float32(float.fromhex(coefficient))
+    for coefficient in ("0x1.98e616p-16", "-0x1.6c06dcp-10", "0x1.55553cp-5", "-0x1p-1", "0x1p0")
+)
+# Up to these angles the reduction is accurate enough; NumPy calls the C library beyond them.
+_NUMPY_SIN_LIMIT = np.float32(117435.992)
+_NUMPY_COS_LIMIT = np.float32(71476.0625)
+
+
+@register_jitable
+def _numpy_sin_of_quadrant(angle, offset):  # type: ignore[no-untyped-def]
+    """The sine of `angle` and `offset` quarter turns, as NumPy's float32 loop computes it."""
+    quadrant = _fused_multiply_add(angle, _TO_QUADRANTS, _ROUNDER) - _ROUNDER
+    high, middle, low = _QUARTER_TURN
+    r = _fused_multiply_add(-quadrant, high, angle)
+    r = _fused_multiply_add(-quadrant, middle, r)
+    r = _fused_multiply_add(-quadrant, low, r)
+    square = r * r
+    c8, c6, c4, c2, c0 = _NUMPY_COS
+    cosine = _fused_multiply_add(c8, square, c6)
+    cosine = _fused_multiply_add(cosine, square, c4)
+    cosine = _fused_multiply_add(cosine, square, c2)
+    cosine = _fused_multiply_add(cosine, square, c0)
+    s9, s7, s5, s3 = _NUMPY_SIN
+    sine = _fused_multiply_add(s9, square, s7)
+    sine = _fused_multiply_add(sine, square, s5)
+    sine = _fused_multiply_add(sine, square, s3)
+    sine = _fused_multiply_add(sine * square, r, r)
+    turn = np.int32(quadrant) + offset
+    value = cosine if turn & np.int32(1) else sine
+    return -value if turn & np.int32(2) else value
+
+
+def _sin32(angle):  # type: ignore[no-untyped-def]
+    return np.sin(angle)
+
+
+def _cos32(angle):  # type: ignore[no-untyped-def]
+    return np.cos(angle)
+
+
+@overload(_sin32)
+def _overload_sin32(angle):  # type: ignore[no-untyped-def]
+    if not _NUMPY_HAS_POLYNOMIALS:
+        return lambda angle: math.sin(angle)
+
+    def numpys_sin(angle):  # type: ignore[no-untyped-def]
+        if angle == np.float32(0.0):
+            return angle  # of either sign
+        if abs(angle) <= _NUMPY_SIN_LIMIT:
+            return _numpy_sin_of_quadrant(angle, np.int32(0))
+        return np.float32(math.sin(angle))
+
+    return numpys_sin
+
+
+@overload(_cos32)
+def _overload_cos32(angle):  # type: ignore[no-untyped-def]
+    if not _NUMPY_HAS_POLYNOMIALS:
+        return lambda angle: math.cos(angle)
+
+    def numpys_cos(angle):  # type: ignore[no-untyped-def]
+        if abs(angle) <= _NUMPY_COS_LIMIT:
+            return _numpy_sin_of_quadrant(angle, np.int32(1))
+        return np.float32(math.cos(angle))
+
+    return numpys_cos
+
+
+@register_jitable
+def sin32(angle: Any) -> Any:
+    """The sine of an angle in radians as NumPy computes it for float32: `np.sin(np.float32(x))`."""
+    return _sin32(np.float32(angle))
+
+
+@register_jitable
+def cos32(angle: Any) -> Any:
+    """The cosine of an angle in radians as NumPy computes it for float32."""
+    return _cos32(np.float32(angle))
 
 
 # --- Fast: float32 polynomials --------------------------------------------------------------------
@@ -222,7 +342,10 @@ def _fast_power(x: Any, y: Any) -> Any:
 FAST: dict[Callable[..., Any], Callable[..., Any]] = {
     sin: _fast_sin,
     cos: _fast_cos,
+    sin32: _fast_sin,
+    cos32: _fast_cos,
     wrap_angle: _fast_wrap_angle,
+    wrap_turns: _fast_wrap_angle,
     power: _fast_power,
 }
 """What replaces each function in `fast` precision."""

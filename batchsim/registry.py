@@ -56,7 +56,14 @@ class Entry:
 _CLASSIC = "batchsim.envs.classic_control"
 
 _entries: dict[str, Entry] = {
+    "Acrobot-v1": Entry(f"{_CLASSIC}.acrobot", max_episode_steps=500, reward_threshold=-100.0),
     "CartPole-v1": Entry(f"{_CLASSIC}.cartpole", max_episode_steps=500, reward_threshold=475.0),
+    "MountainCar-v0": Entry(
+        f"{_CLASSIC}.mountain_car", max_episode_steps=200, reward_threshold=-110.0
+    ),
+    "MountainCarContinuous-v0": Entry(
+        f"{_CLASSIC}.mountain_car_continuous", max_episode_steps=999, reward_threshold=90.0
+    ),
     "Pendulum-v1": Entry(f"{_CLASSIC}.pendulum", max_episode_steps=200),
 }
 

@@ -15,6 +15,7 @@ import inspect
 import math
 import textwrap
 import types
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -42,12 +43,21 @@ BUILTINS = (abs, min, max, float, int, bool)
 MODULES = (math, np)
 
 
-def may_step_finished_rows(definition: Definition) -> bool:
-    """Tell whether stepping a row that is over, before its reset, can do no harm."""
+def may_step_finished_rows(
+    definition: Definition, constants: Mapping[str, Any] | None = None
+) -> bool:
+    """Tell whether stepping a row that is over, before its reset, can do no harm.
+
+    Args:
+        definition: the environment.
+        constants: the parameters whose values are compiled in; by default all, at their defaults.
+    """
+    if constants is None:
+        constants = definition.params
     if definition.scratch or any(column.shape for column in definition.columns.values()):
         return False
     columns = set(definition.columns)
-    return _step_is_harmless(definition.step, columns) and _reset_writes_all(
+    return _step_is_harmless(definition.step, columns, constants) and _reset_writes_all(
         definition.reset, columns
     )
 
@@ -87,12 +97,13 @@ def _parameters(tree: ast.FunctionDef) -> list[str]:
     return [argument.arg for argument in tree.args.args]
 
 
-def _step_is_harmless(step: Any, columns: set[str]) -> bool:
+def _step_is_harmless(step: Any, columns: set[str], constants: Mapping[str, Any]) -> bool:
     tree = _parse(step)
     if tree is None or len(tree.args.args) != 5:
         return False
     state, row, action, params, rng = _parameters(tree)
-    return _Check(step, {state: columns}, row, action, params, {rng}, set()).body(tree.body)
+    check = _Check(step, {state: columns}, row, action, params, {rng}, set(), constants)
+    return check.body(tree.body)
 
 
 class _Check:
@@ -107,6 +118,7 @@ class _Check:
         params: str | None,
         forbidden: set[str],
         callers: set[Any],
+        constants: Mapping[str, Any],
     ) -> None:
         self.globals = function.__globals__
         self.states = states
@@ -115,6 +127,7 @@ class _Check:
         self.params = params
         self.forbidden = forbidden
         self.callers = callers | {function}
+        self.constants = constants
 
     def body(self, statements: list[ast.stmt]) -> bool:
         return all(self.statement(statement) for statement in statements)
@@ -123,6 +136,9 @@ class _Check:
         if not isinstance(node, STATEMENTS):
             return False
         if isinstance(node, ast.If):
+            decided = self.decide(node.test)
+            if decided is not None:
+                return self.body(node.body if decided else node.orelse)
             return self.expression(node.test) and self.body(node.body) and self.body(node.orelse)
         if isinstance(node, ast.Assign):
             return all(map(self.target, node.targets)) and self.expression(node.value)
@@ -131,6 +147,17 @@ class _Check:
         if isinstance(node, (ast.Return, ast.Expr)):
             return node.value is None or self.expression(node.value)
         return isinstance(node, ast.Pass)
+
+    def decide(self, node: ast.expr) -> bool | None:
+        """Return the value of `p.name > number` if it is compiled in: one branch never runs."""
+        match node:
+            case ast.Compare(
+                left=ast.Attribute(value=ast.Name(id=self.params), attr=name),
+                ops=[ast.Gt()],
+                comparators=[ast.Constant(value=int() | float() as number)],
+            ) if name in self.constants:
+                return bool(self.constants[name] > number)
+        return None
 
     def target(self, node: ast.expr) -> bool:
         if isinstance(node, ast.Tuple):
@@ -151,11 +178,14 @@ class _Check:
             and node.slice.id == self.row
         )
 
-    def is_action(self, node: ast.Subscript) -> bool:
-        # A constant index beyond the action's end would be so for every row.
+    def is_action_or_parameter(self, node: ast.Subscript) -> bool:
+        # A constant index beyond the end would be so for every row.
+        whole = node.value
         return (
-            isinstance(node.value, ast.Name)
-            and node.value.id == self.action
+            (
+                (isinstance(whole, ast.Name) and whole.id == self.action)
+                or (isinstance(whole, ast.Attribute) and self.is_parameter(whole))
+            )
             and isinstance(node.slice, ast.Constant)
             and type(node.slice.value) is int
             and node.slice.value >= 0
@@ -165,11 +195,11 @@ class _Check:
         if not isinstance(node, EXPRESSIONS):
             return False
         if isinstance(node, ast.Subscript):
-            return self.is_column(node) or self.is_action(node)
+            return self.is_column(node) or self.is_action_or_parameter(node)
         if isinstance(node, ast.Attribute):
             # A parameter, or a constant of a known module.
-            return isinstance(node.value, ast.Name) and (
-                node.value.id == self.params or self.is_module(node.value)
+            return self.is_parameter(node) or (
+                isinstance(node.value, ast.Name) and self.is_module(node.value)
             )
         if isinstance(node, ast.Name):
             return node.id not in self.forbidden and node.id not in self.states
@@ -177,7 +207,7 @@ class _Check:
             return (
                 not node.keywords
                 and all(map(self.expression, node.args))
-                and self.is_harmless_call(node.func)
+                and self.is_harmless_call(node.func, node.args)
             )
         return all(
             self.expression(child)
@@ -185,10 +215,13 @@ class _Check:
             if isinstance(child, ast.expr)
         )
 
+    def is_parameter(self, node: ast.Attribute) -> bool:
+        return isinstance(node.value, ast.Name) and node.value.id == self.params
+
     def is_module(self, node: ast.Name) -> bool:
         return any(self.globals.get(node.id) is module for module in MODULES)
 
-    def is_harmless_call(self, node: ast.expr) -> bool:
+    def is_harmless_call(self, node: ast.expr, arguments: list[ast.expr]) -> bool:
         if isinstance(node, ast.Attribute):
             return isinstance(node.value, ast.Name) and self.is_module(node.value)
         if not isinstance(node, ast.Name):
@@ -205,9 +238,15 @@ class _Check:
         if called.__module__ == "batchsim.math":
             return True
         tree = _parse(called)
-        return tree is not None and _Check(called, {}, None, None, None, set(), self.callers).body(
-            tree.body
-        )
+        if tree is None:
+            return False
+        # The parameters may be passed on, under any name.
+        params = None
+        for name, argument in zip(_parameters(tree), arguments, strict=False):
+            if isinstance(argument, ast.Name) and argument.id == self.params:
+                params = name
+        check = _Check(called, {}, None, None, params, set(), self.callers, self.constants)
+        return check.body(tree.body)
 
 
 def _reset_writes_all(reset: Any, columns: set[str]) -> bool:
@@ -215,7 +254,7 @@ def _reset_writes_all(reset: Any, columns: set[str]) -> bool:
     if tree is None or len(tree.args.args) != 4:
         return False
     state, row = _parameters(tree)[:2]
-    check = _Check(reset, {state: columns}, row, None, None, set(), set())
+    check = _Check(reset, {state: columns}, row, None, None, set(), set(), {})
     written: set[str] = set()
     for statement in tree.body:
         if not _reads_only(statement, check, state, row, written):

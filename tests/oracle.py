@@ -15,11 +15,19 @@ MODES = list(AutoresetMode)
 
 VARIANTS = {
     "CartPole-v1": [{}, {"sutton_barto_reward": True}],
+    "MountainCar-v0": [{}, {"goal_velocity": 0.02}],
+    "MountainCarContinuous-v0": [{}, {"goal_velocity": 0.02}],
     "Pendulum-v1": [{}, {"g": 9.81}],
 }
 """Keyword arguments that Gymnasium's own environment takes, by id."""
 
 OPTIONS = {
+    "Acrobot-v1": [
+        {},
+        {"low": -4.0, "high": 12.0},
+        {"low": 0.5, "high": 0.5},
+        {"low": -200.0, "high": 200.0},
+    ],
     "CartPole-v1": [
         {},
         {"low": -0.2, "high": 0.1},
@@ -27,11 +35,41 @@ OPTIONS = {
         {"high": -0.01},
         {"low": 0.04, "high": 0.04},
     ],
+    "MountainCar-v0": [
+        {},
+        {"low": -1.2, "high": 0.6},
+        {"low": -0.5, "high": -0.5},
+        {"low": 2.0, "high": 3.0},
+    ],
+    "MountainCarContinuous-v0": [
+        {},
+        {"low": -1.2, "high": 0.6},
+        {"low": -0.5, "high": -0.5},
+        {"low": 2.0, "high": 3.0},
+    ],
     "Pendulum-v1": [{}, {"x_init": 0.5, "y_init": 0.25}, {"x_init": 40.0}, {"y_init": 0.0}],
 }
 """Reset options that Gymnasium's own environment takes, by id."""
 
+EPISODE = {"Acrobot-v1": 505, "MountainCarContinuous-v0": 1004}
+"""Steps within which any episode ends, by id, where 240 are not enough."""
+
 PARAMETERS = {
+    "Acrobot-v1": {
+        "dt": (0.05, 0.3),
+        "LINK_LENGTH_1": (0.5, 1.5),
+        "LINK_LENGTH_2": (0.5, 1.5),
+        "LINK_MASS_1": (0.5, 1.5),
+        "LINK_MASS_2": (0.5, 1.5),
+        "LINK_COM_POS_1": (0.3, 0.7),
+        "LINK_COM_POS_2": (0.3, 0.7),
+        "LINK_MOI": (0.6, 1.5),
+        "MAX_VEL_1": (0.3, 13.0),
+        "MAX_VEL_2": (0.3, 30.0),
+        "AVAIL_TORQUE": ((-1.5, 0.1, 0.5), (-0.5, 0.3, 1.5)),
+        "torque_noise_max": (0.0, 0.5),
+        "nips": (False, True),
+    },
     "CartPole-v1": {
         "gravity": (1.0, 20.0),
         "masscart": (0.5, 2.0),
@@ -42,6 +80,23 @@ PARAMETERS = {
         "theta_threshold_radians": (0.1, 0.4),
         "x_threshold": (0.5, 3.0),
         "sutton_barto_reward": (False, True),
+    },
+    "MountainCar-v0": {
+        "min_position": (-0.9, -0.55),
+        "max_position": (-0.45, 0.6),
+        "max_speed": (0.001, 0.07),
+        "goal_position": (-0.5, 0.3),
+        "goal_velocity": (-0.01, 0.01),
+        "force": (0.0005, 0.01),
+        "gravity": (0.001, 0.01),
+    },
+    "MountainCarContinuous-v0": {
+        "min_position": (-0.9, -0.55),
+        "max_position": (-0.45, 0.6),
+        "max_speed": (0.001, 0.07),
+        "goal_position": (-0.5, 0.3),
+        "goal_velocity": (-0.01, 0.01),
+        "power": (0.0005, 0.01),
     },
     "Pendulum-v1": {
         "max_speed": (2.0, 10.0),
@@ -54,7 +109,11 @@ PARAMETERS = {
 """Attributes of Gymnasium's own environment that are parameters here, with a range, by id."""
 
 
-_ATTRIBUTES = {"sutton_barto_reward": "_sutton_barto_reward"}
+_ATTRIBUTES = {
+    "sutton_barto_reward": lambda value: ("_sutton_barto_reward", value),
+    "nips": lambda value: ("book_or_nips", "nips" if value else "book"),
+}
+"""What upstream calls a parameter and its value, where it does so differently."""
 
 
 def variants(ids=IDS):
@@ -80,7 +139,9 @@ def upstream_with_parameters(name, rows, mode=AutoresetMode.NEXT_STEP, **kwargs)
         def make():
             env = gymnasium.make(name, **kwargs)
             for attribute, value in values.items():
-                setattr(env.unwrapped, _ATTRIBUTES.get(attribute, attribute), value)
+                if attribute in _ATTRIBUTES:
+                    attribute, value = _ATTRIBUTES[attribute](value)
+                setattr(env.unwrapped, attribute, value)
             if name == "CartPole-v1":
                 # Upstream derives these once, when it is made.
                 inner = env.unwrapped

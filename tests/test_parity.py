@@ -51,7 +51,7 @@ def test_keyword_arguments_and_default_time_limit_have_upstreams_bits(beside, na
     native = mode is AutoresetMode.NEXT_STEP or not kwargs
     pair = beside(name, 16, mode, native=native, reference_backend=True, **kwargs)
     pair.reset(seed=123)
-    pair.run(240, oracle.Actions(pair.reference, seed=2))
+    pair.run(oracle.EPISODE.get(name, 240), oracle.Actions(pair.reference, seed=2))
     pair.compare_streams()
     assert pair.episodes >= 16
 
@@ -198,10 +198,12 @@ def test_parameters_may_differ_from_row_to_row(opened, name, backend):
     rng = np.random.default_rng(5)
     ranges = oracle.PARAMETERS.get(name, {})
     columns = {
-        key: rng.random(n) < 0.5 if ends == (False, True) else rng.uniform(*ends, n)
+        key: rng.random(n) < 0.5
+        if ends == (False, True)
+        else rng.uniform(*ends, (n, *np.shape(ends[0])))
         for key, ends in ranges.items()
     }
-    rows = [{key: column[k].item() for key, column in columns.items()} for k in range(n)]
+    rows = [{key: column[k].tolist() for key, column in columns.items()} for k in range(n)]
     reference = oracle.upstream_with_parameters(name, rows, max_episode_steps=30)
     subject = batchsim.make_vec(name, n, backend=backend, max_episode_steps=30, **columns)
     pair = oracle.SideBySide(reference, {"arrays": (subject, oracle.step)})

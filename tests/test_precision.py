@@ -15,7 +15,10 @@ import batchsim.math
 TOLERANCE = 1e-5
 
 STATES = {
+    "Acrobot-v1": {"theta1": math.pi, "theta2": math.pi, "dtheta1": 6.5, "dtheta2": 14.0},
     "CartPole-v1": {"x": 2.4, "x_dot": 6.0, "theta": 0.21, "theta_dot": 6.0},
+    "MountainCar-v0": {"position": 1.2, "velocity": 0.07},
+    "MountainCarContinuous-v0": {"position": 1.2, "velocity": 0.07},
     "Pendulum-v1": {"theta": 80.0, "theta_dot": 8.0, "last_torque": 2.0},
 }
 """How far from zero an episode can take each column, by id."""
@@ -98,6 +101,36 @@ def test_fast_is_within_1e_5_of_exact_along_whole_episodes(both, name):
         fast._tile.elapsed[:] = exact._tile.elapsed
     if name == "Pendulum-v1":
         assert np.abs(exact._tile.state.theta).max() < STATES[name]["theta"]
+
+
+def test_fast_acrobot_at_any_speed_is_as_near_to_exact_as_the_last_bits_of_its_state(opened):
+    """Half way to the greatest speeds a step of 0.2 s magnifies them a thousandfold."""
+    n = 20_000
+    rng = np.random.default_rng(1)
+    scales = {"theta1": math.pi, "theta2": math.pi, "dtheta1": 4 * math.pi, "dtheta2": 9 * math.pi}
+    exact, fast = (
+        opened(batchsim.make_vec("Acrobot-v1", n, precision=precision))
+        for precision in ("exact", "fast")
+    )
+    state = [
+        (rng.uniform(-1, 1, n) * scales.get(field, 1.0)).astype(np.float32)
+        for field in exact._tile.state._fields
+    ]
+    batch = oracle.Actions(exact)()
+
+    def after(env, state):
+        env.reset(seed=0)
+        put_state(env, state)
+        return env.step(batch)[0].astype(np.float64)
+
+    right = after(exact, state)
+    nudged = 0.0
+    for k in range(4):
+        for direction in (-np.inf, np.inf):
+            neighbour = [*state[:k], np.nextafter(state[k], direction), *state[k + 1 :]]
+            nudged = np.maximum(nudged, np.abs(after(exact, neighbour) - right))
+    error = np.abs(after(fast, state) - right)
+    assert (error <= TOLERANCE + 4 * nudged.max(axis=1, keepdims=True)).all()
 
 
 def test_fast_draws_the_same_random_numbers_as_exact(both):
@@ -197,6 +230,32 @@ def test_exact_wrap_angle_has_upstreams_bits():
     numpys = np.array([angle_normalize(value) for value in x])
     assert ours.tobytes() == numpys.tobytes()
     assert ours[:1000].tolist() == [batchsim.math.wrap_angle(float(v)) for v in x[:1000]]
+
+
+@pytest.mark.parametrize("function", ["sin", "cos"])
+@pytest.mark.parametrize("scale", [0.2, *SCALES, 1.2e5, 1e8, 1e30])
+def test_exact_float32_functions_have_numpys_bits(function, scale):
+    x = arguments(scale, np.float32)
+    exact = getattr(batchsim.math, f"{function}32")
+    numpys = getattr(np, function)(x)
+    assert compiled(exact)(x).tobytes() == numpys.tobytes()
+    plain = np.array([exact(value) for value in x[-5000:]])
+    assert plain.tobytes() == numpys[-5000:].tobytes()
+
+
+def test_exact_wrap_turns_has_upstreams_bits():
+    from gymnasium.envs.classic_control.acrobot import wrap
+
+    x = arguments(100.0, np.float64, n=50_000)
+    upstreams = np.array([wrap(value, -math.pi, math.pi) for value in x])
+    assert compiled(batchsim.math.wrap_turns)(x).tobytes() == upstreams.tobytes()
+    assert [batchsim.math.wrap_turns(float(v)) for v in x[:1000]] == upstreams[:1000].tolist()
+
+
+@pytest.mark.parametrize("angle", [1e10, -1e300, math.inf, math.nan])
+def test_wrap_turns_gives_up_where_turns_would_not_end(angle):
+    assert math.isnan(batchsim.math.wrap_turns(angle))
+    assert np.isnan(compiled(batchsim.math.wrap_turns)(np.array([angle]))).all()
 
 
 @pytest.mark.parametrize("scale", SCALES)

@@ -76,6 +76,24 @@ def draws(s, i, action, p, rng):
     return uniform(rng, i, 0.0, 1.0), False
 
 
+def draws_if_asked_to(s, i, action, p, rng):
+    if p.noise > 0.0:
+        s.x[i] = uniform(rng, i, 0.0, p.noise)
+    return 0.0, False
+
+
+def passes_the_parameters_on(s, i, action, p, rng):
+    return scaled(s.x[i], p), False
+
+
+def scaled(x, q):
+    return x * q.noise + q.ends[1]
+
+
+def looks_up_in_a_parameter(s, i, action, p, rng):
+    return p.ends[s.k[i]], False
+
+
 def asserts(s, i, action, p, rng):
     assert s.k[i] < 3
     return 0.0, False
@@ -181,6 +199,8 @@ def test_the_registered_environments_are_safe_and_so_have_the_fast_loop(id):
         reads_another_row,
         indexes_the_action_by_state,
         draws,
+        draws_if_asked_to,
+        looks_up_in_a_parameter,
         asserts,
         loops,
         calls_a_loop,
@@ -210,6 +230,27 @@ def test_a_step_that_may_do_harm_is_guarded(step):
 )
 def test_a_reset_that_does_not_write_everything_anew_is_guarded(reset):
     assert answer(reset=reset) is False
+
+
+def test_a_branch_that_the_constants_rule_out_does_no_harm():
+    definition = Definition(
+        SimpleNamespace(
+            State=State,
+            ACTION=None,
+            OBSERVATION=None,
+            reset=reset,
+            step=draws_if_asked_to,
+            observe=None,
+        ),
+        "Test-v0",
+    )
+    assert may_step_finished_rows(definition, {"noise": 0.0}) is True
+    assert may_step_finished_rows(definition, {"noise": 0.1}) is False
+    assert may_step_finished_rows(definition, {}) is False
+
+
+def test_parameters_may_be_passed_on():
+    assert answer(step=passes_the_parameters_on) is True
 
 
 def test_a_file_that_changed_since_it_was_loaded_is_not_believed(tmp_path, monkeypatch):
