@@ -10,11 +10,9 @@ from batchsim.random import random
 def one_of_three(rng, i, p, q, r):
     """Return 0, 1 or 2 with probability p, q or r, which are not negative and sum to about 1."""
     u = random(rng, i)
-    if u < p:
-        return 0
-    if u < p + q:
-        return 1
-    return 2 if u < p + q + r else 0
+    # No branches: nothing can guess which way they go, and a wrong guess costs more than the draw.
+    k = int(u >= p) + int(u >= p + q)
+    return k * int(u < p + q + r)
 
 
 def one_of_equals(rng, i, sums):

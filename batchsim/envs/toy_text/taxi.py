@@ -32,8 +32,7 @@ up or letting out where that cannot be done. The passenger can be let out at any
 
 ## Starting State
 
-Taxi, passenger and destination are anywhere, all 300 possibilities equally likely; the passenger
-neither rides nor is at the destination.
+Any of the 300 states where the passenger neither rides nor is at the destination, equally likely.
 
 ## Episode End
 
@@ -46,15 +45,14 @@ Terminated when the passenger is let out at the destination; truncated after 200
 
 ## Arguments
 
-- `is_rainy`, bool, by default False: where the road ahead is free, the taxi drives ahead with
-  `rainy_probability`, by default 0.8, and otherwise to its left or right, both equally likely, if
-  it can.
-- `fickle_passenger`, bool, by default False: with `fickle_probability`, by default 0.3, an
-  episode's passenger chooses another destination when the taxi has first moved with the passenger.
+- `is_rainy`, bool, by default False: where the road ahead is free, the taxi takes it with
+  `rainy_probability`, by default 0.8, and else drifts left or right, if it can, equally likely.
+- `fickle_passenger`, bool, by default False: with `fickle_probability`, by default 0.3, the
+  passenger of an episode chooses another destination when first driven to another cell.
 
 ## Version History
 
-- v4: rain and fickle passengers as in Dietterich's article, their probabilities as arguments.
+- v4: rain and fickle passengers as in the article, their probabilities as arguments.
 """
 
 from typing import NamedTuple
@@ -84,8 +82,7 @@ def _move(cell, direction):
 
 def _outcome(state, action):
     """Return the next state and the reward, in dry weather."""
-    cell, passenger, destination = state // 20, state // 4 % 5, state % 4
-    reward = -1
+    cell, passenger, destination, reward = state // 20, state // 4 % 5, state % 4, -1
     if action < PICKUP:
         cell = _move(cell, action)
     elif action == PICKUP and passenger != IN_TAXI and cell == PLACES[passenger]:
@@ -107,7 +104,7 @@ IS_START = [state // 4 % 5 not in (IN_TAXI, state % 4) for state in range(500)]
 STARTS = np.append(np.flatnonzero(IS_START), 0).astype(np.int16)  # 0 stands for none of them
 START_SUMS = np.cumsum(np.full(300, 1.0 / 300.0))
 AHEAD_LEFT_RIGHT = np.array(
-    [[SOUTH, EAST, WEST], [NORTH, WEST, EAST], [EAST, NORTH, SOUTH], [WEST, SOUTH, NORTH]], np.int8
+    [(0, 2, 3), (1, 3, 2), (2, 1, 0), (3, 0, 1), (4, 4, 4), (5, 5, 5)], np.int8
 )
 
 
@@ -152,18 +149,19 @@ def step(s, i, action, p, rng):
     state = int(s.state[i])
     next_state = int(NEXT_STATE[state, action])
     reward = REWARD[state, action]
-    s.prob[i] = 1.0
-    if p.is_rainy and action < PICKUP:
-        lateral_probability = (1.0 - p.rainy_probability) / 2.0
-        turn = one_of_three(rng, i, p.rainy_probability, lateral_probability, lateral_probability)
-        s.prob[i] = p.rainy_probability if turn == 0 else lateral_probability
-        if next_state != state:
-            next_state = int(NEXT_STATE[state, AHEAD_LEFT_RIGHT[action, turn]])
+    prob = 1.0
+    if p.is_rainy:
+        lateral = (1.0 - p.rainy_probability) / 2.0
+        turn = one_of_three(rng, i, p.rainy_probability, lateral, lateral)
+        drifted_state = int(NEXT_STATE[state, AHEAD_LEFT_RIGHT[action, turn]])
+        next_state = drifted_state if next_state != state else state
+        if action < PICKUP:
+            prob = p.rainy_probability if turn == 0 else lateral
     else:
         random(rng, i)  # The original draws the outcome, of which there is one.
 
-    has_moved = next_state // 20 != state // 20
-    if p.fickle_passenger and s.may_change_mind[i] and has_moved and state // 4 % 5 == IN_TAXI:
+    moves_passenger = state // 4 % 5 == IN_TAXI and next_state // 20 != state // 20
+    if p.fickle_passenger and s.may_change_mind[i] and moves_passenger:
         s.may_change_mind[i] = False
         destination = choice(rng, i, 3)  # one of the three others, numbered in their order
         if destination >= state % 4:
@@ -171,8 +169,8 @@ def step(s, i, action, p, rng):
         next_state += destination - state % 4
 
     s.state[i] = next_state
-    if action < PICKUP:
-        s.heading[i] = action
+    s.prob[i] = prob
+    s.heading[i] = action if action < PICKUP else s.heading[i]
     return reward, reward == DELIVERED
 
 
@@ -193,8 +191,8 @@ def renderer(p):
     original = TaxiEnv(render_mode="rgb_array")
 
     def draw(s, i):
-        original.s = int(s.state[i])
         # The original turns the taxi when it draws it, and so misses the moves between its frames.
+        original.s = int(s.state[i])
         original.taxi_orientation = int(s.heading[i])
         return original.render()
 
