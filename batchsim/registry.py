@@ -54,6 +54,7 @@ class Entry:
 
 
 _CLASSIC = "batchsim.envs.classic_control"
+_TOY = "batchsim.envs.toy_text"
 
 _entries: dict[str, Entry] = {
     "Acrobot-v1": Entry(f"{_CLASSIC}.acrobot", max_episode_steps=500, reward_threshold=-100.0),
@@ -65,6 +66,17 @@ _entries: dict[str, Entry] = {
         f"{_CLASSIC}.mountain_car_continuous", max_episode_steps=999, reward_threshold=90.0
     ),
     "Pendulum-v1": Entry(f"{_CLASSIC}.pendulum", max_episode_steps=200),
+    "Blackjack-v1": Entry(f"{_TOY}.blackjack"),
+    "CliffWalking-v1": Entry(f"{_TOY}.cliff_walking"),
+    "CliffWalkingSlippery-v1": Entry(f"{_TOY}.cliff_walking", kwargs={"is_slippery": True}),
+    "FrozenLake-v1": Entry(f"{_TOY}.frozen_lake", max_episode_steps=100, reward_threshold=0.70),
+    "FrozenLake8x8-v1": Entry(
+        f"{_TOY}.frozen_lake",
+        max_episode_steps=200,
+        reward_threshold=0.85,
+        kwargs={"map_name": "8x8"},
+    ),
+    "Taxi-v4": Entry(f"{_TOY}.taxi", max_episode_steps=200, reward_threshold=8),
 }
 
 ENVIRONMENTS: Mapping[str, Entry] = MappingProxyType(_entries)

@@ -14,10 +14,27 @@ IDS = sorted(ENVIRONMENTS)
 MODES = list(AutoresetMode)
 
 VARIANTS = {
+    "Blackjack-v1": [{}, {"sab": False}, {"sab": False, "natural": True}, {"natural": True}],
     "CartPole-v1": [{}, {"sutton_barto_reward": True}],
     "MountainCar-v0": [{}, {"goal_velocity": 0.02}],
     "MountainCarContinuous-v0": [{}, {"goal_velocity": 0.02}],
+    "CliffWalking-v1": [{}, {"is_slippery": True}],
+    "CliffWalkingSlippery-v1": [{}, {"is_slippery": False}],
+    "FrozenLake-v1": [
+        {},
+        {"map_name": "8x8"},
+        {"is_slippery": False},
+        {"success_rate": 0.75, "reward_schedule": (10, -3.5, -0.1)},
+        {"desc": ["SFHS", "FGFS", "HSFF"]},
+    ],
+    "FrozenLake8x8-v1": [{}, {"map_name": "4x4"}],
     "Pendulum-v1": [{}, {"g": 9.81}],
+    "Taxi-v4": [
+        {},
+        {"is_rainy": True},
+        {"fickle_passenger": True, "fickle_probability": 0.9},
+        {"is_rainy": True, "rainy_probability": 0.4, "fickle_passenger": True},
+    ],
 }
 """Keyword arguments that Gymnasium's own environment takes, by id."""
 
@@ -70,6 +87,7 @@ PARAMETERS = {
         "torque_noise_max": (0.0, 0.5),
         "nips": (False, True),
     },
+    "Blackjack-v1": {"natural": (False, True), "sab": (False, True)},
     "CartPole-v1": {
         "gravity": (1.0, 20.0),
         "masscart": (0.5, 2.0),
@@ -98,6 +116,12 @@ PARAMETERS = {
         "goal_velocity": (-0.01, 0.01),
         "power": (0.0005, 0.01),
     },
+    "CliffWalking-v1": {"is_slippery": (False, True)},
+    "FrozenLake-v1": {
+        "is_slippery": (False, True),
+        "success_rate": (0.1, 0.9),
+        "reward_schedule": ((0.5, -1.0, -0.2), (2.0, 0.0, 0.1)),
+    },
     "Pendulum-v1": {
         "max_speed": (2.0, 10.0),
         "dt": (0.01, 0.1),
@@ -105,9 +129,18 @@ PARAMETERS = {
         "m": (0.5, 2.0),
         "l": (0.5, 2.0),
     },
+    "Taxi-v4": {
+        "is_rainy": (False, True),
+        "fickle_passenger": (False, True),
+        "rainy_probability": (0.2, 0.9),
+        "fickle_probability": (0.2, 0.9),
+    },
 }
 """Attributes of Gymnasium's own environment that are parameters here, with a range, by id."""
 
+
+TABULAR = {"CliffWalking-v1", "FrozenLake-v1", "Taxi-v4"}
+"""Ids whose original computes its transitions when it is made, with the parameters as arguments."""
 
 _ATTRIBUTES = {
     "sutton_barto_reward": lambda value: ("_sutton_barto_reward", value),
@@ -137,6 +170,8 @@ def upstream_with_parameters(name, rows, mode=AutoresetMode.NEXT_STEP, **kwargs)
 
     def maker(values):
         def make():
+            if name in TABULAR:
+                return gymnasium.make(name, **values, **kwargs)
             env = gymnasium.make(name, **kwargs)
             for attribute, value in values.items():
                 if attribute in _ATTRIBUTES:
@@ -157,13 +192,23 @@ def upstream_with_parameters(name, rows, mode=AutoresetMode.NEXT_STEP, **kwargs)
 
 
 def bits(array):
-    """What makes two arrays the same: dtype, shape and bytes."""
+    """What makes two arrays the same: dtype, shape and bytes; tuples of arrays member by member."""
+    if isinstance(array, tuple):
+        return tuple(map(bits, array))
     array = np.asarray(array)
     return array.dtype.str, array.shape, array.tobytes()
 
 
 def assert_same_array(expected, found, where):
-    """Assert that both are the same bit for bit, or name the first row that is not."""
+    """Assert that both are the same bit for bit, or name the first row that is not.
+
+    Both may be tuples of arrays.
+    """
+    if isinstance(expected, tuple):
+        assert isinstance(found, tuple), f"{where}: {found!r} is no tuple"
+        for k, (one, other) in enumerate(zip(expected, found, strict=True)):
+            assert_same_array(one, other, f"{where}, {k}")
+        return
     assert isinstance(found, np.ndarray), f"{where}: {found!r} is no array"
     assert expected.dtype == found.dtype, f"{where}: dtype {found.dtype}, not {expected.dtype}"
     assert expected.shape == found.shape, f"{where}: shape {found.shape}, not {expected.shape}"
@@ -177,14 +222,19 @@ def assert_same_array(expected, found, where):
     )
 
 
+def row_of(batch, row):
+    """Return one row of a batch, of each array if it is a tuple of arrays."""
+    return tuple(part[row] for part in batch) if isinstance(batch, tuple) else batch[row]
+
+
 def assert_same_infos(expected, found, where):
     """Assert equal keys, masks and values; `final_obs` where its mask says there is one."""
     assert expected.keys() == found.keys(), f"{where}: {sorted(found)}, not {sorted(expected)}"
     for key, value in expected.items():
         if key == "final_obs":
-            assert len(value) == len(found[key])
             for row in np.flatnonzero(expected["_final_obs"]):
-                assert bits(value[row]) == bits(found[key][row]), f"{where}: final_obs of row {row}"
+                one, other = value[row], row_of(found[key], row)
+                assert bits(one) == bits(other), f"{where}: final_obs of row {row}"
         elif isinstance(value, dict):
             assert_same_infos(value, found[key], f"{where}, {key}")
         else:

@@ -1,0 +1,200 @@
+"""# FrozenLake-v1
+
+Cross a frozen lake from the start to the goal without falling into a hole. The ice is slippery: the
+player often goes another way than it wants to. `FrozenLake8x8-v1` is the same on the larger map.
+
+Original: `gymnasium/envs/toy_text/frozen_lake.py`.
+
+## Action Space
+
+`Discrete(4)`: 0 moves left, 1 down, 2 right, 3 up. A move beyond the border leaves the player where
+it is. On slippery ice the player goes in the direction of the action with probability
+`success_rate`, and otherwise in one of the two directions beside it, both equally likely.
+
+## Observation Space
+
+`Discrete(rows * columns)`: the player's cell, row * columns + column.
+
+## Rewards
+
+`reward_schedule`: its first number for reaching the goal, its second for falling into a hole, its
+third for any other step; by default 1, 0 and 0.
+
+## Starting State
+
+The player is on a start tile, each of them equally likely. The known maps have one, cell 0.
+
+## Episode End
+
+Terminated when the player reaches the goal or falls into a hole; truncated after 100 steps, or 200
+in `FrozenLake8x8-v1`.
+
+## Information
+
+`prob`, float64: the probability of the move that was made, 1 after a reset.
+
+## Arguments
+
+- `desc`: the map, a list of strings of the same length, one a row, such as `["SFF", "FHG"]`: S is a
+  start, G a goal, H a hole, F frozen.
+- `map_name`: the known map to use if `desc` is None: "4x4" (the default; "8x8" in
+  `FrozenLake8x8-v1`) or "8x8". If this is None too, Gymnasium's `generate_random_map` makes one,
+  8 by 8 and without a seed, for all environments of the batch; the original makes one for each.
+- `is_slippery`, bool, by default True.
+- `success_rate`, from 0 to 1, by default 1/3.
+- `reward_schedule`: three numbers, see above.
+
+## Version History
+
+- v1: rewards as documented.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from gymnasium.spaces import Discrete
+
+from batchsim.envs.toy_text.categorical import one_of_equals, one_of_three
+from batchsim.random import random
+
+RENDER_FPS = 4
+
+TILES = "GHFS"
+GOAL, HOLE = 0, 1  # places in TILES of those that end an episode
+MOVES = ((0, -1), (1, 0), (0, 1), (-1, 0))  # rows and columns, by direction
+
+
+class Arguments(NamedTuple):
+    desc: Sequence[str] | None = None
+    map_name: str | None = "4x4"
+
+
+class Tables(NamedTuple):
+    board: np.ndarray  # (rows, columns), each tile's place in TILES
+    next_cell: np.ndarray  # (cells, 4), where each direction leads
+    next_tile: np.ndarray  # (cells, 4), the tile there
+    starts: np.ndarray  # (n + 1,), the start cells and what stands for none of them
+    start_sums: np.ndarray  # (n,), their cumulative probabilities
+
+
+class State(NamedTuple):
+    cell: np.int32
+    prob: float
+
+
+class Params(NamedTuple):
+    is_slippery: bool = True
+    success_rate: float = 1.0 / 3.0
+    reward_schedule: tuple[float, float, float] = (1.0, 0.0, 0.0)  # goal, hole, frozen
+
+
+class Info(NamedTuple):
+    prob: float
+
+
+INFO_AT_RESET = {"prob": int}
+ACTION = Discrete(4)
+
+
+def check_params(params):
+    if not 0.0 <= params.success_rate <= 1.0:
+        raise ValueError(
+            f"success_rate is {params.success_rate}; expected a probability, from 0 to 1."
+        )
+
+
+def tables(arguments):
+    board = _read_board(*arguments)
+    rows, columns = board.shape
+    row, column = np.divmod(np.arange(board.size), columns)
+    targets = [
+        np.clip(row + down, 0, rows - 1) * columns + np.clip(column + right, 0, columns - 1)
+        for down, right in MOVES
+    ]
+    next_cell = np.stack(targets, axis=1).astype(np.int32)
+    starts = np.flatnonzero(board == TILES.index("S"))
+    return Tables(
+        board=board,
+        next_cell=next_cell,
+        next_tile=board.ravel()[next_cell],
+        starts=np.append(starts, 0).astype(np.int32),
+        start_sums=np.cumsum(np.full(len(starts), 1.0 / len(starts))),
+    )
+
+
+def _read_board(desc, name):
+    from gymnasium.envs.toy_text.frozen_lake import MAPS, generate_random_map
+
+    if desc is None and name is None:
+        desc = generate_random_map()
+    elif desc is None:
+        if name not in list(MAPS):
+            raise ValueError(f"map_name is {name!r}; expected {' or '.join(map(repr, MAPS))}.")
+        desc = MAPS[name]
+    try:
+        letters = np.asarray(desc, "c").astype("U1")
+    except ValueError:  # rows of several lengths, or letters beyond ASCII
+        letters = np.empty(0)
+    if letters.ndim != 2 or letters.size == 0:
+        raise ValueError(f"desc is {desc!r}; expected strings of one length, one a row of the map.")
+    unknown = [letter for letter in letters.ravel().tolist() if letter not in set(TILES)]
+    if unknown:
+        raise ValueError(f"desc has the letter {unknown[0]!r}; expected S, F, H and G only.")
+    if "S" not in letters:
+        raise ValueError(f"desc is {desc!r}; expected the letter S, a start, in it.")
+    return np.array([[TILES.index(letter) for letter in row] for row in letters], np.int8)
+
+
+def OBSERVATION(p):
+    return Discrete(p.board.size)
+
+
+def reset(s, i, p, rng):
+    s.cell[i] = p.starts[one_of_equals(rng, i, p.start_sums)]
+    s.prob[i] = 1.0
+
+
+def step(s, i, action, p, rng):
+    if p.is_slippery:
+        fail_rate = (1.0 - p.success_rate) / 2.0
+        turn = one_of_three(rng, i, fail_rate, p.success_rate, fail_rate) - 1
+        direction = (action + turn) & 3
+        s.prob[i] = p.success_rate if turn == 0 else fail_rate
+    else:
+        random(rng, i)  # The original draws the outcome, of which there is one.
+        direction = action
+        s.prob[i] = 1.0
+
+    cell = s.cell[i]
+    tile = p.next_tile[cell, direction]
+    s.cell[i] = p.next_cell[cell, direction]
+    if tile == GOAL:
+        reward = p.reward_schedule[0]
+    elif tile == HOLE:
+        reward = p.reward_schedule[1]
+    else:
+        reward = p.reward_schedule[2]
+    return reward, tile <= HOLE
+
+
+def observe(s, i, p, out):
+    out[0] = s.cell[i]
+
+
+def inform(s, i, p, out):
+    out.prob[0] = s.prob[i]
+
+
+def renderer(p):
+    """Return a function (s, i) -> frame that draws with Gymnasium's renderer."""
+    from gymnasium.envs.toy_text.frozen_lake import FrozenLakeEnv
+
+    desc = ["".join(TILES[tile] for tile in row) for row in p.board]
+    original = FrozenLakeEnv(render_mode="rgb_array", desc=desc)
+
+    def draw(s, i):
+        original.s = int(s.cell[i])
+        return original.render()
+
+    return draw

@@ -1,0 +1,199 @@
+"""# Taxi-v4
+
+Drive a taxi to the place where a passenger waits, and the passenger to where that one wants to go.
+
+```text
++---------+
+|R: | : :G|      R, G, Y, B   the four places: red, green, yellow, blue
+| : | : : |      |            a wall
+| : : : : |      :            no wall
+| | : | : |
+|Y| : |B: |
++---------+
+```
+
+Original: `gymnasium/envs/toy_text/taxi.py`, after Dietterich, "Hierarchical Reinforcement Learning
+with the MAXQ Value Function Decomposition" (2000).
+
+## Action Space
+
+`Discrete(6)`: 0 drives south (down), 1 north, 2 east (right), 3 west, 4 picks the passenger up, 5
+lets the passenger out. A move into a wall leaves the taxi where it is.
+
+## Observation Space
+
+`Discrete(500)`: ((row * 5 + column) * 5 + passenger) * 4 + destination. The destination is one of
+the places, 0 red, 1 green, 2 yellow, 3 blue; the passenger is at one of them, or, 4, in the taxi.
+
+## Rewards
+
+-1 for each step; instead, 20 for letting the passenger out at the destination, and -10 for picking
+up or letting out where that cannot be done. The passenger can be let out at any of the four places.
+
+## Starting State
+
+Any of the 300 states where the passenger neither rides nor is at the destination, equally likely.
+
+## Episode End
+
+Terminated when the passenger is let out at the destination; truncated after 200 steps.
+
+## Information
+
+- `prob`, float64: the probability of what the rain made of the action, 1 in dry weather.
+- `action_mask`, int8 (6,): 1 for each action that changes the state in dry weather.
+
+## Arguments
+
+- `is_rainy`, bool, by default False: where the road ahead is free, the taxi takes it with
+  `rainy_probability`, by default 0.8, and else drifts left or right, if it can, equally likely.
+- `fickle_passenger`, bool, by default False: with `fickle_probability`, by default 0.3, the
+  passenger of an episode chooses another destination when first driven to another cell.
+
+## Version History
+
+- v4: rain and fickle passengers as in the article, their probabilities as arguments.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from gymnasium.spaces import Discrete
+
+from batchsim.envs.toy_text.categorical import one_of_equals, one_of_three
+from batchsim.random import choice, random
+
+RENDER_FPS = 4
+
+SOUTH, NORTH, EAST, WEST, PICKUP, DROPOFF = range(6)
+PLACES = (0, 4, 20, 23)  # cells, row * 5 + column
+IN_TAXI = 4
+WALLS = (1, 6, 15, 17, 20, 22)  # the cells with a wall to their east
+DELIVERED = 20
+
+
+def _move(cell, direction):
+    row, column = divmod(cell, 5)
+    east_is_free = column < 4 and cell not in WALLS
+    west_is_free = column > 0 and cell - 1 not in WALLS
+    is_free = (row < 4, row > 0, east_is_free, west_is_free)
+    return cell + (5, -5, 1, -1)[direction] if is_free[direction] else cell
+
+
+def _outcome(state, action):
+    """Return the next state and the reward, in dry weather."""
+    cell, passenger, destination, reward = state // 20, state // 4 % 5, state % 4, -1
+    if action < PICKUP:
+        cell = _move(cell, action)
+    elif action == PICKUP and passenger != IN_TAXI and cell == PLACES[passenger]:
+        passenger = IN_TAXI
+    elif action == DROPOFF and passenger == IN_TAXI and cell in PLACES:
+        passenger = PLACES.index(cell)
+        if passenger == destination:
+            reward = DELIVERED
+    else:
+        reward = -10
+    return (cell * 5 + passenger) * 4 + destination, reward
+
+
+OUTCOMES = np.array([[_outcome(state, action) for action in range(6)] for state in range(500)])
+NEXT_STATE = OUTCOMES[:, :, 0].astype(np.int16)
+REWARD = OUTCOMES[:, :, 1].astype(np.int8)
+ACTION_MASK = (OUTCOMES[:, :, 0] != np.arange(500)[:, np.newaxis]).astype(np.int8)
+IS_START = [state // 4 % 5 not in (IN_TAXI, state % 4) for state in range(500)]
+STARTS = np.append(np.flatnonzero(IS_START), 0).astype(np.int16)  # 0 stands for none of them
+START_SUMS = np.cumsum(np.full(300, 1.0 / 300.0))
+AHEAD_LEFT_RIGHT = np.array(
+    [(0, 2, 3), (1, 3, 2), (2, 1, 0), (3, 0, 1), (4, 4, 4), (5, 5, 5)], np.int8
+)
+
+
+class State(NamedTuple):
+    state: np.int16
+    may_change_mind: bool
+    prob: float
+    heading: np.int8  # for rendering
+
+
+class Params(NamedTuple):
+    is_rainy: bool = False
+    fickle_passenger: bool = False
+    rainy_probability: float = 0.8
+    fickle_probability: float = 0.3
+
+
+class Info(NamedTuple):
+    prob: float
+    action_mask: np.dtype((np.int8, (6,)))
+
+
+ACTION = Discrete(6)
+OBSERVATION = Discrete(500)
+
+
+def check_params(params):
+    for name in ("rainy_probability", "fickle_probability"):
+        value = getattr(params, name)
+        if not 0.0 <= value <= 1.0:
+            raise ValueError(f"{name} is {value}; expected a probability, from 0 to 1.")
+
+
+def reset(s, i, p, rng):
+    s.state[i] = STARTS[one_of_equals(rng, i, START_SUMS)]
+    s.may_change_mind[i] = p.fickle_passenger and random(rng, i) < p.fickle_probability
+    s.prob[i] = 1.0
+    s.heading[i] = SOUTH
+
+
+def step(s, i, action, p, rng):
+    state = int(s.state[i])
+    next_state = int(NEXT_STATE[state, action])
+    reward = REWARD[state, action]
+    prob = 1.0
+    if p.is_rainy:
+        lateral = (1.0 - p.rainy_probability) / 2.0
+        turn = one_of_three(rng, i, p.rainy_probability, lateral, lateral)
+        drifted_state = int(NEXT_STATE[state, AHEAD_LEFT_RIGHT[action, turn]])
+        next_state = drifted_state if next_state != state else state
+        if action < PICKUP:
+            prob = p.rainy_probability if turn == 0 else lateral
+    else:
+        random(rng, i)  # The original draws the outcome, of which there is one.
+
+    moves_passenger = state // 4 % 5 == IN_TAXI and next_state // 20 != state // 20
+    if p.fickle_passenger and s.may_change_mind[i] and moves_passenger:
+        s.may_change_mind[i] = False
+        destination = choice(rng, i, 3)  # one of the three others, numbered in their order
+        if destination >= state % 4:
+            destination += 1
+        next_state += destination - state % 4
+
+    s.state[i] = next_state
+    s.prob[i] = prob
+    s.heading[i] = action if action < PICKUP else s.heading[i]
+    return reward, reward == DELIVERED
+
+
+def observe(s, i, p, out):
+    out[0] = s.state[i]
+
+
+def inform(s, i, p, out):
+    out.prob[0] = s.prob[i]
+    for action in range(6):
+        out.action_mask[action] = ACTION_MASK[s.state[i], action]
+
+
+def renderer(p):
+    """Return a function (s, i) -> frame (456, 536, 3) that draws with Gymnasium's renderer."""
+    from gymnasium.envs.toy_text.taxi import TaxiEnv
+
+    original = TaxiEnv(render_mode="rgb_array")
+
+    def draw(s, i):
+        # The original turns the taxi when it draws it, and so misses the moves between its frames.
+        original.s = int(s.state[i])
+        original.taxi_orientation = int(s.heading[i])
+        return original.render()
+
+    return draw
