@@ -57,10 +57,12 @@ def kernels():
     for name in oracle.IDS:
         for mode in ("NextStep", "SameStep", "Disabled"):
             yield name, {"autoreset_mode": mode}
-            yield name, {"autoreset_mode": mode, "record_episode_statistics": True}
-            if mode != "Disabled":
-                yield name, {"autoreset_mode": mode, "precision": "fast"}
-        yield name, {"autoreset_mode": "Disabled", "max_episode_steps": -1}
+            if name in oracle.MODELS:
+                yield name, {"autoreset_mode": mode, "record_episode_statistics": True}
+        yield name, {"precision": "fast"}
+        if name in oracle.MODELS:
+            yield name, {"autoreset_mode": "SameStep", "precision": "fast"}
+            yield name, {"autoreset_mode": "Disabled", "max_episode_steps": -1}
         yield name, {key: [low] * 16 for key, (low, _) in oracle.PARAMETERS.get(name, {}).items()}
     for name, settings in oracle.variants():
         if settings:

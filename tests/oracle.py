@@ -13,6 +13,12 @@ from batchsim.registry import ENVIRONMENTS
 IDS = sorted(ENVIRONMENTS)
 MODES = list(AutoresetMode)
 
+MODELS = ["CartPole-v1", "Pendulum-v1"]
+"""Ids that stand for all where a test is about what all have in common."""
+
+KINDS = [*MODELS, "Blackjack-v1", "FrozenLake-v1"]
+"""Ids with every kind of observation and with infos."""
+
 VARIANTS = {
     "Blackjack-v1": [{}, {"sab": False}, {"sab": False, "natural": True}, {"natural": True}],
     "CartPole-v1": [{}, {"sutton_barto_reward": True}],

@@ -103,7 +103,7 @@ def twins(made, request):
                 made.pop(key).close()
 
 
-@pytest.fixture(params=oracle.IDS)
+@pytest.fixture(params=oracle.MODELS)
 def name(request):
     return request.param
 

@@ -16,7 +16,7 @@ import batchsim
 LIMIT = 13
 
 
-@pytest.fixture(params=oracle.IDS)
+@pytest.fixture(params=oracle.MODELS)
 def name(request):
     return request.param
 

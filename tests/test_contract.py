@@ -16,7 +16,7 @@ import batchsim
 LIMIT = 13
 
 
-@pytest.fixture(params=oracle.IDS)
+@pytest.fixture(params=oracle.MODELS)
 def name(request):
     return request.param
 
@@ -405,7 +405,7 @@ def assert_same_statistics(expected, found, where):
 
 @pytest.mark.parametrize("backend", ["native", "reference"])
 def test_recorded_statistics_equal_those_of_upstreams_wrapper(opened, name, mode, backend):
-    if backend == "native" and mode is AutoresetMode.DISABLED and name != oracle.IDS[0]:
+    if backend == "native" and mode is AutoresetMode.DISABLED and name != oracle.MODELS[0]:
         backend = "reference"  # spares the seconds that another kernel takes
     n = 9
     upstream = oracle.upstream(name, n, mode, max_episode_steps=LIMIT)

@@ -9,7 +9,7 @@ import batchsim
 LIMIT = 11
 
 
-@pytest.fixture(params=oracle.IDS)
+@pytest.fixture(params=[*oracle.MODELS, "FrozenLake-v1"])
 def name(request):
     return request.param
 

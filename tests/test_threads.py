@@ -25,7 +25,7 @@ SMALL = 64 * 9 + 5  # ten tiles, the last one short
 LIMIT = 13
 
 
-@pytest.fixture(params=oracle.IDS)
+@pytest.fixture(params=oracle.MODELS)
 def name(request):
     return request.param
 
@@ -153,7 +153,7 @@ def run_threads(functions):
 @pytest.mark.parametrize("num_envs", [SMALL, 30_000])
 def test_several_threads_step_an_environment_each(opened, num_envs):
     steps = 300 if num_envs == SMALL else 40
-    names = [oracle.IDS[k % len(oracle.IDS)] for k in range(4)]
+    names = [oracle.MODELS[k % len(oracle.MODELS)] for k in range(4)]
     envs = [opened(make(name, num_envs)) for name in names]
     expected = []
     for k, name in enumerate(names):
