@@ -32,14 +32,19 @@ def fields_table(heading: str, fields: Any) -> str:
     return "\n".join([f"## {heading}", "", "| name | default |", "|---|---|", *rows])
 
 
-def environment_page(name: str, module: Any) -> str:
-    """Return the page of an environment: its docstring, then its parameters and reset options."""
-    body = inspect.getdoc(module) or ""
-    parts = [body] if body.startswith("# ") else [f"# {name}", body]
-    if hasattr(module, "Params"):
-        parts.append(fields_table("Parameters", module.Params))
-    if hasattr(module, "Options"):
-        parts.append(fields_table("Reset options", module.Options))
+SECTIONS = {"Params": "Parameters", "Arguments": "Other arguments", "Options": "Reset options"}
+
+
+def environment_page(ids: list[str], module: Any) -> str:
+    """Return the page of an environment: its docstring, then what a caller may set."""
+    parts = [inspect.getdoc(module) or ""]
+    for name, heading in SECTIONS.items():
+        if hasattr(module, name):
+            parts.append(fields_table(heading, getattr(module, name)))
+    for id in ids:
+        if ENVIRONMENTS[id].kwargs:
+            changed = ", ".join(f"`{k}={v!r}`" for k, v in ENVIRONMENTS[id].kwargs.items())
+            parts.append(f"The defaults of `{id}` differ: {changed}.")
     return "\n\n".join(parts) + "\n"
 
 
@@ -47,9 +52,12 @@ def write_environment_pages(app: Sphinx) -> None:
     """Write one page an environment, in place of those of an earlier build."""
     shutil.rmtree(PAGES, ignore_errors=True)
     PAGES.mkdir()
+    ids: dict[str, list[str]] = {}
     for name, entry in ENVIRONMENTS.items():
-        page = environment_page(name, importlib.import_module(entry.module))
-        (PAGES / f"{name.replace('/', '-')}.md").write_text(page, encoding="utf-8")
+        ids.setdefault(entry.module, []).append(name)
+    for module, names in ids.items():
+        page = environment_page(names, importlib.import_module(module))
+        (PAGES / f"{names[0]}.md").write_text(page, encoding="utf-8")
 
 
 def setup(app: Sphinx) -> None:
