@@ -9,7 +9,6 @@ from gymnasium.spaces import Box, Discrete
 
 from batchsim.random import integers
 
-ID = "Snake-v0"
 SIZE = 8  # rows, and columns, of the board
 CELLS = SIZE * SIZE
 FREE, BODY, HEAD, FOOD = 0, 1, 2, 3
@@ -34,7 +33,7 @@ class Params(NamedTuple):
 
 
 def reset(s, i, p, rng):
-    s.taken[i] = False
+    s.body[i], s.taken[i] = 0, False
     for k in range(3):
         s.body[i, k] = SIZE // 2 * SIZE + 1 + k
         s.taken[i, s.body[i, k]] = True
