@@ -84,12 +84,12 @@ def test_the_plain_python_of_snake_gives_the_same_bits(opened):
     assert pair.episodes > 8
 
 
-@pytest.mark.parametrize("parameters", [{"food_reward": 2.5}, {"step_reward": 0.0}])
-def test_the_parameters_of_snake_are_those_of_the_class(parameters, opened):
+def test_the_parameters_of_snake_are_those_of_the_class(opened):
     snake, original = imported()
+    parameters = {"food_reward": 2.5, "death_reward": -3.0, "step_reward": 0.125}
     reference = SyncVectorEnv([lambda: original(**parameters)] * 8)
-    env = opened(batchsim.make_vec(snake, 8, **parameters))
-    pair = oracle.SideBySide(reference, {"batchsim": (env, oracle.step)})
+    env = opened(batchsim.make_vec(snake, 8, backend="reference", **parameters))
+    pair = oracle.SideBySide(reference, {"reference": (env, oracle.step)})
     observations, _ = pair.reset(seed=1)
     rng = np.random.default_rng(1)
     for _ in range(200):
