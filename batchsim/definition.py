@@ -2,7 +2,7 @@
 
 A definition is any namespace (a module here, a module or a class in a user's project) with `State`,
 `ACTION`, `OBSERVATION`, `reset`, `step` and `observe`, and optionally `Params`, `Options`,
-`Arguments` and `tables`, `Info` and `inform`, and `Scratch`; see `docs/architecture.md`.
+`Arguments` and `tables`, `Info` and `inform`, and `Scratch`; see `docs/contract.md`.
 """
 
 from __future__ import annotations
