@@ -17,21 +17,7 @@ from numba.np.arrayobj import populate_array
 
 from batchsim.kernels import Tile
 
-__all__ = ["INLINE", "NATIVE", "OPTIONS", "REFERENCE", "native_view", "reference_view"]
-
-# No reference counting: arrays reached through a tuple would cost atomic operations, and an
-# allocation in an environment becomes a compile error. NumPy's error model: a division by zero
-# gives inf or NaN as it does upstream and needs no branch. No fastmath: exact precision forbids it,
-# and in fast precision a row's value must not depend on whether it fell into a vector or into the
-# remainder.
-OPTIONS: dict[str, Any] = {
-    "_nrt": False,
-    "boundscheck": False,
-    "error_model": "numpy",
-    "nogil": True,
-}
-# Callees are inlined whatever their size: a loop with a call in it cannot be vectorised.
-INLINE: dict[str, Any] = {**OPTIONS, "forceinline": True}
+__all__ = ["NATIVE", "REFERENCE", "SHARED", "native_view", "reference_view"]
 
 SHARED = ("tables", "settings")
 """The fields of a `Tile` that hold no row: a view does not slice them."""

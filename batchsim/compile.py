@@ -31,12 +31,25 @@ from numba.core.registry import cpu_target
 
 from batchsim import cache, columns, kernels
 from batchsim import math as batchsim_math
-from batchsim.columns import INLINE, OPTIONS
 from batchsim.definition import Definition
 from batchsim.kernels import Tile
 from batchsim.safety import may_step_finished_rows
 
 __all__ = ["Binder", "KernelSpec", "NativeKernel", "compile_native", "flatten", "interpret"]
+
+# No reference counting: arrays reached through a tuple would cost atomic operations, and an
+# allocation in an environment becomes a compile error. NumPy's error model: a division by zero
+# gives inf or NaN as it does upstream and needs no branch. No fastmath: exact precision forbids it,
+# and in fast precision a row's value must not depend on whether it fell into a vector or into the
+# remainder.
+OPTIONS: dict[str, Any] = {
+    "_nrt": False,
+    "boundscheck": False,
+    "error_model": "numpy",
+    "nogil": True,
+}
+# Callees are inlined whatever their size: a loop with a call in it cannot be vectorised.
+INLINE: dict[str, Any] = {**OPTIONS, "forceinline": True}
 
 LIBRARIES = ("batchsim.columns", "batchsim.random", "batchsim.math")
 """Modules whose functions Numba can call as they stand; they choose their own arithmetic."""
