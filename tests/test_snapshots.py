@@ -4,6 +4,7 @@ import copy
 import pickle
 
 import numpy as np
+import oracle
 import pytest
 from gymnasium import error
 
@@ -18,11 +19,15 @@ def actions_for(envs: batchsim.BatchEnv, steps: int, seed: int = 0) -> list[np.n
     return [envs.action_space.sample() for _ in range(steps)]
 
 
-def trajectory(envs: batchsim.BatchEnv, actions: list[np.ndarray]) -> bytes:
-    parts = []
-    for action in actions:
-        parts += [array.tobytes() for array in envs.step(action)[:4]]
-    return b"".join(parts)
+def trajectory(envs: batchsim.BatchEnv, actions: list[np.ndarray]) -> list[tuple]:
+    return [oracle.bits(envs.step(action)[:4]) for action in actions]
+
+
+def same_rows(batch) -> bool:
+    """Tell whether all rows are the same bit for bit."""
+    if isinstance(batch, tuple):
+        return all(map(same_rows, batch))
+    return all(oracle.bits(row) == oracle.bits(batch[0]) for row in batch)
 
 
 @pytest.mark.parametrize("id", IDS)
@@ -45,11 +50,10 @@ def test_one_row_branches_into_many(id: str) -> None:
     for action in actions_for(envs, 25):
         envs.step(action)
     observations = envs.set_state(envs.get_state([3] * 8))
-    assert (observations == observations[3]).all()
+    assert same_rows(observations)
     for action in actions_for(envs, 60, seed=1):
         action[:] = action[0]
-        for result in envs.step(action)[:4]:
-            assert (result == result[0]).all()
+        assert same_rows(envs.step(action)[:4])
 
 
 def test_set_state_returns_the_observations_at_the_snapshot() -> None:
