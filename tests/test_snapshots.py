@@ -86,6 +86,15 @@ def test_a_copy_goes_on_like_the_original(copier) -> None:  # type: ignore[no-un
     assert twin.np_random_seed == envs.np_random_seed
 
 
+@pytest.mark.parametrize("copier", [copy.deepcopy, lambda envs: pickle.loads(pickle.dumps(envs))])
+def test_a_copy_has_the_map_that_was_drawn_for_the_original(copier) -> None:  # type: ignore[no-untyped-def]
+    envs = batchsim.make_vec("FrozenLake-v1", 3, map_name=None, backend="reference")
+    twin = copier(envs)
+    assert (twin.tables["board"] == envs.tables["board"]).all()
+    other = batchsim.make_vec("FrozenLake-v1", 3, map_name=None, backend="reference")
+    assert (other.tables["board"] != envs.tables["board"]).any()
+
+
 def test_a_batch_that_was_never_reset_can_be_copied() -> None:
     twin = copy.deepcopy(batchsim.make_vec("CartPole-v1", 2))
     with pytest.raises(error.ResetNeeded, match="before reset"):
