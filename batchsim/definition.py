@@ -2,7 +2,7 @@
 
 A definition is any namespace (a module here, a module or a class in a user's project) with `State`,
 `ACTION`, `OBSERVATION`, `reset`, `step` and `observe`, and optionally `Params`, `Options`,
-`Arguments` and `tables`, `Info` and `inform`, and `Scratch`; see `docs/contract.md`.
+`Arguments`, `settle` and `tables`, `Info` and `inform`, and `Scratch`; see `docs/contract.md`.
 """
 
 from __future__ import annotations
@@ -191,11 +191,17 @@ class Definition:
         return {name: values[name] for name in self.params}
 
     def read_arguments(self, given: Mapping[str, Any]) -> Any:
-        """Return `Arguments` with the defaults and `given`, or an empty tuple if there is none."""
+        """Return `Arguments` with the defaults and `given`, or an empty tuple if there is none.
+
+        What the environment draws at random is settled here (its `settle`), so that a batch and its
+        copies, which are made from the same arguments, have the same tables.
+        """
         if not self.arguments:
             return ()
         chosen = {name: given[name] for name in self.arguments if name in given}
-        return self.namespace.Arguments(**chosen)
+        arguments = self.namespace.Arguments(**chosen)
+        settle = getattr(self.namespace, "settle", None)
+        return arguments if settle is None else settle(arguments)
 
     def make_tables(self, arguments: Any) -> dict[str, Array]:
         """Return the read-only arrays that the functions see beside the parameters.

@@ -25,6 +25,7 @@ CONTRACT = {
     "inform",
     "OBSERVATION",
     "ACTION",
+    "settle",
     "tables",
     "check_params",
     "check_options",

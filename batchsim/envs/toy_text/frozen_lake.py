@@ -53,6 +53,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from gymnasium.envs.toy_text.frozen_lake import MAPS, FrozenLakeEnv, generate_random_map
 from gymnasium.spaces import Discrete
 
 from batchsim.envs.toy_text.categorical import one_of_equals, one_of_three
@@ -104,6 +105,11 @@ def check_params(params):
         )
 
 
+def settle(arguments):
+    is_random = arguments.desc is None and arguments.map_name is None
+    return arguments._replace(desc=generate_random_map()) if is_random else arguments
+
+
 def tables(arguments):
     board = _read_board(*arguments)
     rows, columns = board.shape
@@ -124,11 +130,7 @@ def tables(arguments):
 
 
 def _read_board(desc, name):
-    from gymnasium.envs.toy_text.frozen_lake import MAPS, generate_random_map
-
-    if desc is None and name is None:
-        desc = generate_random_map()
-    elif desc is None:
+    if desc is None:
         if name not in list(MAPS):
             raise ValueError(f"map_name is {name!r}; expected {' or '.join(map(repr, MAPS))}.")
         desc = MAPS[name]
@@ -188,8 +190,6 @@ def inform(s, i, p, out):
 
 def renderer(p):
     """Return a function (s, i) -> frame that draws with Gymnasium's renderer."""
-    from gymnasium.envs.toy_text.frozen_lake import FrozenLakeEnv
-
     desc = ["".join(TILES[tile] for tile in row) for row in p.board]
     original = FrozenLakeEnv(render_mode="rgb_array", desc=desc)
 
