@@ -10,16 +10,28 @@ from batchsim import gymnasium_plugin
 from batchsim.registry import environments, register
 
 if TYPE_CHECKING:
+    from batchsim.checking import CheckError, check
     from batchsim.single import SingleEnv, make
     from batchsim.vector import BatchEnv, make_vec
 
 __version__ = "0.1.0"
 
-__all__ = ["BatchEnv", "SingleEnv", "environments", "make", "make_vec", "register"]
+__all__ = [
+    "BatchEnv",
+    "CheckError",
+    "SingleEnv",
+    "check",
+    "environments",
+    "make",
+    "make_vec",
+    "register",
+]
 
 _MODULES = {
     "BatchEnv": "batchsim.vector",
+    "CheckError": "batchsim.checking",
     "SingleEnv": "batchsim.single",
+    "check": "batchsim.checking",
     "make": "batchsim.single",
     "make_vec": "batchsim.vector",
 }

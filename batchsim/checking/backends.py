@@ -1,0 +1,316 @@
+"""Compares an environment's runs: compiled and plain, among other rows, and in fast precision."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from batchsim.checking.problems import Findings, Place
+from batchsim.checking.source import Function, return_place
+from batchsim.checking.trials import same, text_of
+from batchsim.definition import Definition
+from batchsim.vector import BatchEnv, available_cpus
+
+__all__ = ["Settings", "examine_backends", "explain_compile_error"]
+
+Array = npt.NDArray[Any]
+
+TOLERANCE = 1e-5
+"""How far one step in fast precision may be from exact, relative to the larger of 1 and the value."""
+MANY_ROWS = 4096
+"""Enough for several tiles and threads."""
+FEW_STEPS = 50
+REFERENCE_ROWS = 16
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the caller of `check` chose."""
+
+    num_envs: int
+    steps: int
+    seed: int
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+def examine_backends(
+    definition: Definition,
+    functions: list[Function],
+    limit: int | None,
+    settings: Settings,
+    findings: Findings,
+) -> list[str]:
+    """Note where runs differ that should not; returns what was tried."""
+    comparison = _Comparison(definition, functions, limit, settings, findings)
+    try:
+        native = comparison.make(settings.num_envs)
+    except Exception as error:
+        message, hint, place = explain_compile_error(error, functions)
+        findings.add("compile", message, hint, place or comparison.place)
+        return []
+    tried = []
+    try:
+        tried.append(comparison.with_reference(native))
+        tried.append(comparison.with_other_rows(native))
+        tried.append(comparison.with_fast(native))
+    finally:
+        native.close()
+    return tried
+
+
+class _Comparison:
+    def __init__(
+        self,
+        definition: Definition,
+        functions: list[Function],
+        limit: int | None,
+        settings: Settings,
+        findings: Findings,
+    ) -> None:
+        self.definition = definition
+        self.functions = functions
+        self.limit = limit
+        self.settings = settings
+        self.findings = findings
+        self.place = return_place(functions, "step")
+
+    def make(self, num_envs: int, **changed: Any) -> BatchEnv:
+        """Return a BatchEnv whose first rows have the caller's parameters."""
+        n = self.settings.num_envs
+        params = {
+            # Of values by row, the first ones; more rows repeat them.
+            name: np.resize(value, (num_envs, *np.shape(value)[1:]))
+            if isinstance(value, (np.ndarray, list)) and len(value) == n
+            else value
+            for name, value in self.settings.params.items()
+        }
+        limit = self.limit or max(self.settings.steps // 3, 1)
+        return BatchEnv(
+            self.definition, num_envs, **{"max_episode_steps": limit, **changed}, **params
+        )
+
+    def actions(self, env: BatchEnv, steps: int) -> list[Any]:
+        """Return a batch of random actions a step."""
+        env.action_space.seed(self.settings.seed)
+        return [env.action_space.sample() for _ in range(steps)]
+
+    def with_reference(self, native: BatchEnv) -> str:
+        """Compare with plain Python, bit for bit."""
+        n = min(self.settings.num_envs, REFERENCE_ROWS)
+        reference = self.make(n, backend="reference")
+        try:
+            with np.errstate(all="ignore"):
+                difference = self.difference(native, reference, self.settings.steps, n)
+        finally:
+            reference.close()
+        if difference:
+            self.findings.add(
+                "backends",
+                f"Compiled code and plain Python differ: {difference}.",
+                "Plain Python computes in the width of NumPy's scalars, compiled code in 64 bits: "
+                "write int(s.count[i]) + 1 for narrow integers, and np.float32(0.1) * x where "
+                "float32 is meant.",
+                self.place,
+            )
+        return f"{n} rows for {self.settings.steps} steps compiled and as plain Python, compared"
+
+    def difference(self, one: BatchEnv, other: BatchEnv, steps: int, rows: int) -> str:
+        """Return where the first rows of two batches differ first, or the empty string."""
+        seed = self.settings.seed
+        found = _first_difference(
+            [("observation", one.reset(seed=seed)[0], other.reset(seed=seed)[0])], rows
+        )
+        if found:
+            return f"after the first reset, {found}"
+        larger, smaller = sorted((one, other), key=lambda env: -env.num_envs)
+        for t, batch in enumerate(self.actions(larger, steps)):
+            results = {larger: larger.step(batch), smaller: smaller.step(batch[: smaller.num_envs])}
+            names = ("observation", "reward", "terminated", "truncated")
+            pairs = list(zip(names, results[one], results[other], strict=False))
+            states = (one.get_state(range(rows)), other.get_state(range(rows)))
+            pairs += [
+                (f"s.{name.removeprefix('state.')}", states[0][name], states[1][name])
+                for name in states[0]
+                if name.startswith("state.")
+            ]
+            found = _first_difference(pairs, rows)
+            if found:
+                return f"in step {t}, {found}"
+        return ""
+
+    def with_other_rows(self, native: BatchEnv) -> str:
+        """Compare with the same rows alone, and among many rows and several threads."""
+        n = self.settings.num_envs
+        threads = max(available_cpus(), 2)
+        many = max(MANY_ROWS, 4 * n)
+        steps = min(self.settings.steps, FEW_STEPS)
+        for rows, num_threads in ((1, 1), (many, 1), (many, threads)):
+            other = self.make(rows, num_threads=num_threads)
+            try:
+                difference = self.difference(native, other, steps, min(rows, n))
+            finally:
+                other.close()
+            if difference:
+                self.findings.add(
+                    "row-number",
+                    f"{n} rows and {rows} rows on {num_threads} threads differ: {difference}.",
+                    "A row's episode may depend on its seed and actions alone.",
+                    self.place,
+                )
+                break
+        return f"the same rows for {steps} steps among 1, {n} and {many} on up to {threads} threads"
+
+    def with_fast(self, native: BatchEnv) -> str:
+        """Compare single steps in fast precision with exact ones from the same states."""
+        try:
+            fast = self.make(self.settings.num_envs, precision="fast")
+        except Exception as error:
+            message, hint, place = explain_compile_error(error, self.functions)
+            self.findings.add("precision", f"In fast precision: {message}", hint, place)
+            return "fast precision, which does not compile"
+        steps = min(self.settings.steps, FEW_STEPS)
+        try:
+            native.reset(seed=self.settings.seed)
+            fast.reset(seed=self.settings.seed)
+            dtypes = {name: column.dtype for name, column in fast.get_state().items()}
+            for t, batch in enumerate(self.actions(native, steps)):
+                state = native.get_state()
+                fast.set_state({name: state[name].astype(dtypes[name]) for name in state})
+                if self.is_far(native.step(batch), fast.step(batch), t):
+                    break
+        finally:
+            fast.close()
+        return f"{steps} steps in fast precision, compared with exact"
+
+    def is_far(self, exact: Any, fast: Any, t: int) -> bool:
+        """Note the first value that is too far from exact."""
+        alike = exact[2] == fast[2]
+        for name, one, other in (("observation", exact[0], fast[0]), ("reward", exact[1], fast[1])):
+            one, other = (np.asarray(value, np.float64) for value in (one, other))
+            far = np.abs(one - other) > TOLERANCE * np.maximum(1.0, np.abs(one))
+            far &= alike.reshape(-1, *[1] * (one.ndim - 1))
+            if far.any():
+                where = tuple(np.argwhere(far)[0].tolist())
+                self.findings.add(
+                    "precision",
+                    f"In step {t} of row {where[0]}, the {name} is {other[where]} in fast precision "
+                    f"and {one[where]} in exact.",
+                    "Large numbers and differences of nearly equal ones need float64: annotate "
+                    "their column np.float64.",
+                    self.place,
+                )
+                return True
+        return False
+
+
+def _first_difference(pairs: list[tuple[str, Any, Any]], rows: int) -> str:
+    for name, one, other in pairs:
+        for row in range(rows):
+            if not same(one[row], other[row]):
+                return f"{name} of row {row} is {text_of(one[row])} and {text_of(other[row])}"
+    return ""
+
+
+# --- The compiler's words ---------------------------------------------------------------------------
+
+_TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*m")
+_PLACE = re.compile(r'File "([^"]+)", line (\d+)')
+_REASONS: tuple[tuple[str, str, str], ...] = (
+    (
+        r"Cannot unify (.+?) and (.+?) for '([\w.]+)'",
+        "{3} is {1} on one path and {2} on another",
+        "Give the variable one type on all paths: 0.0 rather than 0, or another name.",
+    ),
+    (
+        r"(?:NRT required but not enabled|_nrt|requires? NRT)",
+        "something here makes an array, which compiled code cannot",
+        "Write a loop over the elements of columns.",
+    ),
+    (
+        r"Use of unsupported NumPy function '([\w.]+)'",
+        "the compiler does not know {1}",
+        "Write it as a loop, or with the functions of math and batchsim.math.",
+    ),
+    (
+        r"Unknown attribute '(\w+)' of type (.+)",
+        "the compiler knows no {1} of {2}",
+        "",
+    ),
+    (
+        r"Untyped global name '(\w+)'",
+        "the compiler can make nothing of {1}",
+        "Use module-level numbers, tuples of numbers, NumPy arrays and plain functions.",
+    ),
+    (
+        r"Cannot modify readonly array",
+        "something is written that may only be read",
+        "Copy it into a variable, or keep what changes in a column of State.",
+    ),
+    (
+        r"No implementation of function Function\(<(?:built-in )?\w+ '?([\w.]+)'?[^>]*>\) found for "
+        r"signature:\s*(?:>>>)? ?(.+)",
+        "the compiler has no {1} for these types, {2}",
+        "",
+    ),
+    (
+        r"(?:variable|name) '?([\w.]+)'? (?:referenced before assignment|is not defined)",
+        "{1} is used before it has a value",
+        "Give it a value on all paths.",
+    ),
+)
+"""Patterns of Numba's messages, what they mean, and what to do."""
+
+
+def explain_compile_error(error: Exception, functions: list[Function]) -> tuple[str, str, Place]:
+    """Return one sentence, a hint and the author's line for what the compiler raised."""
+    text = _TERMINAL_CODES.sub("", str(error))
+    place = _place_in(text, error, functions)
+    name = _function_at(place, functions)
+    for pattern, meaning, hint in _REASONS:
+        match = re.search(pattern, text)
+        if match:
+            words = [_plain(word or "") for word in (match.group(0), *match.groups())]
+            reason = re.sub(r"\{(\d)\}", lambda m, w=words: w[int(m.group(1))], meaning)  # type: ignore[misc]
+            return f"{name} cannot be compiled: {reason}.", hint, place
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(("Failed in", "During", "File", "<"))]
+    reason = (telling or lines or [type(error).__name__])[0].rstrip(".")
+    return f"{name} cannot be compiled: {reason}.", "", place
+
+
+def _plain(words: str) -> str:
+    """Return Numba's name of a type or variable as an author would write it."""
+    words = re.sub(r"Literal\[\w+\]\((.+?)\)", r"\1", words.strip())
+    words = re.sub(r"(\w+)\.\d+$", r"\1", words)
+    words = re.sub(r"array\((\w+), (\d)d, \w+\)", r"an array of \1", words)
+    return words.replace("none", "None").replace("reflected list", "list")
+
+
+def _place_in(text: str, error: Exception, functions: list[Function]) -> Place:
+    """Return the last line of the author's that a message names."""
+    files = {Path(function.file).resolve(): function.file for function in functions}
+    found: Place = None
+    for name, line in _PLACE.findall(text):
+        file = files.get(Path(name).resolve())
+        if file is not None:
+            found = file, int(line)
+    location = getattr(error, "loc", None)
+    if found is None and location is not None:
+        file = files.get(Path(str(location.filename)).resolve())
+        found = None if file is None else (file, int(location.line))
+    return found
+
+
+def _function_at(place: Place, functions: list[Function]) -> str:
+    """Return the name of the function that a line belongs to."""
+    if place is not None:
+        for function in functions:
+            end = function.tree.end_lineno or 0
+            if function.file == place[0] and function.tree.lineno <= place[1] <= end:
+                return function.function.__name__
+    return "The environment"

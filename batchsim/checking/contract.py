@@ -1,0 +1,206 @@
+"""Examines what a definition is made of: names, arguments and fields; runs nothing of it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from typing import Any
+
+import numpy as np
+
+from batchsim.checking.problems import Findings, Place
+from batchsim.definition import Definition, suggest
+
+__all__ = ["examine_contract", "place_of", "place_of_name"]
+
+REQUIRED = ("State", "ACTION", "OBSERVATION", "reset", "step", "observe")
+FUNCTIONS = {
+    "reset": ("s", "i", "p", "rng"),
+    "step": ("s", "i", "action", "p", "rng"),
+    "observe": ("s", "i", "p", "out"),
+    "inform": ("s", "i", "p", "out"),
+}
+"""The functions of the contract and their arguments."""
+
+COLUMNS = ("State", "Scratch", "Info")
+DEFAULTS = ("Params", "Options", "Arguments")
+
+
+def place_of(thing: Any) -> Place:
+    """Return file and line of a module, class or function, or None if it has none."""
+    try:
+        file = inspect.getsourcefile(thing)
+        line = 1 if inspect.ismodule(thing) else inspect.getsourcelines(thing)[1]
+    except (OSError, TypeError):
+        return None
+    return None if file is None else (file, max(line, 1))
+
+
+def place_of_name(namespace: Any, name: str) -> Place:
+    """Return where a module or class gives a name its value, or else where it begins."""
+    value = getattr(namespace, name, None)
+    place = place_of(value) if inspect.isfunction(value) or inspect.isclass(value) else None
+    start = place_of(namespace)
+    if place is not None or start is None:
+        return place or start
+    tree = ast.parse(textwrap.dedent(inspect.getsource(namespace)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and any(
+            getattr(target, "id", None) == name for target in node.targets
+        ):
+            return start[0], start[1] + node.lineno - 1
+    return start
+
+
+def examine_contract(namespace: Any, name: str, findings: Findings) -> Definition | None:
+    """Return the definition, or None if what it is made of is wrong."""
+    before = len(findings.problems)
+    _examine_names(namespace, name, findings)
+    for function, arguments in FUNCTIONS.items():
+        if hasattr(namespace, function):
+            _examine_arguments(namespace, function, arguments, findings)
+    for part in (*COLUMNS, *DEFAULTS):
+        if hasattr(namespace, part):
+            _examine_fields(namespace, part, findings)
+    _examine_clashes(namespace, findings)
+    if len(findings.problems) > before:
+        return None
+    try:
+        return Definition(namespace, name)
+    except Exception as error:
+        findings.add("definition", str(error), place=place_of(namespace))
+        return None
+
+
+def _examine_names(namespace: Any, name: str, findings: Findings) -> None:
+    there = [word for word in vars(namespace) if not word.startswith("__")]
+    for required in REQUIRED:
+        if not hasattr(namespace, required):
+            # Names that mean something already are no misspelt ones.
+            others = [word for word in there if word not in (*REQUIRED, *FUNCTIONS)]
+            lower = {word.lower(): word for word in others}
+            near = lower.get(required.lower(), "")
+            meant = f" (did you mean {near!r}?)" if near else suggest(required, others)
+            findings.add(
+                "missing",
+                f"{name} has no {required}{meant}.",
+                "An environment has State, ACTION, OBSERVATION, reset, step and observe.",
+                place_of_name(namespace, near),
+            )
+    for one, other in (("Info", "inform"), ("inform", "Info")):
+        if hasattr(namespace, one) and not hasattr(namespace, other):
+            findings.add(
+                "missing",
+                f"{name} has {one} but no {other}.",
+                "Info has the fields and inform(s, i, p, out) writes them; neither goes alone.",
+                place_of(getattr(namespace, one)),
+            )
+
+
+def _examine_arguments(
+    namespace: Any, name: str, expected: tuple[str, ...], findings: Findings
+) -> None:
+    function = getattr(namespace, name)
+    call = f"{name}({', '.join(expected)})"
+    place = place_of(function)
+    function = getattr(function, "py_func", function)
+    if not inspect.isfunction(function):
+        findings.add(
+            "arguments",
+            f"{name} is {function!r}; expected a plain function {call}.",
+            place=place or place_of(namespace),
+        )
+        return
+    if function.__code__.co_flags & (inspect.CO_GENERATOR | inspect.CO_COROUTINE):
+        findings.add("arguments", f"{name} is a generator; expected a plain function.", "", place)
+    arguments = inspect.signature(function).parameters.values()
+    plain = all(argument.kind is argument.POSITIONAL_OR_KEYWORD for argument in arguments)
+    required = [argument for argument in arguments if argument.default is argument.empty]
+    if not plain or len(required) > len(expected) or len(arguments) < len(expected):
+        found = ", ".join(map(str, arguments))
+        findings.add(
+            "arguments",
+            f"{name} takes ({found}), which is {_count(len(arguments))}; it is called as {call}.",
+            f"Write `def {call}:`.",
+            place,
+        )
+
+
+def _count(number: int) -> str:
+    return f"{number} argument{'' if number == 1 else 's'}"
+
+
+def _examine_fields(namespace: Any, part: str, findings: Findings) -> None:
+    cls = getattr(namespace, part)
+    if not (isinstance(cls, type) and issubclass(cls, tuple) and hasattr(cls, "_fields")):
+        findings.add(
+            "field",
+            f"{part} is {cls!r}; expected a class derived from typing.NamedTuple.",
+            place=place_of(cls) or place_of(namespace),
+        )
+        return
+    for field in cls._fields:
+        if part in COLUMNS:
+            wrong = _wrong_annotation(cls, field)
+            if wrong:
+                findings.add(
+                    "field",
+                    f"{part}.{field} is annotated {wrong}; expected a dtype of numbers or bool.",
+                    "Write float, int, bool, np.int8, …, or np.dtype((np.int8, (10, 10))) for "
+                    "several values a row.",
+                    _place_of_field(cls, field),
+                )
+        elif field not in cls._field_defaults:
+            findings.add(
+                "field",
+                f"{part}.{field} has no default value.",
+                f"Write `{field}: {_annotation_text(cls, field)} = …`.",
+                _place_of_field(cls, field),
+            )
+
+
+def _wrong_annotation(cls: Any, field: str) -> str:
+    """Return the annotation as text if it is no dtype of numbers, else the empty string."""
+    annotation = cls.__annotations__[field]
+    text = getattr(annotation, "__forward_arg__", annotation)
+    try:
+        if isinstance(text, str):
+            annotation = eval(text, vars(inspect.getmodule(cls)))
+        good = np.dtype(annotation).base.kind in "fiub" and annotation is not None
+    except (NameError, SyntaxError, TypeError, ValueError, AttributeError):
+        good = False
+    return "" if good else _annotation_text(cls, field)
+
+
+def _annotation_text(cls: Any, field: str) -> str:
+    annotation = cls.__annotations__[field]
+    text = getattr(annotation, "__forward_arg__", annotation)
+    return text if isinstance(text, str) else getattr(text, "__name__", repr(text))
+
+
+def _place_of_field(cls: Any, field: str) -> Place:
+    place = place_of(cls)
+    if place is None:
+        return None
+    tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", None) == field:
+            return place[0], place[1] + node.lineno - 1
+    return place
+
+
+def _examine_clashes(namespace: Any, findings: Findings) -> None:
+    """`s` and `p` each hold the fields of several classes under one name."""
+    for parts in (("State", "Scratch"), DEFAULTS):
+        seen: dict[str, str] = {}
+        for part in parts:
+            for field in getattr(getattr(namespace, part, None), "_fields", ()):
+                if field in seen:
+                    findings.add(
+                        "clash",
+                        f"{field!r} is a field of both {seen[field]} and {part}.",
+                        "Rename one of the two.",
+                        _place_of_field(getattr(namespace, part), field),
+                    )
+                seen.setdefault(field, part)

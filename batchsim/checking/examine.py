@@ -1,0 +1,233 @@
+"""`check`: examines an author's environment and says what is wrong, in the author's own terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space, Tuple
+
+from batchsim import checks, registry
+from batchsim.checking.backends import Settings, examine_backends
+from batchsim.checking.contract import examine_contract, place_of_name
+from batchsim.checking.episodes import examine_episodes, ignores_actions
+from batchsim.checking.guards import Watch
+from batchsim.checking.problems import CheckError, Findings, Place, Report
+from batchsim.checking.source import Function, examine_source, reached_functions, return_place
+from batchsim.checking.trials import Actions, Course, Trial
+from batchsim.definition import Definition, batch_parameter
+
+__all__ = ["check"]
+
+LEAVES = (Box, Discrete, MultiDiscrete, MultiBinary)
+FILLS = (0x5A, 0xA5)
+"""Bytes that fill the columns in place of zero, to see whether what was not written matters."""
+GUARDED_ROWS = 4
+"""Rows run as plain Python: each of their reads and writes is watched, which takes time."""
+
+
+def check(
+    definition: Any,
+    *,
+    num_envs: int = 64,
+    steps: int = 200,
+    seed: int = 0,
+    ignore: Iterable[str] = (),
+    **params: Any,
+) -> Report:
+    """Examine an environment and raise with all that is wrong with it.
+
+    First the definition and the source of its functions are read; then the functions run as plain
+    Python with every read, write and index watched; then compiled, and compared with plain Python,
+    with another number of rows and with fast precision. Each stage runs only if the ones before
+    found nothing that it would stumble over.
+
+    Args:
+        definition: an id, a class or module with the names of the author's contract, or a
+            `Definition`.
+        num_envs: N, the rows of the compiled runs.
+        steps: how many steps each run takes.
+        seed: of the first row; row k has `seed + k`.
+        ignore: kinds of problems (`batchsim.checking.KINDS`) that are meant to be as they are.
+        **params: the environment's parameters, as for `batchsim.make_vec`.
+
+    Returns:
+        What was tried, and hints at what may be wrong. `print(report)` shows it.
+
+    Raises:
+        CheckError: if anything is wrong. Its `problems` have kind, message, hint, file and line.
+        TypeError, ValueError: for bad arguments.
+
+    Example:
+        >>> import batchsim
+        >>> report = batchsim.check("CartPole-v1")
+        >>> report.hints
+        ()
+    """
+    settings = Settings(
+        checks.whole_number("num_envs", num_envs, at_least=1),
+        checks.whole_number("steps", steps, at_least=1),
+        checks.whole_number("seed", seed, at_least=0),
+        params,
+    )
+    namespace, name, limit = _find(definition)
+    findings = Findings(ignore)
+    tried = _examine(namespace, name, limit, settings, findings)
+    if findings.problems:
+        raise CheckError(name, findings.problems, findings.hints)
+    return Report(name, tuple(tried), tuple(findings.hints))
+
+
+def _find(definition: Any) -> tuple[Any, str, int | None]:
+    """Return the namespace, the name and the time limit of what is to be examined."""
+    if isinstance(definition, str):
+        name, entry = registry.find(definition)
+        return registry.load(name).namespace, name, entry.max_episode_steps
+    if isinstance(definition, Definition):
+        return definition.namespace, definition.name, None
+    return definition, getattr(definition, "__name__", repr(definition)), None
+
+
+def _examine(
+    namespace: Any, name: str, limit: int | None, settings: Settings, findings: Findings
+) -> list[str]:
+    """Run the stages; returns what was tried."""
+    tried: list[str] = []
+    definition = examine_contract(namespace, name, findings)
+    if definition is None:
+        return tried
+    functions = reached_functions(definition, findings)
+    examine_source(functions, definition, findings)
+    tried.append(f"the source of {len(functions)} functions, read")
+    values = definition.read_params(settings.params, settings.num_envs)
+    spaces = _examine_spaces(definition, values, findings)
+    if spaces is None or findings.has("closure", "arguments", "recursion"):
+        return tried
+    tried.append(_run_guarded(definition, functions, values, spaces, limit, settings, findings))
+    if not findings.problems:
+        tried += examine_backends(definition, functions, limit, settings, findings)
+    return tried
+
+
+def _examine_spaces(
+    definition: Definition, values: dict[str, Any], findings: Findings
+) -> tuple[Space[Any], Space[Any]] | None:
+    """Return the observation and the action space, or None if they are of no use."""
+    namespace = definition.namespace
+    scalars = {name: batch_parameter(value, 0) for name, value in values.items()}
+    try:
+        observation_space, action_space = definition.spaces(scalars)
+    except Exception as error:
+        name = "ACTION" if str(error).startswith("ACTION") else "OBSERVATION"
+        findings.add("space", str(error), place=place_of_name(namespace, name))
+        return None
+    wrong = _unsupported(observation_space)
+    if wrong is not None:
+        findings.add(
+            "space",
+            f"OBSERVATION is {observation_space}, and {wrong} is no supported space.",
+            "Use Box, Discrete, MultiDiscrete, MultiBinary, or a Dict or Tuple of them.",
+            place_of_name(namespace, "OBSERVATION"),
+        )
+    if not isinstance(action_space, LEAVES):
+        findings.add(
+            "space",
+            f"ACTION is {action_space}, which is no supported space.",
+            "Use Discrete, MultiDiscrete, MultiBinary or Box.",
+            place_of_name(namespace, "ACTION"),
+        )
+    return None if findings.has("space") else (observation_space, action_space)
+
+
+def _unsupported(space: Any) -> Any:
+    """Return the part of a space that is not supported, or None."""
+    if isinstance(space, (Dict, Tuple)):
+        parts = space.spaces.values() if isinstance(space, Dict) else space.spaces
+        return next(filter(None, map(_unsupported, parts)), None)
+    return None if isinstance(space, LEAVES) else space
+
+
+def _run_guarded(
+    definition: Definition,
+    functions: list[Function],
+    values: dict[str, Any],
+    spaces: tuple[Space[Any], Space[Any]],
+    limit: int | None,
+    settings: Settings,
+    findings: Findings,
+) -> str:
+    """Run rows as plain Python with everything watched; returns what was tried."""
+    rows = min(settings.num_envs, GUARDED_ROWS)
+    watch = Watch(findings, [function.function.__code__ for function in functions])
+    places = {
+        name: return_place(functions, name) for name in ("reset", "step", "observe", "inform")
+    }
+    # Each run begins several episodes, so that what one leaves behind shows in the next.
+    cut = max(settings.steps // 3, 1)
+
+    def run(
+        row: int, place: int = 2, fill: int = 0, action_seed: int = 0, watch: Watch = watch
+    ) -> Course:
+        scalars = {name: batch_parameter(value, row) for name, value in values.items()}
+        trial = Trial(definition, watch, {**scalars, **definition.options}, spaces, places)
+        return trial.run(
+            seed=settings.seed + row,
+            steps=settings.steps,
+            limit=min(cut, limit or cut),
+            actions=Actions(spaces[1], settings.seed + row + action_seed),
+            row=place,
+            fill=fill,
+        )
+
+    courses = [run(row) for row in range(rows)]
+    examine_episodes(courses, functions, places["step"], findings)
+    _compare_courses(courses, run, watch, places["reset"], findings)
+    other = run(0, action_seed=1)
+    if ignores_actions(courses[0], other):
+        findings.add(
+            "ignores-actions",
+            f"Nothing that {definition.name} shows depends on the actions.",
+            place=places["step"],
+        )
+    return f"{rows} rows for {settings.steps} steps as plain Python, every read and write watched"
+
+
+def _compare_courses(
+    courses: list[Course],
+    run: Callable[..., Course],
+    watch: Watch,
+    place: Place,
+    findings: Findings,
+) -> None:
+    """Run rows again: in another order, from other memory and in other rows."""
+    again = [run(row) for row in reversed(range(len(courses)))]
+    for one, other in zip(courses, reversed(again), strict=True):
+        difference = one.difference(other)
+        if difference:
+            if not findings.has("random"):
+                findings.add(
+                    "not-reproducible",
+                    f"The same seed and actions give different episodes: {difference}.",
+                    "Draw all random numbers from rng, and keep nothing outside the columns of "
+                    "State.",
+                    place,
+                )
+            return
+    silent = Watch(Findings(()), watch.codes)
+    for column, where in watch.stale.items():
+        if any(courses[0].difference(run(0, fill=fill, watch=silent)) for fill in FILLS):
+            findings.add(
+                "uninitialised",
+                f"s.{column} is read here, but reset did not write it: it holds what the last "
+                "episode left.",
+                f"Write `s.{column}[i] = …` in reset.",
+                where,
+            )
+    difference = courses[0].difference(run(0, place=5))
+    if difference:
+        findings.add(
+            "row-number",
+            f"An episode depends on the number of its row: {difference}.",
+            "i says only where the row's values lie; do not compute with it.",
+            place,
+        )

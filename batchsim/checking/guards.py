@@ -1,0 +1,519 @@
+"""What an environment's functions are given while they are examined: arrays that watch their use.
+
+A guard stands for a column, an observation, an action or a table of one row. It checks every index,
+every read and every write, and notes what is wrong with the line of the author's that did it.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections import namedtuple
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from batchsim.checking.problems import Findings, Place
+from batchsim.definition import suggest
+from batchsim.random import Streams
+
+__all__ = [
+    "Column",
+    "Guard",
+    "GuardedParameter",
+    "Stop",
+    "Watch",
+    "guarded_streams",
+    "guarded_tuple",
+    "misfit",
+]
+
+Array = npt.NDArray[Any]
+
+REDUCTIONS = ("sum", "prod", "min", "max", "mean", "any", "all", "argmin", "argmax")
+"""Methods of arrays that compiled code has and that make no array."""
+DESCRIPTIONS = ("shape", "ndim", "size", "dtype", "itemsize")
+WRITABLE = {
+    "s": ("reset", "step"),
+    "scratch": ("reset", "step", "observe", "inform"),
+    "rng": ("reset", "step"),
+    "out": ("observe", "inform"),
+}
+"""In which functions of the contract each argument may be written."""
+
+
+class Stop(Exception):  # noqa: N818 - it says that a run ends, not that something failed here
+    """Ends a run; what is wrong has been noted."""
+
+
+class Watch:
+    """What the guards of a run share.
+
+    Args:
+        findings: where problems go.
+        codes: the code objects of the author's functions.
+    """
+
+    def __init__(self, findings: Findings, codes: Iterable[types.CodeType]) -> None:
+        self.findings = findings
+        self.codes = frozenset(codes)
+        self.function = ""
+        """The function of the contract that runs."""
+        self.stale: dict[str, Place] = {}
+        """Columns of State read in an episode before that episode wrote them, and where."""
+        self.overflows: list[Place] = []
+        self.draws = 0
+
+    def place(self) -> Place:
+        """Return the line of the author's that runs."""
+        frame: Any = sys._getframe(1)
+        while frame is not None:
+            if frame.f_code in self.codes:
+                return frame.f_code.co_filename, frame.f_lineno
+            frame = frame.f_back
+        return None
+
+    def place_of(self, error: BaseException) -> Place:
+        """Return the last line of the author's that an exception passed."""
+        place = None
+        trace = error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code in self.codes:
+                place = (trace.tb_frame.f_code.co_filename, trace.tb_lineno)
+            trace = trace.tb_next
+        return place
+
+    def note(self, kind: str, message: str, hint: str = "") -> None:
+        """Note a problem at the line that runs, and go on."""
+        self.findings.add(kind, f"{self.function} {message}", hint, self.place())
+
+    def stop(self, kind: str, message: str, hint: str = "") -> Stop:
+        """Note a problem at the line that runs; returns what ends the run."""
+        self.note(kind, message, hint)
+        return Stop()
+
+    def overflow(self, kind: str, flag: int) -> None:
+        """Take note that NumPy's arithmetic overflowed; for `numpy.errstate(call=…)`."""
+        self.overflows.append(self.place())
+
+
+def misfit(value: Any, dtype: np.dtype[Any]) -> str:
+    """Return what is wrong with storing a number in a dtype, or the empty string."""
+    if not isinstance(value, (bool, int, float, np.bool_, np.number)):
+        return f"{value!r} is no number"
+    if dtype.kind == "b":
+        return "" if value in (0, 1) else f"{value} becomes True in a bool"
+    if dtype.kind in "iu":
+        if not np.isfinite(value):
+            return f"{value} cannot be held by {dtype}"
+        bounds = np.iinfo(dtype)
+        if not bounds.min <= value <= bounds.max:
+            return f"{value} is outside the range of {dtype}, {bounds.min} to {bounds.max}"
+        return "" if value == int(value) else f"{value} loses its fraction in {dtype}"
+    if np.isfinite(value) and abs(float(value)) > np.finfo(dtype).max:
+        return f"{value} is beyond the range of {dtype}"
+    return ""
+
+
+class Guard:
+    """An array of one row's values.
+
+    Args:
+        watch: where problems go.
+        role: "s", "scratch", "rng", "out", "action" or "p".
+        name: as the author writes it, such as "s.cells[i]" or "out".
+        values: the array.
+        written: which elements have been written, an array of bool of the same shape; None for
+            all.
+        field: the column's name.
+    """
+
+    def __init__(
+        self,
+        watch: Watch,
+        role: str,
+        name: str,
+        values: Array,
+        written: Array | None = None,
+        field: str = "",
+    ) -> None:
+        self.watch = watch
+        self.role = role
+        self.name = name
+        self.values = values
+        self.written = written
+        self.field = field
+        self.writers: dict[int, Place] = {}
+        """Of each element's address, who wrote it last; kept for observations."""
+
+    # -- reading -------------------------------------------------------------------------------
+
+    def __getitem__(self, index: Any) -> Any:
+        places = self.locate(index)
+        found = self.values[places]
+        if isinstance(found, np.ndarray):
+            written = None if self.written is None else self.written[places]
+            part = Guard(self.watch, self.role, self.label(index), found, written, self.field)
+            part.writers = self.writers
+            return part
+        if self.written is not None and not self.written[places]:
+            self.unwritten(self.label(index))
+        return found
+
+    def unwritten(self, name: str) -> None:
+        """Take note of a value that was read before it was written."""
+        if self.role == "s":
+            self.watch.stale.setdefault(self.field, self.watch.place())
+        elif self.role in ("scratch", "out"):
+            what = "Scratch" if self.role == "scratch" else "out"
+            self.watch.note(
+                "uninitialised",
+                f"reads {name} before it has written it; {what} holds anything at first.",
+                "Write it before reading it, in each call.",
+            )
+
+    def locate(self, index: Any) -> tuple[Any, ...]:
+        """Return the index as a tuple that is known to be within bounds."""
+        parts = index if isinstance(index, tuple) else (index,)
+        if len(parts) > self.values.ndim:
+            raise self.watch.stop(
+                "out-of-bounds",
+                f"uses {self.label(index)} with {len(parts)} indices, but {self.name} has "
+                f"{self.values.ndim}.",
+            )
+        for axis, part in enumerate(parts):
+            if isinstance(part, (int, np.integer)) and not isinstance(part, bool):
+                self.check_bounds(index, part, axis)
+            elif not isinstance(part, slice) and part is not Ellipsis:
+                self.refuse_index(index, part)
+        return parts
+
+    def check_bounds(self, index: Any, part: int, axis: int) -> None:
+        """Refuse an index beyond the end; note one that counts from the end."""
+        size = self.values.shape[axis]
+        if not -size <= part < size:
+            raise self.watch.stop(
+                "out-of-bounds",
+                f"uses {self.label(index)}, but {self.name} has {_elements(size, axis)}: "
+                f"the index must be from 0 to {size - 1}.",
+                "Compiled code does not notice: it reads or writes whatever memory lies there.",
+            )
+        if part < 0:
+            self.watch.note(
+                "negative-index",
+                f"uses {self.label(index)}; a negative index silently counts from the end.",
+                f"Write {size + part} if that is meant, else keep the index from being negative.",
+            )
+
+    def refuse_index(self, index: Any, part: Any) -> None:
+        """Stop at an index that is no whole number."""
+        if isinstance(part, (Guard, np.ndarray, list)):
+            raise self.watch.stop(
+                "allocation",
+                f"indexes {self.name} by an array, which makes an array; compiled code cannot "
+                "allocate.",
+                "Write a loop over the elements.",
+            )
+        raise self.watch.stop(
+            "out-of-bounds",
+            f"uses the index {part!r} in {self.name}; expected a whole number.",
+            "Write int(…) around it.",
+        )
+
+    def label(self, index: Any) -> str:
+        """Return an element as the author writes it."""
+        parts = index if isinstance(index, tuple) else (index,)
+        text = ", ".join(_index_text(part) for part in parts)
+        if not parts:
+            return self.name
+        if self.role in ("s", "scratch") and self.name.endswith("[i]"):
+            return f"{self.name[:-1]}, {text}]"
+        return f"{self.name}[{text}]"
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[k] for k in range(len(self.values)))
+
+    def read_all(self) -> Array:
+        """Return a copy of the array, all of which counts as read."""
+        if self.written is not None and not self.written.all():
+            self.unwritten(self.name)
+        return self.values.copy()
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Array:
+        return self.read_all()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in DESCRIPTIONS:
+            return getattr(self.values, name)
+        if name in REDUCTIONS:
+            return getattr(self.read_all(), name)
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if not hasattr(self.values, name):
+            near = suggest(name, (*REDUCTIONS, *DESCRIPTIONS))
+            raise self.watch.stop("raises", f"uses {self.name}.{name}, which is not there{near}.")
+        if name == "fill":
+            return lambda value: self.__setitem__(Ellipsis, value)
+        raise self.watch.stop(
+            "allocation",
+            f"uses {self.name}.{name}, which makes an array; compiled code cannot allocate.",
+            "Write a loop over the elements.",
+        )
+
+    # -- writing -------------------------------------------------------------------------------
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        places = self.locate(index)
+        self.check_writable(self.label(index))
+        if isinstance(value, Guard):
+            value = value.read_all()
+        target = self.values[places]
+        wrong = next(filter(None, (misfit(one, target.dtype) for one in _numbers(value))), "")
+        if wrong:
+            self.watch.note(
+                "does-not-fit",
+                f"writes {self.label(index)}, where {wrong}.",
+                "Choose a wider dtype, or bring the value into its range.",
+            )
+            value = np.zeros((), target.dtype)
+        self.values[places] = value
+        if self.written is not None:
+            self.written[places] = True
+        if self.role == "out":
+            self.remember_writer(places)
+
+    def check_writable(self, name: str) -> None:
+        """Note a write where there should be none."""
+        if self.watch.function in WRITABLE.get(self.role, ()):
+            return
+        if self.role in ("s", "rng"):
+            self.watch.note(
+                "read-only",
+                f"writes {name}, but it may only look: {self.watch.function} is called at any "
+                "time and any number of times.",
+                "Change the state in reset and step.",
+            )
+            return
+        raise self.watch.stop(
+            "read-only",
+            f"writes {name}, which it may only read.",
+            "Copy it into a variable, or keep what changes in a column of State.",
+        )
+
+    def remember_writer(self, places: tuple[Any, ...]) -> None:
+        """Keep the line that wrote an element."""
+        target = self.values[places]
+        if not isinstance(target, np.ndarray):
+            k = tuple(int(p) % n for p, n in zip(places, self.values.shape, strict=True))
+            offset = sum(p * stride for p, stride in zip(k, self.values.strides, strict=True))
+            self.writers[self.values.ctypes.data + offset] = self.watch.place()
+
+    # -- arithmetic ----------------------------------------------------------------------------
+
+    def no_arithmetic(self, *args: Any) -> Any:
+        """Stop at arithmetic with a whole array."""
+        raise self.watch.stop(
+            "allocation",
+            f"computes with all of {self.name} at once, which makes an array; compiled code "
+            "cannot allocate.",
+            "Write a loop over the elements.",
+        )
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = no_arithmetic
+    __truediv__ = __rtruediv__ = __floordiv__ = __mod__ = __pow__ = __neg__ = no_arithmetic
+    __and__ = __or__ = __xor__ = __invert__ = __matmul__ = no_arithmetic
+    __lt__ = __le__ = __gt__ = __ge__ = no_arithmetic
+    __eq__ = __ne__ = no_arithmetic  # type: ignore[assignment]
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = no_arithmetic
+    __hash__ = None  # type: ignore[assignment]
+
+    def __bool__(self) -> bool:
+        raise self.watch.stop(
+            "raises", f"uses all of {self.name} as a condition; expected one number."
+        )
+
+    def __index__(self) -> int:
+        raise self.watch.stop(
+            "out-of-bounds",
+            f"uses {self.name}, an array, as an index; expected a whole number.",
+            f"Write {self.name}[0].",
+        )
+
+
+def _elements(size: int, axis: int) -> str:
+    where = f" along axis {axis}" if axis else ""
+    return f"{size} element{'' if size == 1 else 's'}{where}"
+
+
+def _index_text(part: Any) -> str:
+    if isinstance(part, slice):
+        ends = ["" if end is None else str(end) for end in (part.start, part.stop)]
+        return ":".join(ends)
+    return "..." if part is Ellipsis else str(part)
+
+
+def _numbers(value: Any) -> list[Any]:
+    """Return the numbers in a value that is written."""
+    if isinstance(value, (np.ndarray, tuple, list)):
+        return [one for part in value for one in _numbers(part)]
+    return [value]
+
+
+class Column:
+    """A column of State, Scratch or the streams, of which only one row may be used.
+
+    Args:
+        watch: where problems go.
+        role: "s", "scratch" or "rng".
+        name: as the author writes it, such as "s.x".
+        values: the whole column (N, *shape).
+        row: the row that may be used.
+        field: the column's name.
+    """
+
+    def __init__(
+        self, watch: Watch, role: str, name: str, values: Array, row: int, field: str
+    ) -> None:
+        self.watch = watch
+        self.role = role
+        self.name = name
+        self.row = row
+        self.size = len(values)
+        self.scalar = values.ndim == 1
+        # An array of no dimensions for a scalar column.
+        written = None if role == "rng" else np.zeros(values.shape[1:], np.bool_)
+        own = values[row : row + 1].reshape(values.shape[1:])
+        self.own = Guard(watch, role, f"{name}[i]", own, written, field)
+
+    def forget(self) -> None:
+        """Count all elements of the row as not written."""
+        if self.own.written is not None:
+            self.own.written[...] = False
+
+    def inner(self, index: Any) -> tuple[Any, ...]:
+        """Return the index behind the row's, which must be this row's."""
+        first, *rest = index if isinstance(index, tuple) else (index,)
+        if isinstance(first, (int, np.integer)) and not isinstance(first, bool):
+            if first == self.row:
+                return tuple(rest)
+            if self.role == "rng":
+                raise self.watch.stop(
+                    "another-row",
+                    f"draws random numbers as row {first} in the place of row {self.row}.",
+                    "Pass the row's own number: `uniform(rng, i, …)`.",
+                )
+            raise self.watch.stop(
+                "another-row",
+                f"uses {self.name}[{first}] while it runs for row {self.row}.",
+                f"A row may only use its own values: `{self.name}[i]`.",
+            )
+        raise self.whole(f"uses {self.name}[{_index_text(first)}], which is not a single row")
+
+    def whole(self, what: str) -> Stop:
+        """Note a use of the whole column."""
+        return self.watch.stop(
+            "whole-column",
+            f"{what}; the column holds all environments.",
+            f"A function sees to its own row alone: `{self.name}[i]`.",
+        )
+
+    def __getitem__(self, index: Any) -> Any:
+        inner = self.inner(index)
+        if inner or self.scalar:
+            return self.own[inner]
+        return self.own
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if self.role == "rng":
+            self.watch.draws += 1
+        if value is not self.own:
+            self.own[self.inner(index)] = value
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("dtype", "ndim"):
+            return getattr(self.own.values, name)
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise self.whole(f"uses {self.name}.{name}")
+
+    def __len__(self) -> int:
+        raise self.whole(f"uses len({self.name})")
+
+    def __iter__(self) -> Iterator[Any]:
+        raise self.whole(f"goes through all of {self.name}")
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Array:
+        raise self.whole(f"uses {self.name} as a whole")
+
+    def no_arithmetic(self, *args: Any) -> Any:
+        """Stop at arithmetic with the whole column."""
+        raise self.whole(f"computes with {self.name}")
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = no_arithmetic
+    __truediv__ = __rtruediv__ = __floordiv__ = __mod__ = __pow__ = __neg__ = no_arithmetic
+    __lt__ = __le__ = __gt__ = __ge__ = __bool__ = no_arithmetic
+    __eq__ = __ne__ = no_arithmetic  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
+
+
+def guarded_tuple(watch: Watch, what: str, fields: dict[str, Any]) -> Any:
+    """Return a namedtuple whose use is watched: `s`, `p` or the `out` of a Dict space.
+
+    Args:
+        watch: where problems go.
+        what: "s", "p" or the name of the output.
+        fields: its fields and their values.
+    """
+    plain = namedtuple(f"Guarded{len(fields)}", fields)  # type: ignore[misc]
+    kind = "unknown-parameter" if what == "p" else "unknown-field"
+
+    class Fields(plain):  # type: ignore[misc, valid-type]
+        __slots__ = ()
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            raise watch.stop(
+                kind,
+                f"uses {what}.{name}, which is not there{suggest(name, fields)}.",
+                f"{what} has: {', '.join(fields) or 'nothing'}.",
+            )
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if what == "s" and name in fields:
+                raise watch.stop(
+                    "whole-column",
+                    f"assigns s.{name}; the column holds all environments.",
+                    f"A function sees to its own row alone: `s.{name}[i] = …`.",
+                )
+            raise watch.stop(
+                "read-only" if name in fields else kind,
+                f"assigns {what}.{name}, which it cannot.",
+                "What changes during an episode is a column of State: `s.column[i] = …`.",
+            )
+
+    return Fields(*fields.values())
+
+
+class GuardedParameter(tuple):  # type: ignore[type-arg]
+    """A parameter of several numbers, whose indices are checked; it stays a tuple of Python's."""
+
+    guard: Guard
+
+    def __getitem__(self, index: Any) -> Any:
+        self.guard.locate(index)
+        return super().__getitem__(index)
+
+
+def guarded_streams(watch: Watch, streams: Streams, row: int) -> Streams:
+    """Return streams of which only one row may be drawn from."""
+    state, spare = (
+        Column(watch, "rng", f"rng.{name}", getattr(streams, name), row, name)
+        for name in ("state", "spare")
+    )
+    return Streams(state, spare)  # type: ignore[arg-type]

@@ -1,0 +1,559 @@
+"""Reads the source of an environment's functions and of those they call, for what cannot work.
+
+Everything here is found without running anything, so that branches are examined that no episode
+reaches, and every finding has a line. What is not understood counts as right: the runs follow.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import sys
+import textwrap
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import batchsim.random
+from batchsim.checking.problems import Findings, Place
+from batchsim.definition import suggest
+
+__all__ = ["Function", "examine_source", "reached_functions", "return_place"]
+
+LIBRARIES = ("batchsim.random", "batchsim.math")
+INSTALLED = frozenset(("site-packages", "dist-packages"))
+UNKNOWN = object()
+"""What a name stands for that only a run can tell."""
+
+UNSEEDED = ("random", "numpy.random", "time", "secrets", "datetime", "uuid", "posix", "nt")
+ALLOCATING = frozenset(
+    "append arange argsort array asarray ascontiguousarray atleast_1d concatenate copy cumsum "
+    "diag diff dot empty empty_like eye flatnonzero full full_like hstack identity linspace "
+    "meshgrid nonzero ones ones_like outer repeat roll sort stack tile unique vstack zeros "
+    "zeros_like".split()
+)
+"""Functions of NumPy that return a new array."""
+ALLOCATING_METHODS = frozenset("astype copy flatten nonzero repeat argsort tolist".split())
+OBJECTS = {
+    ast.List: "a list",
+    ast.ListComp: "a list",
+    ast.Dict: "a dict",
+    ast.DictComp: "a dict",
+    ast.Set: "a set",
+    ast.SetComp: "a set",
+    ast.GeneratorExp: "a generator",
+    ast.Yield: "a generator",
+    ast.YieldFrom: "a generator",
+    ast.ClassDef: "a class",
+    ast.With: "a context manager",
+    ast.Import: "an import",
+    ast.ImportFrom: "an import",
+    ast.Delete: "del",
+}
+OBJECT_CALLS = {
+    "list": "a list",
+    "dict": "a dict",
+    "set": "a set",
+    "frozenset": "a set",
+    "sorted": "a list",
+    "map": "an iterator",
+    "filter": "an iterator",
+    "object": "an object",
+    "getattr": "getattr",
+    "setattr": "setattr",
+    "hasattr": "hasattr",
+    "isinstance": "isinstance",
+    "type": "type",
+    "vars": "vars",
+    "eval": "eval",
+    "exec": "exec",
+    "open": "a file",
+    "input": "input",
+}
+WHERE_TO_KEEP = (
+    "Keep several values a row in a column: `cells: np.dtype((np.int8, (10, 10)))` in State, or in "
+    "Scratch if only one call needs them."
+)
+RULES = (
+    "Write numbers, tuples, columns and plain `if`s; Python objects do not exist in compiled code."
+)
+
+
+@dataclass
+class Function:
+    """A function of the author's, with its source."""
+
+    function: Any
+    tree: ast.FunctionDef
+    file: str
+    roles: dict[str, str]
+    """What its arguments are: name → "s", "i", "p", …, where known."""
+    name: str
+    """The function of the contract by which it is reached."""
+
+    def place(self, node: ast.AST) -> Place:
+        """Return where a node of the tree stands."""
+        return self.file, getattr(node, "lineno", self.tree.lineno)
+
+    def resolve(self, node: ast.AST) -> Any:
+        """Return what a name, or a member of a module, stands for."""
+        if isinstance(node, ast.Name):
+            if node.id in self.function.__code__.co_varnames:
+                return UNKNOWN
+            missing = getattr(builtins, node.id, UNKNOWN)
+            return self.function.__globals__.get(node.id, missing)
+        if isinstance(node, ast.Attribute):
+            base = self.resolve(node.value)
+            if isinstance(base, (types.ModuleType, type)):
+                return getattr(base, node.attr, UNKNOWN)
+        return UNKNOWN
+
+    def role(self, node: ast.AST) -> str | None:
+        """Return what an expression is of the contract's arguments, if it is one of them."""
+        return self.roles.get(node.id) if isinstance(node, ast.Name) else None
+
+
+def reached_functions(definition: Any, findings: Findings) -> list[Function]:
+    """Return the functions of the contract and those that they call, in order of discovery.
+
+    Recursion is noted as a problem.
+    """
+    found: dict[Any, Function] = {}
+    contract = {"reset": "s i p rng", "step": "s i action p rng", "observe": "s i p out"}
+    contract["inform"] = "s i p out"
+    for name, roles in contract.items():
+        function = getattr(definition.namespace, name, None)
+        if function is not None:
+            _visit(function, roles.split(), name, (), found, findings)
+    return list(found.values())
+
+
+def _visit(
+    function: Any,
+    roles: list[str | None],
+    name: str,
+    callers: tuple[Any, ...],
+    found: dict[Any, Function],
+    findings: Findings,
+) -> None:
+    function = getattr(function, "py_func", function)
+    if not isinstance(function, types.FunctionType) or not _is_authors(function):
+        return
+    if function in found and function not in callers:
+        return
+    if function in callers:
+        one = found[function]
+        findings.add(
+            "recursion",
+            f"{function.__name__} calls itself; recursion cannot be compiled.",
+            "Write a loop; a stack may be a column of Scratch.",
+            one.place(one.tree),
+        )
+        return
+    tree = _parse(function)
+    if tree is None:
+        return
+    arguments = [argument.arg for argument in tree.args.args]
+    known = {a: role for a, role in zip(arguments, roles, strict=False) if role is not None}
+    file = inspect.getsourcefile(function) or function.__code__.co_filename
+    found[function] = this = Function(function, tree, file, known, name)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            called = this.resolve(node.func)
+            passed = [this.role(argument) for argument in node.args]
+            _visit(called, passed, name, (*callers, function), found, findings)
+
+
+def _is_authors(function: types.FunctionType) -> bool:
+    """Tell whether a function is neither of Python, of an installed package nor of a library."""
+    module = function.__module__ or ""
+    file = Path(function.__code__.co_filename)
+    installed = module.startswith("batchsim.") or not INSTALLED & set(file.parts)
+    return (
+        module not in LIBRARIES
+        and module.partition(".")[0] not in sys.stdlib_module_names
+        and installed
+    )
+
+
+def _parse(function: Any) -> ast.FunctionDef | None:
+    """Return a function's tree with the line numbers of its file, or None if there is none."""
+    try:
+        lines, start = inspect.getsourcelines(function)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    except (OSError, TypeError, SyntaxError):
+        return None
+    ast.increment_lineno(tree, start - 1)
+    body = tree.body[0]
+    return body if isinstance(body, ast.FunctionDef) else None
+
+
+def return_place(functions: list[Function], name: str) -> Place:
+    """Return where a function of the contract returns, or where it begins if at several places."""
+    for function in functions:
+        if function.name == name and function.function.__name__ == function.tree.name:
+            returns = [node for node in ast.walk(function.tree) if isinstance(node, ast.Return)]
+            return function.place(returns[0] if len(returns) == 1 else function.tree)
+    return None
+
+
+def examine_source(functions: list[Function], definition: Any, findings: Findings) -> None:
+    """Note what the source shows to be wrong."""
+    for function in functions:
+        _Scan(function, definition, findings).run()
+
+
+class _Scan:
+    """Walks one function's tree; `seen` methods note what is wrong at a node."""
+
+    def __init__(self, function: Function, definition: Any, findings: Findings) -> None:
+        self.this = function
+        self.name = function.function.__name__
+        self.definition = definition
+        self.findings = findings
+        self.columns = [
+            field
+            for part in ("State", "Scratch")
+            for field in getattr(getattr(definition.namespace, part, None), "_fields", ())
+        ]
+        self.parameters = [
+            field
+            for part in ("Params", "Options")
+            for field in getattr(getattr(definition.namespace, part, None), "_fields", ())
+        ]
+        # Variables of comprehensions are not among the function's.
+        self.assigned = {
+            node.id
+            for node in ast.walk(function.tree)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        }
+        # Parts of what is noted once as a whole, which are not to be noted again.
+        self.skipped: set[ast.AST] = set()
+
+    def add(self, kind: str, node: ast.AST, message: str, hint: str = "") -> None:
+        self.findings.add(kind, f"{self.name} {message}", hint, self.this.place(node))
+
+    def run(self) -> None:
+        self.closure()
+        tree = self.this.tree
+        docstring = tree.body[0] if ast.get_docstring(tree) is not None else None
+        for node in _walk([part for part in tree.body if part is not docstring]):
+            if node in self.skipped:
+                self.skipped.update(ast.iter_child_nodes(node))
+                continue
+            method = getattr(self, f"see_{type(node).__name__.lower()}", None)
+            if method is not None:
+                method(node)
+            elif type(node) in OBJECTS:
+                self.object(node, OBJECTS[type(node)])
+
+    def closure(self) -> None:
+        free = self.this.function.__code__.co_freevars
+        if free:
+            using = next(
+                (node for node in ast.walk(self.this.tree) if getattr(node, "id", "") in free),
+                self.this.tree,
+            )
+            self.add(
+                "closure",
+                using,
+                f"uses {free[0]!r}, a variable of an enclosing function.",
+                "Use a module-level constant, a parameter or a column.",
+            )
+
+    def object(self, node: ast.AST, what: str) -> None:
+        hint = WHERE_TO_KEEP if what in ("a list", "a dict", "a set") else RULES
+        self.add("object", node, f"uses {what}, which cannot be compiled.", hint)
+
+    # -- statements ----------------------------------------------------------------------------
+
+    def see_expr(self, node: ast.Expr) -> None:
+        # A sentence that stands alone is a comment; the compiler leaves it out.
+        if isinstance(node.value, ast.Constant):
+            self.skipped.add(node.value)
+
+    def see_try(self, node: ast.Try) -> None:
+        self.exception(node, "try")
+
+    def see_raise(self, node: ast.Raise) -> None:
+        self.skipped.update(ast.iter_child_nodes(node))
+        self.exception(node, "raise")
+
+    def see_assert(self, node: ast.Assert) -> None:
+        self.skipped.update(ast.iter_child_nodes(node))
+        self.exception(node, "assert")
+
+    def exception(self, node: ast.AST, what: str) -> None:
+        self.add(
+            "exception",
+            node,
+            f"uses `{what}`, but an exception cannot leave compiled code.",
+            "Refuse bad parameters in check_params or check_options; end an episode by "
+            "returning terminated.",
+        )
+
+    def see_global(self, node: ast.Global) -> None:
+        self.add(
+            "global",
+            node,
+            f"changes the module-level variable {node.names[0]!r}.",
+            "What changes during an episode is a column of State: each row has its own.",
+        )
+
+    def see_nonlocal(self, node: ast.Nonlocal) -> None:
+        self.add("closure", node, f"changes {node.names[0]!r}, a variable of another function.")
+
+    def see_functiondef(self, node: ast.FunctionDef) -> None:
+        self.skipped.update(ast.iter_child_nodes(node))
+        self.add(
+            "closure",
+            node,
+            f"defines the function {node.name!r} inside.",
+            "Define it at module level and pass it what it needs.",
+        )
+
+    def see_lambda(self, node: ast.Lambda) -> None:
+        self.skipped.update(ast.iter_child_nodes(node))
+        self.add("closure", node, "uses a lambda.", "Define a function at module level.")
+
+    # -- expressions ---------------------------------------------------------------------------
+
+    def see_constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, (str, bytes)):
+            self.add(
+                "text",
+                node,
+                f"uses the string {node.value!r}, which cannot be compiled.",
+                "Give what it stands for a number: a module-level constant such as `LEFT = 0`.",
+            )
+
+    def see_joinedstr(self, node: ast.JoinedStr) -> None:
+        self.skipped.update(ast.iter_child_nodes(node))
+        self.add("text", node, "formats a string, which cannot be compiled.", "Leave it out.")
+
+    def see_call(self, node: ast.Call) -> None:
+        called = self.this.resolve(node.func)
+        text = ast.unparse(node.func)
+        source = _unseeded(called)
+        if source is not None:
+            self.skipped.update(ast.walk(node.func))
+            near = [name for name in (text.rpartition(".")[2],) if hasattr(batchsim.random, name)]
+            draw = near[0] if near else "uniform"
+            self.add(
+                "random",
+                node,
+                f"calls {text}, which no seed decides.",
+                f"Draw from the row's own stream: `from batchsim.random import {draw}` and "
+                f"`{draw}(rng, i, …)`."
+                if source != "time"
+                else "Count steps in a column of State; a clock cannot be repeated.",
+            )
+        elif called is print:
+            self.skipped.update(ast.walk(node))
+            self.add(
+                "text",
+                node,
+                "prints, which cannot be compiled.",
+                'Leave it out; a debugger runs the same functions with backend="reference".',
+            )
+        elif isinstance(node.func, ast.Name) and called in (str, repr, format, chr, bytes):
+            self.add("text", node, f"calls {text}, which makes a string.", "Leave it out.")
+        elif (
+            isinstance(node.func, ast.Name)
+            and node.func.id in OBJECT_CALLS
+            and called is getattr(builtins, node.func.id)
+        ):
+            self.object(node, OBJECT_CALLS[node.func.id])
+        elif _is_allocating(called):
+            self.skipped.update(node.args)
+            self.add(
+                "allocation",
+                node,
+                f"calls {text}, which makes an array; compiled code cannot allocate.",
+                WHERE_TO_KEEP,
+            )
+        elif called is self.definition.reset and self.this.name == "step":
+            self.add(
+                "restart",
+                node,
+                "calls reset to start the next episode.",
+                "Only return terminated: batchsim resets the row, in the autoreset mode that the "
+                "caller chose.",
+            )
+        elif isinstance(called, types.FunctionType) and isinstance(node.func, ast.Attribute):
+            self.module_call(node, called, text)
+        elif isinstance(node.func, ast.Attribute) and called is UNKNOWN:
+            self.method(node, node.func)
+
+    def module_call(self, node: ast.Call, called: types.FunctionType, text: str) -> None:
+        package = called.__module__.partition(".")[0]
+        if package not in ("numpy", "math", "batchsim"):
+            owner, _, name = text.rpartition(".")
+            of_class = called.__qualname__ != called.__name__
+            self.add(
+                "module-call",
+                node,
+                f"calls {text} through {owner}, which cannot be compiled.",
+                "Define the function at module level and call it by its name."
+                if of_class
+                else f"Import the function by name: `from {called.__module__} import {name}`.",
+            )
+
+    def method(self, node: ast.Call, function: ast.Attribute) -> None:
+        column = self.column(function.value)
+        if column is not None:
+            self.skipped.add(function.value)
+            self.whole_column(node, column, f"calls {ast.unparse(function)}()")
+        elif function.attr in ALLOCATING_METHODS:
+            self.add(
+                "allocation",
+                node,
+                f"calls .{function.attr}(), which makes an array; compiled code cannot allocate.",
+                WHERE_TO_KEEP,
+            )
+
+    def whole_column(self, node: ast.AST, column: str, what: str) -> None:
+        self.add(
+            "whole-column",
+            node,
+            f"{what} on the whole column s.{column}, which holds all environments.",
+            f"A function sees to its own row alone: `s.{column}[i]`.",
+        )
+
+    def column(self, node: ast.AST) -> str | None:
+        """Return the column's name if the node is `s.column`."""
+        if isinstance(node, ast.Attribute) and self.this.role(node.value) == "s":
+            return node.attr if node.attr in self.columns else None
+        return None
+
+    def see_assign(self, node: ast.Assign) -> None:
+        for target in node.targets:
+            self.target(target)
+
+    def see_augassign(self, node: ast.AugAssign) -> None:
+        self.target(node.target)
+
+    def target(self, node: ast.expr) -> None:
+        column = self.column(node)
+        role = self.this.role(node.value) if isinstance(node, (ast.Attribute, ast.Subscript)) else 0
+        if column is not None:
+            self.whole_column(node, column, "assigns")
+        elif role == "p" or (role == "action" and isinstance(node, ast.Subscript)):
+            what = "the parameter " if role == "p" else ""
+            self.add(
+                "read-only",
+                node,
+                f"writes {what}{ast.unparse(node)}, which it may only read.",
+                "Copy it into a variable, or keep what changes in a column of State.",
+            )
+        elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+            value = self.this.resolve(node.value)
+            if isinstance(value, (np.ndarray, list, dict)):
+                self.add(
+                    "global",
+                    node,
+                    f"changes the module-level variable {node.value.id!r}.",
+                    "What changes during an episode is a column of State: each row has its own.",
+                )
+
+    def see_subscript(self, node: ast.Subscript) -> None:
+        column = self.column(node.value)
+        first = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) else node.slice
+        if column is None:
+            return
+        if isinstance(first, ast.Slice):
+            self.whole_column(node, column, f"uses {ast.unparse(node)}")
+        elif isinstance(first, ast.Constant) or (
+            isinstance(first, ast.BinOp) and self.this.role(first.left) == "i"
+        ):
+            self.add(
+                "another-row",
+                node,
+                f"uses {ast.unparse(node)}, which belongs to another row.",
+                f"A row may only use its own values: `s.{column}[i]`.",
+            )
+
+    def see_attribute(self, node: ast.Attribute) -> None:
+        role = self.this.role(node.value)
+        if role == "s" and node.attr not in self.columns and not node.attr.startswith("_"):
+            self.add(
+                "unknown-field",
+                node,
+                f"uses s.{node.attr}, but State has no field {node.attr!r}"
+                f"{suggest(node.attr, self.columns)}.",
+                f"State has: {', '.join(self.columns)}.",
+            )
+        known = [*self.parameters, *getattr(self.definition, "tables_fields", ())]
+        if (
+            role == "p"
+            and node.attr not in known
+            and not hasattr(self.definition.namespace, "tables")
+        ):
+            self.add(
+                "unknown-parameter",
+                node,
+                f"uses p.{node.attr}, but there is no parameter {node.attr!r}"
+                f"{suggest(node.attr, known)}.",
+                f"The parameters are: {', '.join(known) or 'none; define a class Params'}.",
+            )
+        if role == "rng":
+            self.add(
+                "random",
+                node,
+                f"uses rng.{node.attr}; rng holds the streams of all rows and has no methods.",
+                "Draw from the row's own stream: `from batchsim.random import uniform` and "
+                "`uniform(rng, i, low, high)`.",
+            )
+
+    def see_name(self, node: ast.Name) -> None:
+        value = self.this.resolve(node)
+        if value is UNKNOWN:
+            names = self.this.function.__code__.co_varnames
+            free = self.this.function.__code__.co_freevars
+            if node.id not in (*names, *free, *self.assigned):
+                known = [*names, *self.this.function.__globals__, *dir(builtins)]
+                self.add(
+                    "name", node, f"uses {node.id}, which is not defined{suggest(node.id, known)}."
+                )
+        elif isinstance(value, (list, dict, set)) and isinstance(node.ctx, ast.Load):
+            self.add(
+                "global",
+                node,
+                f"uses {node.id}, a module-level {type(value).__name__}, which cannot be compiled.",
+                "Make it a tuple of numbers or a NumPy array.",
+            )
+
+
+def _walk(nodes: list[Any]) -> Iterator[ast.AST]:
+    """Yield nodes from the outside in, so that the outer ones can have the inner ones skipped."""
+    for node in nodes:
+        yield node
+        yield from _walk(list(ast.iter_child_nodes(node)))
+
+
+def _unseeded(called: Any) -> str | None:
+    """Return the module of randomness or time that a function is of."""
+    if called is UNKNOWN:
+        return None
+    # Functions such as random.random are methods of a hidden generator.
+    owner = getattr(called, "__self__", None)
+    if isinstance(owner, (types.ModuleType, type(None))):
+        module = getattr(called, "__module__", None) or getattr(owner, "__name__", "")
+    else:
+        module = owner.__module__ if isinstance(owner, type) else type(owner).__module__
+    if callable(called):
+        for source in UNSEEDED:
+            if module == source or module.startswith(f"{source}."):
+                return source
+    return None
+
+
+def _is_allocating(called: Any) -> bool:
+    """Tell whether a function of NumPy returns a new array."""
+    name = getattr(called, "__name__", "")
+    return name in ALLOCATING and called is getattr(np, name, None)

@@ -1,0 +1,457 @@
+"""Runs an environment's functions as plain Python over guards, one row at a time.
+
+A run keeps what the caller of the environment would see of every call, so that runs can be
+compared, and what only shows over several episodes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete, Space, Tuple
+
+from batchsim import random
+from batchsim.checking.guards import (
+    Column,
+    Guard,
+    GuardedParameter,
+    Stop,
+    Watch,
+    guarded_streams,
+    guarded_tuple,
+)
+from batchsim.checking.problems import Place
+from batchsim.definition import Definition
+
+__all__ = ["Actions", "Course", "Trial"]
+
+Array = npt.NDArray[Any]
+
+@dataclass
+class Step:
+    """What a step showed, and what the state was around it."""
+
+    reward: float
+    terminated: bool
+    before: dict[str, Array]
+    after: dict[str, Array]
+    draws: int
+    restarted: bool
+    """The step left the state as a reset from the same point of the random stream leaves it."""
+
+
+@dataclass
+class Course:
+    """What a row did: its episodes, each a list of steps, and everything that a caller saw."""
+
+    episodes: list[list[Step]] = field(default_factory=list)
+    seen: list[tuple[str, Any]] = field(default_factory=list)
+    """Name and value of each thing seen, in order."""
+
+    def difference(self, other: Course) -> str:
+        """Return where two courses differ first, or the empty string."""
+        steps = -1
+        for (name, one), (_, two) in zip(self.seen, other.seen, strict=False):
+            steps += name == "reward"
+            if not same(one, two):
+                when = f"in step {steps}" if steps >= 0 else "after the first reset"
+                return f"{when}, {name} is {text_of(one)} once and {text_of(two)} the other time"
+        if len(self.seen) != len(other.seen):
+            return f"after step {steps}, one of them goes on and the other does not"
+        return ""
+
+
+def same(one: Any, two: Any) -> bool:
+    """Tell whether two things seen are the same bit for bit."""
+    one, two = np.asarray(one), np.asarray(two)
+    return one.dtype == two.dtype and one.tobytes() == two.tobytes()
+
+
+def text_of(value: Any) -> str:
+    """Return a number or an array as short text."""
+    value = np.asarray(value)
+    if value.size == 1:
+        return str(value.reshape(-1)[0])
+    return np.array2string(value, threshold=8, edgeitems=3, precision=4).replace("\n", "")
+
+
+class Actions:
+    """Actions to try: random ones, and the bounds of the space now and then."""
+
+    def __init__(self, space: Space[Any], seed: int) -> None:
+        self.space = space
+        self.space.seed(seed)
+        self.count = 0
+
+    def __call__(self) -> Any:
+        """Return the next action."""
+        self.count += 1
+        if isinstance(self.space, Box) and self.count % 5 == 0 and self.space.is_bounded():
+            return self.space.high if self.count % 2 else self.space.low
+        return self.space.sample()
+
+
+class Trial:
+    """An environment's functions with everything that they are given, guarded.
+
+    Args:
+        definition: the environment.
+        watch: where problems go.
+        values: what its functions see as `p`, one value a field.
+        spaces: the observation and the action space.
+        return_places: where `reset`, `step`, … return, for what is wrong with their results.
+    """
+
+    def __init__(
+        self,
+        definition: Definition,
+        watch: Watch,
+        values: dict[str, Any],
+        spaces: tuple[Space[Any], Space[Any]],
+        return_places: dict[str, Place],
+    ) -> None:
+        self.definition = definition
+        self.watch = watch
+        self.observation_space, self.action_space = spaces
+        self.return_places = return_places
+        self.p = guarded_tuple(
+            watch, "p", {name: self._parameter(name, value) for name, value in values.items()}
+        )
+
+    def _parameter(self, name: str, value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            return Guard(self.watch, "p", f"p.{name}", value)
+        if isinstance(value, tuple):
+            numbers = GuardedParameter(value)
+            numbers.guard = Guard(self.watch, "p", f"p.{name}", np.array(value))
+            return numbers
+        return np.float64(value) if isinstance(value, float) else value
+
+    def run(
+        self,
+        *,
+        seed: int,
+        steps: int,
+        limit: int,
+        actions: Callable[[], Any],
+        row: int = 2,
+        fill: int = 0,
+    ) -> Course:
+        """Run one row from a seed; returns what it did, up to the first problem that ends it.
+
+        Args:
+            seed: of the row's stream.
+            steps: how many steps.
+            limit: after how many steps an episode is truncated.
+            actions: returns the next action.
+            row: the row's number.
+            fill: the byte that fills the columns first.
+        """
+        run = _Run(self, row, fill, seed)
+        course = Course()
+        with contextlib.suppress(Stop), self._quiet():
+            run.reset(course)
+            for _ in range(steps):
+                over = run.step(course, actions()) or len(course.episodes[-1]) >= limit
+                if over:
+                    run.reset(course)
+        return course
+
+    @contextlib.contextmanager
+    def _quiet(self) -> Iterator[None]:
+        # Overflows of narrow integers are told once the backends are seen to differ.
+        with warnings.catch_warnings(), np.errstate(all="ignore", over="call"):
+            previous = np.seterrcall(self.watch.overflow)
+            warnings.simplefilter("ignore")
+            try:
+                yield
+            finally:
+                np.seterrcall(previous)
+
+
+class _Run:
+    """One row's columns and streams."""
+
+    def __init__(self, trial: Trial, row: int, fill: int, seed: int) -> None:
+        self.trial = trial
+        self.watch = trial.watch
+        self.definition = trial.definition
+        self.row = row
+        self.fill = fill
+        self.streams = random.allocate(row + 2)
+        random.seed_rows(self.streams, [row], [seed])
+        self.rng = guarded_streams(self.watch, self.streams, row)
+        self.columns = self._columns(self.definition.columns, "s")
+        self.scratch = self._columns(getattr(self.definition, "scratch", {}), "scratch")
+        self.s = guarded_tuple(self.watch, "s", {**self.columns, **self.scratch})
+
+    def _columns(self, columns: Any, role: str) -> dict[str, Column]:
+        rows = self.row + 2
+        return {
+            name: Column(
+                self.watch,
+                role,
+                f"s.{name}",
+                self._filled((rows, *column.shape), column.dtype),
+                self.row,
+                name,
+            )
+            for name, column in columns.items()
+        }
+
+    def _filled(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        if np.dtype(dtype) == np.bool_:
+            return np.full(shape, self.fill % 2 == 1)
+        count = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        values = np.full(count, self.fill, np.uint8).view(dtype).reshape(shape)
+        return np.array(values)
+
+    # -- calls ---------------------------------------------------------------------------------
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """Call one of the author's functions; an exception of its is noted and ends the run."""
+        for column in self.scratch.values():
+            column.forget()
+        self.watch.function = name
+        try:
+            return getattr(self.definition.namespace, name)(self.s, self.row, *arguments)
+        except Stop:
+            raise
+        except RecursionError as error:
+            self.watch.findings.add(
+                "recursion", f"{name} calls itself without end.", "", self.watch.place_of(error)
+            )
+            raise Stop from error
+        except Exception as error:
+            self.watch.findings.add(
+                "raises",
+                f"{name} raises {type(error).__name__}: {_sentence(error)}",
+                _advice(error),
+                self.watch.place_of(error) or self.trial.return_places.get(name),
+            )
+            raise Stop from error
+
+    def reset(self, course: Course) -> None:
+        """Begin an episode."""
+        for column in self.columns.values():
+            column.forget()
+        self.returns_nothing("reset", self.call("reset", self.trial.p, self.rng))
+        course.episodes.append([])
+        self.observe(course)
+
+    def step(self, course: Course, action: Any) -> bool:
+        """Step once; returns terminated."""
+        trial = self.trial
+        before = self.state()
+        stream = (self.streams.state.copy(), self.streams.spare.copy())
+        draws = self.watch.draws
+        if isinstance(trial.action_space, Discrete):
+            given: Any = np.int64(action)
+        else:
+            given = Guard(self.watch, "action", "action", np.array(action))
+        result = self.call("step", given, trial.p, self.rng)
+        draws = self.watch.draws - draws
+        reward, terminated = self.read_result(result)
+        after = self.state()
+        restarted = terminated and self._is_like_reset(stream, before, after)
+        course.seen += [("reward", reward), ("terminated", terminated)]
+        course.episodes[-1].append(Step(reward, terminated, before, after, draws, restarted))
+        self.observe(course)
+        return terminated
+
+    def state(self) -> dict[str, Array]:
+        """Return a copy of the row's columns."""
+        return {name: column.own.values.copy() for name, column in self.columns.items()}
+
+    def _is_like_reset(self, stream: Any, before: Any, after: Any) -> bool:
+        """Tell whether a reset, where the last step began, would have given the state there is."""
+        silent = Watch(type(self.watch.findings)(()), self.watch.codes)
+        trial = Trial(
+            self.definition,
+            silent,
+            {name: getattr(self.trial.p, name) for name in self.trial.p._fields},
+            (self.trial.observation_space, self.trial.action_space),
+            {},
+        )
+        other = _Run(trial, self.row, 0, 0)
+        for name, column in other.columns.items():
+            column.own.values[...] = before[name]
+        other.streams.state[...], other.streams.spare[...] = stream
+        try:
+            other.call("reset", trial.p, other.rng)
+        except Stop:
+            return False
+        fresh = other.state()
+        return _equal(fresh, after) and not _equal(before, after)
+
+    def read_result(self, result: Any) -> tuple[float, bool]:
+        """Return reward and terminated, or note what is wrong with them."""
+        expected = "step(s, i, action, p, rng) returns reward, terminated: `return 1.0, False`."
+        if not isinstance(result, tuple) or len(result) != 2:
+            if result is None:
+                what = "nothing"
+            elif isinstance(result, tuple):
+                what = f"{len(result)} values"
+            else:
+                what = f"one value, {result!r}"
+            raise self.wrong_result(
+                "step", f"returns {what}; expected reward, terminated.", expected
+            )
+        reward, terminated = result
+        if isinstance(reward, (Guard, str)) or not isinstance(
+            reward, (bool, int, float, np.bool_, np.number)
+        ):
+            what = _named(reward)
+            raise self.wrong_result(
+                "step", f"returns the reward {what}; expected a number.", expected
+            )
+        if not isinstance(terminated, (bool, np.bool_)):
+            raise self.wrong_result(
+                "step",
+                f"returns {_named(terminated)} as terminated; expected True or False.",
+                expected,
+            )
+        if not np.isfinite(reward):
+            self.watch.findings.add(
+                "reward",
+                f"step returns the reward {reward}; expected a finite number.",
+                "",
+                self.trial.return_places.get("step"),
+            )
+        return float(reward), bool(terminated)
+
+    def returns_nothing(self, name: str, result: Any) -> None:
+        """Note a result where there should be none."""
+        if result is not None:
+            self.wrong_result(
+                name,
+                f"returns {_named(result)}; expected nothing.",
+                "It writes into the columns or into out; what it returns is lost.",
+            )
+
+    def wrong_result(self, name: str, message: str, hint: str) -> Stop:
+        """Note a wrong result; returns what ends the run."""
+        place = self.trial.return_places.get(name)
+        self.watch.findings.add("return", f"{name} {message}", hint, place)
+        return Stop()
+
+    # -- observations and infos ----------------------------------------------------------------
+
+    def observe(self, course: Course) -> None:
+        """Observe the row and write its infos, and look at what was written."""
+        leaves: list[tuple[Guard, Space[Any] | None]] = []
+        out = self.output(self.trial.observation_space, "out", leaves)
+        self.returns_nothing("observe", self.call("observe", self.trial.p, out))
+        if hasattr(self.definition.namespace, "inform"):
+            infos = {}
+            for name, column in self.definition.info.items():
+                infos[name] = self.leaf(f"out.{name}", column.shape or (1,), column.dtype)
+                leaves.append((infos[name], None))
+            out = guarded_tuple(self.watch, "out", infos)
+            self.returns_nothing("inform", self.call("inform", self.trial.p, out))
+        for guard, space in leaves:
+            self.examine(guard, space)
+            what = "the observation" if space is not None else "the info"
+            course.seen.append((f"{what}{guard.name[3:]}", guard.values))
+
+    def output(self, space: Any, name: str, leaves: list[Any]) -> Any:
+        """Return what a function writes an observation of `space` into."""
+        if isinstance(space, Dict):
+            parts = {
+                key: self.output(part, f"{name}.{key}", leaves)
+                for key, part in space.spaces.items()
+            }
+            return guarded_tuple(self.watch, name, parts)
+        if isinstance(space, Tuple):
+            return tuple(
+                self.output(part, f"{name}[{k}]", leaves) for k, part in enumerate(space.spaces)
+            )
+        guard = self.leaf(name, space.shape or (1,), space.dtype)
+        leaves.append((guard, space))
+        return guard
+
+    def leaf(self, name: str, shape: tuple[int, ...], dtype: Any) -> Guard:
+        """Return an array to be written whole."""
+        written = np.zeros(shape, np.bool_)
+        return Guard(self.watch, "out", name, self._filled(shape, dtype), written)
+
+    def examine(self, guard: Guard, space: Any) -> None:
+        """Note elements of an output that were not written, or that are outside the space."""
+        function = "observe" if space is not None else "inform"
+        assert guard.written is not None
+        if not guard.written.all():
+            index = np.argwhere(~guard.written)[0].tolist()
+            count = int((~guard.written).sum())
+            others = f" and {count - 1} more" if count > 1 else ""
+            self.watch.findings.add(
+                "unwritten",
+                f"{function} does not write {guard.label(tuple(index))}{others}.",
+                "Every element must be written in each call; before, it holds anything.",
+                self.trial.return_places.get(function),
+            )
+            # What was not written is not to differ between runs once more.
+            guard.values[~guard.written] = 0
+            return
+        if space is None:
+            return
+        low, high = _bounds(space)
+        values = guard.values.astype(np.float64)
+        for index in map(tuple, np.argwhere(~((values >= low) & (values <= high))).tolist()):
+            offset = sum(k * stride for k, stride in zip(index, guard.values.strides, strict=True))
+            place = guard.writers.get(guard.values.ctypes.data + offset)
+            bounds = [np.broadcast_to(end, values.shape)[index] for end in (low, high)]
+            self.watch.findings.add(
+                "outside",
+                f"observe writes {guard.values[index]} into {guard.label(index)}; "
+                f"{_space_name(guard)} goes from {bounds[0]} to {bounds[1]}.",
+                "Correct the value, or the bounds of OBSERVATION.",
+                place or self.trial.return_places.get("observe"),
+            )
+
+
+def _bounds(space: Any) -> tuple[Any, Any]:
+    if isinstance(space, Box):
+        return space.low.astype(np.float64), space.high.astype(np.float64)
+    if isinstance(space, Discrete):
+        return float(space.start), float(space.start + space.n - 1)
+    if isinstance(space, MultiDiscrete):
+        return space.start.astype(np.float64), (space.start + space.nvec - 1).astype(np.float64)
+    return 0.0, 1.0
+
+
+def _space_name(guard: Guard) -> str:
+    return "OBSERVATION" if guard.name == "out" else f"OBSERVATION{guard.name[3:]}"
+
+
+def _equal(one: dict[str, Array], other: dict[str, Array]) -> bool:
+    return all(same(one[name], other[name]) for name in one)
+
+
+def _named(value: Any) -> str:
+    if isinstance(value, Guard):
+        return f"{value.name}, an array"
+    return f"{value!r} ({type(value).__name__})" if value is not None else "None"
+
+
+def _sentence(error: BaseException) -> str:
+    text = str(error).strip() or "no message"
+    return text if text.endswith(".") else f"{text}."
+
+
+def _advice(error: BaseException) -> str:
+    """Return what to do about an exception that plain Python raises."""
+    if isinstance(error, (ZeroDivisionError, OverflowError, ValueError)):
+        return "Compiled code does not raise there: it goes on with infinity or NaN."
+    if isinstance(error, IndexError):
+        if "invalid index to scalar" in str(error):
+            return "A Discrete action and a scalar column's element are numbers: leave [0] out."
+        return "Compiled code does not notice: it reads whatever memory lies there."
+    if isinstance(error, TypeError) and "not subscriptable" in str(error):
+        return "A Discrete action and a parameter are numbers: leave the index out."
+    return ""
