@@ -181,20 +181,39 @@ CASES = {
     "a string": ("text", "uses the string 'left'", (STEP, "    v = 'left'")),
     "printing": ("text", "step prints", (STEP, "    print('x', s.x[i])")),
     "a formatted string": ("text", "formats a string", (STEP, "    v = f'{push}'")),
-    "an exception": ("exception", "`raise`", (STEP, "    if push > 9:\n        raise ValueError('no')")),
+    "an exception": (
+        "exception",
+        "`raise`",
+        (STEP, "    if push > 9:\n        raise ValueError('no')"),
+    ),
     "an assertion": ("exception", "`assert`", (STEP, "    assert push < 9, 'no'")),
-    "try": ("exception", "`try`", (STEP, "    try:\n        push += 1\n    finally:\n        pass")),
+    "try": (
+        "exception",
+        "`try`",
+        (STEP, "    try:\n        push += 1\n    finally:\n        pass"),
+    ),
     "recursion": (
         "recursion",
         "helper calls itself",
-        ("def helper(s, i, p):\n    return s.x[i]", "def helper(s, i, p):\n    return helper(s, i, p)"),
+        (
+            "def helper(s, i, p):\n    return s.x[i]",
+            "def helper(s, i, p):\n    return helper(s, i, p)",
+        ),
         (STEP, "    push = helper(s, i, p)"),
     ),
     "a lambda": ("closure", "uses a lambda", (STEP, "    f = lambda: 1.0")),
-    "a function inside": ("closure", "defines the function 'f'", (STEP, "    def f():\n        pass")),
+    "a function inside": (
+        "closure",
+        "defines the function 'f'",
+        (STEP, "    def f():\n        pass"),
+    ),
     "a global statement": ("global", "'LEFT'", (STEP, "    global LEFT\n    LEFT = LEFT + 1")),
     "a global array is written": ("global", "changes .* 'TABLE'", (STEP, "    TABLE[0] = push")),
-    "a global list is used": ("global", "NUMBERS, a module-level list", (STEP, "    v = NUMBERS[0]")),
+    "a global list is used": (
+        "global",
+        "NUMBERS, a module-level list",
+        (STEP, "    v = NUMBERS[0]"),
+    ),
     "a function through its module": (
         "module-call",
         "calls textwrap.dedent through textwrap",
@@ -288,7 +307,11 @@ CASES = {
         (ZERO, "    s.count[i] = -1"),
     ),
     "division by zero": ("raises", "ZeroDivisionError", (STEP, "    v = 1 / (p.bound * 0)")),
-    "an index into a number": ("raises", "step raises IndexError", (STEP, "    s.x[i] += action[0]")),
+    "an index into a number": (
+        "raises",
+        "step raises IndexError",
+        (STEP, "    s.x[i] += action[0]"),
+    ),
     # Results.
     "nothing is returned": ("return", "step returns nothing", (RETURN, "    return")),
     "one value is returned": ("return", "returns one value", (RETURN, "    return reward")),
@@ -367,7 +390,10 @@ CASES = {
     "a type differs by path": (
         "compile",
         "push is",
-        (STEP, "    if action == 1:\n        push = (1.0, 2.0)\n    s.x[i] += push[0] if action == 1 else 0.5"),
+        (
+            STEP,
+            "    if action == 1:\n        push = (1.0, 2.0)\n    s.x[i] += push[0] if action == 1 else 0.5",
+        ),
         ("    push = 0.1 * p.gravity if action == 1 else -0.1 * p.gravity", "    push = 1.0"),
     ),
 }

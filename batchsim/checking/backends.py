@@ -21,7 +21,7 @@ __all__ = ["Settings", "examine_backends", "explain_compile_error"]
 Array = npt.NDArray[Any]
 
 TOLERANCE = 1e-5
-"""How far one step in fast precision may be from exact, relative to the larger of 1 and the value."""
+"""How far a step in fast precision may be from exact, relative to the value or, below 1, to 1."""
 MANY_ROWS = 4096
 """Enough for several tiles and threads."""
 FEW_STEPS = 50
@@ -79,20 +79,18 @@ class _Comparison:
         self.findings = findings
         self.place = return_place(functions, "step")
 
-    def make(self, num_envs: int, **changed: Any) -> BatchEnv:
+    def make(self, num_envs: int, precision: str = "exact", **changed: Any) -> BatchEnv:
         """Return a BatchEnv whose first rows have the caller's parameters."""
-        n = self.settings.num_envs
         params = {
-            # Of values by row, the first ones; more rows repeat them.
-            name: np.resize(value, (num_envs, *np.shape(value)[1:]))
-            if isinstance(value, (np.ndarray, list)) and len(value) == n
+            # More rows than the caller's repeat their values.
+            name: np.resize(value, (num_envs, *value.shape[1:]))
+            if isinstance(value, np.ndarray) and name in self.definition.params
             else value
             for name, value in self.settings.params.items()
         }
         limit = self.limit or max(self.settings.steps // 3, 1)
-        return BatchEnv(
-            self.definition, num_envs, **{"max_episode_steps": limit, **changed}, **params
-        )
+        settings: dict[str, Any] = {"max_episode_steps": limit, **changed, **params}
+        return BatchEnv(self.definition, num_envs, precision=precision, **settings)
 
     def actions(self, env: BatchEnv, steps: int) -> list[Any]:
         """Return a batch of random actions a step."""
@@ -122,26 +120,30 @@ class _Comparison:
     def difference(self, one: BatchEnv, other: BatchEnv, steps: int, rows: int) -> str:
         """Return where the first rows of two batches differ first, or the empty string."""
         seed = self.settings.seed
-        found = _first_difference(
-            [("observation", one.reset(seed=seed)[0], other.reset(seed=seed)[0])], rows
-        )
+        starts = [_parts(*env.reset(seed=seed)) for env in (one, other)]
+        found = _first_difference(starts[0], starts[1], rows)
         if found:
             return f"after the first reset, {found}"
-        larger, smaller = sorted((one, other), key=lambda env: -env.num_envs)
-        for t, batch in enumerate(self.actions(larger, steps)):
-            results = {larger: larger.step(batch), smaller: smaller.step(batch[: smaller.num_envs])}
-            names = ("observation", "reward", "terminated", "truncated")
-            pairs = list(zip(names, results[one], results[other], strict=False))
-            states = (one.get_state(range(rows)), other.get_state(range(rows)))
-            pairs += [
-                (f"s.{name.removeprefix('state.')}", states[0][name], states[1][name])
-                for name in states[0]
-                if name.startswith("state.")
-            ]
-            found = _first_difference(pairs, rows)
+        actions = self.actions(max(one, other, key=lambda env: env.num_envs), steps)
+        for t, batch in enumerate(actions):
+            seen = [self.step(env, batch, rows) for env in (one, other)]
+            found = _first_difference(seen[0], seen[1], rows)
             if found:
                 return f"in step {t}, {found}"
         return ""
+
+    def step(self, env: BatchEnv, batch: Any, rows: int) -> dict[str, Array]:
+        """Step a batch; returns what a caller sees of it, and the columns of the first rows."""
+        observation, reward, terminated, truncated, infos = env.step(batch[: env.num_envs])
+        seen = {"reward": reward, "terminated": terminated, "truncated": truncated}
+        state = env.get_state(range(rows))
+        columns = {
+            name.replace("state.", "s."): column
+            for name, column in state.items()
+            if name.startswith("state.")
+        }
+        # The columns first: they come before all that is made of them.
+        return columns | _parts(observation, infos) | seen
 
     def with_other_rows(self, native: BatchEnv) -> str:
         """Compare with the same rows alone, and among many rows and several threads."""
@@ -189,34 +191,56 @@ class _Comparison:
 
     def is_far(self, exact: Any, fast: Any, t: int) -> bool:
         """Note the first value that is too far from exact."""
+        # A row that ends in one of them and not in the other is near its end in both.
         alike = exact[2] == fast[2]
-        for name, one, other in (("observation", exact[0], fast[0]), ("reward", exact[1], fast[1])):
-            one, other = (np.asarray(value, np.float64) for value in (one, other))
+        ones, others = (_parts(step[0]) | {"reward": step[1]} for step in (exact, fast))
+        for name in ones:
+            one, other = (np.asarray(found[name], np.float64) for found in (ones, others))
             far = np.abs(one - other) > TOLERANCE * np.maximum(1.0, np.abs(one))
             far &= alike.reshape(-1, *[1] * (one.ndim - 1))
             if far.any():
                 where = tuple(np.argwhere(far)[0].tolist())
                 self.findings.add(
                     "precision",
-                    f"In step {t} of row {where[0]}, the {name} is {other[where]} in fast precision "
-                    f"and {one[where]} in exact.",
-                    "Large numbers and differences of nearly equal ones need float64: annotate "
-                    "their column np.float64.",
+                    f"In step {t} of row {where[0]}, the {name} is {other[where]} in fast "
+                    f"precision and {one[where]} in exact.",
+                    "Differences of nearly equal numbers need float64: annotate their column "
+                    "np.float64.",
                     self.place,
                 )
                 return True
         return False
 
 
-def _first_difference(pairs: list[tuple[str, Any, Any]], rows: int) -> str:
-    for name, one, other in pairs:
-        for row in range(rows):
-            if not same(one[row], other[row]):
-                return f"{name} of row {row} is {text_of(one[row])} and {text_of(other[row])}"
+def _parts(observation: Any, infos: Any = ()) -> dict[str, Array]:
+    """Return the arrays of observations and infos by name."""
+    found: dict[str, Array] = {}
+
+    def collect(name: str, value: Any) -> None:
+        if isinstance(value, dict):
+            for key, part in value.items():
+                collect(f"{name}[{key!r}]", part)
+        elif isinstance(value, tuple):
+            for k, part in enumerate(value):
+                collect(f"{name}[{k}]", part)
+        else:
+            found[name] = value
+
+    collect("observation", observation)
+    collect("infos", infos)
+    return found
+
+
+def _first_difference(ones: dict[str, Array], others: dict[str, Array], rows: int) -> str:
+    for name, one in ones.items():
+        other = others[name]
+        if not same(one[:rows], other[:rows]):
+            row = next(k for k in range(rows) if not same(one[k], other[k]))
+            return f"{name} of row {row} is {text_of(one[row])} and {text_of(other[row])}"
     return ""
 
 
-# --- The compiler's words ---------------------------------------------------------------------------
+# --- The compiler's words ---------------------------------------------------------------------
 
 _TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*m")
 _PLACE = re.compile(r'File "([^"]+)", line (\d+)')
@@ -252,8 +276,8 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
         "Copy it into a variable, or keep what changes in a column of State.",
     ),
     (
-        r"No implementation of function Function\(<(?:built-in )?\w+ '?([\w.]+)'?[^>]*>\) found for "
-        r"signature:\s*(?:>>>)? ?(.+)",
+        r"No implementation of function Function\(<(?:built-in )?\w+ '?([\w.]+)'?[^>]*>\) found "
+        r"for signature:\s*(?:>>>)? ?(.+)",
         "the compiler has no {1} for these types, {2}",
         "",
     ),
@@ -312,5 +336,5 @@ def _function_at(place: Place, functions: list[Function]) -> str:
         for function in functions:
             end = function.tree.end_lineno or 0
             if function.file == place[0] and function.tree.lineno <= place[1] <= end:
-                return function.function.__name__
+                return function.tree.name
     return "The environment"

@@ -12,7 +12,7 @@ import numpy as np
 from batchsim.checking.problems import Findings, Place
 from batchsim.definition import Definition, suggest
 
-__all__ = ["examine_contract", "place_of", "place_of_name"]
+__all__ = ["FUNCTIONS", "examine_contract", "place_of", "place_of_name"]
 
 REQUIRED = ("State", "ACTION", "OBSERVATION", "reset", "step", "observe")
 FUNCTIONS = {
@@ -132,7 +132,7 @@ def _count(number: int) -> str:
 
 
 def _examine_fields(namespace: Any, part: str, findings: Findings) -> None:
-    cls = getattr(namespace, part)
+    cls: Any = getattr(namespace, part)
     if not (isinstance(cls, type) and issubclass(cls, tuple) and hasattr(cls, "_fields")):
         findings.add(
             "field",

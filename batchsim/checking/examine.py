@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
+from types import ModuleType
 from typing import Any
 
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space, Tuple
 
 from batchsim import checks, registry
 from batchsim.checking.backends import Settings, examine_backends
-from batchsim.checking.contract import examine_contract, place_of_name
+from batchsim.checking.contract import FUNCTIONS, examine_contract, place_of_name
 from batchsim.checking.episodes import examine_episodes, ignores_actions
 from batchsim.checking.guards import Watch
 from batchsim.checking.problems import CheckError, Findings, Place, Report
@@ -70,26 +72,27 @@ def check(
         checks.whole_number("seed", seed, at_least=0),
         params,
     )
-    namespace, name, limit = _find(definition)
+    namespace, name, entry = _find(definition)
     findings = Findings(ignore)
-    tried = _examine(namespace, name, limit, settings, findings)
+    tried = _examine(namespace, name, entry, settings, findings)
     if findings.problems:
         raise CheckError(name, findings.problems, findings.hints)
     return Report(name, tuple(tried), tuple(findings.hints))
 
 
-def _find(definition: Any) -> tuple[Any, str, int | None]:
-    """Return the namespace, the name and the time limit of what is to be examined."""
-    if isinstance(definition, str):
-        name, entry = registry.find(definition)
-        return registry.load(name).namespace, name, entry.max_episode_steps
-    if isinstance(definition, Definition):
-        return definition.namespace, definition.name, None
-    return definition, getattr(definition, "__name__", repr(definition)), None
+def _find(definition: Any) -> tuple[Any, str, registry.Entry]:
+    """Return the namespace, the name and the defaults of what is to be examined."""
+    if isinstance(definition, (str, Definition)):
+        found, entry = registry.read(definition)
+        return found.namespace, found.name, entry
+    if not isinstance(definition, (type, ModuleType)):
+        return registry.read(definition)  # type: ignore[return-value]  # It raises.
+    name = getattr(definition, "ID", definition.__name__.rpartition(".")[2])
+    return definition, name, registry.Entry(definition)
 
 
 def _examine(
-    namespace: Any, name: str, limit: int | None, settings: Settings, findings: Findings
+    namespace: Any, name: str, entry: registry.Entry, settings: Settings, findings: Findings
 ) -> list[str]:
     """Run the stages; returns what was tried."""
     tried: list[str] = []
@@ -97,26 +100,53 @@ def _examine(
     if definition is None:
         return tried
     functions = reached_functions(definition, findings)
-    examine_source(functions, definition, findings)
+    given = {**entry.kwargs, **settings.params}
+    params = definition.read_params(given, settings.num_envs)
+    definition.check_params(params, settings.num_envs)
+    tables = _examine_tables(definition, given, findings)
+    examine_source(functions, definition, tables, findings)
     tried.append(f"the source of {len(functions)} functions, read")
-    values = definition.read_params(settings.params, settings.num_envs)
-    spaces = _examine_spaces(definition, values, findings)
-    if spaces is None or findings.has("closure", "arguments", "recursion"):
+    if findings.has("tables", "closure", "recursion"):
         return tried
+
+    def values(row: int) -> dict[str, Any]:
+        return {name: batch_parameter(value, row) for name, value in params.items()} | tables
+
+    spaces = _examine_spaces(definition, definition.parameters(values(0)), findings)
+    if spaces is None:
+        return tried
+    limit = entry.max_episode_steps
     tried.append(_run_guarded(definition, functions, values, spaces, limit, settings, findings))
     if not findings.problems:
+        arguments = {name: given[name] for name in definition.arguments if name in given}
+        settings = dataclasses.replace(settings, params={**params, **arguments})
         tried += examine_backends(definition, functions, limit, settings, findings)
     return tried
 
 
+def _examine_tables(
+    definition: Definition, given: dict[str, Any], findings: Findings
+) -> dict[str, Any]:
+    """Return the tables that the functions see beside the parameters."""
+    try:
+        return definition.make_tables(definition.read_arguments(given))
+    except Exception as error:
+        findings.add(
+            "tables",
+            f"tables raises {type(error).__name__}: {error}",
+            "tables(arguments) returns a NamedTuple of NumPy arrays of numbers or bool.",
+            place_of_name(definition.namespace, "tables"),
+        )
+        return {}
+
+
 def _examine_spaces(
-    definition: Definition, values: dict[str, Any], findings: Findings
+    definition: Definition, values: Any, findings: Findings
 ) -> tuple[Space[Any], Space[Any]] | None:
     """Return the observation and the action space, or None if they are of no use."""
     namespace = definition.namespace
-    scalars = {name: batch_parameter(value, 0) for name, value in values.items()}
     try:
-        observation_space, action_space = definition.spaces(scalars)
+        observation_space, action_space = definition.spaces(values)
     except Exception as error:
         name = "ACTION" if str(error).startswith("ACTION") else "OBSERVATION"
         findings.add("space", str(error), place=place_of_name(namespace, name))
@@ -150,7 +180,7 @@ def _unsupported(space: Any) -> Any:
 def _run_guarded(
     definition: Definition,
     functions: list[Function],
-    values: dict[str, Any],
+    values: Callable[[int], dict[str, Any]],
     spaces: tuple[Space[Any], Space[Any]],
     limit: int | None,
     settings: Settings,
@@ -159,17 +189,14 @@ def _run_guarded(
     """Run rows as plain Python with everything watched; returns what was tried."""
     rows = min(settings.num_envs, GUARDED_ROWS)
     watch = Watch(findings, [function.function.__code__ for function in functions])
-    places = {
-        name: return_place(functions, name) for name in ("reset", "step", "observe", "inform")
-    }
+    places = {name: return_place(functions, name) for name in FUNCTIONS}
     # Each run begins several episodes, so that what one leaves behind shows in the next.
     cut = max(settings.steps // 3, 1)
 
     def run(
         row: int, place: int = 2, fill: int = 0, action_seed: int = 0, watch: Watch = watch
     ) -> Course:
-        scalars = {name: batch_parameter(value, row) for name, value in values.items()}
-        trial = Trial(definition, watch, {**scalars, **definition.options}, spaces, places)
+        trial = Trial(definition, watch, {**values(row), **definition.options}, spaces, places)
         return trial.run(
             seed=settings.seed + row,
             steps=settings.steps,

@@ -190,7 +190,7 @@ class Guard:
                 self.refuse_index(index, part)
         return parts
 
-    def check_bounds(self, index: Any, part: int, axis: int) -> None:
+    def check_bounds(self, index: Any, part: Any, axis: int) -> None:
         """Refuse an index beyond the end; note one that counts from the end."""
         size = self.values.shape[axis]
         if not -size <= part < size:
@@ -328,7 +328,7 @@ class Guard:
     __truediv__ = __rtruediv__ = __floordiv__ = __mod__ = __pow__ = __neg__ = no_arithmetic
     __and__ = __or__ = __xor__ = __invert__ = __matmul__ = no_arithmetic
     __lt__ = __le__ = __gt__ = __ge__ = no_arithmetic
-    __eq__ = __ne__ = no_arithmetic  # type: ignore[assignment]
+    __eq__ = __ne__ = no_arithmetic
     __iadd__ = __isub__ = __imul__ = __itruediv__ = no_arithmetic
     __hash__ = None  # type: ignore[assignment]
 
@@ -457,7 +457,7 @@ class Column:
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = no_arithmetic
     __truediv__ = __rtruediv__ = __floordiv__ = __mod__ = __pow__ = __neg__ = no_arithmetic
     __lt__ = __le__ = __gt__ = __ge__ = __bool__ = no_arithmetic
-    __eq__ = __ne__ = no_arithmetic  # type: ignore[assignment]
+    __eq__ = __ne__ = no_arithmetic
     __hash__ = None  # type: ignore[assignment]
 
 
@@ -472,7 +472,7 @@ def guarded_tuple(watch: Watch, what: str, fields: dict[str, Any]) -> Any:
     plain = namedtuple(f"Guarded{len(fields)}", fields)  # type: ignore[misc]
     kind = "unknown-parameter" if what == "p" else "unknown-field"
 
-    class Fields(plain):  # type: ignore[misc, valid-type]
+    class Fields(plain):
         __slots__ = ()
 
         def __getattr__(self, name: str) -> Any:

@@ -19,6 +19,7 @@ KINDS: Mapping[str, str] = {
     "arguments": "a function takes other arguments than the contract's",
     "field": "a field of State, Scratch, Info or Params has no usable type or default value",
     "clash": "two groups of fields share a name",
+    "tables": "tables fails, or returns something else than arrays",
     "space": "OBSERVATION or ACTION is not a supported space",
     "definition": "the definition is refused for another reason",
     # What the compiler cannot do, found in the source.

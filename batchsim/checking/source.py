@@ -12,7 +12,7 @@ import inspect
 import sys
 import textwrap
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 import batchsim.random
+from batchsim.checking.contract import FUNCTIONS
 from batchsim.checking.problems import Findings, Place
-from batchsim.definition import suggest
+from batchsim.definition import Definition, suggest
 
 __all__ = ["Function", "examine_source", "reached_functions", "return_place"]
 
@@ -35,10 +36,10 @@ ALLOCATING = frozenset(
     "append arange argsort array asarray ascontiguousarray atleast_1d concatenate copy cumsum "
     "diag diff dot empty empty_like eye flatnonzero full full_like hstack identity linspace "
     "meshgrid nonzero ones ones_like outer repeat roll sort stack tile unique vstack zeros "
-    "zeros_like".split()
+    "zeros_like".split()  # noqa: SIM905 - a list of words is a page long
 )
 """Functions of NumPy that return a new array."""
-ALLOCATING_METHODS = frozenset("astype copy flatten nonzero repeat argsort tolist".split())
+ALLOCATING_METHODS = ("astype", "copy", "flatten", "nonzero", "repeat", "argsort", "tolist")
 OBJECTS = {
     ast.List: "a list",
     ast.ListComp: "a list",
@@ -118,24 +119,22 @@ class Function:
         return self.roles.get(node.id) if isinstance(node, ast.Name) else None
 
 
-def reached_functions(definition: Any, findings: Findings) -> list[Function]:
+def reached_functions(definition: Definition, findings: Findings) -> list[Function]:
     """Return the functions of the contract and those that they call, in order of discovery.
 
     Recursion is noted as a problem.
     """
     found: dict[Any, Function] = {}
-    contract = {"reset": "s i p rng", "step": "s i action p rng", "observe": "s i p out"}
-    contract["inform"] = "s i p out"
-    for name, roles in contract.items():
+    for name, roles in FUNCTIONS.items():
         function = getattr(definition.namespace, name, None)
         if function is not None:
-            _visit(function, roles.split(), name, (), found, findings)
+            _visit(function, roles, name, (), found, findings)
     return list(found.values())
 
 
 def _visit(
     function: Any,
-    roles: list[str | None],
+    roles: Sequence[str | None],
     name: str,
     callers: tuple[Any, ...],
     found: dict[Any, Function],
@@ -202,30 +201,30 @@ def return_place(functions: list[Function], name: str) -> Place:
     return None
 
 
-def examine_source(functions: list[Function], definition: Any, findings: Findings) -> None:
+def examine_source(
+    functions: list[Function], definition: Definition, tables: Iterable[str], findings: Findings
+) -> None:
     """Note what the source shows to be wrong."""
     for function in functions:
-        _Scan(function, definition, findings).run()
+        _Scan(function, definition, tables, findings).run()
 
 
 class _Scan:
     """Walks one function's tree; `seen` methods note what is wrong at a node."""
 
-    def __init__(self, function: Function, definition: Any, findings: Findings) -> None:
+    def __init__(
+        self,
+        function: Function,
+        definition: Definition,
+        tables: Iterable[str],
+        findings: Findings,
+    ) -> None:
         self.this = function
         self.name = function.function.__name__
         self.definition = definition
         self.findings = findings
-        self.columns = [
-            field
-            for part in ("State", "Scratch")
-            for field in getattr(getattr(definition.namespace, part, None), "_fields", ())
-        ]
-        self.parameters = [
-            field
-            for part in ("Params", "Options")
-            for field in getattr(getattr(definition.namespace, part, None), "_fields", ())
-        ]
+        self.columns = [*definition.columns, *definition.scratch]
+        self.parameters = [*definition.params, *definition.options, *tables]
         # Variables of comprehensions are not among the function's.
         self.assigned = {
             node.id
@@ -488,12 +487,8 @@ class _Scan:
                 f"{suggest(node.attr, self.columns)}.",
                 f"State has: {', '.join(self.columns)}.",
             )
-        known = [*self.parameters, *getattr(self.definition, "tables_fields", ())]
-        if (
-            role == "p"
-            and node.attr not in known
-            and not hasattr(self.definition.namespace, "tables")
-        ):
+        known = self.parameters
+        if role == "p" and node.attr not in known:
             self.add(
                 "unknown-parameter",
                 node,
@@ -543,7 +538,7 @@ def _unseeded(called: Any) -> str | None:
     # Functions such as random.random are methods of a hidden generator.
     owner = getattr(called, "__self__", None)
     if isinstance(owner, (types.ModuleType, type(None))):
-        module = getattr(called, "__module__", None) or getattr(owner, "__name__", "")
+        module = getattr(called, "__module__", None) or getattr(owner, "__name__", "") or ""
     else:
         module = owner.__module__ if isinstance(owner, type) else type(owner).__module__
     if callable(called):

@@ -33,6 +33,7 @@ __all__ = ["Actions", "Course", "Trial"]
 
 Array = npt.NDArray[Any]
 
+
 @dataclass
 class Step:
     """What a step showed, and what the state was around it."""
@@ -70,7 +71,7 @@ class Course:
 def same(one: Any, two: Any) -> bool:
     """Tell whether two things seen are the same bit for bit."""
     one, two = np.asarray(one), np.asarray(two)
-    return one.dtype == two.dtype and one.tobytes() == two.tobytes()
+    return one.dtype == two.dtype and bool(one.tobytes() == two.tobytes())
 
 
 def text_of(value: Any) -> str:
@@ -128,7 +129,7 @@ class Trial:
         if isinstance(value, np.ndarray):
             return Guard(self.watch, "p", f"p.{name}", value)
         if isinstance(value, tuple):
-            numbers = GuardedParameter(value)
+            numbers = GuardedParameter(map(np.float64, value))
             numbers.guard = Guard(self.watch, "p", f"p.{name}", np.array(value))
             return numbers
         return np.float64(value) if isinstance(value, float) else value
@@ -188,7 +189,7 @@ class _Run:
         random.seed_rows(self.streams, [row], [seed])
         self.rng = guarded_streams(self.watch, self.streams, row)
         self.columns = self._columns(self.definition.columns, "s")
-        self.scratch = self._columns(getattr(self.definition, "scratch", {}), "scratch")
+        self.scratch = self._columns(self.definition.scratch, "scratch")
         self.s = guarded_tuple(self.watch, "s", {**self.columns, **self.scratch})
 
     def _columns(self, columns: Any, role: str) -> dict[str, Column]:
