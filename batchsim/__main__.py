@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import io
 import os
@@ -223,6 +224,59 @@ def watch(
         f"{out}: {num_envs} environment{'s' * (num_envs > 1)}, {steps} step{'s' * (steps != 1)}, "
         f"{width} × {height} pixels, {size}"
     )
+
+
+@app.command()
+def check(
+    env: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="module:Definition, module or path/to/file.py:Definition of an environment of "
+            "yours; or an environment id.",
+        ),
+    ],
+    num_envs: Annotated[int, typer.Option(help="Rows of the compiled runs.")] = 64,
+    steps: Annotated[int, typer.Option(help="Steps of each run.")] = 200,
+    seed: Annotated[int, typer.Option(help="Seed of the first row.")] = 0,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A parameter of the environment; repeatable."),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND", help="Pass over a kind of problem; repeatable."),
+    ] = None,
+) -> None:
+    """Examine an environment and say what is wrong with it, with file and line.
+
+    The exit status is 1 if anything is wrong.
+    """
+    from batchsim import checking
+
+    try:
+        params = dict(_read_param(text) for text in param or ())
+        target = registry.resolve(env)
+        report = checking.check(
+            target, num_envs=num_envs, steps=steps, seed=seed, ignore=ignore or (), **params
+        )
+    except checking.CheckError as error:
+        typer.echo(str(error))
+        raise typer.Exit(FAILURE) from error
+    except (TypeError, ValueError) as error:
+        raise UsageError(str(error)) from error
+    typer.echo(str(report))
+
+
+def _read_param(text: str) -> tuple[str, Any]:
+    """Return name and value of `name=value`; what is no Python literal is text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise ValueError(f"--param is {text!r}; expected name=value, such as gravity=9.8.")
+    try:
+        return name, ast.literal_eval(value)
+    except (SyntaxError, ValueError):
+        return name, value
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from batchsim.checking.guards import Watch
 from batchsim.checking.problems import Findings, Place
 from batchsim.checking.source import Function, return_place
 from batchsim.checking.trials import same, text_of
@@ -43,10 +45,20 @@ def examine_backends(
     functions: list[Function],
     limit: int | None,
     settings: Settings,
-    findings: Findings,
+    watch: Watch,
 ) -> list[str]:
-    """Note where runs differ that should not; returns what was tried."""
+    """Note where runs differ that should not; returns what was tried.
+
+    Args:
+        definition: the environment.
+        functions: the author's functions.
+        limit: the time limit in steps, or None.
+        settings: what the caller chose, the parameters read.
+        watch: what the runs as plain Python have shared.
+    """
+    findings = watch.findings
     comparison = _Comparison(definition, functions, limit, settings, findings)
+    comparison.overflows = watch.overflows
     try:
         native = comparison.make(settings.num_envs)
     except Exception as error:
@@ -78,6 +90,8 @@ class _Comparison:
         self.settings = settings
         self.findings = findings
         self.place = return_place(functions, "step")
+        self.overflows: list[Place] = []
+        """Lines in which NumPy's arithmetic overflowed."""
 
     def make(self, num_envs: int, precision: str = "exact", **changed: Any) -> BatchEnv:
         """Return a BatchEnv whose first rows have the caller's parameters."""
@@ -113,7 +127,7 @@ class _Comparison:
                 "Plain Python computes in the width of NumPy's scalars, compiled code in 64 bits: "
                 "write int(s.count[i]) + 1 for narrow integers, and np.float32(0.1) * x where "
                 "float32 is meant.",
-                self.place,
+                self.overflows[0] if self.overflows else self.place,
             )
         return f"{n} rows for {self.settings.steps} steps compiled and as plain Python, compared"
 
@@ -300,11 +314,17 @@ def explain_compile_error(error: Exception, functions: list[Function]) -> tuple[
         if match:
             words = [_plain(word or "") for word in (match.group(0), *match.groups())]
             reason = re.sub(r"\{(\d)\}", lambda m, w=words: w[int(m.group(1))], meaning)  # type: ignore[misc]
-            return f"{name} cannot be compiled: {reason}.", hint, place
+            return f"{name} cannot be compiled{_quoted(place)}: {reason}.", hint, place
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if not line.startswith(("Failed in", "During", "File", "<"))]
     reason = (telling or lines or [type(error).__name__])[0].rstrip(".")
-    return f"{name} cannot be compiled: {reason}.", "", place
+    return f"{name} cannot be compiled{_quoted(place)}: {reason}.", "", place
+
+
+def _quoted(place: Place) -> str:
+    """Return the source line at a place as part of a sentence."""
+    line = linecache.getline(*place).strip() if place is not None else ""
+    return f" at `{line}`" if line else ""
 
 
 def _plain(words: str) -> str:

@@ -133,7 +133,7 @@ def _count(number: int) -> str:
 
 def _examine_fields(namespace: Any, part: str, findings: Findings) -> None:
     cls: Any = getattr(namespace, part)
-    if not (isinstance(cls, type) and issubclass(cls, tuple) and hasattr(cls, "_fields")):
+    if not hasattr(cls, "_fields"):
         findings.add(
             "field",
             f"{part} is {cls!r}; expected a class derived from typing.NamedTuple.",
@@ -143,7 +143,7 @@ def _examine_fields(namespace: Any, part: str, findings: Findings) -> None:
     for field in cls._fields:
         if part in COLUMNS:
             wrong = _wrong_annotation(cls, field)
-            if wrong:
+            if wrong is not None:
                 findings.add(
                     "field",
                     f"{part}.{field} is annotated {wrong}; expected a dtype of numbers or bool.",
@@ -160,8 +160,8 @@ def _examine_fields(namespace: Any, part: str, findings: Findings) -> None:
             )
 
 
-def _wrong_annotation(cls: Any, field: str) -> str:
-    """Return the annotation as text if it is no dtype of numbers, else the empty string."""
+def _wrong_annotation(cls: Any, field: str) -> str | None:
+    """Return the annotation as text if it is no dtype of numbers, else None."""
     annotation = cls.__annotations__[field]
     text = getattr(annotation, "__forward_arg__", annotation)
     try:
@@ -170,13 +170,13 @@ def _wrong_annotation(cls: Any, field: str) -> str:
         good = np.dtype(annotation).base.kind in "fiub" and annotation is not None
     except (NameError, SyntaxError, TypeError, ValueError, AttributeError):
         good = False
-    return "" if good else _annotation_text(cls, field)
+    return None if good else _annotation_text(cls, field)
 
 
 def _annotation_text(cls: Any, field: str) -> str:
     annotation = cls.__annotations__[field]
     text = getattr(annotation, "__forward_arg__", annotation)
-    return text if isinstance(text, str) else getattr(text, "__name__", repr(text))
+    return text if isinstance(text, str) else str(getattr(text, "__name__", repr(text)))
 
 
 def _place_of_field(cls: Any, field: str) -> Place:

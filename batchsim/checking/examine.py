@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -87,8 +88,10 @@ def _find(definition: Any) -> tuple[Any, str, registry.Entry]:
         return found.namespace, found.name, entry
     if not isinstance(definition, (type, ModuleType)):
         return registry.read(definition)  # type: ignore[return-value]  # It raises.
-    name = getattr(definition, "ID", definition.__name__.rpartition(".")[2])
-    return definition, name, registry.Entry(definition)
+    # A module that was loaded from a file has a longer name.
+    file = getattr(definition, "__file__", None)
+    name = Path(file).stem if file is not None else definition.__name__
+    return definition, getattr(definition, "ID", name), registry.Entry(definition)
 
 
 def _examine(
@@ -116,11 +119,12 @@ def _examine(
     if spaces is None:
         return tried
     limit = entry.max_episode_steps
-    tried.append(_run_guarded(definition, functions, values, spaces, limit, settings, findings))
+    watch = Watch(findings, [function.function.__code__ for function in functions])
+    tried.append(_run_guarded(definition, functions, values, spaces, limit, settings, watch))
     if not findings.problems:
         arguments = {name: given[name] for name in definition.arguments if name in given}
         settings = dataclasses.replace(settings, params={**params, **arguments})
-        tried += examine_backends(definition, functions, limit, settings, findings)
+        tried += examine_backends(definition, functions, limit, settings, watch)
     return tried
 
 
@@ -184,11 +188,11 @@ def _run_guarded(
     spaces: tuple[Space[Any], Space[Any]],
     limit: int | None,
     settings: Settings,
-    findings: Findings,
+    watch: Watch,
 ) -> str:
     """Run rows as plain Python with everything watched; returns what was tried."""
     rows = min(settings.num_envs, GUARDED_ROWS)
-    watch = Watch(findings, [function.function.__code__ for function in functions])
+    findings = watch.findings
     places = {name: return_place(functions, name) for name in FUNCTIONS}
     # Each run begins several episodes, so that what one leaves behind shows in the next.
     cut = max(settings.steps // 3, 1)
@@ -210,7 +214,7 @@ def _run_guarded(
     examine_episodes(courses, functions, places["step"], findings)
     _compare_courses(courses, run, watch, places["reset"], findings)
     other = run(0, action_seed=1)
-    if ignores_actions(courses[0], other):
+    if not findings.problems and ignores_actions(courses[0], other):
         findings.add(
             "ignores-actions",
             f"Nothing that {definition.name} shows depends on the actions.",

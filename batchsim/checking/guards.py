@@ -32,7 +32,7 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
-REDUCTIONS = ("sum", "prod", "min", "max", "mean", "any", "all", "argmin", "argmax")
+REDUCTIONS = ("sum", "prod", "mean", "any", "all", "argmin", "argmax")
 """Methods of arrays that compiled code has and that make no array."""
 DESCRIPTIONS = ("shape", "ndim", "size", "dtype", "itemsize")
 WRITABLE = {
@@ -259,6 +259,12 @@ class Guard:
             raise self.watch.stop("raises", f"uses {self.name}.{name}, which is not there{near}.")
         if name == "fill":
             return lambda value: self.__setitem__(Ellipsis, value)
+        if name in ("min", "max"):
+            raise self.watch.stop(
+                "compile",
+                f"calls {self.name}.{name}(), which cannot be compiled.",
+                f"Write {name}({self.name}).",
+            )
         raise self.watch.stop(
             "allocation",
             f"uses {self.name}.{name}, which makes an array; compiled code cannot allocate.",
@@ -270,8 +276,13 @@ class Guard:
     def __setitem__(self, index: Any, value: Any) -> None:
         places = self.locate(index)
         self.check_writable(self.label(index))
-        if isinstance(value, Guard):
-            value = value.read_all()
+        if isinstance(value, (Guard, np.ndarray)):
+            raise self.watch.stop(
+                "allocation",
+                f"copies an array into {self.label(index)}, for which compiled code would need "
+                "another one; it cannot allocate.",
+                "Write a loop over the elements.",
+            )
         target = self.values[places]
         wrong = next(filter(None, (misfit(one, target.dtype) for one in _numbers(value))), "")
         if wrong:
@@ -359,7 +370,7 @@ def _index_text(part: Any) -> str:
 
 def _numbers(value: Any) -> list[Any]:
     """Return the numbers in a value that is written."""
-    if isinstance(value, (np.ndarray, tuple, list)):
+    if isinstance(value, (tuple, list)):
         return [one for part in value for one in _numbers(part)]
     return [value]
 

@@ -32,12 +32,15 @@ UNKNOWN = object()
 """What a name stands for that only a run can tell."""
 
 UNSEEDED = ("random", "numpy.random", "time", "secrets", "datetime", "uuid", "posix", "nt")
-ALLOCATING = frozenset(
-    "append arange argsort array asarray ascontiguousarray atleast_1d concatenate copy cumsum "
-    "diag diff dot empty empty_like eye flatnonzero full full_like hstack identity linspace "
-    "meshgrid nonzero ones ones_like outer repeat roll sort stack tile unique vstack zeros "
-    "zeros_like".split()  # noqa: SIM905 - a list of words is a page long
+# fmt: off
+ALLOCATING = (
+    "append", "arange", "argsort", "array", "asarray", "ascontiguousarray", "atleast_1d",
+    "concatenate", "copy", "cumsum", "diag", "diff", "dot", "empty", "empty_like", "eye",
+    "flatnonzero", "full", "full_like", "hstack", "identity", "linspace", "meshgrid", "nonzero",
+    "ones", "ones_like", "outer", "repeat", "roll", "sort", "stack", "tile", "unique", "vstack",
+    "zeros", "zeros_like",
 )
+# fmt: on
 """Functions of NumPy that return a new array."""
 ALLOCATING_METHODS = ("astype", "copy", "flatten", "nonzero", "repeat", "argsort", "tolist")
 OBJECTS = {
@@ -322,6 +325,20 @@ class _Scan:
 
     # -- expressions ---------------------------------------------------------------------------
 
+    def see_return(self, node: ast.Return) -> None:
+        if self.name != "step" or self.this.name != "step":
+            return
+        count = len(node.value.elts) if isinstance(node.value, ast.Tuple) else 1
+        # A variable or the result of a call may be a tuple; a run tells.
+        if count != 2 and isinstance(node.value, (ast.Tuple, ast.Constant, type(None))):
+            what = "nothing" if node.value is None else f"`{ast.unparse(node.value)}`"
+            self.add(
+                "return",
+                node,
+                f"returns {what}; expected reward, terminated.",
+                "step(s, i, action, p, rng) returns two values: `return 1.0, False`.",
+            )
+
     def see_constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, (str, bytes)):
             self.add(
@@ -375,6 +392,13 @@ class _Scan:
                 node,
                 f"calls {text}, which makes an array; compiled code cannot allocate.",
                 WHERE_TO_KEEP,
+            )
+        elif called is np.clip:
+            self.add(
+                "compile",
+                node,
+                "calls np.clip, which cannot be compiled.",
+                "Write min(max(x, low), high).",
             )
         elif called is self.definition.reset and self.this.name == "step":
             self.add(
@@ -550,5 +574,7 @@ def _unseeded(called: Any) -> str | None:
 
 def _is_allocating(called: Any) -> bool:
     """Tell whether a function of NumPy returns a new array."""
+    if getattr(called, "__module__", "") == "numpy.linalg":
+        return True
     name = getattr(called, "__name__", "")
     return name in ALLOCATING and called is getattr(np, name, None)
