@@ -6,18 +6,20 @@ be one that was marked.
 
 import importlib.util
 import itertools
+import os
 import re
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import numpy as np
 import oracle
 import pytest
+from gymnasium import spaces
 
 import batchsim
-from batchsim.checking import KINDS
+from batchsim.checking import KINDS, backends, examine
+from batchsim.checking.problems import HINTS
 
 SOUND = """
 import random
@@ -88,6 +90,85 @@ def observe(s, i, p, out):
     out[2] = s.deck[i, s.count[i]]
 """
 
+RICH = """
+from typing import NamedTuple
+import numpy as np
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
+from batchsim.random import integers, uniform
+
+class State(NamedTuple):
+    x: float
+    cell: np.int16
+    seen: np.dtype((np.bool_, (4,)))
+
+class Scratch(NamedTuple):
+    queue: np.dtype((np.int16, (4,)))
+
+class Params(NamedTuple):
+    torques: tuple[float, float, float] = (-1.0, 0.0, 1.0)
+    gain: float = 0.5
+
+class Arguments(NamedTuple):
+    text: str = "abca"
+
+class Tables(NamedTuple):
+    board: np.ndarray
+    weights: np.ndarray
+
+class Info(NamedTuple):
+    prob: float
+    mask: np.dtype((np.int8, (3,)))
+
+INFO_AT_RESET = {"prob": int}
+
+def tables(arguments):
+    if not arguments.text:
+        raise ValueError("no text")
+    return Tables(np.array([[ord(c) - 97 for c in arguments.text]] * 2, np.int8), np.linspace(0, 1, 4))
+
+ACTION = MultiDiscrete([3, 4])
+
+def OBSERVATION(p):
+    return Dict(
+        image=Box(0, 255, p.board.shape, np.uint8),
+        where=Discrete(4),
+        pair=Tuple((Box(-100.0, 100.0, (1,), np.float32), MultiBinary(4))),
+    )
+
+def check_params(params):
+    if params.gain < 0:
+        raise ValueError("gain")
+
+def reset(s, i, p, rng):
+    s.x[i] = uniform(rng, i, -1.0, 1.0)
+    s.cell[i] = integers(rng, i, 0, 4)
+    for k in range(4):
+        s.seen[i, k] = False
+
+def step(s, i, action, p, rng):
+    for k in range(4):
+        s.queue[i, k] = k
+    s.x[i] = min(max(s.x[i] + p.torques[action[0]] * p.gain, -50.0), 50.0)
+    s.cell[i] = s.queue[i, action[1]]
+    s.seen[i, s.cell[i]] = True
+    return p.weights[s.cell[i]] * s.x[i], p.board[0, s.cell[i]] == 2 and s.x[i] > 3.0
+
+def observe(s, i, p, out):
+    for r in range(p.board.shape[0]):
+        for c in range(p.board.shape[1]):
+            out.image[r, c] = p.board[r, c] * 10
+    out.where[0] = s.cell[i]
+    out.pair[0][0] = s.x[i]
+    for k in range(4):
+        out.pair[1][k] = s.seen[i, k]
+
+def inform(s, i, p, out):
+    out.prob[0] = 0.5 if s.x[i] > 0 else 1.0
+    for k in range(3):
+        out.mask[k] = 1 if s.cell[i] >= k else 0
+"""
+"""Every optional part of the contract."""
+
 numbers = itertools.count()
 
 
@@ -106,9 +187,8 @@ def load(path, source):
 MARK = "\N{PILCROW SIGN}"
 
 
-def with_mistakes(*changes):
-    """Return the sound source with each pair (old, new) exchanged, and the numbers of new lines."""
-    source = SOUND
+def with_mistakes(source, changes):
+    """Return a source with each pair (old, new) exchanged, and the numbers of the new lines."""
     for old, new in changes:
         assert source.count(old) == 1, f"{old!r} occurs {source.count(old)} times"
         source = source.replace(old, MARK + new.replace("\n", f"\n{MARK}"))
@@ -122,7 +202,7 @@ def problems(path, source, **settings):
     settings = {"num_envs": 8, "steps": 60, **settings}
     with pytest.raises(batchsim.CheckError) as caught:
         batchsim.check(module, **settings)
-    assert str(caught.value).startswith(module.__name__)
+    assert str(caught.value).startswith("environment has ")
     return caught.value.problems
 
 
@@ -317,7 +397,7 @@ CASES = {
     "one value is returned": ("return", "returns one value", (RETURN, "    return reward")),
     "three values are returned": (
         "return",
-        "returns 3 values",
+        "step returns `(reward, terminated, False)`",
         (RETURN, "    return reward, terminated, False"),
     ),
     "terminated is a number": (
@@ -383,9 +463,8 @@ CASES = {
     ),
     "a narrow integer overflows": (
         "backends",
-        "differ",
-        (STEP, "    wide = s.count[i] + np.int8(126)\n    s.x[i] += push if wide > 0 else 0.0"),
-        (RETURN, RETURN),
+        "Compiled code and plain Python differ: in step",
+        (STEP, "    s.x[i] += push if s.count[i] + np.int8(126) > 0 else 0.0"),
     ),
     "a type differs by path": (
         "compile",
@@ -399,17 +478,144 @@ CASES = {
 }
 
 
-def test_the_sound_environment_passes(tmp_path):
-    report = batchsim.check(load(tmp_path, SOUND), num_envs=8, steps=60)
+RICH_CASES = {
+    "Info without inform": (
+        "missing",
+        "environment has Info but no inform",
+        ("def inform(", "def informs("),
+        ("class Info(", "class Info("),
+    ),
+    "a text info": ("field", "Info.prob is annotated str", ("    prob: float", "    prob: str")),
+    "a field of two groups": (
+        "clash",
+        "'cell' is a field of both State and Scratch",
+        (
+            "    queue: np.dtype((np.int16, (4,)))",
+            "    queue: np.dtype((np.int16, (4,)))\n    cell: int",
+        ),
+    ),
+    "tables fail": (
+        "tables",
+        "tables raises TypeError: tables of environment returned 3",
+        ('    if not arguments.text:\n        raise ValueError("no text")', "    return 3"),
+        ("def tables(arguments):", "def tables(arguments):"),
+    ),
+    "scratch is read first": (
+        "uninitialised",
+        "step reads s.queue[i, 0] before it has written it",
+        ("    for k in range(4):\n        s.queue[i, k] = k", "    s.queue[i, 1] = s.queue[i, 0]"),
+        ("    s.cell[i] = s.queue[i, action[1]]", "    s.cell[i] = action[1]"),
+    ),
+    "an info is not written": (
+        "unwritten",
+        "inform does not write out.mask[2]",
+        (
+            "    for k in range(3):\n        out.mask[k]",
+            "    for k in range(2):\n        out.mask[k]",
+        ),
+        ("def inform(s, i, p, out):", "def inform(s, i, p, out):"),
+    ),
+    "an info does not fit": (
+        "does-not-fit",
+        "inform writes out.mask[0], where 300",
+        ("        out.mask[k] = 1 if s.cell[i] >= k else 0", "        out.mask[k] = 300"),
+    ),
+    "an image does not fit": (
+        "does-not-fit",
+        "observe writes out.image[0, 2], where 256",
+        ("p.board[r, c] * 10", "int(p.board[r, c]) * 128"),
+        ("    for r in range(p.board.shape[0]):", "    for r in range(p.board.shape[0]):"),
+        ("        for c in range(p.board.shape[1]):", "        for c in range(p.board.shape[1]):"),
+    ),
+    "no such place": (
+        "outside",
+        "observe writes 4 into out.where[0]; OBSERVATION.where goes from 0.0 to 3.0",
+        ("    out.where[0] = s.cell[i]", "    out.where[0] = s.cell[i] + 1"),
+    ),
+    "a part is not written": (
+        "unwritten",
+        "observe does not write out.pair[0][0]",
+        ("    out.pair[0][0] = s.x[i]", "    pass"),
+        ("def observe(s, i, p, out):", "def observe(s, i, p, out):"),
+    ),
+    "no such key": (
+        "unknown-field",
+        "observe uses out.were, which is not there (did you mean 'where'?)",
+        ("    out.where[0] = s.cell[i]", "    out.were[0] = s.cell[i]"),
+    ),
+    "beyond a table": (
+        "out-of-bounds",
+        "step uses p.board[2, 0], but p.board has 2 elements",
+        ("p.board[0, s.cell[i]] == 2", "p.board[2, 0] == 2"),
+    ),
+    "beyond a tuple of parameters": (
+        "out-of-bounds",
+        "step uses p.torques[3], but p.torques has 3 elements",
+        ("p.torques[action[0]]", "p.torques[3]"),
+    ),
+    "before a tuple of parameters": (
+        "negative-index",
+        "step uses p.torques[-1]; a negative index silently counts from the end",
+        ("p.torques[action[0]]", "p.torques[action[0] - 1]"),
+    ),
+    "a table is written": (
+        "read-only",
+        "step writes p.board[0, 0]",
+        ("        s.queue[i, k] = k", "        s.queue[i, k] = k\n    p.board[0, 0] = 1"),
+    ),
+    "the action is written": (
+        "read-only",
+        "step writes action[0]",
+        ("        s.queue[i, k] = k", "        s.queue[i, k] = k\n    action[0] = 1"),
+    ),
+    "beyond the action": ("out-of-bounds", "action[2]", ("action[1]]", "action[2]]")),
+    "an array is copied": (
+        "allocation",
+        "copies an array into s.queue[i]",
+        ("        s.queue[i, k] = k", "        s.queue[i, k] = k\n    s.queue[i] = s.seen[i]"),
+    ),
+    "inform changes the state": (
+        "read-only",
+        "inform writes s.x[i]",
+        ("    out.prob[0] = ", "    s.x[i] = 0.0\n    out.prob[0] = "),
+    ),
+}
+
+
+@pytest.mark.parametrize("source", [SOUND, RICH], ids=["sound", "rich"])
+def test_a_sound_environment_passes(tmp_path, source):
+    report = batchsim.check(load(tmp_path, source), num_envs=8, steps=60)
     assert report.hints == ()
-    assert len(report.tried) >= 4
-    assert "passes" in str(report)
+    assert len(report.tried) == 5
+    assert str(report).startswith("environment passes:")
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_a_mistake_is_found_and_placed(tmp_path, name):
-    kind, words, *changes = CASES[name]
-    source, marked = with_mistakes(*changes)
+@pytest.fixture
+def without_compiler(monkeypatch):
+    """Leave out what takes long: the runs of compiled code."""
+    monkeypatch.setattr(examine, "examine_backends", lambda *arguments: [])
+
+
+@pytest.mark.parametrize("name", oracle.IDS)
+def test_every_environment_passes_what_is_read_and_watched(name, without_compiler):
+    assert batchsim.check(name, steps=150).hints == ()
+
+
+@pytest.mark.parametrize("name", oracle.MODELS)
+def test_an_environment_passes(name):
+    assert batchsim.check(name, num_envs=16, steps=100).hints == ()
+
+
+@pytest.mark.parametrize(
+    ("source", "case"),
+    [
+        *(pytest.param(SOUND, case, id=name) for name, case in CASES.items()),
+        *(pytest.param(RICH, case, id=name) for name, case in RICH_CASES.items()),
+    ],
+)
+def test_a_mistake_is_found_and_placed(tmp_path, source, case):
+    kind, words, *changes = case
+    source, marked = with_mistakes(source, changes)
     found = problems(tmp_path, source)
     assert {problem.kind for problem in found} == {kind}, found
     for problem in found:
@@ -417,6 +623,182 @@ def test_a_mistake_is_found_and_placed(tmp_path, name):
         assert "\n" not in problem.message
         assert Path(problem.file).name == "environment.py"
     assert words in found[0].message or re.search(words, found[0].message)
-    if not (kind == "missing" and "has no" in words) and name != "ACTION is no space":
+    # Of a name that is missing there is no line.
+    if not (kind == "missing" and words.startswith("has no")):
         assert found[0].line in marked
     assert str(found[0]).startswith(f"{found[0].file}:{found[0].line}: ")
+
+
+def test_every_kind_is_tested():
+    tested = {case[0] for case in [*CASES.values(), *RICH_CASES.values()]}
+    assert set(KINDS) - tested == {"definition", *HINTS}
+
+
+def test_many_problems_are_told_at_once(tmp_path):
+    changes = [(STEP, "    s.x[i] += p.gravty"), (REWARD, "    reward = s.speed[i]"), (RETURN, "")]
+    found = problems(tmp_path, with_mistakes(SOUND, changes)[0])
+    assert [problem.kind for problem in found] == ["unknown-parameter", "unknown-field"]
+    assert found[0].hint == "The parameters are: gravity, bound, low."
+
+
+# -- Hints ---------------------------------------------------------------------------------------
+
+
+def test_actions_that_nothing_depends_on_are_a_hint(tmp_path, without_compiler):
+    source, _ = with_mistakes(SOUND, [("    s.x[i] += push", "    s.x[i] += 0.1")])
+    (hint,) = batchsim.check(load(tmp_path, source), num_envs=4, steps=60).hints
+    assert hint.kind == "ignores-actions"
+    assert "depends on the actions" in hint.message
+
+
+def test_episodes_of_one_length_are_a_hint(tmp_path, without_compiler):
+    source, _ = with_mistakes(SOUND, [(RETURN, "    return reward, s.count[i] % 4 == 3")])
+    (hint,) = batchsim.check(load(tmp_path, source), num_envs=4, steps=60).hints
+    assert hint.kind == "same-length"
+    assert "after 3 steps, whatever the seed and the actions" in hint.message
+
+
+def test_fast_precision_far_from_exact_is_a_hint(tmp_path):
+    source, _ = with_mistakes(
+        SOUND, [(FIRST, "    out[0] = min(max((s.x[i] + 1e6) - 1e6, -9.0), 9.0)")]
+    )
+    (hint,) = batchsim.check(load(tmp_path, source), num_envs=4, steps=20).hints
+    assert hint.kind == "precision"
+    assert "in fast precision and" in hint.message
+
+
+def test_a_kind_can_be_ignored(tmp_path, without_compiler):
+    source, _ = with_mistakes(SOUND, [(RETURN, "    return np.inf, terminated")])
+    module = load(tmp_path, source)
+    with pytest.raises(batchsim.CheckError, match="1 problem:"):
+        batchsim.check(module, num_envs=2, steps=20)
+    assert batchsim.check(module, num_envs=2, steps=20, ignore=["reward"])
+
+
+# -- Arguments -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"num_envs": 0}, "num_envs is 0; expected"),
+        ({"steps": 2.5}, "steps is 2.5; expected"),
+        ({"seed": -1}, "seed is -1; expected"),
+        ({"ignore": ["rewrad"]}, "no kind of problem 'rewrad' (did you mean 'reward'?)"),
+        ({"gravty": 1.0}, "no parameter 'gravty' (did you mean 'gravity'?)"),
+        ({"gravity": "much"}, "parameter 'gravity' is 'much'; expected a number"),
+    ],
+)
+def test_bad_arguments_are_refused(settings, expected):
+    with pytest.raises((TypeError, ValueError), match=re.escape(expected)):
+        batchsim.check("CartPole-v1", **settings)
+
+
+def test_what_is_no_environment_is_refused():
+    with pytest.raises(TypeError, match="The environment id is 3"):
+        batchsim.check(3)
+    with pytest.raises(ValueError, match="CartPole-v1"):
+        batchsim.check("CartPole-v7")
+
+
+def test_parameters_by_row_are_checked_with_their_rows(without_compiler):
+    gravity = np.linspace(5.0, 15.0, 6)
+    assert batchsim.check("CartPole-v1", num_envs=6, steps=30, gravity=gravity).hints == ()
+
+
+def test_a_class_is_examined_too(tmp_path):
+    class Nearly:
+        ACTION = spaces.Discrete(2)
+
+        def step(s, i, action, p):  # noqa: N805
+            return 1.0, False
+
+    with pytest.raises(batchsim.CheckError, match="Nearly has 5 problems:") as caught:
+        batchsim.check(Nearly)
+    assert all(problem.file == __file__ for problem in caught.value.problems)
+
+
+# -- The compiler's words --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "Cannot unify float64 and none for 'v.2', defined at environment.py (3)",
+            "v is float64 on one path and None on another",
+        ),
+        (
+            "No implementation of function Function(<built-in function add>) found for signature:"
+            "\n \n >>> add(array(float64, 1d, C), int64)",
+            "the compiler has no add for these types, add(an array of float64, int64)",
+        ),
+        (
+            "Use of unsupported NumPy function 'numpy.kron' or",
+            "the compiler does not know numpy.kron",
+        ),
+        ("\x1b[1mUnknown attribute 'foo' of type float64\x1b[0m", "knows no foo of float64"),
+        ("Failed in nopython mode\nsomething new", "something new"),
+    ],
+)
+def test_the_compilers_words_are_explained(text, expected):
+    message, _, place = backends.explain_compile_error(RuntimeError(text), [])
+    assert (
+        message == f"The environment cannot be compiled: {expected.removeprefix('the compiler ')}."
+        or (expected in message)
+    )
+    assert place is None
+
+
+# -- The command -----------------------------------------------------------------------------------
+
+
+def command(directory, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "batchsim", "check", *arguments],
+        cwd=directory,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_command_names_file_and_line(tmp_path):
+    source, (line,) = with_mistakes(SOUND, [(STEP, "    s.x[i] += p.gravty")])
+    (tmp_path / "swing.py").write_text(source)
+    done = command(tmp_path, "swing.py")
+    assert done.returncode == 1
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [
+        "swing has 1 problem:",
+        f"swing.py:{line}: step uses p.gravty, but there is no parameter 'gravty' (did you mean "
+        "'gravity'?).",
+        "    The parameters are: gravity, bound, low.",
+    ]
+
+
+def test_the_command_says_what_was_tried(tmp_path):
+    done = command(tmp_path, "CartPole-v1", "--steps=20", "--num-envs=4", "--param=gravity=3.7")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("CartPole-v1 passes:\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["swing.py"], "There is no file"),
+        (["CartPole-v1", "--param", "gravity"], "--param is 'gravity'; expected name=value"),
+        (["CartPole-v1", "--ignore", "nothing"], "no kind of problem 'nothing'"),
+    ],
+)
+def test_the_command_refuses_bad_input(tmp_path, arguments, expected):
+    done = command(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert expected in done.stderr
+    assert done.stderr.startswith("batchsim: ")
+
+
+def test_the_page_describes_every_kind():
+    page = (Path(__file__).parent.parent / "docs" / "checking.md").read_text()
+    for kind, meaning in KINDS.items():
+        assert f"| `{kind}` | {meaning} |" in page

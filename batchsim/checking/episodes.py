@@ -47,7 +47,7 @@ def examine_episodes(
             where,
         )
     lengths = {len(episode) for episode in ended}
-    if len(ended) >= ENOUGH and len(lengths) == 1 and lengths != {1}:
+    if limit is None and len(ended) >= ENOUGH and len(lengths) == 1 and lengths != {1}:
         counted = f" (s.{counters[0]} counts them)" if counters else ""
         findings.add(
             "same-length",

@@ -77,7 +77,10 @@ def check(
     findings = Findings(ignore)
     tried = _examine(namespace, name, entry, settings, findings)
     if findings.problems:
-        raise CheckError(name, findings.problems, findings.hints)
+        problems = sorted(
+            findings.problems, key=lambda problem: (problem.file or "", problem.line or 0)
+        )
+        raise CheckError(name, problems, findings.hints)
     return Report(name, tuple(tried), tuple(findings.hints))
 
 
@@ -107,9 +110,11 @@ def _examine(
     params = definition.read_params(given, settings.num_envs)
     definition.check_params(params, settings.num_envs)
     tables = _examine_tables(definition, given, findings)
+    if findings.has("tables"):
+        return tried
     examine_source(functions, definition, tables, findings)
     tried.append(f"the source of {len(functions)} functions, read")
-    if findings.has("tables", "closure", "recursion"):
+    if findings.has("closure", "recursion"):
         return tried
 
     def values(row: int) -> dict[str, Any]:

@@ -156,11 +156,12 @@ class Findings:
 
     def add(self, kind: str, message: str, hint: str = "", place: Place = None) -> None:
         """Note a problem, unless the same kind was noted at the same place."""
-        key = (kind, place or message)
+        # Of what is missing, there may be several in one place.
+        key = (kind, message if place is None or kind == "missing" else place)
         if kind in self.ignored or key in self._seen:
             return
         # An exception follows from what is known to be wrong with its line.
-        if kind == "raises" and any(where == place for _, where in self._seen):
+        if kind == "raises" and place in (where for _, where in self._seen):
             return
         self._seen.add(key)
         file, line = place or (None, None)
