@@ -104,7 +104,6 @@ def _examine_arguments(
     function = getattr(namespace, name)
     call = f"{name}({', '.join(expected)})"
     place = place_of(function)
-    function = getattr(function, "py_func", function)
     if not inspect.isfunction(function):
         findings.add(
             "arguments",

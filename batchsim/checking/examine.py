@@ -124,7 +124,10 @@ def _examine(
     if spaces is None:
         return tried
     limit = entry.max_episode_steps
-    watch = Watch(findings, [function.function.__code__ for function in functions])
+    # Those of the contract are known by name, even where they have no source.
+    own = [getattr(namespace, name) for name in FUNCTIONS if hasattr(namespace, name)]
+    own += [function.function for function in functions]
+    watch = Watch(findings, [function.__code__ for function in own])
     tried.append(_run_guarded(definition, functions, values, spaces, limit, settings, watch))
     if not findings.problems:
         arguments = {name: given[name] for name in definition.arguments if name in given}
@@ -256,7 +259,8 @@ def _compare_courses(
                 "uninitialised",
                 f"s.{column} is read here, but reset did not write it: it holds what the last "
                 "episode left.",
-                f"Write `s.{column}[i] = …` in reset.",
+                f"Write `s.{column}[i] = …` in reset; if it is to go on over episodes, pass over "
+                "this with ignore=['uninitialised'].",
                 where,
             )
     difference = courses[0].difference(run(0, place=5))

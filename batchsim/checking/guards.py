@@ -198,7 +198,7 @@ class Guard:
                 "out-of-bounds",
                 f"uses {self.label(index)}, but {self.name} has {_elements(size, axis)}: "
                 f"the index must be from 0 to {size - 1}.",
-                "Compiled code does not notice: it reads or writes whatever memory lies there.",
+                "Compiled code does not notice: it reads or writes other memory.",
             )
         if part < 0:
             self.watch.note(

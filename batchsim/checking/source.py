@@ -143,7 +143,6 @@ def _visit(
     found: dict[Any, Function],
     findings: Findings,
 ) -> None:
-    function = getattr(function, "py_func", function)
     if not isinstance(function, types.FunctionType) or not _is_authors(function):
         return
     if function in found and function not in callers:
@@ -392,6 +391,13 @@ class _Scan:
                 node,
                 f"calls {text}, which makes an array; compiled code cannot allocate.",
                 WHERE_TO_KEEP,
+            )
+        elif hasattr(called, "py_func"):
+            self.add(
+                "object",
+                node,
+                f"calls {text}, which is compiled already; expected a plain function.",
+                "Leave the decorator out: batchsim compiles what step calls.",
             )
         elif called is np.clip:
             self.add(

@@ -454,7 +454,7 @@ def _advice(error: BaseException) -> str:
     if isinstance(error, IndexError):
         if "invalid index to scalar" in str(error):
             return "A Discrete action and a scalar column's element are numbers: leave [0] out."
-        return "Compiled code does not notice: it reads whatever memory lies there."
+        return "Compiled code reads other memory there, or stops and cannot name the line."
     if isinstance(error, TypeError) and "not subscriptable" in str(error):
         return "A Discrete action and a parameter are numbers: leave the index out."
     return ""
