@@ -728,6 +728,15 @@ def test_parameters_by_row_are_checked_with_their_rows(without_compiler):
     assert batchsim.check("CartPole-v1", num_envs=6, steps=30, gravity=gravity).hints == ()
 
 
+def test_a_module_that_holds_an_environment_is_none(tmp_path):
+    module = load(tmp_path, "class Game:\n    def step(): ...\n")
+    with pytest.raises(batchsim.CheckError) as caught:
+        batchsim.check(module)
+    (problem,) = caught.value.problems
+    assert problem.message.startswith("environment is no environment: it has none of State, ACTION")
+    assert problem.hint == "It holds Game: name it as environment:Game."
+
+
 def test_a_class_is_examined_too(tmp_path):
     class Nearly:
         ACTION = spaces.Discrete(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import inspect
 import textwrap
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from batchsim.checking.problems import Findings, Place
-from batchsim.definition import Definition, suggest
+from batchsim.definition import Definition
 
 __all__ = ["FUNCTIONS", "examine_contract", "place_of", "place_of_name"]
 
@@ -75,13 +76,23 @@ def examine_contract(namespace: Any, name: str, findings: Findings) -> Definitio
 
 def _examine_names(namespace: Any, name: str, findings: Findings) -> None:
     there = [word for word in vars(namespace) if not word.startswith("__")]
+    if not any(hasattr(namespace, required) for required in REQUIRED):
+        inside = [word for word in there if hasattr(getattr(namespace, word), "step")]
+        findings.add(
+            "missing",
+            f"{name} is no environment: it has none of {', '.join(REQUIRED)}.",
+            f"It holds {', '.join(inside)}: name it as {name}:{inside[0]}." if inside else "",
+            place_of(namespace),
+        )
+        return
     for required in REQUIRED:
         if not hasattr(namespace, required):
             # Names that mean something already are no misspelt ones.
             others = [word for word in there if word not in (*REQUIRED, *FUNCTIONS)]
             lower = {word.lower(): word for word in others}
-            near = lower.get(required.lower(), "")
-            meant = f" (did you mean {near!r}?)" if near else suggest(required, others)
+            close = difflib.get_close_matches(required.lower(), lower, n=1, cutoff=0.75)
+            near = lower[close[0]] if close else ""
+            meant = f" (did you mean {near!r}?)" if near else ""
             findings.add(
                 "missing",
                 f"{name} has no {required}{meant}.",
