@@ -547,6 +547,12 @@ RICH_CASES = {
         ("    out.pair[0][0] = s.x[i]", "    pass"),
         ("def observe(s, i, p, out):", "def observe(s, i, p, out):"),
     ),
+    "a key that is no name": (
+        "space",
+        "the key 'next room'",
+        ("        where=Discrete(4),", "        **{'next room': Discrete(4)},"),
+        ("def OBSERVATION(p):", "def OBSERVATION(p):"),
+    ),
     "no such key": (
         "unknown-field",
         "observe uses out.were, which is not there (did you mean 'where'?)",

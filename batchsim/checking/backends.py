@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import linecache
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,9 @@ class Settings:
     num_envs: int
     steps: int
     seed: int
-    params: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any]
+    plain_steps: int
+    """Steps of runs as plain Python, fewer than `steps` where observations are large."""
 
 
 def examine_backends(
@@ -117,7 +119,7 @@ class _Comparison:
         reference = self.make(n, backend="reference")
         try:
             with np.errstate(all="ignore"):
-                difference = self.difference(native, reference, self.settings.steps, n)
+                difference = self.difference(native, reference, self.settings.plain_steps, n)
         finally:
             reference.close()
         if difference:
@@ -129,7 +131,9 @@ class _Comparison:
                 "float32 is meant.",
                 self.overflows[0] if self.overflows else self.place,
             )
-        return f"{n} rows for {self.settings.steps} steps compiled and as plain Python, compared"
+        return (
+            f"{n} rows for {self.settings.plain_steps} steps compiled and as plain Python, compared"
+        )
 
     def difference(self, one: BatchEnv, other: BatchEnv, steps: int, rows: int) -> str:
         """Return where the first rows of two batches differ first, or the empty string."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
@@ -19,12 +20,16 @@ from batchsim.checking.problems import CheckError, Findings, Place, Report
 from batchsim.checking.source import Function, examine_source, reached_functions, return_place
 from batchsim.checking.trials import Actions, Course, Trial
 from batchsim.definition import Definition, batch_parameter
+from batchsim.spaces import Layout
 
 __all__ = ["check"]
 
 LEAVES = (Box, Discrete, MultiDiscrete, MultiBinary)
 FILLS = (0x5A, 0xA5)
 """Bytes that fill the columns in place of zero, to see whether what was not written matters."""
+WATCHED_ELEMENTS = 50_000
+"""Elements of observations that a run writes at most, where that leaves it a few steps."""
+FEW_STEPS = 20
 GUARDED_ROWS = 4
 """Rows run as plain Python: each of their reads and writes is watched, which takes time."""
 
@@ -67,11 +72,13 @@ def check(
         >>> report.hints
         ()
     """
+    steps = checks.whole_number("steps", steps, at_least=1)
     settings = Settings(
         checks.whole_number("num_envs", num_envs, at_least=1),
-        checks.whole_number("steps", steps, at_least=1),
+        steps,
         checks.whole_number("seed", seed, at_least=0),
         params,
+        plain_steps=steps,
     )
     namespace, name, entry = _find(definition)
     findings = Findings(ignore)
@@ -123,6 +130,9 @@ def _examine(
     spaces = _examine_spaces(definition, definition.parameters(values(0)), findings)
     if spaces is None:
         return tried
+    elements = sum(math.prod(shape) for shape in Layout(spaces[0], "OBSERVATION").shapes(1))
+    affordable = max(FEW_STEPS, WATCHED_ELEMENTS // max(elements, 1))
+    settings = dataclasses.replace(settings, plain_steps=min(settings.steps, affordable))
     limit = entry.max_episode_steps
     # Those of the contract are known by name, even where they have no source.
     own = [getattr(namespace, name) for name in FUNCTIONS if hasattr(namespace, name)]
@@ -171,6 +181,11 @@ def _examine_spaces(
             "Use Box, Discrete, MultiDiscrete, MultiBinary, or a Dict or Tuple of them.",
             place_of_name(namespace, "OBSERVATION"),
         )
+    else:
+        try:
+            Layout(observation_space, "OBSERVATION")
+        except TypeError as error:
+            findings.add("space", str(error), place=place_of_name(namespace, "OBSERVATION"))
     if not isinstance(action_space, LEAVES):
         findings.add(
             "space",
@@ -202,8 +217,9 @@ def _run_guarded(
     rows = min(settings.num_envs, GUARDED_ROWS)
     findings = watch.findings
     places = {name: return_place(functions, name) for name in FUNCTIONS}
+    steps = settings.plain_steps
     # Each run begins several episodes, so that what one leaves behind shows in the next.
-    cut = max(settings.steps // 3, 1)
+    cut = max(steps // 3, 1)
 
     def run(
         row: int, place: int = 2, fill: int = 0, action_seed: int = 0, watch: Watch = watch
@@ -211,7 +227,7 @@ def _run_guarded(
         trial = Trial(definition, watch, {**values(row), **definition.options}, spaces, places)
         return trial.run(
             seed=settings.seed + row,
-            steps=settings.steps,
+            steps=steps,
             limit=min(cut, limit or cut),
             actions=Actions(spaces[1], settings.seed + row + action_seed),
             row=place,
@@ -228,7 +244,7 @@ def _run_guarded(
             f"Nothing that {definition.name} shows depends on the actions.",
             place=places["step"],
         )
-    return f"{rows} rows for {settings.steps} steps as plain Python, every read and write watched"
+    return f"{rows} rows for {steps} steps as plain Python, every read and write watched"
 
 
 def _compare_courses(

@@ -6,6 +6,7 @@ every read and every write, and notes what is wrong with the line of the author'
 
 from __future__ import annotations
 
+import functools
 import sys
 import types
 from collections import namedtuple
@@ -64,7 +65,11 @@ class Watch:
         self.stale: dict[str, Place] = {}
         """Columns of State read in an episode before that episode wrote them, and where."""
         self.overflows: list[Place] = []
+        """Lines in which NumPy's arithmetic overflowed."""
         self.draws = 0
+        """How many words the streams have given."""
+        self.tracing = False
+        """Whether outputs remember who wrote each element, which takes time."""
 
     def place(self) -> Place:
         """Return the line of the author's that runs."""
@@ -99,22 +104,25 @@ class Watch:
         self.overflows.append(self.place())
 
 
+@functools.cache
+def _range(dtype: np.dtype[Any]) -> tuple[Any, Any]:
+    """Return the least and the largest finite number of a dtype."""
+    if dtype.kind == "b":
+        return 0, 1
+    bounds: Any = np.iinfo(dtype) if dtype.kind in "iu" else np.finfo(dtype)
+    return (int(bounds.min), int(bounds.max)) if dtype.kind in "iu" else (bounds.min, bounds.max)
+
+
 def misfit(value: Any, dtype: np.dtype[Any]) -> str:
     """Return what is wrong with storing a number in a dtype, or the empty string."""
-    if not isinstance(value, (bool, int, float, np.bool_, np.number)):
+    if not isinstance(value, (int, float, np.bool_, np.number)):
         return f"{value!r} is no number"
-    if dtype.kind == "b":
-        return "" if value in (0, 1) else f"{value} becomes True in a bool"
-    if dtype.kind in "iu":
-        if not np.isfinite(value):
-            return f"{value} cannot be held by {dtype}"
-        bounds = np.iinfo(dtype)
-        if not bounds.min <= value <= bounds.max:
-            return f"{value} is outside the range of {dtype}, {bounds.min} to {bounds.max}"
-        return "" if value == int(value) else f"{value} loses its fraction in {dtype}"
-    if np.isfinite(value) and abs(float(value)) > np.finfo(dtype).max:
-        return f"{value} is beyond the range of {dtype}"
-    return ""
+    low, high = _range(dtype)
+    if dtype.kind == "f":
+        return f"{value} is beyond the range of {dtype}" if high < abs(value) < np.inf else ""
+    if not low <= value <= high:
+        return f"{value} is outside the range of {dtype}, {low} to {high}"
+    return "" if value == int(value) else f"{value} loses its fraction in {dtype}"
 
 
 class Guard:
@@ -146,7 +154,7 @@ class Guard:
         self.written = written
         self.field = field
         self.writers: dict[int, Place] = {}
-        """Of each element's address, who wrote it last; kept for observations."""
+        """Of each element's address, who wrote it last; kept while the watch traces."""
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -183,9 +191,11 @@ class Guard:
                 f"uses {self.label(index)} with {len(parts)} indices, but {self.name} has "
                 f"{self.values.ndim}.",
             )
+        shape = self.values.shape
         for axis, part in enumerate(parts):
             if isinstance(part, (int, np.integer)) and not isinstance(part, bool):
-                self.check_bounds(index, part, axis)
+                if not 0 <= part < shape[axis]:
+                    self.check_bounds(index, part, axis)
             elif not isinstance(part, slice) and part is not Ellipsis:
                 self.refuse_index(index, part)
         return parts
@@ -275,7 +285,8 @@ class Guard:
 
     def __setitem__(self, index: Any, value: Any) -> None:
         places = self.locate(index)
-        self.check_writable(self.label(index))
+        if self.watch.function not in WRITABLE.get(self.role, ()):
+            self.refuse_write(self.label(index))
         if isinstance(value, (Guard, np.ndarray)):
             raise self.watch.stop(
                 "allocation",
@@ -284,7 +295,10 @@ class Guard:
                 "Write a loop over the elements.",
             )
         target = self.values[places]
-        wrong = next(filter(None, (misfit(one, target.dtype) for one in _numbers(value))), "")
+        if isinstance(value, (tuple, list)):
+            wrong = next(filter(None, (misfit(one, target.dtype) for one in value)), "")
+        else:
+            wrong = misfit(value, target.dtype)
         if wrong:
             self.watch.note(
                 "does-not-fit",
@@ -295,13 +309,16 @@ class Guard:
         self.values[places] = value
         if self.written is not None:
             self.written[places] = True
-        if self.role == "out":
-            self.remember_writer(places)
+        if self.watch.tracing and not isinstance(target, np.ndarray):
+            self.writers[self.address(places)] = self.watch.place()
 
-    def check_writable(self, name: str) -> None:
+    def address(self, places: tuple[Any, ...]) -> int:
+        """Return where an element lies, which is the same for all parts of an array."""
+        axes = zip(places, self.values.shape, self.values.strides, strict=True)
+        return int(self.values.ctypes.data + sum(k % size * stride for k, size, stride in axes))
+
+    def refuse_write(self, name: str) -> None:
         """Note a write where there should be none."""
-        if self.watch.function in WRITABLE.get(self.role, ()):
-            return
         if self.role in ("s", "rng"):
             self.watch.note(
                 "read-only",
@@ -315,14 +332,6 @@ class Guard:
             f"writes {name}, which it may only read.",
             "Copy it into a variable, or keep what changes in a column of State.",
         )
-
-    def remember_writer(self, places: tuple[Any, ...]) -> None:
-        """Keep the line that wrote an element."""
-        target = self.values[places]
-        if not isinstance(target, np.ndarray):
-            k = tuple(int(p) % n for p, n in zip(places, self.values.shape, strict=True))
-            offset = sum(p * stride for p, stride in zip(k, self.values.strides, strict=True))
-            self.writers[self.values.ctypes.data + offset] = self.watch.place()
 
     # -- arithmetic ----------------------------------------------------------------------------
 
@@ -366,13 +375,6 @@ def _index_text(part: Any) -> str:
         ends = ["" if end is None else str(end) for end in (part.start, part.stop)]
         return ":".join(ends)
     return "..." if part is Ellipsis else str(part)
-
-
-def _numbers(value: Any) -> list[Any]:
-    """Return the numbers in a value that is written."""
-    if isinstance(value, (tuple, list)):
-        return [one for part in value for one in _numbers(part)]
-    return [value]
 
 
 class Column:

@@ -403,17 +403,30 @@ class _Run:
             return
         low, high = _bounds(space)
         values = guard.values.astype(np.float64)
-        for index in map(tuple, np.argwhere(~((values >= low) & (values <= high))).tolist()):
-            offset = sum(k * stride for k, stride in zip(index, guard.values.strides, strict=True))
-            place = guard.writers.get(guard.values.ctypes.data + offset)
+        outside = np.argwhere(~((values >= low) & (values <= high))).tolist()
+        if outside:
+            writers = self.trace(guard.name)
+        for index in map(tuple, outside):
             bounds = [np.broadcast_to(end, values.shape)[index] for end in (low, high)]
             self.watch.findings.add(
                 "outside",
                 f"observe writes {guard.values[index]} into {guard.label(index)}; "
                 f"{_space_name(guard)} goes from {bounds[0]} to {bounds[1]}.",
                 "Correct the value, or the bounds of OBSERVATION.",
-                place or self.trial.return_places.get("observe"),
+                writers(index) or self.trial.return_places.get("observe"),
             )
+
+    def trace(self, name: str) -> Callable[[tuple[int, ...]], Place]:
+        """Observe again, to learn which line writes each element of an output."""
+        leaves: list[tuple[Guard, Any]] = []
+        out = self.output(self.trial.observation_space, "out", leaves)
+        self.watch.tracing = True
+        try:
+            self.call("observe", self.trial.p, out)
+        finally:
+            self.watch.tracing = False
+        guard = next(leaf for leaf, _ in leaves if leaf.name == name)
+        return lambda index: guard.writers.get(guard.address(index))
 
 
 def _bounds(space: Any) -> tuple[Any, Any]:
