@@ -115,11 +115,11 @@ class _Comparison:
 
     def with_reference(self, native: BatchEnv) -> str:
         """Compare with plain Python, bit for bit."""
-        n = min(self.settings.num_envs, REFERENCE_ROWS)
+        n, steps = min(self.settings.num_envs, REFERENCE_ROWS), self.settings.plain_steps
         reference = self.make(n, backend="reference")
         try:
             with np.errstate(all="ignore"):
-                difference = self.difference(native, reference, self.settings.plain_steps, n)
+                difference = self.difference(native, reference, steps, n)
         finally:
             reference.close()
         if difference:
@@ -131,9 +131,7 @@ class _Comparison:
                 "float32 is meant.",
                 self.overflows[0] if self.overflows else self.place,
             )
-        return (
-            f"{n} rows for {self.settings.plain_steps} steps compiled and as plain Python, compared"
-        )
+        return f"{n} rows for {steps} steps compiled and as plain Python, compared"
 
     def difference(self, one: BatchEnv, other: BatchEnv, steps: int, rows: int) -> str:
         """Return where the first rows of two batches differ first, or the empty string."""

@@ -119,7 +119,8 @@ def misfit(value: Any, dtype: np.dtype[Any]) -> str:
         return f"{value!r} is no number"
     low, high = _range(dtype)
     if dtype.kind == "f":
-        return f"{value} is beyond the range of {dtype}" if high < abs(value) < np.inf else ""
+        too_large = high < abs(float(value)) < np.inf
+        return f"{value} is beyond the range of {dtype}" if too_large else ""
     if not low <= value <= high:
         return f"{value} is outside the range of {dtype}, {low} to {high}"
     return "" if value == int(value) else f"{value} loses its fraction in {dtype}"
