@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 import numpy.typing as npt
 
 __all__ = ["Array", "Batch", "Check", "Make", "Rung", "Verdict", "at_most", "hand_written"]
@@ -83,13 +82,3 @@ def at_most(limit: int, why: str) -> Callable[[str, int], str | None]:
         return None if num_envs <= limit else f"measured up to {limit:,} environments: {why}"
 
     return absent
-
-
-def new_outputs(num_envs: int, space: Any) -> tuple[Array, Array, Array, Array]:
-    """Return new arrays for observations, rewards, terminated and truncated."""
-    return (
-        np.empty((num_envs, *space.shape), space.dtype),
-        np.empty(num_envs),
-        np.empty(num_envs, np.bool_),
-        np.empty(num_envs, np.bool_),
-    )
