@@ -115,11 +115,6 @@ def same(one, other):
     return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
 
 
-@pytest.fixture(params=["NextStep", "SameStep"])
-def mode(request):
-    return request.param
-
-
 @pytest.fixture(params=["native", "reference"])
 def backend(request):
     return request.param
@@ -130,19 +125,15 @@ def settings():
     return {"backend": "reference"}, {"num_threads": 2}, {"checked": True}
 
 
-@pytest.mark.parametrize(
-    "params",
-    [
-        {},
-        {
-            "noise": np.linspace(0, 1, N),
-            "stride": np.arange(1, N + 1),
-            "rewards": np.arange(3.0 * N).reshape(N, 3),
-            "codes": "wxyz",
-        },
-    ],
-    ids=["scalars", "arrays"],
-)
+ARRAYS = {
+    "noise": np.linspace(0, 1, N),
+    "stride": np.arange(1, N + 1),
+    "rewards": np.arange(3.0 * N).reshape(N, 3),
+    "codes": "wxyz",
+}
+
+
+@pytest.mark.parametrize(("mode", "params"), [("NextStep", {}), ("SameStep", ARRAYS)])
 def test_backends_threads_and_checks_give_the_same_bits(mode, params):
     made = [
         batchsim.make_vec(Zoo, N, autoreset_mode=mode, **setting, **params)
