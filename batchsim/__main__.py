@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import io
 import os
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from batchsim import registry
+from batchsim import options, registry
+from batchsim.options import FAILURE, UsageError, check_writable
 
 __all__ = ["app", "main"]
 
@@ -22,13 +21,6 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-
-# The base of all that typer raises for arguments it cannot read; it has no public name there.
-UsageError: Any = typer.BadParameter.__bases__[0]
-
-FAILURE = 1
-BAD_INPUT = 2
-INTERRUPTED = 130
 
 
 @app.callback(invoke_without_command=True)
@@ -86,15 +78,17 @@ def ladder(
     from batchsim.ladder.runner import Settings, climb
 
     try:
-        settings = Settings(registry.find(env)[0], _read_sizes(num_envs), _read_seconds(seconds))
+        settings = Settings(
+            registry.find(env)[0], options.read_sizes(num_envs), options.read_seconds(seconds)
+        )
         if rungs is not None:
-            chosen = _read_rungs(rungs, settings.rungs)
+            chosen = options.read_names("rungs", rungs, settings.rungs)
             settings = dataclasses.replace(settings, rungs=chosen)
         if plot is not None:
             plots.check_plot_file(plot)
         for path in (json, plot, markdown):
             if path is not None:
-                _check_writable(path)
+                check_writable(path)
     except ValueError as error:
         raise UsageError(str(error)) from error
 
@@ -112,50 +106,6 @@ def ladder(
             typer.echo("batchsim: nothing could be timed, so that there is no plot.", err=True)
     if not result.sound:
         raise typer.Exit(FAILURE)
-
-
-def _read_sizes(text: str) -> tuple[int, ...]:
-    """Return the numbers in `text`, ascending."""
-    sizes = set()
-    for part in text.split(","):
-        if not part.strip().isdecimal() or int(part) == 0:
-            raise ValueError(
-                f"--num-envs is {text!r}; expected positive whole numbers separated by commas, "
-                "such as 64,1024."
-            )
-        sizes.add(int(part))
-    return tuple(sorted(sizes))
-
-
-def _read_seconds(seconds: float) -> float:
-    if not 0.0 < seconds < float("inf"):
-        raise ValueError(f"--seconds is {seconds}; expected a positive number.")
-    return seconds
-
-
-def _read_rungs(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the rungs named in `text`, in the order of the ladder."""
-    from batchsim.definition import suggest
-
-    names = [part.strip() for part in text.split(",")]
-    for name in names:
-        if name not in known:
-            raise ValueError(
-                f"--rungs names {name!r}{suggest(name, known)}; the rungs are {', '.join(known)}."
-            )
-    return tuple(name for name in known if name in names)
-
-
-def _check_writable(path: Path) -> None:
-    """Raise ValueError if `path` cannot be written: better now than after the measurement."""
-    existed = path.exists()
-    try:
-        with path.open("a", encoding="utf-8"):
-            pass
-    except OSError as error:
-        raise ValueError(f"{path} cannot be written: {error.strerror}.") from error
-    if not existed:
-        path.unlink()
 
 
 @app.command()
@@ -200,7 +150,7 @@ def watch(
         # What draws needs no display, and should not complain that there is none.
         os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
         settings = watching.Settings(out, num_envs, steps, seed, fps)
-        _check_writable(out)
+        check_writable(out)
         target = registry.resolve(env)
         act = watching.read_policy(policy)
         envs = make_vec(target, num_envs, render_mode="rgb_array")
@@ -281,18 +231,7 @@ def _read_param(text: str) -> tuple[str, Any]:
 
 def main() -> None:
     """Run the command line; bad input ends with one sentence on standard error and status 2."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal without some character shows another one; that is no reason to fail.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
-    try:
-        status = app(standalone_mode=False)
-    except UsageError as error:
-        print(f"batchsim: {error.format_message()}", file=sys.stderr)
-        status = BAD_INPUT
-    except (typer.Abort, KeyboardInterrupt):
-        status = INTERRUPTED
-    sys.exit(status)
+    options.run(app)
 
 
 if __name__ == "__main__":

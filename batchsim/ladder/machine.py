@@ -6,11 +6,12 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from batchsim.vector import available_cpus
 
-__all__ = ["describe_machine", "find_versions"]
+__all__ = ["describe", "describe_machine", "find_version", "find_versions"]
 
 PACKAGES = ("batchsim", "gymnasium", "numba", "numpy", "envpool")
 
@@ -30,13 +31,14 @@ def find_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that are installed."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
-        version = _version(package)
+        version = find_version(package)
         if version is not None:
             found[package] = version
     return found
 
 
-def _version(package: str) -> str | None:
+def find_version(package: str) -> str | None:
+    """Return the version of one package, or None if it is not installed."""
     if package == "batchsim":
         import batchsim
 
@@ -45,6 +47,17 @@ def _version(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def describe(machine: Mapping[str, str | int], versions: Mapping[str, str], date: str) -> str:
+    """Return machine, versions and date in one line, to be written beside what was measured."""
+    named = {"python": "Python", "numpy": "NumPy", "gymnasium": "Gymnasium"}
+    named |= {"numba": "Numba", "envpool": "EnvPool", "batchsim": "batchsim"}
+    packages = ", ".join(
+        f"{name} {versions[key]}" for key, name in named.items() if key in versions
+    )
+    threads = f"{machine['threads']} thread{'s' if machine['threads'] != 1 else ''}"
+    return f"{machine['cpu']}, {threads}, {machine['system']}; {packages}; {date}"
 
 
 def _cpu_name() -> str:

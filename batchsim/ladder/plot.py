@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from batchsim.ladder.report import Report, format_count, format_ratio, speedups
-from batchsim.ladder.runner import Result, Row
+from batchsim.ladder.runner import Result
 
-__all__ = ["check_plot_file", "draw"]
+__all__ = ["Line", "check_plot_file", "draw", "draw_lines"]
 
 INK = "#1f2933"
 QUIET = "#6b7785"
@@ -36,38 +38,69 @@ def check_plot_file(path: Path) -> None:
 
 
 def draw(result: Result, path: Path) -> None:
-    """Write the plot to `path`, in the format that its suffix names."""
+    """Write the plot of a ladder to `path`, in the format that its suffix names."""
+    lines = [
+        Line(
+            row.rung.name,
+            {size: found.steps_per_second for size, found in row.measurements.items()},
+            first,
+            row.peer,
+        )
+        for row, (_, first) in zip(result.rows, speedups(result), strict=True)
+        if row.measurements
+    ]
+    draw_lines(
+        lines,
+        sorted(result.settings.num_envs),
+        f"{result.settings.env_id}: environment steps per second",
+        "Written out: the speed with the most environments, and in brackets how many times that "
+        f"of {lines[0].name} it is.\n{Report(result).header}",
+        path,
+    )
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is drawn of one way to step environments."""
+
+    name: str
+    speeds: Mapping[int, float]
+    """Steps per second by number of environments; at least one."""
+    ratio: float | None
+    """Written behind the speed with the most environments, in brackets."""
+    peer: bool
+    """Whether it is drawn in grey."""
+
+
+def draw_lines(
+    lines: Sequence[Line], sizes: Sequence[int], title: str, caption: str, path: Path
+) -> None:
+    """Draw a line for each way to step environments, from the top down.
+
+    Args:
+        lines: what to draw, at least one.
+        sizes: the numbers of environments, ascending.
+        title: written above.
+        caption: written below, one line or more.
+        path: the file, in the format that its suffix names.
+    """
     from matplotlib.figure import Figure
 
-    rows = [row for row in result.rows if row.measurements]
-    sizes = sorted(result.settings.num_envs)
-    places = [number + PEER_GAP * row.peer for number, row in enumerate(rows)]
-    figure = Figure(figsize=(9.6, 1.9 + 0.45 * len(rows)), dpi=160, layout="constrained")
+    # A gap wherever peers follow upon others.
+    gaps = itertools.accumulate(
+        (PEER_GAP * (line.peer and not before.peer) for before, line in itertools.pairwise(lines)),
+        initial=0.0,
+    )
+    places = [number + gap for number, gap in enumerate(gaps)]
+    figure = Figure(figsize=(9.6, 1.9 + 0.45 * len(lines)), dpi=160, layout="constrained")
     axes: Any = figure.add_subplot()
-    ratios = speedups(result)
-    for row, place in zip(rows, places, strict=True):
-        _draw_row(axes, row, place, sizes, ratios[result.rows.index(row)][1])
-    _name_rows(axes, rows, places)
-    _scale(axes, rows)
+    for line, place in zip(lines, places, strict=True):
+        _draw_line(axes, line, place, sizes)
+    _name_lines(axes, lines, places)
+    _scale(axes, lines)
     _name_sizes(axes, sizes)
-    axes.set_title(
-        f"{result.settings.env_id}: environment steps per second",
-        loc="left",
-        fontsize=14,
-        fontweight="bold",
-        color=INK,
-        pad=34,
-    )
-    figure.supxlabel(
-        "Written out: the speed with the most environments, and in brackets how many times that "
-        f"of {rows[0].rung.name} it is.\n"
-        f"{Report(result).header}",
-        x=0.01,
-        ha="left",
-        fontsize=7.5,
-        linespacing=1.6,
-        color=QUIET,
-    )
+    axes.set_title(title, loc="left", fontsize=14, fontweight="bold", color=INK, pad=34)
+    figure.supxlabel(caption, x=0.01, ha="left", fontsize=7.5, linespacing=1.6, color=QUIET)
     figure.savefig(path)
 
 
@@ -80,9 +113,9 @@ def _shades(sizes: Sequence[int], ends: tuple[str, str]) -> dict[int, Any]:
     return {size: colours(k / last if len(sizes) > 1 else 1.0) for k, size in enumerate(sizes)}
 
 
-def _draw_row(axes: Any, row: Row, place: float, sizes: Sequence[int], ratio: float | None) -> None:
-    shades = _shades(sizes, PEER_SHADES if row.peer else RUNG_SHADES)
-    speeds = {size: found.steps_per_second for size, found in row.measurements.items()}
+def _draw_line(axes: Any, line: Line, place: float, sizes: Sequence[int]) -> None:
+    shades = _shades(sizes, PEER_SHADES if line.peer else RUNG_SHADES)
+    speeds = line.speeds
     fastest = max(speeds.values())
     axes.plot(
         [min(speeds.values()), fastest],
@@ -97,26 +130,26 @@ def _draw_row(axes: Any, row: Row, place: float, sizes: Sequence[int], ratio: fl
     size = max(speeds)
     label = format_count(speeds[size])
     axes.annotate(
-        label if ratio is None else f"{label}  ({format_ratio(ratio)})",
+        label if line.ratio is None else f"{label}  ({format_ratio(line.ratio)})",
         (fastest, place),
         xytext=(10, 0),
         textcoords="offset points",
         va="center",
         fontsize=9.5,
-        color=QUIET if row.peer else INK,
+        color=QUIET if line.peer else INK,
     )
 
 
-def _name_rows(axes: Any, rows: Sequence[Row], places: Sequence[float]) -> None:
-    axes.set_yticks(places, [row.rung.name for row in rows], fontsize=10.5)
-    for row, label in zip(rows, axes.get_yticklabels(), strict=True):
-        label.set_color(QUIET if row.peer else INK)
+def _name_lines(axes: Any, lines: Sequence[Line], places: Sequence[float]) -> None:
+    axes.set_yticks(places, [line.name for line in lines], fontsize=10.5)
+    for line, label in zip(lines, axes.get_yticklabels(), strict=True):
+        label.set_color(QUIET if line.peer else INK)
     axes.set_ylim(places[-1] + 0.6, -0.6)
 
 
-def _scale(axes: Any, rows: Sequence[Row]) -> None:
+def _scale(axes: Any, lines: Sequence[Line]) -> None:
     """Set a logarithmic scale with room for the labels at its right end."""
-    speeds = [found.steps_per_second for row in rows for found in row.measurements.values()]
+    speeds = [speed for line in lines for speed in line.speeds.values()]
     axes.set_xscale("log")
     axes.set_xlim(min(speeds) / 1.6, max(speeds) * 12)
     # Ticks are powers of ten.

@@ -34,15 +34,21 @@ from rich.console import Console
 from rich.table import Table
 
 from batchsim.ladder.check import TOLERANCE, within_tolerance
+from batchsim.ladder.machine import describe
 from batchsim.ladder.runner import Result, Row
 
 __all__ = [
+    "DASH",
+    "UNBOUNDED",
+    "Remarks",
     "Report",
     "format_count",
     "format_ratio",
+    "format_time",
     "speedups",
     "to_json",
     "to_markdown",
+    "write_between",
     "write_markdown",
 ]
 
@@ -82,6 +88,23 @@ def _ratio(row: Row, other: Row | None) -> float | None:
     return row.measurements[size].steps_per_second / other.measurements[size].steps_per_second
 
 
+class Remarks:
+    """Reasons and remarks, kept below a table under numbers."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def mark(self, remark: str) -> str:
+        """Return the number of a remark, raised."""
+        if remark not in self.texts:
+            self.texts.append(remark)
+        return "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(digit)] for digit in str(self.texts.index(remark) + 1))
+
+    def lines(self) -> list[str]:
+        """Return the remarks with their numbers."""
+        return [f"{self.mark(text)} {text}" for text in self.texts]
+
+
 class Report:
     """The words and cells of a ladder, for every kind of table.
 
@@ -90,25 +113,15 @@ class Report:
 
     def __init__(self, result: Result) -> None:
         self.result = result
-        self.remarks: list[str] = []
+        self.remarks = Remarks()
         self.sizes = sorted(result.settings.num_envs)
-        self.header = self._header()
+        self.header = describe(result.machine, result.versions, result.date)
         self.columns = self._columns()
         self.rows = [
             self._cells(row, *ratios)
             for row, ratios in zip(result.rows, speedups(result), strict=True)
         ]
         self.notes = self._notes()
-
-    def _header(self) -> str:
-        machine, versions = self.result.machine, self.result.versions
-        named = {"python": "Python", "numpy": "NumPy", "gymnasium": "Gymnasium"}
-        named |= {"numba": "Numba", "envpool": "EnvPool", "batchsim": "batchsim"}
-        packages = ", ".join(
-            f"{name} {versions[key]}" for key, name in named.items() if key in versions
-        )
-        threads = f"{machine['threads']} thread{'s' if machine['threads'] != 1 else ''}"
-        return f"{machine['cpu']}, {threads}, {machine['system']}; {packages}; {self.result.date}"
 
     def _columns(self) -> list[str]:
         speeds = [f"steps/s\nN={size:,}" for size in self.sizes]
@@ -141,40 +154,37 @@ class Report:
         if size in row.measurements:
             return format_count(row.measurements[size].steps_per_second)
         if size in row.absent:
-            return DASH + self._mark(f"{row.rung.name} – {row.absent[size]}.")
+            return DASH + self.remarks.mark(f"{row.rung.name} – {row.absent[size]}.")
         if row.failed is not None:
-            return "failed" + self._mark(f"{row.rung.name} failed: {row.failed}")
+            return "failed" + self.remarks.mark(f"{row.rung.name} failed: {row.failed}")
         if row.verdict is not None and not row.verdict.correct:
-            return DASH + self._mark(f"{row.rung.name} is wrong, and so not timed.")
+            return DASH + self.remarks.mark(f"{row.rung.name} is wrong, and so not timed.")
         return ""
 
     def _memory(self, row: Row) -> str:
         if row.bytes_per_env is not None:
             return format_bytes(row.bytes_per_env)
         if row.measurements:
-            return DASH + self._mark(f"{row.rung.name} – its memory is outside Python's count.")
+            return DASH + self.remarks.mark(
+                f"{row.rung.name} – its memory is outside Python's count."
+            )
         return DASH
 
     def _correct(self, row: Row) -> str:
         verdict = row.verdict
         if verdict is None:
             if row.measurements and row.rung.check is None:
-                return DASH + self._mark(
+                return DASH + self.remarks.mark(
                     "Peers draw from random streams of their own: nothing to compare bit by bit."
                 )
             return DASH if row.failed is not None or row.absent else ""
         if not verdict.correct:
-            return "no" + self._mark(f"{row.rung.name} – {verdict.detail}.")
+            return "no" + self.remarks.mark(f"{row.rung.name} – {verdict.detail}.")
         if row.rung.check is within_tolerance:
-            return "yes" + self._mark(
+            return "yes" + self.remarks.mark(
                 f"{row.rung.name} – {verdict.detail}; {TOLERANCE:.0e} is allowed."
             )
         return "yes"
-
-    def _mark(self, remark: str) -> str:
-        if remark not in self.remarks:
-            self.remarks.append(remark)
-        return "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(digit)] for digit in str(self.remarks.index(remark) + 1))
 
     def _notes(self) -> list[str]:
         settings = self.result.settings
@@ -192,7 +202,7 @@ class Report:
         )
         if compiled:
             notes.append(f"Compiling or loading at the first use is in no figure: {compiled}.")
-        return notes + [f"{self._mark(remark)} {remark}" for remark in list(self.remarks)]
+        return notes + self.remarks.lines()
 
     def tables(self, console: Console) -> list[Table]:
         """Return the table for a terminal, in two parts where it is too narrow for the whole."""
@@ -287,11 +297,15 @@ def to_markdown(result: Result) -> str:
 
 def write_markdown(result: Result, path: Path) -> None:
     """Write the Markdown table to `path`; in a file with the `MARKERS`, only between them."""
-    text = to_markdown(result)
+    write_between(MARKERS, to_markdown(result), path)
+
+
+def write_between(markers: tuple[str, str], text: str, path: Path) -> None:
+    """Write `text` to `path`; in a file with both markers, only between them."""
     if path.exists():
         document = path.read_text(encoding="utf-8")
-        before, start, rest = document.partition(MARKERS[0])
-        _, end, after = rest.partition(MARKERS[1])
+        before, start, rest = document.partition(markers[0])
+        _, end, after = rest.partition(markers[1])
         if start and end:
             text = f"{before}{start}\n{text}{end}{after}"
     path.write_text(text, encoding="utf-8")

@@ -17,6 +17,7 @@ from batchsim.ladder.machine import describe_machine, find_versions
 from batchsim.ladder.peers import PEERS
 from batchsim.ladder.rung import Array, Batch, Make, Rung, Verdict
 from batchsim.ladder.rungs import RUNGS
+from batchsim.ladder.timing import time_block, time_calls, warm_up
 
 __all__ = ["Measurement", "Result", "Row", "Settings", "climb"]
 
@@ -24,7 +25,6 @@ ACTIONS = 16
 """Batches of random actions, drawn before and passed in turn to every rung."""
 BLOCKS = 9
 MIN_BLOCKS = 3
-MAX_LATENCIES = 50_000
 
 
 @dataclass(frozen=True)
@@ -177,11 +177,11 @@ def _measure(batch: Batch, actions: Sequence[Array], num_envs: int, seconds: flo
     """Warm up for a tenth of the time, time blocks of calls for most of it, then single calls."""
     turn = itertools.cycle(actions)
     gc.collect()
-    per_call = _warm_up(batch, turn, 0.1 * seconds)
+    per_call = warm_up(batch, turn, 0.1 * seconds)
     calls = max(1, int(0.65 * seconds / BLOCKS / per_call))
     blocks = _time_blocks(batch, turn, calls, 0.65 * seconds)
     # A block of one call is a single call.
-    latencies = blocks if calls == 1 else _time_calls(batch, turn, calls, 0.25 * seconds)
+    latencies = blocks if calls == 1 else time_calls(batch, turn, calls, 0.25 * seconds)
     p50, p99 = np.quantile(latencies, [0.5, 0.99])
     return Measurement(
         num_envs,
@@ -192,41 +192,9 @@ def _measure(batch: Batch, actions: Sequence[Array], num_envs: int, seconds: flo
     )
 
 
-def _warm_up(batch: Batch, turn: Iterator[Array], seconds: float) -> float:
-    """Step for `seconds`; return the time of the fastest call."""
-    best = float("inf")
-    end = time.perf_counter() + seconds
-    while True:
-        start = time.perf_counter()
-        batch.step(next(turn))
-        now = time.perf_counter()
-        best = min(best, now - start)
-        if now >= end:
-            return best
-
-
 def _time_blocks(batch: Batch, turn: Iterator[Array], calls: int, seconds: float) -> list[float]:
     """Return the seconds that each of several blocks of `calls` calls took."""
-    step = batch.step
     blocks: list[float] = []
     while len(blocks) < MIN_BLOCKS or sum(blocks) < seconds:
-        block = itertools.islice(turn, calls)
-        start = time.perf_counter()
-        for action in block:
-            step(action)
-        blocks.append(time.perf_counter() - start)
+        blocks.append(time_block(batch, turn, calls))
     return blocks
-
-
-def _time_calls(batch: Batch, turn: Iterator[Array], calls: int, seconds: float) -> list[float]:
-    """Return the seconds that each of many single calls took."""
-    step = batch.step
-    clock = time.perf_counter
-    latencies: list[float] = []
-    end = clock() + seconds
-    while len(latencies) < MAX_LATENCIES and clock() < end:
-        for action in itertools.islice(turn, calls):
-            start = clock()
-            step(action)
-            latencies.append(clock() - start)
-    return latencies[:MAX_LATENCIES]

@@ -1,0 +1,108 @@
+"""What the command lines have in common: how they read options, and how they end."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+__all__ = [
+    "BAD_INPUT",
+    "FAILURE",
+    "UsageError",
+    "check_writable",
+    "read_names",
+    "read_seconds",
+    "read_sizes",
+    "run",
+]
+
+# The base of all that typer raises for arguments it cannot read; it has no public name there.
+UsageError: Any = typer.BadParameter.__bases__[0]
+
+FAILURE = 1
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+def run(app: typer.Typer) -> None:
+    """Run a command line; bad input ends with one sentence on standard error and status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal without some character shows another one; that is no reason to fail.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        status = app(standalone_mode=False)
+    except UsageError as error:
+        print(f"batchsim: {error.format_message()}", file=sys.stderr)
+        status = BAD_INPUT
+    except (typer.Abort, KeyboardInterrupt):
+        status = INTERRUPTED
+    sys.exit(status)
+
+
+def read_sizes(text: str) -> tuple[int, ...]:
+    """Return the numbers of environments in `text`, ascending.
+
+    Raises:
+        ValueError: if `text` is anything but positive whole numbers separated by commas.
+    """
+    sizes = set()
+    for part in text.split(","):
+        if not part.strip().isdecimal() or int(part) == 0:
+            raise ValueError(
+                f"--num-envs is {text!r}; expected positive whole numbers separated by commas, "
+                "such as 64,1024."
+            )
+        sizes.add(int(part))
+    return tuple(sorted(sizes))
+
+
+def read_seconds(seconds: float) -> float:
+    """Return `seconds`.
+
+    Raises:
+        ValueError: if they are not positive and finite.
+    """
+    if not 0.0 < seconds < float("inf"):
+        raise ValueError(f"--seconds is {seconds}; expected a positive number.")
+    return seconds
+
+
+def read_names(option: str, text: str, known: Sequence[str]) -> tuple[str, ...]:
+    """Return the names in `text`, in the order of `known`.
+
+    Args:
+        option: of the command line, without its dashes; the plural of what is named.
+        text: names separated by commas.
+        known: all there are.
+
+    Raises:
+        ValueError: if a name is not known; the message suggests the nearest.
+    """
+    from batchsim.definition import suggest
+
+    names = [part.strip() for part in text.split(",")]
+    for name in names:
+        if name not in known:
+            raise ValueError(
+                f"--{option} names {name!r}{suggest(name, known)}; "
+                f"the {option} are {', '.join(known)}."
+            )
+    return tuple(name for name in known if name in names)
+
+
+def check_writable(path: Path) -> None:
+    """Raise ValueError if `path` cannot be written: better now than after the measurement."""
+    existed = path.exists()
+    try:
+        with path.open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written: {error.strerror}.") from error
+    if not existed:
+        path.unlink()
