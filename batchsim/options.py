@@ -73,13 +73,16 @@ def read_seconds(seconds: float) -> float:
     return seconds
 
 
-def read_names(option: str, text: str, known: Sequence[str]) -> tuple[str, ...]:
+def read_names(
+    option: str, text: str, known: Sequence[str], what: str | None = None
+) -> tuple[str, ...]:
     """Return the names in `text`, in the order of `known`.
 
     Args:
-        option: of the command line, without its dashes; the plural of what is named.
+        option: of the command line, without its dashes.
         text: names separated by commas.
         known: all there are.
+        what: what is named, in the plural; by default as the option.
 
     Raises:
         ValueError: if a name is not known; the message suggests the nearest.
@@ -91,7 +94,7 @@ def read_names(option: str, text: str, known: Sequence[str]) -> tuple[str, ...]:
         if name not in known:
             raise ValueError(
                 f"--{option} names {name!r}{suggest(name, known)}; "
-                f"the {option} are {', '.join(known)}."
+                f"the {what or option} are {', '.join(known)}."
             )
     return tuple(name for name in known if name in names)
 

@@ -12,7 +12,15 @@ import numpy as np
 
 from batchsim.ladder.rung import Array, Make, Verdict
 
-__all__ = ["SEED", "TOLERANCE", "draw_actions", "oracle", "same_bits", "within_tolerance"]
+__all__ = [
+    "SEED",
+    "TOLERANCE",
+    "draw_actions",
+    "draw_from",
+    "oracle",
+    "same_bits",
+    "within_tolerance",
+]
 
 SEED = 12345
 TOLERANCE = 1e-5
@@ -32,8 +40,13 @@ class Trajectory(NamedTuple):
 def draw_actions(env_id: str, num_envs: int, count: int) -> list[Array]:
     """Return `count` batches of random actions, the same for every caller."""
     env = gymnasium.make(env_id)
-    space = gymnasium.vector.utils.batch_space(env.action_space, num_envs)
     env.close()
+    return draw_from(env.action_space, num_envs, count)
+
+
+def draw_from(single_space: gymnasium.Space[Any], num_envs: int, count: int) -> list[Array]:
+    """Return `count` batches of random actions of one environment's action space."""
+    space = gymnasium.vector.utils.batch_space(single_space, num_envs)
     space.seed(SEED)
     return [space.sample() for _ in range(count)]
 

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,9 +39,9 @@ from batchsim.ladder.runner import Result, Row
 
 __all__ = [
     "DASH",
-    "UNBOUNDED",
     "Remarks",
     "Report",
+    "fit",
     "format_count",
     "format_ratio",
     "format_time",
@@ -206,13 +206,7 @@ class Report:
 
     def tables(self, console: Console) -> list[Table]:
         """Return the table for a terminal, in two parts where it is too narrow for the whole."""
-        everything = list(range(len(self.columns)))
-        whole = self._table(everything)
-        unbounded = console.options.update(max_width=UNBOUNDED)
-        if console.measure(whole, options=unbounded).maximum <= console.width:
-            return [whole]
-        speeds = len(self.sizes) + 3
-        return [self._table(everything[:speeds]), self._table([0, *everything[speeds:]])]
+        return fit(console, self._table, len(self.columns), len(self.sizes) + 3)
 
     def _table(self, columns: Sequence[int]) -> Table:
         table = Table(title=f"The ladder: {self.result.settings.env_id}", title_justify="left")
@@ -227,6 +221,25 @@ class Report:
             shown = [cells[column] for column in columns]
             table.add_row(*shown, style=style, end_section=section)
         return table
+
+
+def fit(
+    console: Console, table: Callable[[Sequence[int]], Table], columns: int, split: int
+) -> list[Table]:
+    """Return a table of all columns, or where it is too wide two parts with column 0 in both.
+
+    Args:
+        console: where it is to be printed.
+        table: makes one of the columns with these numbers.
+        columns: how many there are.
+        split: the first column of the second part.
+    """
+    everything = list(range(columns))
+    whole = table(everything)
+    unbounded = console.options.update(max_width=UNBOUNDED)
+    if console.measure(whole, options=unbounded).maximum <= console.width:
+        return [whole]
+    return [table(everything[:split]), table([0, *everything[split:]])]
 
 
 def _best(rows: Sequence[Row]) -> Row | None:
