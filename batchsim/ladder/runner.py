@@ -25,6 +25,7 @@ ACTIONS = 16
 """Batches of random actions, drawn before and passed in turn to every rung."""
 BLOCKS = 9
 MIN_BLOCKS = 3
+MAX_LATENCIES = 50_000
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def _measure(batch: Batch, actions: Sequence[Array], num_envs: int, seconds: flo
     calls = max(1, int(0.65 * seconds / BLOCKS / per_call))
     blocks = _time_blocks(batch, turn, calls, 0.65 * seconds)
     # A block of one call is a single call.
-    latencies = blocks if calls == 1 else time_calls(batch, turn, calls, 0.25 * seconds)
+    latencies = blocks if calls == 1 else _time_calls(batch, turn, calls, 0.25 * seconds)
     p50, p99 = np.quantile(latencies, [0.5, 0.99])
     return Measurement(
         num_envs,
@@ -198,3 +199,12 @@ def _time_blocks(batch: Batch, turn: Iterator[Array], calls: int, seconds: float
     while len(blocks) < MIN_BLOCKS or sum(blocks) < seconds:
         blocks.append(time_block(batch, turn, calls))
     return blocks
+
+
+def _time_calls(batch: Batch, turn: Iterator[Array], calls: int, seconds: float) -> list[float]:
+    """Return the seconds that each of many single calls took."""
+    latencies: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(latencies) < MAX_LATENCIES and time.perf_counter() < end:
+        latencies += time_calls(batch, turn, calls)
+    return latencies[:MAX_LATENCIES]

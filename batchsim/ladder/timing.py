@@ -8,9 +8,7 @@ from collections.abc import Iterator
 
 from batchsim.ladder.rung import Array, Batch
 
-__all__ = ["MAX_LATENCIES", "time_block", "time_calls", "warm_up"]
-
-MAX_LATENCIES = 50_000
+__all__ = ["time_block", "time_calls", "warm_up"]
 
 
 def warm_up(batch: Batch, turn: Iterator[Array], seconds: float) -> float:
@@ -36,21 +34,13 @@ def time_block(batch: Batch, turn: Iterator[Array], calls: int) -> float:
     return time.perf_counter() - start
 
 
-def time_calls(
-    batch: Batch, turn: Iterator[Array], calls: int, seconds: float, most: int = MAX_LATENCIES
-) -> list[float]:
-    """Return the seconds that each of many single calls took.
-
-    They are made in runs of `calls` until `seconds` are over; of more than `most`, only the first
-    are returned.
-    """
+def time_calls(batch: Batch, turn: Iterator[Array], calls: int) -> list[float]:
+    """Return the seconds that each of `calls` calls took."""
     step = batch.step
     clock = time.perf_counter
     latencies: list[float] = []
-    end = clock() + seconds
-    while len(latencies) < most and clock() < end:
-        for action in itertools.islice(turn, calls):
-            start = clock()
-            step(action)
-            latencies.append(clock() - start)
-    return latencies[:most]
+    for action in itertools.islice(turn, calls):
+        start = clock()
+        step(action)
+        latencies.append(clock() - start)
+    return latencies
