@@ -1,0 +1,143 @@
+"""The command line: `python -m benchmarks.peers`."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from batchsim import options, registry
+from batchsim.ladder.plot import check_plot_file
+from batchsim.options import FAILURE, UsageError
+from benchmarks.peers import install as installing
+from benchmarks.peers import report
+from benchmarks.peers.measure import PEERS, Result, Settings, measure
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+WIDTH = 180
+"""Of the table where standard output is not a terminal."""
+NAMES = tuple(peer.name for peer in PEERS)
+INSTALLABLE = tuple(dict.fromkeys(peer.requirements for peer in PEERS if peer.requirements))
+
+
+@app.command()
+def peers(
+    env: Annotated[str, typer.Option(help="Environment id.")] = "CartPole-v1",
+    num_envs: Annotated[
+        str, typer.Option(help="Numbers of environments, separated by commas.")
+    ] = "64,1024,16384",
+    seconds: Annotated[
+        float, typer.Option(help="Time to measure each peer for at each number of environments.")
+    ] = 1.0,
+    peers: Annotated[
+        str | None, typer.Option(help=f"Only these, separated by commas: {', '.join(NAMES)}.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the measurements to this file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw them into this .png or .svg.")] = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(help="Write the table to this file, or between its peers markers."),
+    ] = None,
+    install: Annotated[
+        str | None,
+        typer.Option(
+            help="Measure nothing; install these into virtual environments of their own in "
+            f".venv-peers/, separated by commas: {', '.join(INSTALLABLE)}."
+        ),
+    ] = None,
+) -> None:
+    """Measure batchsim side by side with other libraries that step the same environments.
+
+    Each peer is first checked to end and reset its episodes in time. One that is not installed or
+    fails is shown with the reason; the exit status is 1 if batchsim itself failed.
+    """
+    try:
+        if install is not None:
+            chosen = options.read_names("install", install, INSTALLABLE, "peers to install")
+        settings = Settings(
+            registry.find(env)[0], options.read_sizes(num_envs), options.read_seconds(seconds)
+        )
+        if peers is not None:
+            names = options.read_names("peers", peers, NAMES)
+            settings = dataclasses.replace(settings, peers=names)
+        if plot is not None:
+            check_plot_file(plot)
+        for path in (json, plot, markdown):
+            if path is not None:
+                options.check_writable(path)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+    if install is not None:
+        _install(chosen)
+        return
+    result = _measure(settings)
+    if json is not None:
+        json.write_text(report.to_json(result), encoding="utf-8")
+    if markdown is not None:
+        report.write_markdown(result, markdown)
+    if plot is not None:
+        if any(row.measurements for row in result.rows):
+            report.draw(result, plot)
+        else:
+            typer.echo("batchsim: nothing could be timed, so that there is no plot.", err=True)
+    if not result.sound:
+        raise typer.Exit(FAILURE)
+
+
+def _install(names: tuple[str, ...]) -> None:
+    for name in names:
+        try:
+            directory = installing.install(name)
+        except RuntimeError as error:
+            typer.echo(f"batchsim: {error}", err=True)
+            raise typer.Exit(FAILURE) from error
+        typer.echo(f"{name} is installed in {directory}")
+
+
+def _measure(settings: Settings) -> Result:
+    """Measure behind a progress bar, and print the table."""
+    # Drawn between measurements only: a thread that draws would be measured too.
+    bar = Progress(
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+        console=Console(stderr=True),
+        auto_refresh=False,
+        transient=True,
+    )
+    bar.disable = not bar.console.is_terminal
+    with bar:
+        task = bar.add_task("", total=1.0)
+
+        def show(doing: str, done: float) -> None:
+            bar.update(task, completed=done, description=doing, refresh=True)
+
+        result = measure(settings, show)
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH)
+    shown = report.Report(result)
+    console.print(Text(shown.header))
+    console.print(*shown.tables(console))
+    for note in shown.notes:
+        console.print(Text(note))
+    return result
+
+
+def main() -> None:
+    """Run the command line; bad input ends with one sentence on standard error and status 2."""
+    options.run(app)
+
+
+if __name__ == "__main__":
+    main()

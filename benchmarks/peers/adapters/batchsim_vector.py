@@ -1,0 +1,28 @@
+"""batchsim itself, in both precisions and with its default number of threads."""
+
+from __future__ import annotations
+
+from batchsim.ladder import driver, fast
+from batchsim.vector import available_cpus
+from benchmarks.peers.peer import Peer, Setting
+
+__all__ = ["PEERS"]
+
+PEERS = (
+    Peer(
+        name="batchsim-exact",
+        description="batchsim in float64, with Gymnasium's bits",
+        adapter=__name__,
+        package="batchsim",
+        settings=(Setting(str(available_cpus()), driver.make),),
+        autoreset="next step",
+    ),
+    Peer(
+        name="batchsim-fast",
+        description="batchsim in float32, within 1e-5 of exact per step",
+        adapter=__name__,
+        package="batchsim",
+        settings=(Setting(str(available_cpus()), fast.make),),
+        autoreset="next step",
+    ),
+)

@@ -1,0 +1,26 @@
+"""EnvPool, with one thread and with as many as this process may use."""
+
+from __future__ import annotations
+
+import functools
+
+from batchsim.ladder import peers
+from batchsim.vector import available_cpus
+from benchmarks.peers.peer import Peer, Setting
+
+__all__ = ["PEERS"]
+
+PEERS = (
+    Peer(
+        name="envpool",
+        description="EnvPool: C++ environments, one object each, in a thread pool",
+        adapter=__name__,
+        package="envpool",
+        settings=tuple(
+            Setting(str(threads), functools.partial(peers.EnvPool, num_threads=threads))
+            for threads in sorted({1, available_cpus()})
+        ),
+        autoreset="next step",
+        absent=peers.no_envpool,
+    ),
+)
