@@ -5,6 +5,7 @@ LADDER_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 BENCH_JSON ?= benchmarks.json
+PROFILE_ENV ?= CartPole-v1
 
 # Threads of torch's OpenMP library would otherwise spin while they wait, and hold the cores that
 # others need. The ladder goes without: its numba-parallel rung is meant to run as Numba ships.
@@ -18,7 +19,7 @@ REQUIREMENTS := $(VENV)/requirements.stamp
 INSTALLATION := $(VENV)/batchsim-$(BATCHSIM_CYTHON_CHECKS)-$(BATCHSIM_CYTHON_PROFILE).stamp
 NATIVE_SOURCES := $(shell find batchsim -name '*.pyx' -o -name '*.pxd' -o -name '*.hpp')
 
-.PHONY: help ladder test bench lint docs clean
+.PHONY: help ladder test bench profile lint docs clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -32,6 +33,14 @@ test: $(INSTALLATION) ## run the tests (PYTEST_ARGS="-k … -x")
 
 bench: $(INSTALLATION) ## run the benchmarks, write $BENCH_JSON (BENCH_ARGS="-k …")
 	$(RUN) -m pytest benchmarks --benchmark-json=$(BENCH_JSON) $(BENCH_ARGS)
+
+profile: $(INSTALLATION) ## write the reports of $PROFILE_ENV into profiling/reports
+	$(RUN) -m profiling.baseline $(PROFILE_ENV)
+	$(RUN) -m profiling.host $(PROFILE_ENV)
+	$(RUN) -m profiling.environment $(PROFILE_ENV)
+	$(RUN) -m profiling.ppo $(PROFILE_ENV)
+	$(RUN) -m profiling.kernel $(PROFILE_ENV) --perf
+	$(RUN) -m profiling.kernel $(PROFILE_ENV) --precision fast --perf
 
 lint: $(REQUIREMENTS) ## check style, formatting and types
 	$(RUN) -m ruff check .

@@ -35,7 +35,15 @@ from batchsim.definition import Definition
 from batchsim.kernels import Tile
 from batchsim.safety import may_step_finished_rows
 
-__all__ = ["Binder", "KernelSpec", "NativeKernel", "compile_native", "flatten", "interpret"]
+__all__ = [
+    "Binder",
+    "KernelSpec",
+    "NativeKernel",
+    "assemble",
+    "compile_native",
+    "flatten",
+    "interpret",
+]
 
 # No reference counting: arrays reached through a tuple would cost atomic operations, and an
 # allocation in an environment becomes a compile error. NumPy's error model: a division by zero
@@ -336,6 +344,21 @@ _loaded: dict[str, NativeKernel] = {}
 
 def compile_native(spec: KernelSpec) -> NativeKernel:
     """Return the kernel of `spec` from this process, the disk cache or the compiler."""
+    entry, code = _bind(spec)
+    key = _key(spec, code)
+    if key not in _loaded:
+        _loaded[key] = _load(key) or _compile(spec, entry, key)
+    return _loaded[key]
+
+
+def assemble(spec: KernelSpec) -> tuple[str, bytes]:
+    """Return the kernel of `spec`, compiled anew, as assembly and as an object file, to be read."""
+    library = _translate(spec, _bind(spec)[0])[0]
+    return library.get_asm_str(), library.serialize_using_object_code()[2][0]
+
+
+def _bind(spec: KernelSpec) -> tuple[Any, str]:
+    """Return the function that `spec` stands for, and a hash of everything that it reaches."""
     step_rows = STEP_LOOPS[spec.autoreset_mode]
     by_row = getattr(spec.tile.parameters, "_fields", ())
     constants = {
@@ -349,10 +372,17 @@ def compile_native(spec: KernelSpec) -> NativeKernel:
     inline = {**INLINE, "boundscheck": spec.checked}
     binder = Binder(spec.precision, _placeholders(spec, accessors, step_rows), numba.njit(**inline))
     entry = binder.copy(kernels.run_task)
-    key = _key(spec, binder.digests[kernels.run_task])
-    if key not in _loaded:
-        _loaded[key] = _load(key) or _compile(spec, entry, key)
-    return _loaded[key]
+    return entry, binder.digests[kernels.run_task]
+
+
+def _translate(spec: KernelSpec, entry: Any) -> tuple[Any, str, Any]:
+    """Return the library with the machine code, its function's name there, and its owner."""
+    # Called by its address, it needs no wrapper for Python or C.
+    wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    options = {**OPTIONS, "boundscheck": spec.checked, **wrappers}
+    function: Any = numba.njit(_signature(), **options)(entry)
+    (result,) = function.overloads.values()
+    return result.library, result.fndesc.llvm_func_name, function
 
 
 def _key(spec: KernelSpec, code: str) -> str:
@@ -387,12 +417,7 @@ def _compile(spec: KernelSpec, entry: Any, key: str) -> NativeKernel:
             flush=True,
         )
     start = time.perf_counter()
-    # Called by its address, it needs no wrapper for Python or C.
-    wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    options = {**OPTIONS, "boundscheck": spec.checked, **wrappers}
-    function: Any = numba.njit(_signature(), **options)(entry)
-    (result,) = function.overloads.values()
-    library, name = result.library, result.fndesc.llvm_func_name
+    library, name, function = _translate(spec, entry)
     # Code that holds the addresses of this process's arrays (large global ones) is of no use in
     # another process, and the arrays must live as long as the code does.
     if not library.has_dynamic_globals:

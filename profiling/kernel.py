@@ -1,0 +1,432 @@
+"""What the compiler made of an environment's loops: their assembly, counted and listed."""
+
+from __future__ import annotations
+
+import functools
+import linecache
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import llvmlite.binding
+import typer
+from numba.core import lowering
+from numba.core.cpu import CPUTargetOptions
+from numba.core.errors import NumbaDebugInfoWarning
+
+from batchsim import compile, kernels, make_vec
+from profiling.assembly import Instruction, Loop, common, find_loops, parse, parse_objdump
+from profiling.report import (
+    Report,
+    UsageError,
+    environment_name,
+    file_name,
+    main,
+    relative,
+    resolve,
+    shown,
+    table,
+)
+from profiling.sampling import SamplingError, sample
+
+
+def session(
+    env: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="Environment id; or module:Definition, module or path/to/file.py:Definition of an "
+            "environment of yours.",
+        ),
+    ],
+    precision: Annotated[str, typer.Option(help="exact or fast.")] = "exact",
+    mode: Annotated[str, typer.Option(help="NextStep, SameStep or Disabled.")] = "NextStep",
+    perf: Annotated[bool, typer.Option(help="Sample the loops with Linux perf.")] = False,
+    num_envs: Annotated[int, typer.Option(min=1, help="Rows to sample with.")] = 4096,
+    out: Annotated[Path | None, typer.Option(help="The report.")] = None,
+) -> None:
+    """Report on the loops of a compiled kernel, and list the hot ones beside the report."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        raise UsageError(
+            f"This session reads x86-64 assembly, and this machine is {platform.machine()}."
+        )
+    target = resolve(env)
+    name = environment_name(env, target)
+    try:
+        spec = spec_of(target, precision, mode)
+    except (TypeError, ValueError) as error:
+        raise UsageError(str(error)) from error
+    code, origin = read_kernel(spec)
+    loops = [Described(loop) for loop in find_loops(code)]
+    loops.sort(key=lambda one: (TASKS.index(one.task), one.loop.code[0][0]))
+    number_copies(loops)
+
+    report = Report(
+        f"Kernel: the loops of {name}, {precision} precision, {mode} autoreset",
+        f"python -m profiling.kernel {shown(env)} --precision {precision} --mode {mode}"
+        + (" --perf" if perf else ""),
+    )
+    shares: dict[int, float] = {}
+    where = ""
+    if perf:
+        try:
+            shares, where = sample_loops(env, num_envs, spec, code, loops)
+        except SamplingError as error:
+            where = str(error)
+    say_what(report, loops, shares)
+
+    report.add(
+        "Loops",
+        f"Of {len(code):,} instructions. Loops are named after the functions whose lines they "
+        f"hold, first of `batchsim/kernels.py`, then of the environment. {origin}",
+        table(
+            HEADS + (["samples"] if shares else []),
+            [cells(one) + ([f"{shares[k]:.1%}"] if shares else []) for k, one in enumerate(loops)],
+        ),
+        "Rows: of one pass, – where it is not plain. Bits: of the registers of most packed "
+        "operations, – in scalar loops. Packed and scalar: arithmetic with floating-point numbers "
+        "and, packed, + with integers. Div: divisions and square roots. Gather: with scatters. "
+        "Spill: loads and stores of the stack frame, constants kept there included. Jumps: the "
+        "loop's own included. Outer loops are listed without the loops in them. A loop by the name "
+        "of a vectorised one takes its last rows, or all where arrays might overlap.",
+    )
+    if where:
+        report.add("Samples", where)
+    called: Counter[str] = Counter()
+    for one in loops:
+        called.update(one.loop.called)
+    if called:
+        report.add(
+            "Calls in these loops", ", ".join(f"`{n}` {count}" for n, count in called.most_common())
+        )
+    path = out or file_name(
+        "kernel", f"{name}-{precision}" + (f"-{mode}" if mode != "NextStep" else "")
+    )
+    listed = [k for k, one in enumerate(loops) if one.task == "step" and is_hot(one, shares.get(k))]
+    report.add(
+        "Listing",
+        f"`{path.with_suffix('.s').name}` has the loops "
+        + ", ".join(str(k + 1) for k in listed)
+        + " with the source beside them.",
+    )
+    report.write(path)
+    text = "\n\n".join(list_loop(k + 1, loops[k]) for k in listed)
+    path.with_suffix(".s").write_text(text + "\n", encoding="utf-8")
+
+
+# -- from an environment to instructions -----------------------------------------------------------
+
+
+class Found(Exception):  # noqa: N818
+    """Carries what a BatchEnv wanted to have compiled; no error."""
+
+
+def spec_of(target: Any, precision: str, mode: str) -> compile.KernelSpec:
+    """Return what decides the kernel of an environment's BatchEnv, without compiling it."""
+    original = compile.compile_native
+
+    def stop(spec: compile.KernelSpec) -> Any:
+        raise Found(spec)
+
+    compile.compile_native = stop
+    try:
+        make_vec(target, 16, precision=precision, autoreset_mode=mode).close()
+    except Found as found:
+        return found.args[0]
+    finally:
+        compile.compile_native = original
+    raise AssertionError("BatchEnv compiles its kernel when it is made.")
+
+
+def read_kernel(spec: compile.KernelSpec) -> tuple[list[Instruction], str]:
+    """Return a kernel's instructions, and a sentence on where they and their lines come from."""
+    set_intel_syntax()
+    text, machine_code = compile.assemble(spec)
+    try:
+        with line_tables():
+            lined_text, lined_code = compile.assemble(spec)
+    except Exception:
+        # Numba has no public way to line tables alone; another version may have none at all.
+        lined_text, lined_code = text, machine_code
+    if shutil.which("objdump") is None:
+        return parse(lined_text), (
+            "There is no `objdump` on this machine: LLVM wrote the assembly anew, much like the "
+            "machine code, but not instruction by instruction."
+        )
+    plain, lined = disassemble(machine_code), disassemble(lined_code)
+    if [one.mnemonic for one in plain] != [one.mnemonic for one in lined]:
+        return plain, "Line tables would change the code here: the loops have no names."
+    return lined, (
+        "The line tables that name the loops change no instruction: the kernel was compiled with "
+        "and without."
+    )
+
+
+def disassemble(machine_code: bytes) -> list[Instruction]:
+    """Return the instructions of an object file, with source lines if it has line tables."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "kernel.o"
+        file.write_bytes(machine_code)
+        code, lines = (
+            subprocess.run(
+                ["objdump", *options, str(file)], capture_output=True, text=True, check=False
+            ).stdout
+            for options in (
+                ["-d", "-r", "-M", "intel", "--no-show-raw-insn"],
+                ["--dwarf=decodedline"],
+            )
+        )
+    # Paths are relative to the folder of the kernel's own file.
+    found = parse_objdump(code, lines, str(Path(kernels.__file__).parent))
+    # The kernel itself first, then what it calls in the same file.
+    return sorted(found, key=lambda one: ENTRY not in one.function)
+
+
+@functools.cache
+def set_intel_syntax() -> None:
+    """Let LLVM write Intel's syntax; it takes the option only once."""
+    llvmlite.binding.set_option("", "--x86-asm-syntax=intel")
+
+
+@contextmanager
+def line_tables() -> Iterator[None]:
+    """Have Numba write line tables and nothing else: `debug=True` would make other code."""
+    finalize = CPUTargetOptions.finalize
+    first_line = lowering.get_func_body_first_lineno
+
+    def with_lines(self: Any, flags: Any, options: Any) -> None:
+        flags.debuginfo = True
+        flags.dbg_directives_only = True
+        flags.dbg_extend_lifetimes = False
+        if not flags.is_set("boundscheck"):
+            flags.boundscheck = False
+        finalize(self, flags, options)
+
+    def of_body(function: Any) -> Any:
+        try:
+            return first_line(function)
+        except IndexError:  # Nothing but a docstring.
+            return function.__code__.co_firstlineno
+
+    CPUTargetOptions.finalize = with_lines
+    lowering.get_func_body_first_lineno = of_body
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NumbaDebugInfoWarning)
+            yield
+    finally:
+        CPUTargetOptions.finalize = finalize
+        lowering.get_func_body_first_lineno = first_line
+
+
+# -- what the loops are ----------------------------------------------------------------------------
+
+TASKS = ("step", "reset", "check", "?")
+HEADS = ["loop", "rows", "instr", "bits", "packed", "scalar", "div", "gather"]
+HEADS += ["loads", "stores", "spill", "calls", "jumps"]
+
+
+class Described:
+    """A loop, with the functions that it came from."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.title = ""
+        functions = loop.functions().most_common()
+        own = [name for (file, name), _ in functions if file == kernels.__file__]
+        libraries = [sys.modules[name].__file__ for name in compile.LIBRARIES]
+        others = [
+            name for (file, name), _ in functions if file not in (*libraries, kernels.__file__)
+        ]
+        helpers = [name for (file, name), _ in functions if file in libraries]
+        # `restart` is part of several loops; the name of the loop itself says more.
+        own.sort(key=lambda name: name == "restart")
+        self.task = "step" if functions else "?"
+        if any(name.startswith("check_") for name in own):
+            self.task = "check"
+        elif "reset_selected" in own:
+            self.task = "reset"
+        self.advances = "advance" in own
+        own = [name for name in own if name not in GLUE][:1]
+        parts = own + others[: 2 - len(own)] or helpers[:1] or ["loop"]
+        self.base = " ".join(dict.fromkeys(parts))
+
+
+ENTRY = kernels.run_task.__name__
+"""Part of the symbol that a kernel begins at."""
+
+GLUE = ("parameters_of", ENTRY, *(loop.__name__ for loop in compile.STEP_LOOPS.values()))
+GLUE += ("step_next_step_guarded", "with_tables", "row_views")
+"""Functions of the kernels that name no loop."""
+
+
+def number_copies(loops: list[Described]) -> None:
+    """Title the loops: number, name, and task unless it is the step."""
+    for k, one in enumerate(loops, 1):
+        task = "" if one.task in ("step", "?") else f" ({one.task})"
+        outer = "" if one.loop.innermost else " (outer)"
+        one.title = f"{k} {one.base}{outer}{task}"
+
+
+def cells(one: Described) -> list[str]:
+    """Return a loop's row of the table."""
+    counts, stride = one.loop.counts, one.loop.stride
+    packed = f"{counts['packed']}+{counts['packed integer']}"
+    return [
+        one.title,
+        str(stride or "–"),
+        str(counts["instructions"]),
+        str(one.loop.width if one.loop.vectorised else "–"),
+        packed if packed != "0+0" else "–",
+        *(str(counts[key] or "–") for key in ("scalar", "divisions", "gathers", "loads", "stores")),
+        str(counts["spilled loads"] + counts["spilled stores"] or "–"),
+        str(counts["calls"] or "–"),
+        str(counts["jumps"]),
+    ]
+
+
+def is_hot(one: Described, share: float | None) -> bool:
+    """Tell whether a loop is worth listing: samples fall into it, or else it is vectorised or has
+    arithmetic.
+    """
+    if share is not None:
+        return share >= 0.02
+    return one.loop.vectorised or one.loop.counts["scalar"] > 0
+
+
+def say_what(report: Report, loops: list[Described], shares: dict[int, float]) -> None:
+    """Add what the counts say to a report."""
+    steps = [one for one in loops if one.task == "step"]
+    advance = [one for one in steps if one.advances]
+    main_loop = max(
+        advance or steps, key=lambda one: (one.loop.vectorised, len(one.loop.code)), default=None
+    )
+    if main_loop is None:
+        report.say("No loop belongs to a step.")
+        return
+    counts, loop = main_loop.loop.counts, main_loop.loop
+    rows = f", {loop.stride} rows a pass" if loop.stride else ""
+    if loop.vectorised:
+        sentence = (
+            f"The loop that steps the rows is vectorised with {loop.width} bits{rows}: "
+            f"{counts['packed'] + counts['packed integer']} packed and {counts['scalar']} scalar "
+            f"operations in {counts['instructions']} instructions"
+        )
+    else:
+        why = []
+        if loop.called:
+            why.append(f"it calls {common(loop.called, 4)}")
+        if counts["jumps"] > 1:
+            why.append(f"it branches {counts['jumps'] - 1} times")
+        reason = " and ".join(why) or "there is no call or branch in it"
+        sentence = (
+            f"The loop that steps the rows is not vectorised{rows} ({reason}): "
+            f"{counts['scalar']} scalar operations in {counts['instructions']} instructions"
+        )
+    report.say(
+        f"{sentence}, {counts['divisions']} divisions or roots, {counts['gathers']} gathers or "
+        "scatters."
+    )
+    spilled = counts["spilled loads"] + counts["spilled stores"]
+    conversions = sum("cvt" in one.mnemonic for _, one in loop.code)
+    report.say(
+        f"In it {spilled} of {counts['loads'] + counts['stores']} memory operands are in the stack "
+        f"frame ({counts['spilled stores']} stores: values that found no register; the loads "
+        f"include constants), and {conversions} instructions convert between types."
+    )
+    vectorised = {one.base for one in steps if one.loop.vectorised}
+    scalar = list(dict.fromkeys(one.base for one in steps if one.base not in vectorised))
+    sentence = (
+        f"Never vectorised in a step: {'; '.join(scalar)}."
+        if scalar
+        else "Every loop of a step is vectorised."
+    )
+    if shares:
+        order = sorted(shares, key=shares.__getitem__, reverse=True)[:3]
+        sentence += (
+            " Most samples: "
+            + ", ".join(f"loop {loops[k].title} {shares[k]:.0%}" for k in order if shares[k] > 0)
+            + "."
+        )
+    report.say(sentence)
+
+
+def list_loop(number: int, one: Described) -> str:
+    """Return a loop's instructions, with the source lines that they came from as comments."""
+    rows = [f"# {one.title}"]
+    place: tuple[str, int] | None = None
+    last = None
+    for index, instruction in one.loop.code:
+        if last is not None and index != last + 1:
+            rows.append("# …")
+        last = index
+        rows += [f"{label}:" for label in instruction.labels if label.startswith(".L")]
+        if instruction.place is not None and instruction.place != place:
+            place = instruction.place
+            source = linecache.getline(*place).strip()
+            rows.append(f"# {relative(place[0])}:{place[1]}  {source}"[:100])
+        rows.append("    " + instruction.text.replace("\t", " "))
+    return "\n".join(rows)
+
+
+# -- samples ---------------------------------------------------------------------------------------
+
+
+def sample_loops(
+    env: str,
+    num_envs: int,
+    spec: compile.KernelSpec,
+    code: list[Instruction],
+    loops: list[Described],
+) -> tuple[dict[int, float], str]:
+    """Return the share of samples that fall into each loop, and a paragraph on them."""
+    places = {one.address: index for index, one in enumerate(code) if one.address is not None}
+    entry = next((one.address for one in code if ENTRY in one.function), None)
+    if entry is None:
+        raise SamplingError("There is no `objdump` on this machine: samples cannot be told apart.")
+    samples = sample(env, num_envs, spec.precision, spec.autoreset_mode.value)
+    last = max(places)
+    # A sample's address is that of an instruction that waited.
+    offsets = [address - samples.kernel + entry for address, _, _ in samples.places]
+    hits = Counter(offset for offset in offsets if 0 <= offset <= last)
+    inside = sum(hits.values())
+    by_index: Counter[int] = Counter()
+    for offset, count in hits.items():
+        if offset in places:
+            by_index[places[offset]] += count
+    shares = {
+        k: sum(by_index[index] for index, _ in one.loop.code) / max(1, inside)
+        for k, one in enumerate(loops)
+    }
+    helpers: Counter[str] = Counter()
+    for index, count in by_index.items():
+        if ENTRY not in code[index].function:
+            helpers[code[index].function] += count
+    outside = ""
+    if helpers:
+        outside = (
+            " Functions that loops call have "
+            + ", ".join(
+                f"`{name}` {count / max(1, inside):.0%}" for name, count in helpers.most_common(6)
+            )
+            + "."
+        )
+    return shares, (
+        f"`perf` looked {len(offsets):,} times where a loop of steps of {num_envs:,} rows on one "
+        f"thread is ({samples.nanoseconds / num_envs:,.2f} ns a row): "
+        f"{inside / max(1, len(offsets)):.0%} of them in the kernel. Of those "
+        f"{sum(shares.values()):.0%} are in the loops above; what is in none is before, between "
+        f"and around them.{outside}"
+    )
+
+
+if __name__ == "__main__":
+    main(session)
