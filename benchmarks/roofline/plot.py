@@ -237,7 +237,7 @@ def _neighbours(place: Any, places: Sequence[Any]) -> float:
 
 def _offsets() -> Iterator[tuple[float, float]]:
     """Return places for a label in points, relative to its point, the best first."""
-    for distance in (9, 18, 30, 44, 60, 80, 105):
+    for distance in (9, 13, 18, 30, 44, 60, 80, 105):
         for angle in (0, 180, -25, 205, 25, 155, -50, 230, 50, 130, -90, 90):
             radians = np.radians(angle)
             yield distance * float(np.cos(radians)), distance * float(np.sin(radians))
@@ -266,7 +266,7 @@ def _place_label(
             va="center",
             fontsize=8.5,
             color=COLOURS[kernel.precision],
-            arrowprops={"arrowstyle": "-", "color": GRID, "shrinkB": 4} if far else None,
+            arrowprops=_leader(dx) if far else None,
             path_effects=_halo(),
             zorder=5,
         )
@@ -275,9 +275,33 @@ def _place_label(
         box = Text.get_window_extent(label, renderer)
         if inside.contains(box.x0, box.y0) and inside.contains(box.x1, box.y1):
             padded = box.padded(MARGIN)
-            if not any(padded.overlaps(other) for other in taken):
+            clear = not any(padded.overlaps(other) for other in taken)
+            if clear and (not far or _leader_is_clear(axes, (x, y), (dx, dy), taken)):
                 return box
     return box
+
+
+def _leader(dx: float) -> dict[str, Any]:
+    """A line from a point to the near end of its label."""
+    side = 0.0 if dx > 1 else 1.0 if dx < -1 else 0.5
+    return {
+        "arrowstyle": "-",
+        "color": QUIET,
+        "linewidth": 0.6,
+        "shrinkB": 5,
+        "relpos": (side, 0.5),
+    }
+
+
+def _leader_is_clear(
+    axes: Any, point: tuple[float, float], offset: tuple[float, float], taken: Sequence[Any]
+) -> bool:
+    """Tell whether a leader crosses nothing; it starts beyond the point's own mark."""
+    start = axes.transData.transform(point)
+    end = start + np.array(offset) * DPI / 72
+    first = 8 * DPI / 72 / max(1.0, float(np.hypot(*(end - start))))
+    along = (start + part * (end - start) for part in np.linspace(min(first, 1.0), 1.0, 30))
+    return not any(box.contains(*place) for place in along for box in taken)
 
 
 # --- The time of a step ---------------------------------------------------------------------------
