@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -237,7 +238,7 @@ def _neighbours(place: Any, places: Sequence[Any]) -> float:
 
 def _offsets() -> Iterator[tuple[float, float]]:
     """Return places for a label in points, relative to its point, the best first."""
-    for distance in (9, 13, 18, 30, 44, 60, 80, 105):
+    for distance in (9, 13, 18, 30, 44, 60, 80, 105, 135, 170):
         for angle in (0, 180, -25, 205, 25, 155, -50, 230, 50, 130, -90, 90):
             radians = np.radians(angle)
             yield distance * float(np.cos(radians)), distance * float(np.sin(radians))
@@ -253,7 +254,9 @@ def _place_label(
     inside = axes.get_window_extent(renderer)
     text = f"{kernel.env_id}  {point.share:.0%}"
     label = None
-    for dx, dy in _offsets():
+    # In the worst crowd, a leader may cross something; names never lie on each other.
+    tries = itertools.product((True, False), _offsets())
+    for may_not_cross, (dx, dy) in tries:
         if label is not None:
             label.remove()
         far = np.hypot(dx, dy) > 20
@@ -276,7 +279,8 @@ def _place_label(
         if inside.contains(box.x0, box.y0) and inside.contains(box.x1, box.y1):
             padded = box.padded(MARGIN)
             clear = not any(padded.overlaps(other) for other in taken)
-            if clear and (not far or _leader_is_clear(axes, (x, y), (dx, dy), taken)):
+            is_crossing = far and not _leader_is_clear(axes, (x, y), (dx, dy), taken)
+            if clear and not (may_not_cross and is_crossing):
                 return box
     return box
 
