@@ -59,7 +59,7 @@ OPTIONS: dict[str, Any] = {
 # Callees are inlined whatever their size: a loop with a call in it cannot be vectorised.
 INLINE: dict[str, Any] = {**OPTIONS, "forceinline": True}
 
-LIBRARIES = ("batchsim.columns", "batchsim.random", "batchsim.math")
+LIBRARIES = ("batchsim.columns", "batchsim.random", "batchsim.math", "batchsim.libm")
 """Modules whose functions Numba can call as they stand; they choose their own arithmetic."""
 
 STEP_LOOPS = {
@@ -120,6 +120,7 @@ class Binder:
         self, precision: str, placeholders: dict[str, Any], wrap: Callable[..., Any]
     ) -> None:
         self.fast = precision == "fast"
+        self.functions = batchsim_math.FAST if self.fast else batchsim_math.EXACT
         self.placeholders = placeholders
         self.wrap = wrap
         self.bound: dict[Any, Any] = {}
@@ -169,10 +170,10 @@ class Binder:
         """Return what the free name `name` stands for in a copy, given what it stood for."""
         if isinstance(value, numba.core.dispatcher.Dispatcher):
             value = value.py_func
+        # What cannot be hashed is not a function of batchsim.math.
+        with contextlib.suppress(TypeError):
+            value = self.functions.get(value, value)
         if demote:
-            # What cannot be hashed is not a function of batchsim.math.
-            with contextlib.suppress(TypeError):
-                value = batchsim_math.FAST.get(value, value)
             value = _to_float32(value)
         if name == "view" or name in columns.NATIVE:
             return value  # The tile that it is made from and the module are in the key.
@@ -271,7 +272,7 @@ def _is_users(module: python_types.ModuleType) -> bool:
 def _own_code() -> str:
     """Return a hash of the modules of batchsim that kernels are made of."""
     digest = _Digest()
-    for module in (__name__, *LIBRARIES):
+    for module in (__name__, "batchsim.lanes", *LIBRARIES):
         digest.add_module(sys.modules[module])
     return digest.hexdigest()
 

@@ -1,9 +1,10 @@
 """Scalar functions that environments call, once by `exact` and once by `fast` precision.
 
 Environments import the names without underscore. In `exact` precision they are the functions of the
-C library, the same that NumPy and Gymnasium call, so that every bit agrees. In `fast` precision the
-compiler binds the float32 polynomials of this module in their place (`FAST`): they contain no call
-and no branch, so that LLVM turns a loop over rows into vector instructions.
+C library, the same that NumPy and Gymnasium call, so that every bit agrees; where it is known how
+the C library computes, the compiler binds functions that do the same in place (`EXACT`). In `fast`
+precision it binds the float32 polynomials of this module (`FAST`): they contain no call and no
+branch, so that LLVM turns a loop over rows into vector instructions.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload, register_jitable
+
+from batchsim import libm
+from batchsim.lanes import Lanes, lanewise
+from batchsim.libm import fused_multiply_add
 
 __all__ = ["cos", "cos32", "pi", "power", "sin", "sin32", "wrap_angle", "wrap_turns"]
 
@@ -47,19 +52,41 @@ def _call_pow(typing_context: Any, x: Any, y: Any) -> Any:
     return x(x, x), codegen
 
 
-@intrinsic
-def _fused_multiply_add(typing_context: Any, x: Any, y: Any, z: Any) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.fma(*arguments)
+# Since version 2.28 glibc's pow(x, 2.0) is wrong by less than 0.515 units in the last place for
+# results between 1e-38 and 1e38 (`e_pow.c` states the terms of the error: 0.511, and 3e-5 for each
+# unit of the logarithm), so that it can differ from the correctly rounded square only where the
+# true value lies that near to the middle between two numbers. Its powf(x, 2.0) comes within 0.002
+# (all significands were tried). Other C libraries promise less, and are called.
+_LIBRARY, _VERSION = platform.libc_ver()
+_POW_IS_TIGHT = _LIBRARY == "glibc" and tuple(map(int, _VERSION.split("."))) >= (2, 28)
+_BEYOND = 1.03
+"""Adding this much of what rounding cut off changes nothing, if that is below 0.485 units."""
 
-    kind = types.float32 if x is types.float32 else types.float64
-    return kind(kind, kind, kind), codegen
+
+def _square(x):  # type: ignore[no-untyped-def]
+    return _call_pow(x, 2.0)
 
 
-# glibc documents errors of pow below 0.55 units in the last place, so that its result can differ
-# from the correctly rounded one only where the true value lies that near to the middle between
-# two numbers. Other C libraries promise less, and are called.
-_POW_IS_TIGHT = platform.libc_ver()[0] == "glibc"
+def _square_body(x: Lanes) -> tuple[Lanes, Lanes]:
+    square = x * x
+    rest = x.fused(x, -square)  # x * x is exactly square + rest.
+    certain = (square > 1e-38) & (square < 1e38) & (square + rest * _BEYOND).same(square)
+    return square, ~certain
+
+
+def _square32(x):  # type: ignore[no-untyped-def]
+    return np.float64(_call_pow(np.float32(x), np.float32(2.0)))
+
+
+def _square32_body(x: Lanes) -> tuple[Lanes, Lanes]:
+    square = x * x  # Exact: the numbers have 24 bits.
+    nearest = square.rounded_to_float32()
+    beyond = (nearest + (square - nearest) * _BEYOND).rounded_to_float32()
+    return nearest, ~((square > 1e-35) & (square < 1e35) & beyond.same(nearest))
+
+
+_lanewise_square = lanewise(_square, _square_body)
+_lanewise_square32 = lanewise(_square32, _square32_body)
 
 
 def _power(x, y):  # type: ignore[no-untyped-def]
@@ -68,20 +95,15 @@ def _power(x, y):  # type: ignore[no-untyped-def]
 
 @overload(_power)
 def _overload_power(x, y):  # type: ignore[no-untyped-def]
-    if x is not types.float64 or not _POW_IS_TIGHT:
+    if not _POW_IS_TIGHT or x not in (types.float32, types.float64):
         return lambda x, y: _call_pow(x, y)
-
-    def power_unless_a_clear_square(x, y):  # type: ignore[no-untyped-def]
-        if y == 2.0:
-            square = x * x
-            rest = _fused_multiply_add(x, x, -square)  # x * x is exactly square + rest.
-            # Adding a little more than the rest changes nothing: the true value lies closer to
-            # `square` than to the middle by 0.045 units. Not so for overflow, underflow and NaN.
-            if square > 1e-290 and square + 1.1 * rest == square:
-                return square
-        return _call_pow(x, y)
-
-    return power_unless_a_clear_square
+    if x is types.float32:
+        return lambda x, y: (
+            np.float32(_lanewise_square32(np.float64(x)))
+            if y == np.float32(2.0)
+            else _call_pow(x, y)
+        )
+    return lambda x, y: _lanewise_square(x) if y == 2.0 else _call_pow(x, y)
 
 
 @register_jitable
@@ -98,41 +120,73 @@ def power(x: Any, y: Any) -> Any:
     return _power(x, y)
 
 
-def _modulo(x, y):  # type: ignore[no-untyped-def]
-    return x % y
+def _wrap_angle(angle):  # type: ignore[no-untyped-def]
+    return (angle + pi) % (2 * pi) - pi
 
 
-@overload(_modulo)
-def _overload_modulo(x, y):  # type: ignore[no-untyped-def]
-    def modulo_by_fused_remainder(x, y):  # type: ignore[no-untyped-def]
-        # The remainder of floating-point numbers is always a floating-point number, so that one
-        # rounding at the end gives it exactly, if the quotient is right. Rounding can have
-        # carried the quotient one too far from zero, which shows in the remainder's sign.
-        quotient = np.trunc(x / y)
-        if not abs(quotient) < 2.0**52:
-            return x % y
-        rest = _fused_multiply_add(-quotient, y, x)
-        if x > 0.0 and rest < 0.0:
-            rest = _fused_multiply_add(1.0 - quotient, y, x)
-        elif x < 0.0 and rest > 0.0:
-            rest = _fused_multiply_add(-1.0 - quotient, y, x)
-        if rest < 0.0:
-            rest += y
-        elif rest == 0.0:
-            rest = 0.0
-        return rest
+def _wrap_angle_body(angle: Lanes) -> tuple[Lanes, Lanes]:
+    # The remainder of floating-point numbers is always a floating-point number, so that one
+    # rounding at the end gives it exactly, if the quotient is right. Rounding can have carried the
+    # quotient one too far from zero, which shows in the remainder's sign.
+    turn = 2 * pi
+    x = angle + pi
+    quotient = (x / turn).call("trunc")
+    rest = (-quotient).fused(turn, x)
+    rest = ((x > 0.0) & (rest < 0.0)).choose((1.0 - quotient).fused(turn, x), rest)
+    rest = ((x < 0.0) & (rest > 0.0)).choose((-1.0 - quotient).fused(turn, x), rest)
+    rest = (rest < 0.0).choose(rest + turn, rest)
+    return rest - pi, ~(abs(quotient) < 2.0**52)
 
-    return modulo_by_fused_remainder
+
+_lanewise_wrap_angle = lanewise(_wrap_angle, _wrap_angle_body)
+
+
+def _wrap(angle):  # type: ignore[no-untyped-def]
+    return _wrap_angle(angle)
+
+
+@overload(_wrap)
+def _overload_wrap(angle):  # type: ignore[no-untyped-def]
+    return lambda angle: _lanewise_wrap_angle(np.float64(angle))
 
 
 @register_jitable
 def wrap_angle(angle: float) -> float:
     """`angle` in radians, moved by whole turns into [-pi, pi): `(angle + pi) % (2 pi) - pi`."""
-    wrapped: float = _modulo(angle + pi, 2 * pi) - pi
+    wrapped: float = _wrap(angle)
     return wrapped
 
 
 _FARTHEST = 1e9
+
+
+def _wrap_turns(angle):  # type: ignore[no-untyped-def]
+    if abs(angle) > _FARTHEST:
+        return math.nan
+    while angle > pi:
+        angle = angle - 2 * pi
+    while angle < -pi:
+        angle = angle + 2 * pi
+    return angle
+
+
+def _wrap_turns_body(angle: Lanes) -> tuple[Lanes, Lanes]:
+    # One turn is what the environments need; who needs more takes the loop.
+    angle = (angle > pi).choose(angle - 2 * pi, angle)
+    angle = (angle < -pi).choose(angle + 2 * pi, angle)
+    return angle, ~(abs(angle) <= pi)
+
+
+_lanewise_wrap_turns = lanewise(_wrap_turns, _wrap_turns_body)
+
+
+def _turns(angle):  # type: ignore[no-untyped-def]
+    return _wrap_turns(angle)
+
+
+@overload(_turns)
+def _overload_turns(angle):  # type: ignore[no-untyped-def]
+    return lambda angle: _lanewise_wrap_turns(np.float64(angle))
 
 
 @register_jitable
@@ -141,13 +195,8 @@ def wrap_turns(angle: float) -> float:
 
     Returns NaN for angles beyond 1e9, for which that would take seconds, or no end.
     """
-    if abs(angle) > _FARTHEST:
-        return math.nan
-    while angle > pi:
-        angle = angle - 2 * pi
-    while angle < -pi:
-        angle = angle + 2 * pi
-    return angle
+    turned: float = _turns(angle)
+    return turned
 
 
 # NumPy has its own sine and cosine of float32 numbers, where the CPU can fuse a product and a sum:
@@ -182,22 +231,22 @@ _NUMPY_COS_LIMIT = np.float32(71476.0625)
 @register_jitable
 def _numpy_sin_of_quadrant(angle, offset):  # type: ignore[no-untyped-def]
     """The sine of `angle` and `offset` quarter turns, as NumPy's float32 loop computes it."""
-    quadrant = _fused_multiply_add(angle, _TO_QUADRANTS, _ROUNDER) - _ROUNDER
+    quadrant = fused_multiply_add(angle, _TO_QUADRANTS, _ROUNDER) - _ROUNDER
     high, middle, low = _QUARTER_TURN
-    r = _fused_multiply_add(-quadrant, high, angle)
-    r = _fused_multiply_add(-quadrant, middle, r)
-    r = _fused_multiply_add(-quadrant, low, r)
+    r = fused_multiply_add(-quadrant, high, angle)
+    r = fused_multiply_add(-quadrant, middle, r)
+    r = fused_multiply_add(-quadrant, low, r)
     square = r * r
     c8, c6, c4, c2, c0 = _NUMPY_COS
-    cosine = _fused_multiply_add(c8, square, c6)
-    cosine = _fused_multiply_add(cosine, square, c4)
-    cosine = _fused_multiply_add(cosine, square, c2)
-    cosine = _fused_multiply_add(cosine, square, c0)
+    cosine = fused_multiply_add(c8, square, c6)
+    cosine = fused_multiply_add(cosine, square, c4)
+    cosine = fused_multiply_add(cosine, square, c2)
+    cosine = fused_multiply_add(cosine, square, c0)
     s9, s7, s5, s3 = _NUMPY_SIN
-    sine = _fused_multiply_add(s9, square, s7)
-    sine = _fused_multiply_add(sine, square, s5)
-    sine = _fused_multiply_add(sine, square, s3)
-    sine = _fused_multiply_add(sine * square, r, r)
+    sine = fused_multiply_add(s9, square, s7)
+    sine = fused_multiply_add(sine, square, s5)
+    sine = fused_multiply_add(sine, square, s3)
+    sine = fused_multiply_add(sine * square, r, r)
     turn = np.int32(quadrant) + offset
     value = cosine if turn & np.int32(1) else sine
     return -value if turn & np.int32(2) else value
@@ -338,6 +387,11 @@ def _fast_power(x: Any, y: Any) -> Any:
     # LLVM makes this product of a power; written out, Python computes it as well.
     return x * x if y == _FLOAT_TWO else x**y
 
+
+EXACT: dict[Callable[..., Any], Callable[..., Any]] = (
+    {sin: libm.sin, cos: libm.cos} if libm.is_known() else {}
+)
+"""What replaces each function in `exact` precision."""
 
 FAST: dict[Callable[..., Any], Callable[..., Any]] = {
     sin: _fast_sin,
