@@ -20,7 +20,7 @@ import numpy as np
 from line_profiler import LineProfiler
 
 from batchsim import _buffers, _driver, make_vec, registry
-from profiling.report import profile
+from profiling.report import pieces_of, profile
 
 MODULES = {"_driver.pyx": _driver, "_buffers.pyx": _buffers}
 CAN_TRACE = not (3, 12) <= sys.version_info < (3, 13)
@@ -86,13 +86,15 @@ def trace(target: Any, num_envs: int, steps: int) -> dict[str, Any]:
     for action in actions[:50]:  # The driver learns how large tiles should be.
         envs.step(action)
 
-    def run(calls: list[Callable[[], Any]]) -> Callable[[LineProfiler], None]:
-        def every(profiler: LineProfiler) -> None:
-            for call in calls:
-                # One by one: Cython tells of the return before a `finally` block, and what follows
-                # the call would be counted as the last line's.
-                with profiler:
-                    call()
+    def run(calls: list[Callable[[], Any]]) -> Callable[[LineProfiler], Iterator[None]]:
+        def every(profiler: LineProfiler) -> Iterator[None]:
+            for piece in pieces_of(calls):
+                for call in piece:
+                    # One by one: Cython tells of the return before a `finally` block, and what
+                    # follows the call would be counted as the last line's.
+                    with profiler:
+                        call()
+                yield
 
         return every
 

@@ -20,6 +20,7 @@ from profiling.report import (
     file_name,
     floor_of,
     main,
+    pieces_of,
     profile,
     resolve,
     shown,
@@ -48,7 +49,7 @@ def session(
     roots = [definition.reset, definition.step, definition.observe, definition.inform]
     functions = list(reached([function for function in roots if function is not None]))
 
-    def run(profiler: LineProfiler) -> None:
+    def run(profiler: LineProfiler) -> Iterator[None]:
         # The copies that the reference backend runs share the code objects that are marked by now.
         try:
             envs = make_vec(target, num_envs, precision=precision, backend="reference")
@@ -58,8 +59,11 @@ def session(
         actions = [envs.action_space.sample() for _ in range(steps)]
         with profiler:
             envs.reset(seed=0)
-            for action in actions:
-                envs.step(action)
+        for piece in pieces_of(actions):
+            with profiler:
+                for action in piece:
+                    envs.step(action)
+            yield
         envs.close()
 
     profiles = profile(functions, run)
@@ -82,7 +86,7 @@ def session(
     report.add(
         "Functions",
         f"{steps:,} steps of {num_envs} rows with random actions, `{precision}` precision, the "
-        "functions as plain Python (`backend='reference'`). Compiled, they take a few ns: these "
+        "functions as plain Python (`backend='reference'`). Machine code has other costs: these "
         "figures tell which lines run, how often, and which are large beside the others. What "
         "helpers take is part of their callers' time as well.",
         table(

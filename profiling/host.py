@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import json
 import os
 import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,6 +34,7 @@ from profiling.report import (
     file_name,
     floor_of,
     main,
+    pieces_of,
     profile,
     race,
     resolve,
@@ -46,7 +48,7 @@ def session(
     env: Annotated[str, typer.Argument(metavar="[ID]", help="Environment.")] = "CartPole-v1",
     num_envs: Annotated[int, typer.Option(min=1, help="Rows, beside one.")] = 64,
     steps: Annotated[int, typer.Option(min=1, help="Steps to trace.")] = 2000,
-    seconds: Annotated[float, typer.Option(min=0.001, help="Time for each layer.")] = 0.2,
+    seconds: Annotated[float, typer.Option(min=0.001, help="Time for each layer.")] = 0.5,
     cython: Annotated[
         bool, typer.Option(help="Build the profiling copy and trace the driver's lines.")
     ] = True,
@@ -136,14 +138,14 @@ def time_layers(target: Any, num_envs: int, seconds: float) -> dict[str, float]:
     for _ in range(50):
         envs.step(actions)
     driver = envs._driver
-    kernel = kernel_of(envs)
+    bind = kernel_calls(envs)
     calls: dict[str, Callable[[], Any]] = {
         "nothing": lambda: None,
-        "no row": lambda: kernel(kernels.CHECK_ACTIONS, 0),
+        "no row": bind(kernels.CHECK_ACTIONS, 0),
         "BatchEnv.step": lambda: envs.step(actions),
         "Driver.step": lambda: driver.step(actions, None),
-        "kernel(CHECK_ACTIONS)": lambda: kernel(kernels.CHECK_ACTIONS, num_envs),
-        "kernel(STEP)": lambda: kernel(kernels.STEP, num_envs),
+        "kernel(CHECK_ACTIONS)": bind(kernels.CHECK_ACTIONS, num_envs),
+        "kernel(STEP)": bind(kernels.STEP, num_envs),
     }
     if isinstance(envs.single_action_space, gym.spaces.Discrete):
         narrow, listed = actions.astype(np.int32), actions.tolist()
@@ -175,20 +177,23 @@ def output_arrays(envs: BatchEnv, actions: Any) -> list[Any] | None:
     return [np.copy(array) for array in arrays] if isinstance(arrays[0], np.ndarray) else None
 
 
-def kernel_of(envs: BatchEnv) -> Callable[[int, int], Any]:
-    """Return `kernel(task, rows)`, which calls the machine code by ctypes."""
+def kernel_calls(envs: BatchEnv) -> Callable[[int, int], Callable[[], Any]]:
+    """Return `bind(task, rows)`, whose result calls the machine code by ctypes."""
     table = np.array([array.ctypes.data for array in compile.flatten(envs._tile)], np.int64)
     result, exception = ctypes.c_int64(), ctypes.c_void_p()
     number, pointer = ctypes.c_int64, ctypes.c_void_p
-    function = ctypes.CFUNCTYPE(ctypes.c_int32, pointer, pointer, pointer, number, number, number)(
+    # The GIL is kept, as the driver keeps it in short steps.
+    kernel = ctypes.PYFUNCTYPE(ctypes.c_int32, pointer, pointer, pointer, number, number, number)(
         envs.kernel.address
     )
-    places = ctypes.addressof(result), ctypes.addressof(exception), table.ctypes.data
+    places = ctypes.byref(result), ctypes.byref(exception), ctypes.c_void_p(table.ctypes.data)
 
-    def kernel(task: int, rows: int, keep: Any = (table, result, exception)) -> Any:
-        return function(*places, task, 0, rows)
+    def bind(task: int, rows: int) -> Callable[[], Any]:
+        call = functools.partial(kernel, *places, number(task), number(0), number(rows))
+        call.table = table  # type: ignore[attr-defined]  # Lives as long as the call.
+        return call
 
-    return kernel
+    return bind
 
 
 def add_samples(report: Report, env: str, num_envs: int) -> None:
@@ -267,18 +272,22 @@ def add_python_lines(report: Report, target: Any, num_envs: int, steps: int) -> 
 
     out = output_arrays(envs, actions[0])
 
-    def step(batch: list[Any], out: Any = None) -> Callable[[LineProfiler], None]:
-        def run(profiler: LineProfiler) -> None:
-            with profiler:
-                for action in batch:
-                    envs.step(action, out=out)
+    def step(batch: list[Any], out: Any = None) -> Callable[[LineProfiler], Iterator[None]]:
+        def run(profiler: LineProfiler) -> Iterator[None]:
+            for piece in pieces_of(batch):
+                with profiler:
+                    for action in piece:
+                        envs.step(action, out=out)
+                yield
 
         return run
 
-    def reset(profiler: LineProfiler) -> None:
-        with profiler:
-            for _ in range(resets):
-                envs.reset(seed=0)
+    def reset(profiler: LineProfiler) -> Iterator[None]:
+        for piece in pieces_of(range(resets)):
+            with profiler:
+                for _ in piece:
+                    envs.reset(seed=0)
+            yield
 
     parts = [
         ("a step", steps, profile([BatchEnv.step], step(actions))),

@@ -30,7 +30,6 @@ from profiling.report import (
     environment_name,
     file_name,
     main,
-    relative,
     resolve,
     shown,
     table,
@@ -113,12 +112,12 @@ def session(
     listed = [k for k, one in enumerate(loops) if one.task == "step" and is_hot(one, shares.get(k))]
     report.add(
         "Listing",
-        f"`{path.with_suffix('.s').name}` has the loops "
+        f"The command writes `{path.with_suffix('.s').name}` too: the instructions of the loops "
         + ", ".join(str(k + 1) for k in listed)
-        + " with the source beside them.",
+        + ", with the source beside them.",
     )
     report.write(path)
-    text = "\n\n".join(list_loop(k + 1, loops[k]) for k in listed)
+    text = "\n\n".join(list_loop(loops[k]) for k in listed)
     path.with_suffix(".s").write_text(text + "\n", encoding="utf-8")
 
 
@@ -298,7 +297,7 @@ def is_hot(one: Described, share: float | None) -> bool:
     arithmetic.
     """
     if share is not None:
-        return share >= 0.02
+        return share >= 0.1
     return one.loop.vectorised or one.loop.counts["scalar"] > 0
 
 
@@ -320,6 +319,8 @@ def say_what(report: Report, loops: list[Described], shares: dict[int, float]) -
             f"{counts['packed'] + counts['packed integer']} packed and {counts['scalar']} scalar "
             f"operations in {counts['instructions']} instructions"
         )
+        if loop.called:
+            sentence += f", {counts['calls']} calls of functions ({common(loop.called, 4)})"
     else:
         why = []
         if loop.called:
@@ -359,22 +360,26 @@ def say_what(report: Report, loops: list[Described], shares: dict[int, float]) -
     report.say(sentence)
 
 
-def list_loop(number: int, one: Described) -> str:
-    """Return a loop's instructions, with the source lines that they came from as comments."""
+def list_loop(one: Described) -> str:
+    """Return a loop's instructions, with the source lines that they came from beside them."""
     rows = [f"# {one.title}"]
-    place: tuple[str, int] | None = None
     last = None
     for index, instruction in one.loop.code:
         if last is not None and index != last + 1:
             rows.append("# …")
         last = index
         rows += [f"{label}:" for label in instruction.labels if label.startswith(".L")]
-        if instruction.place is not None and instruction.place != place:
-            place = instruction.place
-            source = linecache.getline(*place).strip()
-            rows.append(f"# {relative(place[0])}:{place[1]}  {source}"[:100])
-        rows.append("    " + instruction.text.replace("\t", " "))
+        row = "    " + instruction.text.replace("\t", " ")
+        if instruction.place is not None:
+            file, number = instruction.place
+            source = linecache.getline(file, number).strip()
+            row = f"{row:<56} # {Path(file).name}:{number}  {source}"
+        rows.append(row if len(row) <= LISTING_WIDTH else row[: LISTING_WIDTH - 1] + "…")
     return "\n".join(rows)
+
+
+LISTING_WIDTH = 130
+"""Columns of the listing."""
 
 
 # -- samples ---------------------------------------------------------------------------------------
@@ -406,6 +411,13 @@ def sample_loops(
         k: sum(by_index[index] for index, _ in one.loop.code) / max(1, inside)
         for k, one in enumerate(loops)
     }
+    elsewhere = Counter(
+        f"`{symbol}` of {Path(library).name.split('.')[0]}"
+        for offset, (_, symbol, library) in zip(offsets, samples.places, strict=True)
+        if not 0 <= offset <= last
+    )
+    most = [(name, n / len(offsets)) for name, n in elsewhere.most_common(2)]
+    others = ", ".join(f"{share:.0%} in {name}" for name, share in most if share >= 0.02)
     helpers: Counter[str] = Counter()
     for index, count in by_index.items():
         if ENTRY not in code[index].function:
@@ -422,7 +434,8 @@ def sample_loops(
     return shares, (
         f"`perf` looked {len(offsets):,} times where a loop of steps of {num_envs:,} rows on one "
         f"thread is ({samples.nanoseconds / num_envs:,.2f} ns a row): "
-        f"{inside / max(1, len(offsets)):.0%} of them in the kernel. Of those "
+        f"{inside / max(1, len(offsets)):.0%} of them in the kernel"
+        f"{f', {others}' if others else ''}. Of the kernel's "
         f"{sum(shares.values()):.0%} are in the loops above; what is in none is before, between "
         f"and around them.{outside}"
     )

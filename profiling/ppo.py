@@ -7,6 +7,7 @@ discrete actions, with PyTorch on one thread.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -43,6 +44,9 @@ MAX_GRADIENT = 0.5
 LEARNING_RATE = 2.5e-4
 EPOCHS = 4
 MINIBATCHES = 4
+
+ITERATIONS = 5
+"""Traced; more than one, since an interruption of one is to count for nothing."""
 
 
 class Rollout(NamedTuple):
@@ -138,7 +142,7 @@ def session(
     steps: Annotated[int, typer.Option(min=1, help="Steps of an iteration.")] = 128,
     out: Annotated[Path | None, typer.Option(help="The report.")] = None,
 ) -> None:
-    """Profile one iteration of PPO, the second, on one thread of PyTorch."""
+    """Profile an iteration of PPO, after a first one, on one thread of PyTorch."""
     target = resolve(env)
     name = environment_name(env, target)
     try:
@@ -175,10 +179,12 @@ def session(
         observation = collect(envs, agent, observation, rollout)
         update(agent, optimizer, rollout, advantages(agent, observation, rollout))
 
-    def run(profiler: LineProfiler) -> None:
+    def run(profiler: LineProfiler) -> Iterator[None]:
         iterate()
-        with profiler:
-            iterate()
+        for _ in range(ITERATIONS):
+            with profiler:
+                iterate()
+            yield
 
     # Under their decorators.
     inner = [
@@ -187,7 +193,7 @@ def session(
     profiles = profile(inner, run)
     action = np.full(num_envs, int(choices.start))
     alone = nanoseconds(lambda: envs.step(action))
-    whole = nanoseconds(iterate)
+    whole = nanoseconds(iterate, seconds=0.5)
     envs.close()
     upstream = time_gymnasium(name, num_envs)
     torch.set_num_threads(threads)
@@ -235,7 +241,7 @@ def session(
     floor = floor_of(profiles)
     report.add("Lines", explain_lines(floor, "an iteration"))
     for one in profiles:
-        report.add_lines(one, 1, floor)
+        report.add_lines(one, ITERATIONS, floor)
     report.write(out or file_name("ppo", name))
 
 
@@ -264,7 +270,7 @@ def parts(profiles: list[Profile]) -> dict[str, float]:
                 words = text[line.number]
                 inference = "policy" in words or "agent" in words
                 part = "environment" if "envs." in words else "policy" if inference else "storage"
-            found[part] += line.nanoseconds
+            found[part] += line.nanoseconds / ITERATIONS
     return found
 
 

@@ -7,9 +7,10 @@ import datetime
 import inspect
 import linecache
 import re
+import statistics
 import sysconfig
 import timeit
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,28 +87,58 @@ def _cython_block(text: list[str]) -> list[str]:
     return text[:end]
 
 
-def profile(functions: Iterable[Any], run: Callable[[LineProfiler], None]) -> list[Profile]:
+def profile(
+    functions: Iterable[Any], run: Callable[[LineProfiler], Iterator[None]]
+) -> list[Profile]:
     """Return how long each line of `functions` took while `run(profiler)` was at work.
 
     Functions stand for their code: line_profiler marks the code object that a function has now, so
     that copies made before are not seen, and copies made afterwards are.
+
+    Args:
+        functions: what to profile.
+        run: yields now and then; a line's time is its hits times the median of what a hit took in
+            the pieces between, so that an interruption of one counts for nothing.
     """
     profiler = LineProfiler()
     for function in functions:
         # LineProfiler's own method would refuse what only stands for a function.
         super(LineProfiler, profiler).add_function(function)
-    run(profiler)
-    stats = profiler.get_stats()
-    to_ns = stats.unit * 1e9
-    found = [
-        Profile(
-            name, file, first, [Line(number, hits, time * to_ns) for number, hits, time in rows]
-        )
-        for (file, first, name), rows in stats.timings.items()
-        if rows
-    ]
-    order = {key: place for place, key in enumerate(stats.timings)}
-    return sorted(found, key=lambda one: order[one.file, one.first_line, one.name])
+    before: dict[Any, tuple[int, float]] = {}
+    pieces: dict[Any, list[float]] = {}
+    for _ in run(profiler):
+        stats = profiler.get_stats()
+        for function, rows in stats.timings.items():
+            for number, hits, time in rows:
+                key = function, number
+                hits_before, time_before = before.get(key, (0, 0))
+                if hits > hits_before:
+                    each = (time - time_before) / (hits - hits_before)
+                    pieces.setdefault(key, []).append(each * stats.unit * 1e9)
+                before[key] = hits, time
+    found = []
+    for function in stats.timings:
+        lines = [
+            Line(number, hits, hits * statistics.median(pieces[key]))
+            for key, (hits, _) in before.items()
+            for name, number in [key]
+            if name == function
+        ]
+        if lines:
+            file, first, name = function
+            found.append(Profile(name, file, first, sorted(lines, key=lambda line: line.number)))
+    return found
+
+
+PIECES = 25
+"""How many pieces a run is cut into."""
+
+
+def pieces_of(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Yield the items in pieces of about equal size."""
+    size = max(1, len(items) // PIECES)
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 def floor_of(profiles: Sequence[Profile]) -> float:
@@ -187,13 +218,15 @@ def race(calls: Mapping[str, Callable[[], Any]], seconds: float = 0.2) -> dict[s
     """
     timers = {name: timeit.Timer(call) for name, call in calls.items()}
     numbers = {}
+    block = BLOCK
     for name, timer in timers.items():
         number = 1
         while (spent := timer.timeit(number)) < BLOCK / 4:
             number *= 2
         numbers[name] = max(1, int(number * BLOCK / spent))
+        block = max(block, spent / number)
     fastest = dict.fromkeys(calls, float("inf"))
-    for _ in range(max(3, int(seconds / BLOCK))):
+    for _ in range(max(3, int(seconds / block))):
         for name, timer in timers.items():
             fastest[name] = min(fastest[name], timer.timeit(numbers[name]) / numbers[name])
     return {name: spent * 1e9 for name, spent in fastest.items()}

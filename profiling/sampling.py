@@ -52,7 +52,7 @@ class Samples:
     kernel: int
     """Where the kernel's machine code begins."""
     nanoseconds: float
-    """Of one call of `step`, the loop around it included."""
+    """Processor time of one call of `step`, the loop around it included."""
     places: list[tuple[int, str, str]]
     """Address, function and library of each sample."""
 
@@ -112,5 +112,6 @@ def sample(
         symbol, _, library = rest.rpartition(" (")
         if float(begin) <= float(moment) <= float(end):
             places.append((int(ip, 16), symbol.strip(), library.rstrip(")")))
-    spent = (float(end) - float(begin)) / int(steps) * 1e9
+    # Processor time: a busy machine makes the steps slower, but not more samples.
+    spent = len(places) / FREQUENCY / int(steps) * 1e9
     return Samples(int(address), spent, places)
