@@ -72,6 +72,7 @@ def session(
         f"Kernel: the loops of {name}, {precision} precision, {mode} autoreset",
         f"python -m profiling.kernel {shown(env)} --precision {precision} --mode {mode}"
         + (" --perf" if perf else ""),
+        traced=False,
     )
     shares: dict[int, float] = {}
     where = ""

@@ -241,13 +241,15 @@ class Report:
     Args:
         title: the heading.
         command: what makes this report.
+        traced: whether it does so with line_profiler.
     """
 
-    def __init__(self, title: str, command: str) -> None:
-        versions = {**find_versions(), "line_profiler": find_version("line_profiler") or ""}
+    def __init__(self, title: str, command: str, traced: bool = True) -> None:
+        versions = find_versions()
         versions.pop("envpool", None)
+        profiler = f" with line_profiler {find_version('line_profiler')}" if traced else ""
         machine = describe(describe_machine(), versions, datetime.date.today().isoformat())
-        self.head = f"# {title}\n\nMade by `{command}` on {machine}."
+        self.head = f"# {title}\n\nMade by `{command}`{profiler} on {machine}."
         self.sentences: list[str] = []
         self.sections: list[str] = []
 

@@ -71,7 +71,7 @@ def assert_is_report(text, *names):
     """It has a head with machine and versions, something to say, and these names; no local path."""
     head, says = text.split("\n\n")[1], text.partition("## What this says\n\n")[2]
     assert re.match(
-        r"Made by `python -m profiling\.\w+ .*` on .*; Python 3.*; \d{4}-\d\d-\d\d", head
+        r"Made by `python -m profiling\.\w+ .*` .*on .*; Python 3.*; \d{4}-\d\d-\d\d", head
     )
     assert 1 <= len(re.findall(r"^- ", says.partition("\n\n")[0], re.MULTILINE)) <= 3
     assert str(ROOT) not in text
