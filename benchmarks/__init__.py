@@ -1,0 +1,1 @@
+"""Benchmarks: what a step costs, beside what else could step these environments."""

@@ -1,0 +1,143 @@
+"""Ratios that must not fall: each pair is measured by turns and compared with its floor.
+
+A name says what is measured, of what, with how many environments, over which other side.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import pytest
+
+import batchsim
+from batchsim.registry import ENVIRONMENTS
+from batchsim.vector import available_cpus
+from benchmarks import floors, sides
+from benchmarks.pairs import Pair, Side
+
+CLASSIC_CONTROL = sorted(
+    name for name, entry in ENVIRONMENTS.items() if "classic_control" in entry.module
+)
+KERNELS = [(id, "exact") for id in sorted(ENVIRONMENTS)]
+KERNELS += [(id, "fast") for id in CLASSIC_CONTROL]  # Toy text hardly computes with floats.
+
+
+def compare_steps(id: str, precision: str, num_envs: int, mode: str) -> Pair:
+    """Compare with one of Gymnasium's vector environments, on all processors."""
+    return Pair(
+        sides.batchsim_step(id, num_envs, precision=precision),
+        sides.gymnasium_step(id, num_envs, mode),
+    )
+
+
+def compare_with_yardstick(id: str, precision: str, number: str = "double") -> Pair:
+    """Compare one core's steps with those of the C loop."""
+    return Pair(
+        sides.batchsim_step(id, 1024, precision=precision, num_threads=1),
+        sides.yardstick_step(1024, number),
+    )
+
+
+def compare_single() -> Pair:
+    """Compare one environment with Gymnasium's: what a call costs."""
+    return Pair(
+        sides.batchsim_step("CartPole-v1", 1), sides.gymnasium_step("CartPole-v1", 1, "sync")
+    )
+
+
+def compare_sizes() -> Pair:
+    """Compare a step among 65,536 with one among 1,024: 1 is flat."""
+    large, small = (
+        sides.batchsim_step("CartPole-v1", num_envs, precision="fast", num_threads=1)
+        for num_envs in (65536, 1024)
+    )
+    return Pair(large, small)
+
+
+def compare_send() -> Pair:
+    """Compare `send` and `recv` with `step`."""
+    return Pair(
+        sides.send_and_recv("CartPole-v1", 16384), sides.batchsim_step("CartPole-v1", 16384)
+    )
+
+
+def compare_resets() -> Pair:
+    """Compare seeded resets with Gymnasium's."""
+    ours = batchsim.make_vec("CartPole-v1", 256)
+    theirs = gymnasium.make_vec("CartPole-v1", 256, vectorization_mode="sync")
+    return Pair(sides.seeded_reset(ours), sides.seeded_reset(theirs))
+
+
+def compare_snapshots() -> Pair:
+    """Compare snapshots and their restoration with bare copies of the arrays."""
+    return Pair(sides.snapshot("CartPole-v1", 16384), sides.copy_columns("CartPole-v1", 16384))
+
+
+def compare_starts(start: Callable[[str], Side]) -> Pair:
+    """Compare a new process's first step with the import of Numba and Gymnasium."""
+    return Pair(start("CartPole-v1"), sides.import_libraries())
+
+
+PAIRS: dict[str, Callable[[], Pair]] = {}
+for _precision, _num_envs in itertools.product(("exact", "fast"), (64, 16384)):
+    PAIRS[f"step-CartPole-v1-{_precision}-{_num_envs}-over-gymnasium-vector"] = functools.partial(
+        compare_steps, "CartPole-v1", _precision, _num_envs, "vector_entry_point"
+    )
+for _id in CLASSIC_CONTROL:
+    PAIRS[f"step-{_id}-exact-4096-over-gymnasium-sync"] = functools.partial(
+        compare_steps, _id, "exact", 4096, "sync"
+    )
+for _id, _precision in KERNELS:
+    PAIRS[f"step-{_id}-{_precision}-1024-one-core-over-c"] = functools.partial(
+        compare_with_yardstick, _id, _precision
+    )
+PAIRS |= {
+    "step-CartPole-v1-fast-1024-one-core-over-c-float": functools.partial(
+        compare_with_yardstick, "CartPole-v1", "fast", "float"
+    ),
+    "step-CartPole-v1-exact-1-over-gymnasium-sync": compare_single,
+    "step-CartPole-v1-fast-65536-over-1024-one-core": compare_sizes,
+    "send-recv-CartPole-v1-exact-16384-over-step": compare_send,
+    "reset-CartPole-v1-256-over-gymnasium-sync": compare_resets,
+    "snapshot-CartPole-v1-16384-over-copies": compare_snapshots,
+    "warm-start-CartPole-v1-over-import": functools.partial(compare_starts, sides.start),
+    "cold-start-CartPole-v1-over-import": functools.partial(compare_starts, sides.compile_once),
+}
+
+FLOORS = floors.read()
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def bench_floor(benchmark: Any, recorded: dict[str, Any], name: str) -> None:
+    benchmark.group = "floors"
+    if "-16384-" in name and available_cpus() < 2:
+        pytest.skip("its floor is for two processors")
+    entry = FLOORS[name]
+    pair = PAIRS[name]()
+    try:
+        # The rounds of both sides alternate; the time shown is that of a block of ours.
+        benchmark.pedantic(pair.time_ours, setup=pair.time_theirs, rounds=pair.rounds)
+        if recorded is not None:
+            recorded[name] = pair.ratio()
+            return
+        ratios = floors.reach(pair, entry["floor"])
+    finally:
+        pair.close()
+    last = ratios[-1]
+    benchmark.extra_info.update(
+        ratio=last.median,
+        interval=[last.low, last.high],
+        floor=entry["floor"],
+        typical=entry.get("typical"),
+        attempts=len(ratios),
+        ns_a_unit=pair.nanoseconds(),
+    )
+    assert last.median >= entry["floor"], floors.explain(name, pair, ratios, entry)
+
+
+def bench_every_pair_has_a_floor() -> None:
+    assert set(FLOORS) == set(PAIRS)

@@ -1,0 +1,158 @@
+"""The sides of the pairs: batchsim, Gymnasium, and a plain C loop that never changes."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import itertools
+import os
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+import batchsim
+from batchsim.ladder.check import draw_actions
+from benchmarks.c_library import load
+from benchmarks.pairs import Side
+
+__all__ = [
+    "batchsim_step",
+    "compile_once",
+    "copy_columns",
+    "gymnasium_step",
+    "import_libraries",
+    "seeded_reset",
+    "send_and_recv",
+    "snapshot",
+    "start",
+    "yardstick_step",
+]
+
+ACTIONS = 16
+"""Batches of random actions, drawn before and passed in turn."""
+
+
+def _stepping(name: str, envs: Any, id: str, num_envs: int) -> Side:
+    following = itertools.cycle(draw_actions(id, num_envs, ACTIONS)).__next__
+    step = envs.step
+    envs.reset(seed=0)
+    return Side(name, lambda: step(following()), num_envs, envs.close)
+
+
+def batchsim_step(id: str, num_envs: int, **settings: Any) -> Side:
+    """Steps of batchsim."""
+    return _stepping("batchsim", batchsim.make_vec(id, num_envs, **settings), id, num_envs)
+
+
+def gymnasium_step(id: str, num_envs: int, mode: str) -> Side:
+    """Steps of Gymnasium's vector environment of that mode."""
+    envs = gymnasium.make_vec(id, num_envs, vectorization_mode=mode)
+    return _stepping(f"gymnasium {mode}", envs, id, num_envs)
+
+
+def yardstick_step(num_envs: int, number: str = "double") -> Side:
+    """Steps of CartPole-v1 in plain C (`cartpole.c`), in `double` or `float`."""
+    library = load("cartpole.c", f"-DNUMBER={number}")
+    library.cartpole_make.restype = ctypes.c_void_p
+    rows = ctypes.c_int64(num_envs)
+    envs = ctypes.c_void_p(library.cartpole_make(rows))
+    outputs = [
+        np.zeros((num_envs, 4), np.float32),
+        np.zeros(num_envs),
+        *np.zeros((2, num_envs), bool),
+    ]
+    batches = draw_actions("CartPole-v1", num_envs, ACTIONS)
+    pointers = [ctypes.c_void_p(array.ctypes.data) for array in outputs]
+    calls = itertools.cycle(
+        functools.partial(
+            library.cartpole_step, envs, rows, ctypes.c_void_p(actions.ctypes.data), *pointers
+        )
+        for actions in batches
+    )
+
+    def step(_keep: Any = (outputs, batches)) -> None:
+        next(calls)()
+
+    return Side(f"plain C, {number}", step, num_envs, lambda: library.cartpole_free(envs))
+
+
+def send_and_recv(id: str, num_envs: int) -> Side:
+    """Steps of batchsim by `send` and `recv`."""
+    envs = batchsim.make_vec(id, num_envs)
+    following = itertools.cycle(draw_actions(id, num_envs, ACTIONS)).__next__
+    envs.reset(seed=0)
+
+    def both() -> None:
+        envs.send(following())
+        envs.recv()
+
+    return Side("send and recv", both, num_envs, envs.close)
+
+
+def seeded_reset(envs: Any) -> Side:
+    """Resets with a seed: all of a row's random stream is made anew."""
+    return Side("reset(seed=…)", lambda: envs.reset(seed=1), envs.num_envs, envs.close)
+
+
+def snapshot(id: str, num_envs: int) -> Side:
+    """Snapshots of all rows, and their restoration."""
+    envs = batchsim.make_vec(id, num_envs)
+    envs.reset(seed=0)
+    return Side(
+        "get_state and set_state", lambda: envs.set_state(envs.get_state()), num_envs, envs.close
+    )
+
+
+def copy_columns(id: str, num_envs: int) -> Side:
+    """Copies of the same arrays there and back, which no snapshot can do without."""
+    envs = batchsim.make_vec(id, num_envs)
+    envs.reset(seed=0)
+    columns = [np.array(column) for column in envs.get_state().values()]
+    envs.close()
+
+    def both() -> None:
+        for column in columns:
+            column[...] = column.copy()
+
+    return Side("copies", both, num_envs)
+
+
+def _run(code: str, cache: str) -> None:
+    environment = {**os.environ, "BATCHSIM_CACHE_DIR": cache}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
+def import_libraries() -> Side:
+    """A new process that imports what batchsim stands on."""
+    return Side("import numba, gymnasium", lambda: _run("import numba, gymnasium.vector", ""), 1)
+
+
+FIRST_STEP = """
+import batchsim
+envs = batchsim.make_vec({id!r}, 64)
+envs.reset(seed=0)
+envs.step(envs.action_space.sample())
+"""
+
+
+def start(id: str) -> Side:
+    """A new process up to its first step, the kernel found in the cache."""
+    directory = tempfile.TemporaryDirectory(prefix="batchsim-benchmarks-")
+    _run(FIRST_STEP.format(id=id), directory.name)
+    return Side(
+        "warm start", lambda: _run(FIRST_STEP.format(id=id), directory.name), 1, directory.cleanup
+    )
+
+
+def compile_once(id: str) -> Side:
+    """A new process up to its first step, the kernel compiled."""
+
+    def run() -> None:
+        with tempfile.TemporaryDirectory(prefix="batchsim-benchmarks-") as directory:
+            _run(FIRST_STEP.format(id=id), directory)
+
+    return Side("cold start", run, 1)
