@@ -47,6 +47,24 @@ cdef class Memory:
         PyMem_RawFree(self.allocated)
 
 
+def share_memory(list arrays):
+    """Tell whether any two of these arrays lie in the same memory, or in between one another's elements."""
+    cdef Py_ssize_t k, j, count = len(arrays)
+    for k in range(count):
+        for j in range(k):
+            if _share_memory(arrays[k], arrays[j]):
+                return True
+    return False
+
+
+cdef bint _share_memory(cnp.ndarray a, cnp.ndarray b) except -1:
+    cdef uintptr_t first = <uintptr_t> cnp.PyArray_DATA(a), second = <uintptr_t> cnp.PyArray_DATA(b)
+    if cnp.PyArray_IS_C_CONTIGUOUS(a) and cnp.PyArray_IS_C_CONTIGUOUS(b):
+        return (
+            first < second + <uintptr_t> cnp.PyArray_NBYTES(b) and second < first + <uintptr_t> cnp.PyArray_NBYTES(a))
+    return np.may_share_memory(a, b)
+
+
 def aligned_zeros(shape, dtype):
     """Return a C-contiguous array of zeros whose data start on a cache line.
 

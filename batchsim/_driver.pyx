@@ -272,7 +272,7 @@ cdef class Driver:
         if self.statistics:
             self.now[0] = time.perf_counter()
         if self.guard is not None:
-            self.guard.save()
+            self.guard.begin()
         try:
             if self.kernel is NULL:
                 self._interpret(kernels_RESET)
@@ -315,7 +315,10 @@ cdef class Driver:
         if self.finished_rows < 0:
             self.finished_rows = 0
             if self.guard is not None:
-                raise self.guard.explain(self._tile_at_work(), task)
+                error = self.guard.explain(self._tile_at_work(), task)
+                if self.disabled:
+                    self.finished_rows = int(np.count_nonzero(self.tile.pending))
+                raise error
             self.status = self.status_before = UNRESET
             raise self.checks.failed()
         return 0
@@ -381,8 +384,10 @@ cdef class Driver:
         return self._all_outputs(pools, slots, out)
 
     cdef list _all_outputs(self, tuple pools, tuple slots, list out):
+        if out is None:
+            return [self._output(<BufferPool> pools[k], slots[k], None, "") for k in range(len(pools))]
         return [
-            self._output(<BufferPool> pools[k], slots[k], None if out is None else out[k], "observation")
+            self._output(<BufferPool> pools[k], slots[k], out[k], f"observation{self.layout.paths[k]}")
             for k in range(len(pools))
         ]
 
@@ -430,7 +435,7 @@ cdef class Driver:
         cdef int64_t bad, start
         cdef double work = self.ns_a_row * self.rows
         if self.guard is not None:
-            self.guard.save()
+            self.guard.begin()
         if self.kernel is NULL:
             bad = self._interpret(kernels_CHECK)
             if not bad:

@@ -7,16 +7,17 @@ reference backend, whose exception has the author's file and line.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from batchsim import kernels
-from batchsim.columns import SHARED
+from batchsim.columns import cut_rows
 from batchsim.compile import flatten
 from batchsim.kernels import Tile
 
@@ -41,27 +42,47 @@ class Guard:
     Args:
         name: the environment's id.
         tile: the columns.
+        seeds: the rows' seeds, (N,).
         interpreted: the same kernel of the reference backend.
     """
 
-    def __init__(self, name: str, tile: Tile, interpreted: Callable[..., int]) -> None:
+    def __init__(
+        self, name: str, tile: Tile, seeds: Array, interpreted: Callable[..., int]
+    ) -> None:
         self.name = name
         self.interpreted = interpreted
-        self.columns = [a for field in CHANGED for a in flatten(getattr(tile, field))]
-        self.saved = [column.copy() for column in self.columns]
+        self.columns = [seeds, *(a for field in CHANGED for a in flatten(getattr(tile, field)))]
+        self.kept: list[Array] | None = None
+        self.begun: list[Array] = []
 
-    def save(self) -> None:
+    @contextlib.contextmanager
+    def keeping(self) -> Iterator[None]:
+        """Put the rows back as they are now if a task fails in this block, which changes them."""
+        self.kept = self._copies()
+        try:
+            yield
+        finally:
+            self.kept = None
+
+    def begin(self) -> None:
         """Copy the rows before a task begins."""
-        for column, copy in zip(self.columns, self.saved, strict=True):
-            np.copyto(copy, column)
+        self.begun = self._copies()
+
+    def _copies(self) -> list[Array]:
+        return [column.copy() for column in self.columns]
+
+    def _put_back(self, copies: list[Array]) -> None:
+        for column, copy in zip(self.columns, copies, strict=True):
+            np.copyto(column, copy)
 
     def explain(self, tile: Tile, task: int) -> Exception:
         """Put the rows back; return the error to raise, with the row, the step and the place."""
-        for column, copy in zip(self.columns, self.saved, strict=True):
-            np.copyto(column, copy)
+        self._put_back(self.begun)
         row = int(tile.settings.row[0])
-        what = "its reset" if task == kernels.RESET else f"step {int(tile.elapsed[row]) + 1}"
+        what = "the reset" if task == kernels.RESET else f"step {int(tile.elapsed[row]) + 1}"
         where, cause = self._find(tile, task, row)
+        if self.kept is not None:
+            self._put_back(self.kept)
         error = RuntimeError(
             f"{self.name} failed in row {row}, {what} of its episode{where}; no row was changed."
         )
@@ -70,7 +91,9 @@ class Guard:
 
     def _find(self, tile: Tile, task: int, row: int) -> tuple[str, Exception | None]:
         try:
-            self.interpreted(_only(tile, row), task, 0, 1)
+            # Copies: it must leave no trace.
+            one = cut_rows(tile, lambda column: column[row : row + 1].copy())
+            self.interpreted(one, task, 0, 1)
         except Exception as cause:
             # The last place outside of NumPy and of what is below the environment's functions.
             frames = traceback.extract_tb(cause.__traceback__)
@@ -83,20 +106,3 @@ class Guard:
 
 
 _LOOPS = {kernels.__file__, __file__}
-
-
-def _only(tile: Tile, row: int) -> Tile:
-    """Return a tile of copies of one row."""
-
-    def cut(nested: Any) -> Any:
-        if isinstance(nested, np.ndarray):
-            return nested[row : row + 1].copy()
-        members = [cut(member) for member in nested]
-        return type(nested)(*members) if hasattr(nested, "_fields") else tuple(members)
-
-    return Tile(
-        **{
-            name: nested if name in SHARED else cut(nested)
-            for name, nested in tile._asdict().items()
-        }
-    )

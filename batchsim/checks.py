@@ -15,11 +15,14 @@ from gymnasium import error
 from gymnasium.spaces import Box, Space
 from gymnasium.vector import AutoresetMode
 
+from batchsim._buffers import share_memory
 from batchsim.definition import suggest
 from batchsim.spaces import Layout, action_bounds
 
 Array = npt.NDArray[Any]
 NO_TIME_LIMIT = -1
+MOST_THREADS = 4096
+"""More than any machine has processors."""
 
 
 class Checks:
@@ -54,14 +57,16 @@ class Checks:
             fits = np.can_cast(array.dtype, self.dtype, "safe") or (
                 array.dtype == np.uint64 and self.dtype == np.int64 and (array < 2**63).all()
             )
-            if not (whole and fits) and not (
-                isinstance(actions, (list, tuple))
-                and np.can_cast(array.dtype, self.dtype, "same_kind")
-            ):
+            listed = isinstance(actions, (list, tuple)) and np.can_cast(
+                array.dtype, self.dtype, "same_kind"
+            )
+            if not (whole and fits) and not listed:
                 raise TypeError(
                     f"The actions have dtype {array.dtype}; expected {self.dtype} "
                     f"(actions.astype(numpy.{self.dtype}))."
                 )
+            if listed and self.dtype.kind in "iu" and (array.astype(self.dtype) != array).any():
+                raise self.bad_action(array)
         return np.ascontiguousarray(array, self.dtype)
 
     def bad_action(self, actions: Array) -> Exception:
@@ -89,16 +94,19 @@ class Checks:
                 f"out is {reprlib.repr(out)}; expected four arrays (or None) for observations, "
                 "rewards, terminated and truncated."
             )
-        leaves = self.observation_leaves(out[0])
-        arrays = [a for a in (*leaves, *out[1:]) if isinstance(a, np.ndarray)]
-        for k, array in enumerate(arrays):
-            if any(np.may_share_memory(array, other) for other in arrays[:k]):
-                raise ValueError("Two arrays in out share memory; expected separate ones.")
+        leaves = self.observation_leaves(out[0], *out[1:])
         return leaves, *out[1:]
 
-    def observation_leaves(self, out: Any) -> list[Any]:
-        """Return the parts of the observations in `out`: one, or one a leaf of a Dict or Tuple."""
-        return self.observations.split(out, "The observation in out")
+    def observation_leaves(self, out: Any, *others: Any) -> list[Any]:
+        """Return the parts of the observations in `out`: one, or one a leaf of a Dict or Tuple.
+
+        Raises ValueError if any two of these and `others` share memory.
+        """
+        leaves = self.observations.split(out, "observation")
+        arrays = [array for array in (*leaves, *others) if isinstance(array, np.ndarray)]
+        if share_memory(arrays):
+            raise ValueError("Two arrays in out share memory; expected separate ones.")
+        return leaves
 
     def bad_output(self, name: str, array: Any, shape: tuple[int, ...], dtype: Any) -> Exception:
         """Phrase that an array in `out` cannot take an output."""
@@ -213,19 +221,32 @@ def _read_seed(value: Any, what: str) -> int:
 
 def read_rows(env_ids: Iterable[int], num_envs: int) -> list[int]:
     """Return `env_ids` as a list of row numbers."""
-    rows = list(env_ids)
+    try:
+        rows = list(env_ids)
+    except TypeError as cause:
+        raise TypeError(
+            f"env_ids is {env_ids!r}; expected a sequence of rows from 0 to {num_envs - 1}."
+        ) from cause
+    if any(isinstance(row, (bool, np.bool_)) for row in rows):
+        raise TypeError(
+            "env_ids holds True or False, as a mask does; expected rows, such as those of "
+            "numpy.flatnonzero(mask)."
+        )
     for row in rows:
         if not _is_whole(row) or not 0 <= row < num_envs:
             raise ValueError(f"env_ids holds {row!r}; expected rows from 0 to {num_envs - 1}.")
     return [int(row) for row in rows]
 
 
-def whole_number(name: str, value: Any, at_least: int) -> int:
-    """Return an argument that must be a whole number of at least `at_least`."""
+def whole_number(name: str, value: Any, at_least: int, at_most: int | None = None) -> int:
+    """Return an argument that must be a whole number in this range."""
+    expected = f"expected a whole number of at least {at_least}"
+    if at_most is not None:
+        expected += f" and at most {at_most}"
     if not _is_whole(value):
-        raise TypeError(f"{name} is {value!r}; expected a whole number of at least {at_least}.")
-    if value < at_least:
-        raise ValueError(f"{name} is {value}; expected a whole number of at least {at_least}.")
+        raise TypeError(f"{name} is {value!r}; {expected}.")
+    if value < at_least or (at_most is not None and value > at_most):
+        raise ValueError(f"{name} is {value}; {expected}.")
     return int(value)
 
 

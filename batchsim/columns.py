@@ -6,18 +6,23 @@ what Numba generates for the native one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numba
 import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
+from numba.extending import intrinsic, register_jitable
 from numba.np.arrayobj import populate_array
 
 from batchsim.kernels import Tile
 
-__all__ = ["NATIVE", "REFERENCE", "SHARED", "native_view", "reference_view"]
+__all__ = ["NATIVE", "REFERENCE", "cut_rows", "native_view", "reference_view"]
+
+Array = npt.NDArray[Any]
 
 SHARED = ("tables", "settings")
 """The fields of a `Tile` that hold no row: a view does not slice them."""
@@ -28,16 +33,21 @@ SHARED = ("tables", "settings")
 
 def reference_view(table: Tile, lo: int, hi: int) -> Tile:
     """`view` of the reference backend, whose table is the `Tile` of whole columns."""
+    return cut_rows(table, lambda column: column[lo:hi])
 
-    def cut(nested: Any) -> Any:
+
+def cut_rows(tile: Tile, cut: Callable[[Array], Array]) -> Tile:
+    """Return a tile with `cut(column)` in place of every column, shared arrays as they are."""
+
+    def walk(nested: Any) -> Any:
         if isinstance(nested, np.ndarray):
-            return nested[lo:hi]
-        return _rebuild(nested, [cut(member) for member in nested])
+            return cut(nested)
+        return _rebuild(nested, [walk(member) for member in nested])
 
     return Tile(
         **{
-            name: nested if name in SHARED else cut(nested)
-            for name, nested in table._asdict().items()
+            name: nested if name in SHARED else walk(nested)
+            for name, nested in tile._asdict().items()
         }
     )
 
@@ -253,11 +263,59 @@ def _clear_row(typing_context: Any, nested: Any, i: Any) -> Any:
     return types.void(nested, types.intp), codegen
 
 
+# --- Flags ----------------------------------------------------------------------------------------
+
+
+def flag_bits(flags, k):  # type: ignore[no-untyped-def]
+    """Return flags 64 k to 64 k + 63 as the bits of one word, the first as its lowest."""
+    return sum(1 << bit for bit in np.flatnonzero(flags[64 * k : 64 * k + 64]).tolist())
+
+
+@intrinsic
+def _flag_bits(typing_context: Any, flags: Any, k: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(flags)(context, builder, value=arguments[0])
+        vector = ir.VectorType(ir.IntType(8), 64)
+        start = builder.gep(array.data, [builder.shl(arguments[1], arguments[1].type(6))])
+        loaded = builder.load(builder.bitcast(start, vector.as_pointer()))
+        loaded.align = 1
+        is_set = builder.icmp_unsigned("!=", loaded, ir.Constant(vector, None))
+        return builder.bitcast(is_set, ir.IntType(64))
+
+    return types.uint64(flags, types.intp), codegen
+
+
+def lowest_bit(word):  # type: ignore[no-untyped-def]
+    """Return the number of the lowest bit that is set in a word other than 0."""
+    return (word & -word).bit_length() - 1
+
+
+@intrinsic
+def _lowest_bit(typing_context: Any, word: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.intp(types.uint64), codegen
+
+
+def without_lowest_bit(word):  # type: ignore[no-untyped-def]
+    """Return a word without the lowest bit that is set in it."""
+    return word & (word - 1)
+
+
+@register_jitable
+def _without_lowest_bit(word):  # type: ignore[no-untyped-def]
+    return word & (word - np.uint64(1))
+
+
 REFERENCE = {
     "row_parameters": row_parameters,
     "with_tables": with_tables,
     "row_views": row_views,
     "clear_row": clear_row,
+    "flag_bits": flag_bits,
+    "lowest_bit": lowest_bit,
+    "without_lowest_bit": without_lowest_bit,
 }
 """What free names of the tile loops stand for, by backend."""
 
@@ -266,4 +324,7 @@ NATIVE = {
     "with_tables": _with_tables,
     "row_views": _row_views,
     "clear_row": _clear_row,
+    "flag_bits": _flag_bits,
+    "lowest_bit": _lowest_bit,
+    "without_lowest_bit": _without_lowest_bit,
 }

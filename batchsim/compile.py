@@ -156,6 +156,9 @@ class Binder:
         for name in sorted(_global_names(code)):
             if name in names:
                 names[name] = self._bind_name(name, names[name], demote, digest)
+            elif demote and name == "float":
+                names[name] = np.float32
+                digest.add(name, np.float32)
         if demote:
             code = code.replace(co_consts=_to_float32(code.co_consts))
             defaults = (_to_float32(defaults[0]), defaults[1])

@@ -29,6 +29,27 @@ Array = npt.NDArray[Any]
 FAST_DTYPES = {np.dtype(np.float64): np.dtype(np.float32)}
 """What `fast` precision stores in place of each dtype; others stay as they are."""
 
+OF_BATCHES = {
+    "autoreset_mode",
+    "backend",
+    "checked",
+    "definition",
+    "id",
+    "max_episode_steps",
+    "num_envs",
+    "num_threads",
+    "precision",
+    "record_episode_statistics",
+    "render_mode",
+}
+"""Arguments of `BatchEnv` and `make_vec`, which no parameter can be called."""
+
+OF_RESETS = {"reset_mask"}
+"""Gymnasium's own reset options."""
+
+OF_INFOS = {"episode", "final_info", "final_obs"}
+"""Gymnasium's own infos."""
+
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """Return " (did you mean …?)" with the known name nearest to `name`, or the empty string."""
@@ -58,26 +79,48 @@ def _column(annotation: Any, where: str) -> Column:
             f"{where} is annotated {annotation!r}; expected a dtype such as float, int, bool or "
             "np.int8, or (dtype, shape)."
         ) from error
-    if dtype.base.kind not in "fiub":
-        raise TypeError(f"{where} has dtype {dtype.base}; expected a number or bool.")
+    if not _can_be_compiled(dtype.base):
+        raise TypeError(
+            f"{where} has dtype {dtype.base}; expected bool, float32, float64 or an integer, a "
+            "number in this machine's order of bytes."
+        )
     return Column(dtype.base, dtype.shape)
 
 
-def _annotations(cls: Any) -> dict[str, Any]:
+def _can_be_compiled(dtype: np.dtype[Any]) -> bool:
+    return dtype.isnative and (dtype.kind in "iub" or dtype in (np.float32, np.float64))
+
+
+def _fields(cls: Any, where: str) -> tuple[str, ...]:
+    fields: tuple[str, ...] | None = getattr(cls, "_fields", None)
+    if fields is None:
+        raise TypeError(f"{where} is {cls!r}; expected a class with NamedTuple as its base.")
+    return fields
+
+
+def _annotations(cls: Any, where: str) -> dict[str, Any]:
     """Return the annotations of a NamedTuple's fields, those given as text evaluated."""
+    if set(_fields(cls, where)) - set(getattr(cls, "__annotations__", {})):
+        raise TypeError(f"{where} is {cls!r}; expected an annotation for every field.")
     names = vars(sys.modules[cls.__module__])
     found = {}
     for field in cls._fields:
         annotation = cls.__annotations__[field]
         text = getattr(annotation, "__forward_arg__", annotation)
-        found[field] = eval(text, names) if isinstance(text, str) else annotation
+        try:
+            found[field] = eval(text, names) if isinstance(text, str) else annotation
+        except (AttributeError, NameError, SyntaxError, TypeError) as error:
+            raise TypeError(
+                f"The field {field} of {where} is annotated {text!r}; expected names of its "
+                f"module ({error})."
+            ) from error
     return found
 
 
 def _defaults(cls: Any, where: str) -> dict[str, Any]:
     """Return the fields' default values, with the types of the annotations."""
     defaults = {}
-    for name, annotation in _annotations(cls).items():
+    for name, annotation in _annotations(cls, where).items():
         if name not in cls._field_defaults:
             raise TypeError(f"{where}.{name} has no default value; every field needs one.")
         value = cls._field_defaults[name]
@@ -133,15 +176,10 @@ class Definition:
         self.params = self._read_defaults("Params")
         self.options = self._read_defaults("Options")
         self._refuse_shared(self.params, "Params", self.options, "Options")
-        self.arguments: dict[str, Any] = (
-            dict(namespace.Arguments._field_defaults) if hasattr(namespace, "Arguments") else {}
-        )
+        self.arguments = self._read_arguments()
         self._refuse_shared(self.params, "Params", self.arguments, "Arguments")
-        for field in getattr(getattr(namespace, "Arguments", None), "_fields", ()):
-            if field not in self.arguments:
-                raise TypeError(
-                    f"Arguments.{field} of {name} has no default value; every field needs one."
-                )
+        self._refuse_shared(self.options, "Options", self.arguments, "Arguments")
+        self._refuse_reserved()
 
     def _read_columns(self, part: str) -> dict[str, Column]:
         cls = getattr(self.namespace, part, None)
@@ -149,12 +187,24 @@ class Definition:
             return {}
         return {
             field: _column(annotation, f"{part}.{field} of {self.name}")
-            for field, annotation in _annotations(cls).items()
+            for field, annotation in _annotations(cls, f"{part} of {self.name}").items()
         }
 
     def _read_defaults(self, part: str) -> dict[str, Any]:
         cls = getattr(self.namespace, part, None)
         return {} if cls is None else _defaults(cls, part)
+
+    def _read_arguments(self) -> dict[str, Any]:
+        cls = getattr(self.namespace, "Arguments", None)
+        if cls is None:
+            return {}
+        # Their annotations are the author's own affair.
+        for field in _fields(cls, f"Arguments of {self.name}"):
+            if field not in cls._field_defaults:
+                raise TypeError(
+                    f"Arguments.{field} of {self.name} has no default value; every field needs one."
+                )
+        return dict(cls._field_defaults)
 
     def _read_info_at_reset(self) -> dict[str, np.dtype[Any]]:
         given = getattr(self.namespace, "INFO_AT_RESET", {})
@@ -174,6 +224,20 @@ class Definition:
                 raise TypeError(
                     f"{field!r} is a field of both {part} and {part_of_other} of {self.name}."
                 )
+
+    def _refuse_reserved(self) -> None:
+        for part, fields, names in (
+            ("Params", self.params, OF_BATCHES),
+            ("Arguments", self.arguments, OF_BATCHES),
+            ("Options", self.options, OF_RESETS),
+            ("Info", self.info, OF_INFOS),
+        ):
+            for field in fields:
+                if field in names:
+                    raise TypeError(
+                        f"{part}.{field} of {self.name} has a name with a meaning of its own in "
+                        "batchsim or Gymnasium; choose another."
+                    )
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A module cannot be pickled, but its name can.
@@ -220,19 +284,21 @@ class Definition:
             )
         found = {}
         for name, value in made._asdict().items():
-            if (
-                not isinstance(value, np.ndarray)
-                or value.dtype.kind not in "fiub"
-                or not value.size
-            ):
+            if not isinstance(value, np.ndarray) or not value.size:
                 raise TypeError(
                     f"The table {name!r} of {self.name} is {value!r}; expected a NumPy array of "
                     "numbers or bool with at least one element."
                 )
+            if not _can_be_compiled(value.dtype):
+                raise TypeError(
+                    f"The table {name!r} of {self.name} has dtype {value.dtype}; expected bool, "
+                    "float32, float64 or an integer, in this machine's order of bytes."
+                )
             table = np.array(value, order="C", ndmin=1)
             table.flags.writeable = False
             found[name] = table
-        self._refuse_shared(found, "tables", {**self.params, **self.options}, "Params or Options")
+        others = {**self.params, **self.options, **self.arguments}
+        self._refuse_shared(found, "tables", others, "Params, Options or Arguments")
         return found
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
@@ -337,6 +403,9 @@ def _read_value(what: str, value: Any, default: Any, num_envs: int) -> Any:
         if array.dtype.kind == "f" and np.isnan(array).any():
             row = int(np.argwhere(np.isnan(array))[0, 0])
             raise ValueError(f"The {what} is NaN in row {row}; expected a number.")
+        if array.dtype.kind == "u" and (array > _LARGEST).any():
+            row = int(np.argwhere(array > _LARGEST)[0, 0])
+            raise ValueError(f"The {what} is {array[row]} in row {row}; expected below 2**63.")
         return np.array(array, dtype)
     if extent:
         if depth != 1 or len(value) != extent[0]:
@@ -348,6 +417,7 @@ def _read_value(what: str, value: Any, default: Any, num_envs: int) -> Any:
     return _read_scalar(what, value, default)
 
 
+_LARGEST = np.iinfo(np.int64).max
 _KINDS = {"f": "fiu", "i": "iu", "b": "b"}
 
 
@@ -361,7 +431,10 @@ def _read_scalar(what: str, value: Any, default: Any) -> bool | int | float:
     is_bool = isinstance(value, (bool, np.bool_))
     if isinstance(default, int):
         if isinstance(value, numbers.Integral) and not is_bool:
-            return int(value)
+            whole = int(value)
+            if not -_LARGEST - 1 <= whole <= _LARGEST:
+                raise ValueError(f"The {what} is {whole}; expected a number of 64 bits.")
+            return whole
         raise TypeError(f"The {what} is {value!r}; expected a whole number.")
     if isinstance(value, numbers.Real) and not is_bool:
         number = float(value)

@@ -28,7 +28,12 @@ class Infos:
         self, columns: Mapping[str, Column], at_reset: Mapping[str, np.dtype[Any]]
     ) -> None:
         self.columns = columns
-        self.at_reset = at_reset
+        # Made once: a step of a small batch takes less time than phrasing a name.
+        self.fields = [
+            (name, f"_{name}", column.dtype, at_reset.get(name, column.dtype))
+            for name, column in columns.items()
+        ]
+        self.every_row: Array = np.ones(0, np.bool_)
         self.type: Any = namedtuple("Info", tuple(columns))  # type: ignore[misc]
 
     def shapes(self, num_envs: int) -> list[tuple[int, ...]]:
@@ -51,7 +56,12 @@ class Infos:
         Gymnasium gives a field the type of the first row's value, to which it converts the others:
         `reset` says that the first row with infos was reset.
         """
-        for (name, column), array in zip(self.columns.items(), arrays, strict=True):
-            dtype = self.at_reset.get(name, column.dtype) if reset else column.dtype
-            infos[name] = array.astype(dtype, copy=False)
-            infos[f"_{name}"] = np.ones(len(array), np.bool_) if mask is None else mask.copy()
+        if mask is None:
+            if len(self.every_row) != len(arrays[0]):
+                self.every_row = np.ones(len(arrays[0]), np.bool_)
+            mask = self.every_row
+        for (name, mask_name, dtype, at_reset), array in zip(self.fields, arrays, strict=True):
+            if reset and at_reset != dtype:
+                array = array.astype(at_reset)
+            infos[name] = array
+            infos[mask_name] = mask.copy()

@@ -9,6 +9,8 @@ environment's functions and either compiles them with Numba or runs them as they
 - `with_tables(parameters, tables)`: `parameters` with the arrays that all rows share;
 - `row_views(nested, i)`: row i of each array of a nested tuple;
 - `clear_row(nested, i)`: zeros in row i of each array of a nested tuple;
+- `flag_bits(flags, k)`: flags 64 k to 64 k + 63 as the bits of one word; `lowest_bit(word)`: the
+  number of its lowest bit that is set; `without_lowest_bit(word)`;
 - `add_reward`, `start_episode`, `report_episodes`: the episode statistics, or functions that do
   nothing;
 - `mark`: notes which row is at work, in the checked mode, or does nothing;
@@ -142,7 +144,8 @@ def advance(tile, i):
     mark(tile, i)
     p = parameters_of(tile, i)
     reward, terminated = step(tile.state, i, tile.choice[i], p, tile.rng)
-    elapsed = tile.elapsed[i] + tile.elapsed.dtype.type(1)
+    # Sums of narrow integers are wide in compiled code; comparisons would be, too.
+    elapsed = tile.elapsed.dtype.type(tile.elapsed[i] + 1)
     truncated = elapsed >= tile.settings.time_limit[0]
     tile.reward[i] = reward
     tile.elapsed[i] = elapsed
@@ -175,8 +178,16 @@ def inform_row(tile, i, info):
 
 def list_pending(tile):
     """Write the numbers of the pending rows into `tile.finished`; return how many there are."""
+    rows = tile.pending.shape[0]
     count = 0
-    for i in range(tile.pending.shape[0]):
+    # A row at a time costs more than most environments' dynamics; few rows are over.
+    for word in range(rows // 64):
+        bits = flag_bits(tile.pending, word)
+        while bits != 0:
+            tile.finished[count] = 64 * word + lowest_bit(bits)
+            count += 1
+            bits = without_lowest_bit(bits)
+    for i in range(rows // 64 * 64, rows):
         # No branch: which rows are finished is random, and a wrong guess costs more than the store.
         tile.finished[count] = i
         count += tile.pending[i]

@@ -327,7 +327,7 @@ _COS_8 = np.float32(1 / 40320)
 @register_jitable
 def _quadrant(angle: Any) -> Any:
     """The nearest multiple of pi/2 to `angle` (float32), as a float32 whole number."""
-    return np.float32(math.floor(angle * _TWO_OVER_PI + _HALF))
+    return np.float32(np.floor(angle * _TWO_OVER_PI + _HALF))
 
 
 @register_jitable
@@ -378,7 +378,7 @@ _FLOAT_TWO = np.float32(2.0)
 def _fast_wrap_angle(angle: Any) -> Any:
     # Subtracting whole turns in parts keeps the result as accurate as the angle itself.
     angle = np.float32(angle)
-    turns = np.float32(math.floor(angle * _TURNS_OVER_RADIANS + _HALF))
+    turns = np.float32(np.floor(angle * _TURNS_OVER_RADIANS + _HALF))
     return _remainder(angle, turns * _FOUR)
 
 

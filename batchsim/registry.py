@@ -131,15 +131,15 @@ def read(environment: Any) -> tuple[Definition, Entry]:
             getattr(environment.namespace, "__name__", None),
         )
         return environment, Entry(environment.namespace) if not known else entry  # type: ignore[return-value]
-    if not isinstance(environment, (type, ModuleType)):
-        raise TypeError(
-            f"The environment id is {environment!r}; expected a string such as 'CartPole-v1', or "
-            "the class or module that defines an environment."
-        )
     return Definition(environment, _own_name(environment)), Entry(environment)
 
 
 def _own_name(namespace: Any) -> str:
+    if not isinstance(namespace, (type, ModuleType)):
+        raise TypeError(
+            f"The environment id is {namespace!r}; expected a string such as 'CartPole-v1', or "
+            "the class or module that defines an environment."
+        )
     name: str = getattr(namespace, "ID", namespace.__name__.rpartition(".")[2])
     return name
 
@@ -164,8 +164,12 @@ def register(
 
     Raises:
         TypeError: if the definition lacks a part, or one is not what the contract asks for.
-        ValueError: if the id is one of batchsim's own, or the time limit is not positive.
+        ValueError: if the id is one of batchsim's own or none for Gymnasium, or the time limit is
+            not positive. Nothing has changed then.
     """
+    from gymnasium.envs import registration
+    from gymnasium.error import Error
+
     from batchsim.definition import Definition
 
     name = _own_name(definition) if id is None else id
@@ -182,12 +186,18 @@ def register(
             f"max_episode_steps is {max_episode_steps!r}; expected a positive whole number or None."
         )
     Definition(definition, name)
-    _entries[name] = Entry(definition, max_episode_steps, reward_threshold)
-    gymnasium_registration = sys.modules.get("gymnasium.envs.registration")
-    if gymnasium_registration is not None:
-        # What was registered under this id before is replaced.
-        gymnasium_registration.registry.pop(f"{NAMESPACE}/{name}", None)
-        register_with_gymnasium()
+    entry, full_name = Entry(definition, max_episode_steps, reward_threshold), f"{NAMESPACE}/{name}"
+    replaced = registration.registry.pop(full_name, None)
+    try:
+        _register_with_gymnasium(name, entry)
+    except Error as error:
+        if replaced is not None:
+            registration.registry[full_name] = replaced
+        raise ValueError(
+            f"The id is {name!r}; expected one that Gymnasium takes, such as 'Snake-v0': "
+            f"{str(error).rstrip('.')}."
+        ) from error
+    _entries[name] = entry
     return name
 
 
@@ -219,7 +229,13 @@ def resolve(text: str) -> Any:
         from batchsim.definition import suggest
 
         raise ValueError(f"{module} has no {name!r}{suggest(name, dir(loaded))}.")
-    return getattr(loaded, name)
+    found = getattr(loaded, name)
+    if not isinstance(found, (type, ModuleType)):
+        raise ValueError(
+            f"{text} is a {type(found).__name__}; expected the class or module that defines an "
+            "environment."
+        )
+    return found
 
 
 def load_file(path: Path) -> ModuleType:
@@ -285,11 +301,17 @@ def register_with_gymnasium() -> None:
 
     for name, entry in ENVIRONMENTS.items():
         if f"{NAMESPACE}/{name}" not in registration.registry:
-            registration.register(
-                f"{NAMESPACE}/{name}",
-                entry_point="batchsim.single:SingleEnv",
-                vector_entry_point="batchsim.vector:BatchEnv",
-                max_episode_steps=entry.max_episode_steps,
-                reward_threshold=entry.reward_threshold,
-                kwargs={"definition": name},
-            )
+            _register_with_gymnasium(name, entry)
+
+
+def _register_with_gymnasium(name: str, entry: Entry) -> None:
+    from gymnasium.envs import registration
+
+    registration.register(
+        f"{NAMESPACE}/{name}",
+        entry_point="batchsim.single:SingleEnv",
+        vector_entry_point="batchsim.vector:BatchEnv",
+        max_episode_steps=entry.max_episode_steps,
+        reward_threshold=entry.reward_threshold,
+        kwargs={"definition": name},
+    )

@@ -74,7 +74,8 @@ class SingleEnv(gymnasium.Env[Any, Any]):
             ValueError, TypeError: if the action is not in the action space.
             gymnasium.error.ResetNeeded: before the first reset and after the end of an episode.
         """
-        actions = np.asarray(action)[np.newaxis]
+        # A list is read as the batch reads one: as numbers of the action space's dtype.
+        actions: Any = action[np.newaxis] if isinstance(action, np.ndarray) else [action]
         observations, rewards, terminated, truncated, infos = self.batch.step(actions)
         return (
             row_of(observations, 0),

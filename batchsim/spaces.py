@@ -7,7 +7,9 @@ leaves in the space's own shape: a namedtuple with one field a key of a `Dict`, 
 
 from __future__ import annotations
 
+import itertools
 import keyword
+import operator
 import reprlib
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +21,7 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Sp
 
 from batchsim import kernels
 
-__all__ = ["Layout", "action_bounds", "row_of"]
+__all__ = ["Layout", "action_bounds", "named", "row_of"]
 
 Array = npt.NDArray[Any]
 LEAVES = (Box, Discrete, MultiDiscrete, MultiBinary)
@@ -41,6 +43,10 @@ class Layout:
         self.leaves: tuple[Space[Any], ...] = tuple(_leaves(space, what))
         self.flat = not isinstance(space, (Dict, Tuple))
         """Whether the space is its own only leaf."""
+        self.paths: tuple[str, ...] = tuple(_paths(space))
+        """How each leaf is reached in a batch, such as `['pair'][0]`."""
+        self.inner_builder = _builder(space, itertools.count(), named)
+        self.outer_builder = _builder(space, itertools.count(), dict)
 
     def shapes(self, num_envs: int) -> list[tuple[int, ...]]:
         """Return the shape of each leaf's batch, as callers see it."""
@@ -52,18 +58,18 @@ class Layout:
 
     def inner(self, arrays: Sequence[Array]) -> Any:
         """Return the leaves' arrays as kernels see them."""
-        return _build(self.space, iter(map(_with_row_axis, arrays)), _named)
+        return self.inner_builder([_with_row_axis(array) for array in arrays])
 
     def outer(self, arrays: Sequence[Array]) -> Any:
         """Return the leaves' arrays as callers see them: an array, a dict or a tuple."""
-        return _build(self.space, iter(arrays), dict)
+        return self.outer_builder(arrays)
 
     def split(self, batch: Any, what: str) -> list[Any]:
-        """Return the leaves of a caller's batch; None in place of a part stands for its leaves.
+        """Return the leaves of a batch in `out`; None in place of a part stands for its leaves.
 
-        Raises ValueError if a dict or tuple does not have the space's parts.
+        Raises ValueError if a dict or tuple does not have the space's parts; `what` is its name.
         """
-        return list(_split(self.space, batch, what))
+        return [batch] if self.flat else list(_split(self.space, batch, what))
 
 
 def _leaves(space: Space[Any], what: str) -> Iterator[Space[Any]]:
@@ -87,6 +93,17 @@ def _leaves(space: Space[Any], what: str) -> Iterator[Space[Any]]:
         )
 
 
+def _paths(space: Space[Any], path: str = "") -> Iterator[str]:
+    if isinstance(space, Dict):
+        for key, part in space.spaces.items():
+            yield from _paths(part, f"{path}[{key!r}]")
+    elif isinstance(space, Tuple):
+        for k, part in enumerate(space.spaces):
+            yield from _paths(part, f"{path}[{k}]")
+    else:
+        yield path
+
+
 def _is_field(key: str) -> bool:
     return key.isidentifier() and not key.startswith("_") and not keyword.iskeyword(key)
 
@@ -101,33 +118,41 @@ def _with_row_axis(array: Array) -> Array:
     return array if array.ndim > 1 else array.reshape(-1, 1)
 
 
-def _named(parts: dict[str, Any]) -> Any:
-    return namedtuple("Parts", parts)(**parts)
+def named(parts: Mapping[str, Any]) -> Any:
+    """Return a namedtuple of these fields, or the empty tuple if there are none."""
+    return namedtuple("Parts", parts)(**parts) if parts else ()
 
 
-def _build(space: Space[Any], arrays: Iterator[Array], mapping: Callable[..., Any]) -> Any:
+def _builder(
+    space: Space[Any], places: Iterator[int], mapping: Callable[..., Any]
+) -> Callable[[Sequence[Array]], Any]:
+    """Return what nests a list of leaves as the space is, and asks no more what that is."""
     if isinstance(space, Dict):
-        return mapping({key: _build(part, arrays, mapping) for key, part in space.spaces.items()})
+        fields = [(key, _builder(part, places, mapping)) for key, part in space.spaces.items()]
+        return lambda arrays: mapping({key: build(arrays) for key, build in fields})
     if isinstance(space, Tuple):
-        return tuple(_build(part, arrays, mapping) for part in space.spaces)
-    return next(arrays)
+        parts = [_builder(part, places, mapping) for part in space.spaces]
+        return lambda arrays: tuple([build(arrays) for build in parts])
+    return operator.itemgetter(next(places))
 
 
 def _split(space: Space[Any], batch: Any, what: str) -> Iterator[Any]:
     if isinstance(space, Dict):
         keys = list(space.spaces)
         if isinstance(batch, Mapping) and set(batch) != set(keys):
-            raise ValueError(f"{what} has the keys {list(batch)}; expected {keys}.")
+            raise ValueError(f"The {what} in out has the keys {list(batch)}; expected {keys}.")
         if batch is not None and not isinstance(batch, Mapping):
             raise ValueError(
-                f"{what} is {reprlib.repr(batch)}; expected a dict with the keys {keys}."
+                f"The {what} in out is {reprlib.repr(batch)}; expected a dict with the keys {keys}."
             )
         for key, part in space.spaces.items():
             yield from _split(part, None if batch is None else batch[key], f"{what}[{key!r}]")
     elif isinstance(space, Tuple):
         count = len(space.spaces)
         if batch is not None and (not isinstance(batch, (tuple, list)) or len(batch) != count):
-            raise ValueError(f"{what} is {reprlib.repr(batch)}; expected a tuple of {count}.")
+            raise ValueError(
+                f"The {what} in out is {reprlib.repr(batch)}; expected a tuple of {count}."
+            )
         for k, part in enumerate(space.spaces):
             yield from _split(part, None if batch is None else batch[k], f"{what}[{k}]")
     else:

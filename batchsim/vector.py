@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from batchsim._buffers import BufferPool, aligned_zeros
 from batchsim._driver import Driver
 from batchsim.definition import Definition, batch_parameter
 from batchsim.infos import Infos
-from batchsim.spaces import Layout, action_bounds
+from batchsim.spaces import Layout, action_bounds, named
 
 __all__ = ["BatchEnv", "Step", "available_cpus", "make_vec"]
 
@@ -96,8 +96,10 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             render_mode, self._render_modes(), definition.name
         )
         if num_threads is None:
-            num_threads = available_cpus()
-        self.num_threads = checks.whole_number("num_threads", num_threads, at_least=1)
+            num_threads = min(available_cpus(), checks.MOST_THREADS)
+        self.num_threads = checks.whole_number(
+            "num_threads", num_threads, at_least=1, at_most=checks.MOST_THREADS
+        )
         self.max_episode_steps = checks.read_time_limit(max_episode_steps, entry.max_episode_steps)
         self.record_episode_statistics = bool(record_episode_statistics)
         self.checked = checked_mode.wanted(checked)
@@ -111,9 +113,9 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             "render_modes": self._render_modes(),
             "render_fps": getattr(definition.namespace, "RENDER_FPS", 30),
         }
+        self._seeds = np.full(self.num_envs, None, dtype=object)
         self._set_spaces()
         self._build()
-        self._seeds = np.full(self.num_envs, None, dtype=object)
         self._renderers: dict[int, Callable[..., Array]] = {}
         self.closed = False
 
@@ -169,9 +171,11 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         else:
             self.kernel = compile.compile_native(spec)
             kernel = self.kernel.address
-        guard = None
+        self._guard = None
         if self.checked:
-            guard = checked_mode.Guard(self.definition.name, self._tile, compile.interpret(spec))
+            self._guard = checked_mode.Guard(
+                self.definition.name, self._tile, self._seeds, compile.interpret(spec)
+            )
         batch = self._tile.choice if self._choice_is_action() else self._tile.action
         self._driver = Driver(
             kernel,
@@ -185,7 +189,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             ),
             self._layout,
             infos if self.definition.info else None,
-            guard,
+            self._guard,
             self.num_threads,
             self._same_step(),
             self.autoreset_mode is AutoresetMode.DISABLED,
@@ -236,25 +240,20 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
                     for column in columns.values()
                 )
             ),
-            parameters=_named(
+            parameters=named(
                 {
-                    name: value.astype(number) if value.dtype == np.float64 else value
+                    name: _read_only(value, number)
                     for name, value in self.params.items()
                     if isinstance(value, np.ndarray)
                 }
             ),
-            options=_named(
+            options=named(
                 {
                     name: np.array(np.broadcast_to(value, (n, *np.shape(value))))
                     for name, value in self.definition.options.items()
                 }
             ),
-            tables=_named(
-                {
-                    name: table.astype(number) if table.dtype == np.float64 else table
-                    for name, table in self.tables.items()
-                }
-            ),
+            tables=named({name: _read_only(table, number) for name, table in self.tables.items()}),
             rng=random.allocate(n),
             elapsed=aligned_zeros((n,), elapsed),
             pending=aligned_zeros((n,), np.bool_),
@@ -381,16 +380,21 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
                 f"Row {row} is outside the reset_mask and was never reset; reset all rows first."
             )
         selected = np.ones(n, np.bool_) if mask is None else mask
-        self._seed(selected, seeds)
-        tile.selected[:] = selected
-        if given:
-            self._set_options(values)
-        try:
-            result: tuple[Any, dict[str, Any]] = self._driver.reset(observation)
-        finally:
+        with self._keeping():
+            self._seed(selected, seeds)
+            tile.selected[:] = selected
             if given:
-                self._set_options(self.definition.options)
+                self._set_options(values)
+            try:
+                result: tuple[Any, dict[str, Any]] = self._driver.reset(observation)
+            finally:
+                if given:
+                    self._set_options(self.definition.options)
         return result
+
+    def _keeping(self) -> AbstractContextManager[None]:
+        """In the checked mode, keep the rows as they are should the block fail."""
+        return nullcontext() if self._guard is None else self._guard.keeping()
 
     def step(self, actions: Array, *, out: Sequence[Array | None] | None = None) -> Step:
         """Step every row.
@@ -443,7 +447,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         rows = self._rows(env_ids)
         self._driver.begin("render")
         try:
-            return tuple(self._render_row(row) for row in rows)
+            return tuple(self._render_row(row) for row in np.arange(self.num_envs)[rows].tolist())
         finally:
             self._driver.end()
 
@@ -497,7 +501,8 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         rows = self._rows(env_ids)
         self._driver.begin("get_state")
         try:
-            return {name: column[rows] for name, column in self._snapshot_columns().items()}
+            columns = self._snapshot_columns()
+            return {name: np.array(column[rows]) for name, column in columns.items()}
         finally:
             self._driver.end()
 
@@ -517,28 +522,33 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         """
         rows = self._rows(env_ids)
         columns = self._snapshot_columns()
-        checks.check_snapshot(state, columns, len(rows))
+        checks.check_snapshot(state, columns, len(np.arange(self.num_envs)[rows]))
         self._driver.begin("set_state", unreset=True)
         reset = False
         try:
-            if not self._driver.was_reset and len(set(rows)) < self.num_envs:
-                raise error.ResetNeeded(
-                    f"set_state() for {len(set(rows))} of {self.num_envs} rows was called before "
-                    "reset(); call reset() first, or set all rows."
-                )
-            for name, column in columns.items():
-                column[rows] = state[name]
-            self._tile.selected[:] = False
-            observation, _ = self._driver.reset(self._driver.output(None))
+            if not self._driver.was_reset:
+                self._require_all(rows)
+            with self._keeping():
+                for name, column in columns.items():
+                    column[rows] = state[name]
+                self._tile.selected[:] = False
+                observation, _ = self._driver.reset(self._driver.output(None))
             reset = True
         finally:
             self._driver.end(reset)
         return observation
 
-    def _rows(self, env_ids: Iterable[int] | None) -> list[int]:
-        if env_ids is None:
-            return list(range(self.num_envs))
-        return checks.read_rows(env_ids, self.num_envs)
+    def _rows(self, env_ids: Iterable[int] | None) -> slice | list[int]:
+        """Return what picks these rows of a column; a slice of all is copied fastest."""
+        return slice(None) if env_ids is None else checks.read_rows(env_ids, self.num_envs)
+
+    def _require_all(self, rows: slice | list[int]) -> None:
+        count = len(set(np.arange(self.num_envs)[rows].tolist()))
+        if count < self.num_envs:
+            raise error.ResetNeeded(
+                f"set_state() for {count} of {self.num_envs} rows was called before reset(); call "
+                "reset() first, or set all rows."
+            )
 
     def _snapshot_columns(self) -> dict[str, Array]:
         tile = self._tile
@@ -568,7 +578,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             **(self.arguments._asdict() if self.arguments else {}),
         }
         state = None if self._driver.unreset else self.get_state()
-        return _rebuild, (self.definition, self.num_envs, arguments, state)
+        return _unpickle, (self.definition, self.num_envs, arguments, state)
 
     # -- seeding and options -------------------------------------------------------------------
 
@@ -629,7 +639,7 @@ def available_cpus() -> int:
     return count
 
 
-def _rebuild(
+def _unpickle(
     definition: Definition, num_envs: int, arguments: dict[str, Any], state: Any
 ) -> BatchEnv:
     batch = BatchEnv(definition, num_envs, **arguments)
@@ -638,8 +648,8 @@ def _rebuild(
     return batch
 
 
-def _named(values: Mapping[str, Array]) -> Any:
-    """Return a namedtuple of arrays, or the empty tuple."""
-    if not values:
-        return ()
-    return namedtuple("Columns", values)(**values)
+def _read_only(values: Array, number: Any) -> Array:
+    """Return a copy that no environment can write to, float64 numbers as `number`."""
+    copy = np.array(values, number if values.dtype == np.float64 else values.dtype)
+    copy.flags.writeable = False
+    return copy

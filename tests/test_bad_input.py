@@ -180,6 +180,27 @@ def test_bad_actions_are_refused(twins, backend, name, actions, kind, pattern, m
     pair.refuses(kind, pattern, lambda env: getattr(env, method)(actions))
 
 
+BAD_ROWS = [
+    (0, TypeError, "env_ids is 0; expected a sequence of rows from 0 to 4"),
+    (np.int64(1), TypeError, "env_ids is .*1.*; expected a sequence of rows"),
+    (np.array(1), TypeError, r"env_ids is array\(1\); expected a sequence of rows"),
+    (np.ones(N, bool), TypeError, r"as a mask does; expected rows.*flatnonzero\(mask\)"),
+    ([True, False], TypeError, r"as a mask does; expected rows.*flatnonzero\(mask\)"),
+    ([0, 5], ValueError, "env_ids holds 5; expected rows from 0 to 4"),
+    ([-1], ValueError, "env_ids holds -1; expected rows from 0 to 4"),
+    ([1.0], ValueError, r"env_ids holds 1\.0; expected rows"),
+    ("01", ValueError, "env_ids holds '0'; expected rows"),
+]
+
+
+@pytest.mark.parametrize(("rows", "kind", "pattern"), cases(BAD_ROWS))
+def test_bad_rows_of_a_snapshot_are_refused(twins, name, rows, kind, pattern):
+    pair = twins(name)
+    snapshot = pair.abused.get_state()
+    pair.refuses(kind, pattern, lambda env: env.get_state(rows))
+    pair.refuses(kind, pattern, lambda env: env.set_state(snapshot, rows))
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("value", [2**63 - 1, -(2**63)])
 def test_extreme_actions_are_refused_without_a_warning(backend, value):
@@ -537,6 +558,8 @@ BAD_ARGUMENTS = [
     ({"backend": "cuda"}, ValueError, "backend is 'cuda'.*expected one of 'native', 'reference'"),
     ({"num_threads": 0}, ValueError, "num_threads is 0; expected .*at least 1"),
     ({"num_threads": -1}, ValueError, "num_threads is -1; expected .*at least 1"),
+    ({"num_threads": 4097}, ValueError, "num_threads is 4097; expected .* and at most 4096"),
+    ({"num_threads": 2**40}, ValueError, f"num_threads is {2**40}; expected .* at most 4096"),
     ({"num_threads": 1.5}, TypeError, r"num_threads is 1\.5; expected a whole number"),
     ({"autoreset_mode": "NextStp"}, ValueError, "'NextStp'.*did you mean 'NextStep'"),
     ({"autoreset_mode": None}, ValueError, "autoreset_mode is None; expected one of"),
@@ -605,6 +628,17 @@ BAD_SINGLE_ACTIONS = [
     ("Pendulum-v1", np.float32(0.5), ValueError),
     ("Pendulum-v1", np.array([0.5, 0.5], np.float32), ValueError),
 ]
+
+
+def test_a_single_environment_takes_lists(opened):
+    listed, twin = (opened(batchsim.make("Pendulum-v1", backend="reference")) for _ in range(2))
+    for env in (listed, twin):
+        env.reset(seed=0)
+    for action in ([0.5], (-1.25,), [1]):
+        expected = twin.step(np.array(action, np.float32))
+        found = listed.step(action)
+        assert oracle.bits(expected[0]) == oracle.bits(found[0])
+        assert expected[1:] == found[1:]
 
 
 @pytest.mark.parametrize(("name", "action", "kind"), BAD_SINGLE_ACTIONS)

@@ -5,6 +5,7 @@ the reference backend: the same functions as plain Python.
 """
 # ruff: noqa: N805 - the author's contract: plain functions, whose first argument is the state
 
+import inspect
 import sys
 import textwrap
 from collections import namedtuple
@@ -17,6 +18,7 @@ import pytest
 from gymnasium import error
 from gymnasium.spaces import Box, Dict, Discrete, Text
 from gymnasium.vector import AutoresetMode
+from numba.core.errors import TypingError
 
 import batchsim
 from batchsim.definition import Definition
@@ -214,6 +216,18 @@ def changed(**members):
     return SimpleNamespace(**{name: value for name, value in found.items() if value is not None})
 
 
+def fields(*defaults, **annotations):
+    """A NamedTuple of these fields, the last with these defaults."""
+    cls = namedtuple("Fields", annotations, defaults=defaults)
+    cls.__annotations__ = annotations
+    cls.__module__ = __name__
+    return cls
+
+
+def inform(s, i, p, out):
+    pass
+
+
 def make(namespace, **kwargs):
     return batchsim.BatchEnv(Definition(namespace, "Test-v0"), 3, **kwargs)
 
@@ -263,13 +277,195 @@ def test_a_missing_name_is_named(missing):
         ({"ACTION": Text(3)}, "action space is .*; expected Discrete, MultiDiscrete"),
         ({"OBSERVATION": Text(3)}, "observation space of Test-v0 is Text.*; expected Box, Disc"),
         ({"OBSERVATION": Dict(a=Text(3))}, "observation space of Test-v0 is Text.*; expected Box"),
-        ({"State": NamedTuple("State", [("x", str)])}, "State.x of Test-v0 .*; expected"),
-        ({"Params": NamedTuple("Params", [("x", float)])}, "Params.x has no default value"),
+        ({"State": fields(x=str)}, "State.x of Test-v0 .*; expected"),
+        ({"State": fields(x=">f8")}, "annotated '>f8'; expected names of its module"),
+        ({"State": fields(x=np.dtype(">f8"))}, "has dtype >f8; expected .*order of bytes"),
+        ({"State": fields(x=np.dtype(">i4"))}, "has dtype >i4; expected .*order of bytes"),
+        ({"State": fields(x=np.float16)}, "has dtype float16; expected .*float32, float64"),
+        ({"State": fields(x=complex)}, "has dtype complex128; expected"),
+        ({"State": fields(x=np.dtype(("f2", (3,))))}, "has dtype float16; expected"),
+        ({"State": fields(x="Float")}, "annotated 'Float'; expected names .*'Float' is not def"),
+        ({"State": fields(x="np.flat64")}, "annotated 'np.flat64'; expected names .*flat64"),
+        ({"State": fields(x="float float")}, "annotated 'float float'; expected names"),
+        ({"State": namedtuple("State", "x")}, "State of Test-v0 is .*; expected an annotation"),
+        ({"State": type("State", (), {"x": 0.0})}, "State of Test-v0 is .*; expected a class w"),
+        ({"State": 3}, "State of Test-v0 is 3; expected a class with NamedTuple as its base"),
+        ({"Scratch": dict}, "Scratch of Test-v0 is <class 'dict'>; expected a class with Named"),
+        ({"Params": type("Params", (), {})}, "Params is .*; expected a class with NamedTuple"),
+        ({"Options": {"low": 0.0}}, r"Options is \{'low': 0.0\}; expected a class with NamedT"),
+        ({"Arguments": dict}, "Arguments of Test-v0 is <class 'dict'>; expected a class with N"),
+        ({"Arguments": fields(x=str)}, "Arguments.x of Test-v0 has no default value"),
+        ({"Info": dict, "inform": inform}, "Info of Test-v0 is <class 'dict'>; expected a class"),
+        ({"Params": fields(x=float)}, "Params.x has no default value"),
     ],
 )
 def test_a_name_that_is_not_what_it_should_be_is_refused(members, expected):
-    with pytest.raises(TypeError, match=expected):
+    with pytest.raises(TypeError, match=expected) as caught:
         make(changed(**members), backend="reference")
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith(".")
+
+
+def arguments(function):
+    """The names of a function's arguments that can be passed by keyword."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+
+
+OF_BATCHES = arguments(batchsim.BatchEnv) | arguments(batchsim.make_vec)
+OF_SINGLE = arguments(batchsim.SingleEnv) | arguments(batchsim.make)
+RESERVED = [
+    *(("Params", name) for name in sorted(OF_BATCHES | OF_SINGLE)),
+    *(("Arguments", name) for name in sorted(OF_BATCHES | OF_SINGLE)),
+    ("Options", "reset_mask"),
+    ("Info", "episode"),
+    ("Info", "final_obs"),
+    ("Info", "final_info"),
+]
+
+
+@pytest.mark.parametrize(("part", "name"), RESERVED)
+def test_a_name_with_a_meaning_of_its_own_is_refused(part, name):
+    members = {part: fields(1.0, **{name: float})}
+    if part == "Info":
+        members["inform"] = inform
+    with pytest.raises(TypeError, match=f"^{part}.{name} of Test-v0 .*; choose another.$"):
+        make(changed(**members), backend="reference")
+
+
+def size_table(values):
+    return namedtuple("Tables", "size")(np.arange(3))
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        ({"Params": 1.0, "Options": 1.0}, "both Params and Options"),
+        ({"Params": 1.0, "Arguments": 1.0}, "both Params and Arguments"),
+        ({"Options": 1.0, "Arguments": 1.0}, "both Options and Arguments"),
+        ({"Params": 1.0, "tables": size_table}, "both tables and Params, Options or Arguments"),
+        ({"Options": 1.0, "tables": size_table}, "both tables and Params, Options or Arguments"),
+        ({"Arguments": 1.0, "tables": size_table}, "both tables and Params, Options or Arg"),
+    ],
+)
+def test_a_name_that_two_parts_have_is_refused(members, expected):
+    members = {k: fields(v, size=float) if v == 1.0 else v for k, v in members.items()}
+    with pytest.raises(TypeError, match=f"^'size' is a field of {expected}.* of Test-v0.$"):
+        make(changed(**members), backend="reference")
+
+
+@pytest.mark.parametrize("dtype", [">f8", ">i2", np.float16, np.longdouble, complex, "U3"])
+def test_a_table_that_cannot_be_compiled_is_refused(dtype):
+    def tables(arguments):
+        return namedtuple("Tables", "size")(np.zeros(3, dtype))
+
+    with pytest.raises(TypeError, match=r"^The table 'size' of Test-v0 .*; expected .*bytes.$"):
+        make(changed(tables=tables), backend="reference")
+
+
+class Weighs:
+    """Pays what stands in a table, in a parameter and in its counter."""
+
+    class State(NamedTuple):
+        count: int
+
+    class Params(NamedTuple):
+        prices: tuple[float, float] = (1.0, 2.0)
+        size: int = 3
+
+    class Tables(NamedTuple):
+        weights: np.ndarray
+
+    WEIGHTS = np.arange(4.0)
+    ACTION = Discrete(2)
+    OBSERVATION = LINE
+
+    def tables(arguments):
+        return Weighs.Tables(Weighs.WEIGHTS)
+
+    def reset(s, i, p, rng):
+        s.count[i] = 0
+
+    def step(s, i, action, p, rng):
+        return p.weights[2] + p.prices[1], False
+
+    def observe(s, i, p, out):
+        out[0] = p.size
+
+
+class WritesTable(Weighs):
+    """Changes what all rows share."""
+
+    def step(s, i, action, p, rng):
+        p.weights[2] = 100.0
+        return 0.0, False
+
+
+class WritesParameter(Weighs):
+    """Changes what its row was given."""
+
+    def step(s, i, action, p, rng):
+        p.prices[1] = 100.0
+        return 0.0, False
+
+
+PRICES = np.arange(6.0).reshape(3, 2)
+
+
+@pytest.mark.parametrize("namespace", [WritesTable, WritesParameter])
+@pytest.mark.parametrize("precision", ["exact", "fast"])
+def test_what_an_environment_is_given_cannot_be_written_to(namespace, precision):
+    prices, weights = PRICES.copy(), Weighs.WEIGHTS.copy()
+    settings = {"precision": precision, "prices": prices}
+    env = batchsim.make_vec(namespace, 3, backend="reference", **settings)
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match="read-only"):
+        env.step(np.zeros(3, np.int64))
+    with pytest.raises(TypingError, match="Cannot modify readonly array"):
+        batchsim.make_vec(namespace, 3, checked=True, **settings)
+    assert (prices == PRICES).all()
+    assert (weights == Weighs.WEIGHTS).all()
+
+
+def test_arrays_that_a_caller_changes_later_change_nothing():
+    prices = PRICES.copy()
+    env = batchsim.make_vec(Weighs, 3, backend="reference", prices=prices)
+    twin = batchsim.make_vec(Weighs, 3, backend="reference", prices=PRICES)
+    prices[:] = -1.0
+    env.reset(seed=0)
+    twin.reset(seed=0)
+    oracle.assert_same_step(twin.step(np.zeros(3, np.int64)), env.step(np.zeros(3, np.int64)))
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        (2**63, f"'size' is {2**63}; expected a number of 64 bits"),
+        (-(2**63) - 1, f"'size' is {-(2**63) - 1}; expected a number of 64 bits"),
+        (10**30, f"'size' is {10**30}; expected a number of 64 bits"),
+        (np.uint64(2**63), f"'size' is {2**63}; expected a number of 64 bits"),
+        (
+            np.array([1, 2, 2**63], np.uint64),
+            rf"'size' is {2**63} in row 2; expected below 2\*\*63",
+        ),
+        (
+            np.full(3, 2**64 - 1, np.uint64),
+            rf"'size' is {2**64 - 1} in row 0; expected below 2\*\*63",
+        ),
+    ],
+)
+def test_whole_numbers_beyond_64_bits_are_refused(size, message):
+    with pytest.raises(ValueError, match=f"^The parameter {message}.$"):
+        batchsim.make_vec(Weighs, 3, backend="reference", size=size)
+
+
+@pytest.mark.parametrize(
+    "size", [2**63 - 1, -(2**63), np.full(3, 2**63 - 1, np.uint64), np.full(3, 5, np.uint8)]
+)
+def test_whole_numbers_of_64_bits_are_taken(size):
+    env = batchsim.make_vec(Weighs, 3, backend="reference", size=size)
+    expected = np.broadcast_to(np.asarray(size, np.int64), 3).astype(np.float32)
+    assert env.reset(seed=0)[0][:, 0].tolist() == expected.tolist()
 
 
 def test_a_variable_of_an_enclosing_function_is_refused():

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium import error
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Text, Tuple
 
 import batchsim
@@ -34,7 +35,7 @@ class Zoo:
         noise: float = 0.25
 
     class Arguments(NamedTuple):
-        codes: str = "abc"
+        letters: str = "abc"
 
     class Tables(NamedTuple):
         codes: np.ndarray
@@ -48,9 +49,9 @@ class Zoo:
     ACTION = MultiDiscrete([3, 4])
 
     def tables(arguments):
-        if not arguments.codes.isascii():
-            raise ValueError(f"codes is {arguments.codes!r}; expected ASCII.")
-        codes = np.frombuffer(arguments.codes.encode(), np.uint8)
+        if not arguments.letters.isascii():
+            raise ValueError(f"letters is {arguments.letters!r}; expected ASCII.")
+        codes = np.frombuffer(arguments.letters.encode(), np.uint8)
         return Zoo.Tables(codes, np.arange(6.0).reshape(2, 3))
 
     def check_params(params):
@@ -129,7 +130,7 @@ ARRAYS = {
     "noise": np.linspace(0, 1, N),
     "stride": np.arange(1, N + 1),
     "rewards": np.arange(3.0 * N).reshape(N, 3),
-    "codes": "wxyz",
+    "letters": "wxyz",
 }
 
 
@@ -213,7 +214,7 @@ def test_scratch_columns_are_in_no_snapshot():
 
 
 def test_tables_are_not_compiled_in():
-    one, other = (batchsim.make_vec(Zoo, N, codes=codes) for codes in ("abc", "xyz"))
+    one, other = (batchsim.make_vec(Zoo, N, letters=text) for text in ("abc", "xyz"))
     assert one.kernel is other.kernel
     one.reset(seed=0)
     other.reset(seed=0)
@@ -235,6 +236,43 @@ def test_out_takes_the_parts_of_an_observation(backend):
         envs.step(np.zeros((N, 2), np.int64), out=(5, None, None, None))
     with pytest.raises(ValueError, match="expected a tuple of 2"):
         envs.reset(seed=0, out={"board": board, "where": where, "pair": (None,)})
+
+
+def test_a_part_that_does_not_fit_is_named(backend):
+    envs = batchsim.make_vec(Zoo, N, backend=backend)
+    envs.reset(seed=0)
+    actions = np.zeros((N, 2), np.int64)
+    for part, path in (
+        ({"board": np.zeros((N, 3, 4), np.int16)}, r"observation\['board'\]"),
+        ({"where": np.zeros(N, np.int32)}, r"observation\['where'\]"),
+        ({"pair": (None, np.zeros(N, np.float32))}, r"observation\['pair'\]\[1\]"),
+        ({"pair": (3, None)}, r"observation\['pair'\]\[0\]"),
+    ):
+        out = {"board": None, "where": None, "pair": None, **part}
+        message = f"^The {path} in out is .*; expected a writeable C-contiguous array of shape"
+        with pytest.raises(ValueError, match=message):
+            envs.reset(seed=0, out=out)
+        with pytest.raises(ValueError, match=message):
+            envs.step(actions, out=(out, None, None, None))
+    with pytest.raises(ValueError, match=r"^The observation\['pair'\] in out is 3; expected a tup"):
+        envs.reset(seed=0, out={"board": None, "where": None, "pair": 3})
+
+
+def test_parts_that_share_memory_are_refused(backend):
+    envs = batchsim.make_vec(Zoo, N, backend=backend)
+    twin = batchsim.make_vec(Zoo, N, backend=backend)
+    assert same(envs.reset(seed=0), twin.reset(seed=0))
+    memory = np.zeros((N, 12), np.int8)
+    board, where = memory.reshape(N, 3, 4), memory.reshape(-1)[: 8 * N].view(np.int64)
+    out = {"board": board, "where": where, "pair": None}
+    message = "^Two arrays in out share memory; expected separate ones.$"
+    with pytest.raises(ValueError, match=message):
+        envs.reset(seed=1, out=out)
+    with pytest.raises(ValueError, match=message):
+        envs.step(np.zeros((N, 2), np.int64), out=(out, None, None, None))
+    assert not memory.any()
+    assert envs.np_random_seed == twin.np_random_seed
+    assert same(envs.reset(), twin.reset())
 
 
 def test_a_single_environment_returns_parts_of_a_batch_of_one():
@@ -303,6 +341,18 @@ def test_actions_of_several_axes_are_passed_and_checked(backend, definition):
         envs.step(actions)
 
 
+def test_listed_actions_that_the_dtype_cannot_hold_are_refused(backend):
+    envs = batchsim.make_vec(EchoBits, 2, backend=backend)
+    envs.reset(seed=0)
+    good = [[[1, 0], [0, 1]], [[0, 1], [1, 1]]]
+    assert envs.step(good)[1].tolist() == [2.0, 3.0]
+    for value in (2, 127, 256, 257, -255, 2**40):
+        with pytest.raises(ValueError, match=rf"row 1 is \[\[0, {value}\], .*; expected a member"):
+            envs.step([good[0], [[0, value], [1, 1]]])
+    with pytest.raises(TypeError, match="dtype object; expected int8"):
+        envs.step([good[0], [[0, 2**70], [1, 1]]])
+
+
 @pytest.mark.parametrize(
     ("space", "message"),
     [
@@ -350,8 +400,8 @@ def test_an_incomplete_or_contradictory_definition_is_refused():
 @pytest.mark.parametrize(
     ("arguments", "kind", "message"),
     [
-        ({"codes": "ä"}, ValueError, "expected ASCII"),
-        ({"code": "a"}, TypeError, r"no parameter 'code' \(did you mean 'codes'\?\)"),
+        ({"letters": "ä"}, ValueError, "expected ASCII"),
+        ({"letter": "a"}, TypeError, r"no parameter 'letter' \(did you mean 'letters'\?\)"),
         ({"stride": 0}, ValueError, "stride is 0; expected a positive number"),
         ({"stride": [1, 0]}, ValueError, "parameters of row 1 do not fit: stride is 0"),
         ({"rewards": (1.0, 2.0)}, ValueError, "expected 3 numbers or an array of shape"),
@@ -389,6 +439,82 @@ def test_the_checked_mode_names_row_step_and_place_and_keeps_the_rows(backend, m
     assert all(same(before[name], after[name]) for name in before if name != "seed")
     envs.reset(seed=1)
     envs.step(actions)
+
+
+class Lands:
+    """Starts and stays where its reset puts it, which may be beside its board."""
+
+    class State(NamedTuple):
+        place: int
+        luck: float
+        board: np.dtype((np.int8, (4,)))
+
+    class Options(NamedTuple):
+        place: int = 3
+
+    ACTION = Discrete(2)
+    OBSERVATION = Box(0.0, 1.0, (2,), np.float64)
+
+    def reset(s, i, p, rng):
+        s.luck[i] = random(rng, i)
+        s.place[i] = p.place
+        for k in range(4):
+            s.board[i, k] = 0
+
+    def step(s, i, action, p, rng):
+        s.board[i, s.place[i]] = 1
+        return 1.0, random(rng, i) < 0.3
+
+    def observe(s, i, p, out):
+        out[0] = s.luck[i]
+        out[1] = s.board[i, s.place[i]]
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "Disabled"])
+def test_a_checked_reset_that_fails_changes_nothing(backend, mode):
+    abused, twin = (
+        batchsim.make_vec(Lands, 5, backend=backend, checked=True, autoreset_mode=mode)
+        for _ in range(2)
+    )
+    with pytest.raises(RuntimeError, match="Lands failed in row 0, the reset of its episode"):
+        abused.reset(seed=1, options={"place": 4})
+    assert abused.np_random_seed == (None,) * 5
+    with pytest.raises(error.ResetNeeded):
+        abused.step(np.zeros(5, np.int64))
+    assert same(abused.reset(seed=2), twin.reset(seed=2))
+    over = np.zeros(5, bool)
+    while not over.any():
+        result = abused.step(np.zeros(5, np.int64))
+        assert same(result, twin.step(np.zeros(5, np.int64)))
+        over = result[2]
+    row = int(over.argmax())
+    place = np.full(5, 3)
+    place[row] = 9
+    beside = twin.get_state()
+    beside["state.place"] = place
+    for call in (
+        lambda: abused.reset(seed=3, options={"place": place}),
+        lambda: abused.reset(options={"place": place, "reset_mask": over}),
+        lambda: abused.set_state(beside),
+    ):
+        with pytest.raises(RuntimeError, match=f"in row {row}, the reset .*test_spaces.py.*index"):
+            call()
+        expected, found = twin.get_state(), abused.get_state()
+        assert all(same(expected[name], found[name]) for name in expected if name != "seed")
+        assert abused.np_random_seed == twin.np_random_seed
+        if mode == "Disabled":
+            with pytest.raises(error.ResetNeeded, match=f"row {row} is over"):
+                abused.step(np.zeros(5, np.int64))
+    if mode == "Disabled":
+        options = {"reset_mask": over}
+        assert same(abused.reset(options=options), twin.reset(options=options))
+    for _ in range(3):
+        over = twin.get_state()["pending"]
+        if mode == "Disabled" and over.any():
+            options = {"reset_mask": over}
+            assert same(abused.reset(options=options), twin.reset(options=options))
+        actions = np.ones(5, np.int64)
+        assert same(abused.step(actions), twin.step(actions))
 
 
 def test_the_checked_mode_is_off_unless_asked_for(monkeypatch):
@@ -439,3 +565,18 @@ def test_a_registration_that_makes_no_sense_is_refused():
     with pytest.raises(ValueError, match="max_episode_steps is 0"):
         batchsim.register(Echo, "Echo-v0", max_episode_steps=0)
     assert "Echo-v0" not in batchsim.environments()
+
+
+def test_a_registration_that_gymnasium_refuses_changes_nothing(registered):
+    registered(Zoo, "Zoo-v0", max_episode_steps=5)
+    before, known = batchsim.environments(), dict(gymnasium.registry)
+    # No name for Gymnasium; and an id without a version where there is one with.
+    for id in ("Zoo v1!", "Zoo"):
+        with pytest.raises(ValueError, match=f"^The id is '{id}'; expected one that Gymnasium ta"):
+            batchsim.register(Echo, id)
+        assert batchsim.environments() == before
+        assert dict(gymnasium.registry) == known
+    assert registered(Echo, "Zoo-v1") == "Zoo-v1"
+    for id, namespace in (("Zoo-v0", Zoo), ("Zoo-v1", Echo)):
+        envs = gymnasium.make_vec(f"batchsim/{id}", 2, backend="reference")
+        assert envs.unwrapped.definition.namespace is namespace

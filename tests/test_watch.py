@@ -268,6 +268,7 @@ BAD_FILES = {
         (["own_envs:Draw"], "own_envs has no 'Draw' (did you mean 'Drawn'?)."),
         (["own_env.py:Drawn"], "There is no file"),
         (["own_envs"], "has no State"),
+        (["json:loads"], "json:loads is a function; expected the class or module that defines an"),
         (["broken"], "The module 'broken' cannot be loaded: NameError: name 'z' is not defined"),
         (["broken.py:X"], "cannot be loaded: NameError: name 'z' is not defined (line 2)."),
         (["own_envs:Counter"], "Counter has no renderer; expected None"),
