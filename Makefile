@@ -31,7 +31,7 @@ ladder: $(INSTALLATION) ## measure the table of improvements (LADDER_ARGS="--env
 test: $(INSTALLATION) ## run the tests (PYTEST_ARGS="-k … -x")
 	$(RUN) -m pytest tests $(PYTEST_ARGS)
 
-bench: $(INSTALLATION) ## run the benchmarks, write $BENCH_JSON (BENCH_ARGS="-k …")
+bench: $(INSTALLATION) ## run the benchmarks, write $BENCH_JSON (BENCH_ARGS="--full -k …")
 	$(RUN) -m pytest benchmarks --benchmark-json=$(BENCH_JSON) $(BENCH_ARGS)
 
 profile: $(INSTALLATION) ## write the reports of $PROFILE_ENV into profiling/reports

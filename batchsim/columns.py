@@ -263,6 +263,35 @@ def _clear_row(typing_context: Any, nested: Any, i: Any) -> Any:
     return types.void(nested, types.intp), codegen
 
 
+def fetch_row(nested, i):  # type: ignore[no-untyped-def]
+    """Start to bring row i of each array of a nested tuple into the cache: nothing, in Python."""
+
+
+@intrinsic
+def _fetch_row(typing_context: Any, nested: Any, i: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        byte = ir.IntType(8).as_pointer()
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        write_to_nearest_data = [ir.Constant(number, flag) for flag in (1, 3, 1)]
+
+        def fetch(kind: Any, value: Any) -> None:
+            if not isinstance(kind, types.Array):
+                for k, member in enumerate(kind.types):
+                    fetch(member, builder.extract_value(value, k))
+                return
+            array = context.make_array(kind)(context, builder, value=value)
+            row_bytes = cgutils.unpack_tuple(builder, array.strides, kind.ndim)[0]
+            start = cgutils.pointer_add(builder, array.data, builder.mul(arguments[1], row_bytes))
+            builder.call(prefetch, [builder.bitcast(start, byte), *write_to_nearest_data])
+
+        fetch(nested, arguments[0])
+        return context.get_dummy_value()
+
+    return types.void(nested, types.intp), codegen
+
+
 # --- Flags ----------------------------------------------------------------------------------------
 
 
@@ -313,6 +342,7 @@ REFERENCE = {
     "with_tables": with_tables,
     "row_views": row_views,
     "clear_row": clear_row,
+    "fetch_row": fetch_row,
     "flag_bits": flag_bits,
     "lowest_bit": lowest_bit,
     "without_lowest_bit": without_lowest_bit,
@@ -324,6 +354,7 @@ NATIVE = {
     "with_tables": _with_tables,
     "row_views": _row_views,
     "clear_row": _clear_row,
+    "fetch_row": _fetch_row,
     "flag_bits": _flag_bits,
     "lowest_bit": _lowest_bit,
     "without_lowest_bit": _without_lowest_bit,

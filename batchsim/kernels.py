@@ -9,6 +9,7 @@ environment's functions and either compiles them with Numba or runs them as they
 - `with_tables(parameters, tables)`: `parameters` with the arrays that all rows share;
 - `row_views(nested, i)`: row i of each array of a nested tuple;
 - `clear_row(nested, i)`: zeros in row i of each array of a nested tuple;
+- `fetch_row(nested, i)`: starts to bring row i of each array into the cache;
 - `flag_bits(flags, k)`: flags 64 k to 64 k + 63 as the bits of one word; `lowest_bit(word)`: the
   number of its lowest bit that is set; `without_lowest_bit(word)`;
 - `add_reward`, `start_episode`, `report_episodes`: the episode statistics, or functions that do
@@ -184,8 +185,11 @@ def list_pending(tile):
     for word in range(rows // 64):
         bits = flag_bits(tile.pending, word)
         while bits != 0:
-            tile.finished[count] = 64 * word + lowest_bit(bits)
+            i = 64 * word + lowest_bit(bits)
+            tile.finished[count] = i
             count += 1
+            # Of many environments the random streams are far away, and seldom used.
+            fetch_row(tile.rng, i)
             bits = without_lowest_bit(bits)
     for i in range(rows // 64 * 64, rows):
         # No branch: which rows are finished is random, and a wrong guess costs more than the store.

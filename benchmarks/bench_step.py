@@ -1,88 +1,65 @@
-"""What a step, a reset and a seeding cost; `make bench` runs these."""
+"""What a step costs, by environment, precision, number of environments and of threads.
+
+A short run has CartPole alone; `--full` has every environment. The time shown is that of a call.
+"""
+
+from __future__ import annotations
 
 from typing import Any
 
 import pytest
 
-import batchsim
 from batchsim.registry import ENVIRONMENTS
 from batchsim.vector import available_cpus
+from benchmarks.pairs import Side
+from benchmarks.sides import batchsim_step
 
-IDS = sorted(ENVIRONMENTS)
+SHORT = "CartPole-v1"
+IDS = [SHORT, *(pytest.param(id, marks=pytest.mark.full) for id in ENVIRONMENTS if id != SHORT)]
+FEW, MANY = [1, 64, 1024, 16384], [4096, 65536, 262144, 1048576]
+SIZES = [*FEW, *(pytest.param(size, marks=pytest.mark.full) for size in MANY)]
 THREADS = sorted({1, available_cpus()})
+PRECISIONS = ["exact", "fast"]
 
 
-def ready(id: str, num_envs: int, **settings: Any) -> tuple[batchsim.BatchEnv, list[Any]]:
-    """Return a batch past its first steps, and actions to cycle through."""
-    envs = batchsim.make_vec(id, num_envs, **settings)
-    envs.action_space.seed(0)
-    actions = [envs.action_space.sample() for _ in range(8)]
-    envs.reset(seed=0)
-    for k in range(64):
-        envs.step(actions[k % 8])
-    return envs, actions
+def measure(benchmark: Any, side: Side) -> None:
+    """Time calls of `side`, and note the nanoseconds a unit of its work."""
+    for _ in range(20):
+        side.call()  # The driver learns the size of its tiles.
+    calls = max(1, 20_000 // side.units)
+    benchmark.pedantic(side.call, iterations=calls, rounds=15, warmup_rounds=2)
+    benchmark.extra_info["ns_a_unit"] = 1e9 * benchmark.stats.stats.median / side.units
+    side.close()
 
 
-def measure(benchmark: Any, envs: batchsim.BatchEnv, actions: list[Any]) -> None:
-    calls = max(1, 100_000 // envs.num_envs)
-
-    def steps() -> None:
-        for k in range(calls):
-            envs.step(actions[k % 8])
-
-    benchmark.pedantic(steps, rounds=20, warmup_rounds=2)
-    benchmark.extra_info["env_steps_per_second"] = (
-        calls * envs.num_envs / benchmark.stats.stats.median
-    )
-    envs.close()
-
-
-@pytest.mark.parametrize("num_envs", [1, 64, 1024, 16384, 65536])
-@pytest.mark.parametrize("precision", ["exact", "fast"])
+@pytest.mark.parametrize("num_envs", SIZES)
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("id", IDS)
 def bench_step(benchmark: Any, id: str, precision: str, num_envs: int) -> None:
     benchmark.group = f"step {id}"
-    measure(benchmark, *ready(id, num_envs, precision=precision))
+    measure(benchmark, batchsim_step(id, num_envs, precision=precision))
 
 
 @pytest.mark.parametrize("num_threads", THREADS)
-@pytest.mark.parametrize("precision", ["exact", "fast"])
-def bench_threads(benchmark: Any, precision: str, num_threads: int) -> None:
-    benchmark.group = "threads CartPole-v1 N=16384"
-    measure(benchmark, *ready("CartPole-v1", 16384, precision=precision, num_threads=num_threads))
+@pytest.mark.parametrize("num_envs", SIZES[-len(MANY) - 1 :])
+@pytest.mark.parametrize("precision", PRECISIONS)
+def bench_threads(benchmark: Any, precision: str, num_envs: int, num_threads: int) -> None:
+    benchmark.group = f"threads CartPole-v1 N={num_envs}"
+    measure(
+        benchmark,
+        batchsim_step(SHORT, num_envs, precision=precision, num_threads=num_threads),
+    )
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
-def bench_autoreset_mode(benchmark: Any, mode: str) -> None:
-    benchmark.group = "autoreset mode CartPole-v1 fast N=1024"
-    measure(benchmark, *ready("CartPole-v1", 1024, precision="fast", autoreset_mode=mode))
+@pytest.mark.parametrize("precision", PRECISIONS)
+def bench_autoreset_mode(benchmark: Any, precision: str, mode: str) -> None:
+    benchmark.group = f"autoreset mode CartPole-v1 {precision} N=1024"
+    measure(benchmark, batchsim_step(SHORT, 1024, precision=precision, autoreset_mode=mode))
 
 
-@pytest.mark.parametrize("num_envs", [64, 16384])
-def bench_seeded_reset(benchmark: Any, num_envs: int) -> None:
-    benchmark.group = "reset(seed=0) CartPole-v1"
-    envs, _ = ready("CartPole-v1", num_envs)
-    benchmark(lambda: envs.reset(seed=0))
-
-
-def bench_send_and_recv(benchmark: Any) -> None:
-    benchmark.group = "send and recv CartPole-v1 N=1024"
-    envs, actions = ready("CartPole-v1", 1024)
-
-    def both() -> None:
-        envs.send(actions[0])
-        envs.recv()
-
-    benchmark(both)
-
-
-def bench_refused_actions(benchmark: Any) -> None:
-    benchmark.group = "refused actions CartPole-v1 N=16384"
-    envs, actions = ready("CartPole-v1", 16384)
-    actions[0][-1] = 2
-
-    def refused() -> None:
-        with pytest.raises(ValueError, match="row 16383 is 2"):
-            envs.step(actions[0])
-
-    benchmark(refused)
+@pytest.mark.parametrize("record_episode_statistics", [False, True])
+def bench_episode_statistics(benchmark: Any, record_episode_statistics: bool) -> None:
+    benchmark.group = "episode statistics CartPole-v1 fast N=1024"
+    settings = {"precision": "fast", "record_episode_statistics": record_episode_statistics}
+    measure(benchmark, batchsim_step(SHORT, 1024, **settings))

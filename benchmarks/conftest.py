@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import pytest
 
+import batchsim
 from batchsim.ladder.machine import describe_machine, find_versions
+from batchsim.vector import available_cpus
 from benchmarks import floors
+from benchmarks.bench_floors import KERNELS
 
 
 def pytest_addoption(parser: Any) -> None:
@@ -30,6 +35,21 @@ def pytest_collection_modifyitems(config: Any, items: list[Any]) -> None:
     left_out = [item for item in items if item.get_closest_marker("full")]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
+
+
+def compile_kernel(kernel: tuple[str, str]) -> None:
+    """Put a kernel into the cache."""
+    id, precision = kernel
+    batchsim.make_vec(id, 16, precision=precision).close()
+
+
+def pytest_collection_finish(session: Any) -> None:
+    # On all processors, where one after the other would take most of a short run.
+    if len(session.items) < len(KERNELS) or session.config.option.collectonly:
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(available_cpus(), mp_context=context) as executor:
+        list(executor.map(compile_kernel, KERNELS))
 
 
 def pytest_benchmark_update_machine_info(config: Any, machine_info: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ WARM_UP_SECONDS = 0.1
 MIN_WARM_UP_CALLS = 20
 """batchsim's driver learns the size of its tiles in its first calls."""
 PAIR_SECONDS = 1.0
-MIN_ROUNDS, MAX_ROUNDS = 7, 41
+MIN_ROUNDS, MAX_ROUNDS = 5, 41
 RESAMPLES = 2000
 
 

@@ -32,7 +32,7 @@ __all__ = [
     "yardstick_step",
 ]
 
-ACTIONS = 16
+ACTIONS = 8
 """Batches of random actions, drawn before and passed in turn."""
 
 
