@@ -6,9 +6,11 @@ the reference backend: the same functions as plain Python.
 # ruff: noqa: N805 - the author's contract: plain functions, whose first argument is the state
 
 import inspect
+import re
 import sys
 import textwrap
 from collections import namedtuple
+from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -331,6 +333,12 @@ def test_a_name_with_a_meaning_of_its_own_is_refused(part, name):
         members["inform"] = inform
     with pytest.raises(TypeError, match=f"^{part}.{name} of Test-v0 .*; choose another.$"):
         make(changed(**members), backend="reference")
+
+
+def test_the_contract_lists_the_reserved_names():
+    contract = (Path(__file__).parent.parent / "docs" / "contract.md").read_text()
+    section = contract.partition("### Reserved names\n")[2].partition("\n## ")[0]
+    assert {name for _, name in RESERVED} <= set(re.findall(r"`(\w+)`", section))
 
 
 def size_table(values):
