@@ -100,10 +100,23 @@ def profile(
         run: yields now and then; a line's time is its hits times the median of what a hit took in
             the pieces between, so that an interruption of one counts for nothing.
     """
+    functions = list(functions)
+    codes = [function.__code__ for function in functions]
     profiler = LineProfiler()
     for function in functions:
         # LineProfiler's own method would refuse what only stands for a function.
         super(LineProfiler, profiler).add_function(function)
+    try:
+        return _profile_pieces(profiler, run)
+    finally:
+        # The marked code would be another function to whoever reads it: a kernel's, for instance.
+        for function, code in zip(functions, codes, strict=True):
+            function.__code__ = code
+
+
+def _profile_pieces(
+    profiler: LineProfiler, run: Callable[[LineProfiler], Iterator[None]]
+) -> list[Profile]:
     before: dict[Any, tuple[int, float]] = {}
     pieces: dict[Any, list[float]] = {}
     for _ in run(profiler):
