@@ -6,9 +6,12 @@ import ctypes
 import functools
 import itertools
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import gymnasium
@@ -16,6 +19,7 @@ import numpy as np
 
 import batchsim
 from batchsim.ladder.check import draw_actions
+from batchsim.vector import available_cpus
 from benchmarks.c_library import load
 from benchmarks.pairs import Side
 
@@ -23,6 +27,7 @@ __all__ = [
     "batchsim_step",
     "compile_once",
     "copy_columns",
+    "free_processors",
     "gymnasium_step",
     "import_libraries",
     "seeded_reset",
@@ -78,6 +83,32 @@ def yardstick_step(num_envs: int, number: str = "double") -> Side:
         next(calls)()
 
     return Side(f"plain C, {number}", step, num_envs, lambda: library.cartpole_free(envs))
+
+
+def free_processors(blocks: int = 15) -> float:
+    """Return how many times the work of one thread all get done: their number if none is disturbed.
+
+    Each thread steps a C loop of its own; calls through ctypes release the GIL.
+    """
+    count = available_cpus()
+    loops = [yardstick_step(16384) for _ in range(count)]
+
+    def step_often(loop: Side) -> None:
+        for _ in range(20):
+            loop.call()
+
+    with ThreadPoolExecutor(count) as executor:
+
+        def seconds(working: list[Side]) -> float:
+            start = time.perf_counter()
+            list(executor.map(step_often, working))
+            return time.perf_counter() - start
+
+        seconds(loops)
+        ratios = [count * seconds(loops[:1]) / seconds(loops) for _ in range(blocks)]
+    for loop in loops:
+        loop.close()
+    return statistics.median(ratios)
 
 
 def send_and_recv(id: str, num_envs: int) -> Side:
