@@ -145,11 +145,9 @@ def step(s, i, action, p, rng):
     if action != 1:
         torque = p.AVAIL_TORQUE[0] if action == 0 else p.AVAIL_TORQUE[2]
     if p.torque_noise_max > 0.0:
-        # A draw is float64 in fast precision too, and so is all that follows from the torque:
-        # float32 would leave the tolerance a quarter more often, for a third of the time.
         torque = torque + uniform(rng, i, -p.torque_noise_max, p.torque_noise_max)
 
-    # u and v are the velocities of the two joints, a and b their accelerations.
+    # u, v: velocities, a, b: accelerations; float64, as a draw is, for fast precision's tolerance.
     x, y, u1, v1 = s.theta1[i], s.theta2[i], s.dtheta1[i], s.dtheta2[i]
     dt, half = p.dt, p.dt / 2.0
     a1, b1 = accelerations(x, y, u1, v1, torque, p)
