@@ -103,8 +103,7 @@ def reset(s, i, p, rng):
     theta2 = np.float32(uniform(rng, i, p.low, p.high))
     s.dtheta1[i] = np.float32(uniform(rng, i, p.low, p.high))
     s.dtheta2[i] = np.float32(uniform(rng, i, p.low, p.high))
-    s.theta1[i] = theta1
-    s.theta2[i] = theta2
+    s.theta1[i], s.theta2[i] = theta1, theta2
     s.cos_theta1[i] = cos32(theta1)
     s.sin_theta1[i] = sin32(theta1)
     s.cos_theta2[i] = cos32(theta2)
@@ -164,8 +163,7 @@ def step(s, i, action, p, rng):
     theta1 = wrap_turns(advance(x, dt, u1, u2, u3, u4))
     theta2 = wrap_turns(advance(y, dt, v1, v2, v3, v4))
     cos_theta1 = cos(theta1)
-    s.theta1[i] = theta1
-    s.theta2[i] = theta2
+    s.theta1[i], s.theta2[i] = theta1, theta2
     s.dtheta1[i] = min(max(advance(u1, dt, a1, a2, a3, a4), -p.MAX_VEL_1), p.MAX_VEL_1)
     s.dtheta2[i] = min(max(advance(v1, dt, b1, b2, b3, b4), -p.MAX_VEL_2), p.MAX_VEL_2)
     s.cos_theta1[i] = cos_theta1
