@@ -28,8 +28,8 @@ help: ## list the targets
 ladder: $(INSTALLATION) ## measure the table of improvements (LADDER_ARGS="--env … --seconds …")
 	$(RUN) -m batchsim ladder $(LADDER_ARGS)
 
-test: $(INSTALLATION) ## run the tests (PYTEST_ARGS="-k … -x")
-	$(RUN) -m pytest tests $(PYTEST_ARGS)
+test: $(INSTALLATION) ## run the tests on all processors (PYTEST_ARGS="-k … -x -n 0")
+	$(RUN) -m pytest tests --numprocesses auto --dist worksteal $(PYTEST_ARGS)
 
 bench: $(INSTALLATION) ## run the benchmarks, write $BENCH_JSON (BENCH_ARGS="--full -k …")
 	$(RUN) -m pytest benchmarks --benchmark-json=$(BENCH_JSON) $(BENCH_ARGS)

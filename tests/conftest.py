@@ -10,7 +10,7 @@ import tempfile
 import pytest
 
 # Before batchsim is imported: every kernel is compiled once, by whichever process needs it first,
-# and never comes from an earlier state of the code.
+# and never comes from an earlier state of the code. The workers of pytest-xdist inherit it.
 if "BATCHSIM_CACHE_DIR" not in os.environ:
     _directory = tempfile.mkdtemp(prefix="batchsim-tests-")
     os.environ["BATCHSIM_CACHE_DIR"] = _directory
@@ -43,7 +43,8 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason="takes minutes; run with --slow"))
 
 
-# A run of all tests compiles most kernels first, on all processors.
+# A run of all tests compiles most kernels first, on all processors. Of several workers each
+# compiles its share once it has collected; none is given a test before the last has.
 MANY_TESTS = 500
 COMPILE = """
 import batchsim
@@ -69,13 +70,18 @@ def kernels():
             yield name, settings
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist tells that this worker is ready
 def pytest_collection_finish(session):
     if len(session.items) < MANY_TESTS or session.config.option.collectonly:
         return
-    if hasattr(session.config, "workerinput"):
-        return  # one of several processes of pytest-xdist
     todo = list(kernels())
-    count = batchsim.vector.available_cpus()
+    worker = getattr(session.config, "workerinput", None)
+    if worker is None:
+        count = batchsim.vector.available_cpus()
+        shares = range(min(count, len(todo)))
+    else:
+        count = worker["workercount"]
+        shares = [int(worker["workerid"].removeprefix("gw"))]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     processes = [
         subprocess.Popen(
@@ -83,7 +89,7 @@ def pytest_collection_finish(session):
             env=environment,
             stderr=subprocess.DEVNULL,  # A test says it better.
         )
-        for k in range(min(count, len(todo)))
+        for k in shares
     ]
     for process in processes:
         process.wait()

@@ -576,7 +576,7 @@ def test_a_registration_that_gymnasium_refuses_changes_nothing(registered):
             batchsim.register(Echo, id)
         assert batchsim.environments() == before
         assert dict(gymnasium.registry) == known
-    assert registered(Echo, "Zoo-v1") == "Zoo-v1"
-    for id, namespace in (("Zoo-v0", Zoo), ("Zoo-v1", Echo)):
+    assert registered(Echo, "Echo-v1") == "Echo-v1"
+    for id, namespace in (("Zoo-v0", Zoo), ("Echo-v1", Echo)):
         envs = gymnasium.make_vec(f"batchsim/{id}", 2, backend="reference")
         assert envs.unwrapped.definition.namespace is namespace
