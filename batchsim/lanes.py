@@ -53,12 +53,11 @@ class Lanes:
     def _new(self, value: Any) -> Lanes:
         return Lanes(self.builder, value)
 
-    def of(self, other: Any, element: Any = None) -> Any:
+    def of(self, other: Any) -> Any:
         """Return a value, or a number in every lane, as an LLVM value."""
         if isinstance(other, Lanes):
             return other.value
-        kind = ir.VectorType(element or self.value.type.element, self.width)
-        return ir.Constant(kind, [other] * self.width)
+        return ir.Constant(self.value.type, [other] * self.width)
 
     def _binary(self, operation: str, other: Any, swap: bool = False) -> Lanes:
         sides = self.of(other), self.value
@@ -68,9 +67,6 @@ class Lanes:
     def __add__(self, other: Any) -> Lanes:
         return self._binary("fadd", other)
 
-    def __radd__(self, other: Any) -> Lanes:
-        return self._binary("fadd", other, swap=True)
-
     def __sub__(self, other: Any) -> Lanes:
         return self._binary("fsub", other)
 
@@ -79,9 +75,6 @@ class Lanes:
 
     def __mul__(self, other: Any) -> Lanes:
         return self._binary("fmul", other)
-
-    def __rmul__(self, other: Any) -> Lanes:
-        return self._binary("fmul", other, swap=True)
 
     def __truediv__(self, other: Any) -> Lanes:
         return self._binary("fdiv", other)

@@ -3,7 +3,9 @@
 import functools
 import math
 import types
+from typing import NamedTuple
 
+import gymnasium
 import numba
 import numpy as np
 import oracle
@@ -306,3 +308,38 @@ def test_fast_functions_return_the_same_as_plain_python(function):
     x = arguments(100.0, np.float32, n=2_000)
     plain = np.array([fast(value) for value in x], np.float32)
     assert plain.tobytes() == compiled(fast)(x).tobytes()
+
+
+def test_float_is_float32_in_fast_precision(opened):
+    """Else one `float()` would make wide, and slow, all that follows from it."""
+
+    class Converts:
+        """Keeps a third of what it is given, as `float` sees it."""
+
+        class State(NamedTuple):
+            x: float
+
+        class Params(NamedTuple):
+            pass
+
+        OBSERVATION = gymnasium.spaces.Box(-1.0, 1.0, (1,), np.float64)
+        ACTION = gymnasium.spaces.Discrete(2)
+
+        @staticmethod
+        def reset(s, i, p, rng):
+            s.x[i] = 1.0
+
+        @staticmethod
+        def step(s, i, action, p, rng):
+            return float(s.x[i]) / 3.0, False
+
+        @staticmethod
+        def observe(s, i, p, out):
+            out[0] = float(s.x[i]) / 3.0
+
+    for backend in ("native", "reference"):
+        env = opened(batchsim.make_vec(Converts, 3, precision="fast", backend=backend))
+        env.reset(seed=0)
+        assert (
+            env.step(np.zeros(3, np.int64))[0] == np.float64(np.float32(1.0) / np.float32(3.0))
+        ).all()
