@@ -246,3 +246,12 @@ def test_bad_input_is_one_sentence_and_status_2(arguments, message, monkeypatch,
     assert message in printed.err
     assert printed.err.startswith("batchsim: ")
     assert printed.err.count("\n") == 1
+
+
+def test_markers_in_prose_are_no_markers(tmp_path):
+    file = tmp_path / "page.md"
+    prose = "It goes between `<!-- a -->` and `<!-- /a -->`.\n\n"
+    for old in ("", "old\n"):
+        file.write_text(f"{prose}<!-- a -->\n{old}<!-- /a -->\n\nThe end.\n")
+        report.write_between(("<!-- a -->", "<!-- /a -->"), "new\n", file)
+        assert file.read_text() == f"{prose}<!-- a -->\nnew\n<!-- /a -->\n\nThe end.\n"

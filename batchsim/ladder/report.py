@@ -314,13 +314,15 @@ def write_markdown(result: Result, path: Path) -> None:
 
 
 def write_between(markers: tuple[str, str], text: str, path: Path) -> None:
-    """Write `text` to `path`; in a file with both markers, only between them."""
+    """Write `text` to `path`; in a file with both markers, each a line, only between them."""
     if path.exists():
-        document = path.read_text(encoding="utf-8")
-        before, start, rest = document.partition(markers[0])
-        _, end, after = rest.partition(markers[1])
-        if start and end:
-            text = f"{before}{start}\n{text}{end}{after}"
+        # A line of its own: prose may speak of the markers.
+        start, end = (f"{marker}\n" for marker in markers)
+        document = "\n" + path.read_text(encoding="utf-8").rstrip("\n") + "\n"
+        before, found, rest = document.partition(f"\n{start}")
+        _, ended, after = f"\n{rest}".partition(f"\n{end}")
+        if found and ended:
+            text = f"{before}\n{start}{text}{end}{after}"[1:]
     path.write_text(text, encoding="utf-8")
 
 
