@@ -20,18 +20,20 @@ from numba.core.registry import cpu_target
 from numba.core.typing.templates import Signature
 from numba.extending import intrinsic
 
-__all__ = ["Lanes", "lanewise"]
+__all__ = ["FUSES", "WIDTHS", "Lanes", "lanewise"]
 
 
-def _widths() -> tuple[int, ...]:
-    """Return the numbers of float64 lanes that loops are vectorised with on this CPU."""
-    features = cpu_target.target_context.codegen().magic_tuple()[2]
+def _widths(features: str) -> tuple[int, ...]:
     if "+avx512f" in features:
         return (4, 8)
     return (2, 4) if "+avx" in features else (2,)
 
 
-WIDTHS = _widths()
+_CPU = cpu_target.target_context.codegen().magic_tuple()
+WIDTHS = _widths(_CPU[2])
+"""The numbers of float64 lanes that loops are vectorised with, for the CPU that is compiled for."""
+FUSES = not _CPU[0].startswith(("x86", "i686")) or "+fma" in _CPU[2].split(",")
+"""Whether it fuses a product and a sum; where it does not, a function does that, slowly."""
 DOUBLE, WHOLE, BIT = ir.DoubleType(), ir.IntType(64), ir.IntType(1)
 
 

@@ -25,7 +25,7 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic, overload
 
-from batchsim.lanes import Lanes, lanewise
+from batchsim.lanes import FUSES, Lanes, lanewise
 
 __all__ = ["cos", "fused_multiply_add", "is_known", "sin"]
 
@@ -249,5 +249,5 @@ def probe() -> str:
 
 @functools.cache
 def is_known() -> bool:
-    """Tell whether the C library computes as this module does."""
-    return probe() == _FINGERPRINT
+    """Tell whether the C library computes as this module does, and compiled code can do so."""
+    return FUSES and probe() == _FINGERPRINT

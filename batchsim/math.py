@@ -20,7 +20,7 @@ from numba import types
 from numba.extending import intrinsic, overload, register_jitable
 
 from batchsim import libm
-from batchsim.lanes import Lanes, lanewise
+from batchsim.lanes import FUSES, Lanes, lanewise
 from batchsim.libm import fused_multiply_add
 
 __all__ = ["cos", "cos32", "pi", "power", "sin", "sin32", "wrap_angle", "wrap_turns"]
@@ -58,7 +58,7 @@ def _call_pow(typing_context: Any, x: Any, y: Any) -> Any:
 # true value lies that near to the middle between two numbers. Its powf(x, 2.0) comes within 0.002
 # (all significands were tried). Other C libraries promise less, and are called.
 _LIBRARY, _VERSION = platform.libc_ver()
-_POW_IS_TIGHT = _LIBRARY == "glibc" and tuple(map(int, _VERSION.split("."))) >= (2, 28)
+_POW_IS_TIGHT = FUSES and _LIBRARY == "glibc" and tuple(map(int, _VERSION.split("."))) >= (2, 28)
 _BEYOND = 1.03
 """Adding this much of what rounding cut off changes nothing, if that is below 0.485 units."""
 
@@ -120,6 +120,7 @@ def power(x: Any, y: Any) -> Any:
     return _power(x, y)
 
 
+@register_jitable
 def _wrap_angle(angle):  # type: ignore[no-untyped-def]
     return (angle + pi) % (2 * pi) - pi
 
@@ -147,6 +148,8 @@ def _wrap(angle):  # type: ignore[no-untyped-def]
 
 @overload(_wrap)
 def _overload_wrap(angle):  # type: ignore[no-untyped-def]
+    if not FUSES:
+        return lambda angle: _wrap_angle(angle)
     return lambda angle: _lanewise_wrap_angle(np.float64(angle))
 
 

@@ -1,6 +1,8 @@
 """Functions computed in place of the C library's: their bits, in loops and alone."""
 
 import math
+import os
+import platform
 import subprocess
 import sys
 
@@ -129,21 +131,29 @@ def test_turned_angles_have_the_bits_of_the_loop():
     assert np.isnan(apply(wrap, np.array([2e9, math.inf, math.nan]))).all()
 
 
-def test_another_c_library_is_called():
-    # As seen from a process whose library answers otherwise: the bits stay Gymnasium's.
-    code = """
-import math
-from batchsim import lanes, libm
-libm._FINGERPRINT = "another"
+COMPARE = """
 import numpy as np, gymnasium, batchsim
 from batchsim.math import EXACT
 assert EXACT == {}
-ours = batchsim.make_vec("CartPole-v1", 5)
-theirs = gymnasium.make_vec("CartPole-v1", 5, vectorization_mode="sync")
-assert (ours.reset(seed=3)[0] == theirs.reset(seed=3)[0]).all()
-for k in range(60):
-    actions = np.full(5, k % 2)
-    for a, b in zip(ours.step(actions)[:4], theirs.step(actions)[:4]):
-        assert (a == b).all()
+for name in ("CartPole-v1", "Pendulum-v1"):
+    ours = batchsim.make_vec(name, 5)
+    theirs = gymnasium.make_vec(name, 5, vectorization_mode="sync")
+    ours.action_space.seed(0)
+    assert (ours.reset(seed=3)[0] == theirs.reset(seed=3)[0]).all()
+    for k in range(60):
+        actions = ours.action_space.sample()
+        for a, b in zip(ours.step(actions)[:4], theirs.step(actions)[:4]):
+            assert (a == b).all()
 """
+
+
+def test_another_c_library_is_called():
+    # As seen from a process whose library answers otherwise.
+    code = f"from batchsim import libm\nlibm._FINGERPRINT = 'another'\n{COMPARE}"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="other CPUs all fuse")
+def test_the_c_library_is_called_where_the_cpu_does_not_fuse():
+    environment = {**os.environ, "NUMBA_CPU_NAME": "generic"}
+    subprocess.run([sys.executable, "-c", COMPARE], env=environment, check=True)
