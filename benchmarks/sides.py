@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -42,10 +43,14 @@ ACTIONS = 8
 
 
 def _stepping(name: str, envs: Any, id: str, num_envs: int) -> Side:
-    following = itertools.cycle(draw_actions(id, num_envs, ACTIONS)).__next__
-    step = envs.step
+    step, following = envs.step, _following(id, num_envs)
     envs.reset(seed=0)
     return Side(name, lambda: step(following()), num_envs, envs.close)
+
+
+def _following(id: str, num_envs: int) -> Callable[[], Any]:
+    """Return what gives the next batch of actions."""
+    return itertools.cycle(draw_actions(id, num_envs, ACTIONS)).__next__
 
 
 def batchsim_step(id: str, num_envs: int, **settings: Any) -> Side:
@@ -113,8 +118,7 @@ def free_processors(blocks: int = 15) -> float:
 
 def send_and_recv(id: str, num_envs: int) -> Side:
     """Steps of batchsim by `send` and `recv`."""
-    envs = batchsim.make_vec(id, num_envs)
-    following = itertools.cycle(draw_actions(id, num_envs, ACTIONS)).__next__
+    envs, following = batchsim.make_vec(id, num_envs), _following(id, num_envs)
     envs.reset(seed=0)
 
     def both() -> None:

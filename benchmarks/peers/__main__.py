@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from batchsim import options, registry
@@ -17,6 +16,7 @@ from batchsim.options import FAILURE, UsageError
 from benchmarks.peers import install as installing
 from benchmarks.peers import report
 from benchmarks.peers.measure import PEERS, Result, Settings, measure
+from benchmarks.progress import shown_progress
 
 __all__ = ["app", "main"]
 
@@ -105,22 +105,7 @@ def _install(names: tuple[str, ...]) -> None:
 
 def _measure(settings: Settings) -> Result:
     """Measure behind a progress bar, and print the table."""
-    # Drawn between measurements only: a thread that draws would be measured too.
-    bar = Progress(
-        BarColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}"),
-        console=Console(stderr=True),
-        auto_refresh=False,
-        transient=True,
-    )
-    bar.disable = not bar.console.is_terminal
-    with bar:
-        task = bar.add_task("", total=1.0)
-
-        def show(doing: str, done: float) -> None:
-            bar.update(task, completed=done, description=doing, refresh=True)
-
+    with shown_progress() as show:
         result = measure(settings, show)
 
     console = Console()

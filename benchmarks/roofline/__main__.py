@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from batchsim import options, registry
 from batchsim.ladder.plot import check_plot_file
 from batchsim.options import UsageError
+from benchmarks.progress import shown_progress
 from benchmarks.roofline import plot as plots
 from benchmarks.roofline import report
-from benchmarks.roofline.run import Result, Settings, measure
+from benchmarks.roofline.run import Settings, measure
 
 __all__ = ["app", "main"]
 
@@ -67,7 +66,8 @@ def roofline(
         raise UsageError(str(error)) from error
 
     try:
-        result = _measure(settings)
+        with shown_progress() as show:
+            result = measure(settings, show)
     except RuntimeError as error:  # no compiler
         typer.echo(f"batchsim: {error}", err=True)
         raise typer.Exit(options.FAILURE) from error
@@ -88,27 +88,6 @@ def _read_env_ids(text: str) -> tuple[str, ...]:
 def _read_precisions(text: str) -> tuple[str, ...]:
     names = options.read_names("precision", text, (*PRECISIONS, BOTH), "precisions")
     return PRECISIONS if BOTH in names else names
-
-
-def _measure(settings: Settings) -> Result:
-    """Measure behind a progress bar."""
-    # Drawn between measurements only: a thread that draws would be measured too.
-    bar = Progress(
-        BarColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}"),
-        console=Console(stderr=True),
-        auto_refresh=False,
-        transient=True,
-    )
-    bar.disable = not bar.console.is_terminal
-    with bar:
-        task = bar.add_task("", total=1.0)
-
-        def show(doing: str, done: float) -> None:
-            bar.update(task, completed=done, description=doing, refresh=True)
-
-        return measure(settings, show)
 
 
 def main() -> None:
