@@ -1,0 +1,366 @@
+"""Stable-Baselines3: a BatchEnv as its `VecEnv`."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import error, spaces
+from gymnasium.vector import AutoresetMode
+
+from batchsim import registry
+from batchsim.checks import read_rows
+from batchsim.vector import BatchEnv
+
+try:
+    from stable_baselines3.common.monitor import Monitor
+    from stable_baselines3.common.vec_env import VecEnv
+except ModuleNotFoundError as cause:
+    raise ModuleNotFoundError(
+        f"batchsim.adapters.sb3 needs Stable-Baselines3: {cause}; install the extra batchsim[sb3].",
+        name=cause.name,
+    ) from cause
+
+__all__ = ["Sb3VecEnv", "make_sb3_vec_env"]
+
+Array = npt.NDArray[Any]
+Indices = int | Iterable[int] | None
+
+SET_HERE: dict[str, Any] = {
+    "autoreset_mode": AutoresetMode.SAME_STEP,
+    "record_episode_statistics": True,
+}
+"""What a `VecEnv` is: finished rows start anew at once, and report their episodes."""
+
+PLAIN_INFO = {"TimeLimit.truncated": False}
+"""What there is to say of a row whose episode goes on."""
+
+
+class Sb3VecEnv(VecEnv):
+    """A BatchEnv as a `stable_baselines3.common.vec_env.VecEnv`.
+
+    It does what SB3's `DummyVecEnv` of Gymnasium's environments in its `Monitor` does, bit for bit:
+    `reset` returns observations alone, rewards are float32, a row that is over is reset within the
+    step, and its info has "terminal_observation", "TimeLimit.truncated" (truncated, and not
+    terminated) and "episode" ("r" and "l" of the episode, "t" the seconds since this object was
+    made), beside the environment's own fields. `seed` and `set_options` take effect in the next
+    `reset`. Box actions are clipped to the bounds of their space.
+
+    Attributes of the environments (`get_attr`) are their parameters, arguments and columns of
+    state; `set_attr` sets columns of state. Methods (`env_method`) are `render`, `reset`,
+    `get_wrapper_attr` and `has_wrapper_attr`.
+
+    Args:
+        batch: a BatchEnv as `make_sb3_vec_env` makes it; it is closed with this object.
+
+    Raises:
+        TypeError, ValueError: for anything else.
+    """
+
+    def __init__(self, batch: BatchEnv) -> None:
+        if not isinstance(batch, BatchEnv):
+            raise TypeError(f"The batch is {batch!r}; expected a BatchEnv.")
+        settled = all(getattr(batch, name) == value for name, value in SET_HERE.items())
+        if not settled or batch.definition.info_at_reset:
+            raise ValueError(
+                f"{batch} lacks what a VecEnv needs: autoreset_mode SAME_STEP, "
+                "record_episode_statistics, and infos of one type; make it with make_sb3_vec_env."
+            )
+        self.batch = batch
+        self._fields = list(batch.definition.info)
+        self._actions: Array | None = None
+        self._start = time.time()
+        super().__init__(batch.num_envs, _observation_space(batch), batch.single_action_space)
+        self.metadata = dict(batch.metadata)
+
+    # -- reset and step ------------------------------------------------------------------------
+
+    def reset(self) -> Any:
+        """Start new episodes in all rows; returns their observations (N, …)."""
+        self._actions = None
+        seeds = None if all(seed is None for seed in self._seeds) else self._seeds
+        observations, infos = self.batch.reset(seed=seeds, options=self._merged_options())
+        # Both are used only once.
+        self._reset_seeds()
+        self._reset_options()
+        self.reset_infos = self._infos(infos, {})
+        return observations
+
+    def step_async(self, actions: Array) -> None:
+        """Take the actions (N, …) of the step that `step_wait` makes."""
+        # SB3 waits at once: a hand-over to another thread would cost more than it brings.
+        if self._actions is not None:
+            raise error.AlreadyPendingCallError(
+                "step_async() was called twice; call step_wait() first.", "step_async"
+            )
+        self._actions = actions
+
+    def step_wait(self) -> tuple[Any, Array, Array, list[dict[str, Any]]]:
+        """Step every row with the actions of `step_async`.
+
+        Returns:
+            Observations (N, …), rewards (N,) float32, dones (N,) bool, and a dict for each row.
+
+        Raises:
+            ValueError, TypeError: for bad actions; no row has then been stepped.
+            gymnasium.error.NoAsyncCallError: if `step_async` was not called.
+        """
+        if self._actions is None:
+            raise error.NoAsyncCallError(
+                "step_wait() was called without step_async().", "step_wait"
+            )
+        actions, self._actions = self._actions, None
+        observations, rewards, dones, truncated, found = self.batch.step(self._clipped(actions))
+        # SB3 reads every row's dict in every step and may write to it: each row has one of its own.
+        infos = self._infos(found, PLAIN_INFO)
+        if "_final_obs" in found:
+            # Without, no episode is over, and `dones` holds the terminations: all of them False.
+            terminated, dones = dones, found["_final_obs"]
+            self._finish(infos, found, truncated & ~terminated)
+        return observations, rewards.astype(np.float32, copy=False), dones, infos
+
+    def _clipped(self, actions: Any) -> Any:
+        space = self.action_space
+        if not isinstance(space, spaces.Box):
+            return actions
+        # Policies that squash their actions may miss a bound by the last bit.
+        return np.clip(actions, space.low, space.high).astype(space.dtype, copy=False)
+
+    def _infos(self, found: dict[str, Any], plain: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return a dict for each row: the entries of `plain` and the environment's own fields."""
+        if not self._fields:
+            return list(map(dict.copy, repeat(plain, self.num_envs)))
+        columns = [_values(found[name]) for name in self._fields]
+        return [
+            dict(zip(self._fields, row, strict=True), **plain) for row in zip(*columns, strict=True)
+        ]
+
+    def _finish(self, infos: list[dict[str, Any]], found: dict[str, Any], cut_short: Array) -> None:
+        """Replace the infos of the rows that are over by those of their last step."""
+        seconds = round(time.time() - self._start, 6)
+        episode, last, info = found["episode"], found["final_obs"], found["final_info"]
+        for row in np.flatnonzero(found["_final_obs"]).tolist():
+            self.reset_infos[row] = {name: infos[row][name] for name in self._fields}
+            infos[row] = {
+                **{name: _own(info[name][row]) for name in self._fields},
+                "episode": {
+                    "r": round(float(episode["r"][row]), 6),
+                    "l": int(episode["l"][row]),
+                    "t": seconds,
+                },
+                "TimeLimit.truncated": bool(cut_short[row]),
+                "terminal_observation": _row(last, row),
+            }
+
+    # -- seeds and options ---------------------------------------------------------------------
+
+    def set_options(self, options: list[dict[str, Any]] | dict[str, Any] | None = None) -> None:
+        """Set the options of the next `reset`: a dict for all rows, or a list of one for each."""
+        if isinstance(options, (list, tuple)) and len(options) != self.num_envs:
+            raise ValueError(
+                f"The list of options has length {len(options)}; expected {self.num_envs}, one for "
+                "each row."
+            )
+        super().set_options(options)
+
+    def _merged_options(self) -> dict[str, Any] | None:
+        """Return the rows' options as arrays; a row without an option has its default."""
+        names = dict.fromkeys(name for options in self._options for name in options)
+        defaults = self.batch.definition.options
+        first = self._options[0]
+        if all(options == first for options in self._options):
+            return first or None
+        # What is unknown is refused by the batch.
+        return {
+            name: np.array([options.get(name, defaults.get(name)) for options in self._options])
+            for name in names
+        }
+
+    # -- the rows as environments --------------------------------------------------------------
+
+    def has_attr(self, attr_name: str) -> bool:
+        """Return whether `get_attr` knows this attribute."""
+        return attr_name in self._attributes() or attr_name in self.batch.definition.columns
+
+    def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
+        """Return an attribute of each row asked for.
+
+        Raises:
+            AttributeError: if there is no such attribute.
+            gymnasium.error.ResetNeeded: for a column of state before the first reset.
+        """
+        rows = self._rows(indices)
+        if attr_name in self.batch.definition.columns:
+            return _values(self.batch.get_state(rows)[f"state.{attr_name}"])
+        if attr_name not in self._attributes():
+            raise AttributeError(
+                f"The environments have no attribute {attr_name!r}; there are "
+                f"{', '.join([*self._attributes(), *self.batch.definition.columns])}."
+            )
+        return [self._attributes(row)[attr_name] for row in rows]
+
+    def set_attr(self, attr_name: str, value: Any, indices: Indices = None) -> None:
+        """Set a column of state in each row asked for.
+
+        Raises:
+            AttributeError: for any other attribute.
+            TypeError, ValueError: for a value that does not fit the column.
+            gymnasium.error.ResetNeeded: before the first reset.
+        """
+        if attr_name not in self.batch.definition.columns:
+            what = "is fixed when the batch is made" if self.has_attr(attr_name) else "is unknown"
+            raise AttributeError(
+                f"The attribute {attr_name!r} {what}; expected a column of state: "
+                f"{', '.join(self.batch.definition.columns)}."
+            )
+        rows = self._rows(indices)
+        state = self.batch.get_state(rows)
+        np.copyto(state[f"state.{attr_name}"], value)
+        self.batch.set_state(state, rows)
+
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: Indices = None, **method_kwargs: Any
+    ) -> list[Any]:
+        """Call a method of each row asked for: render, reset, get_wrapper_attr, has_wrapper_attr.
+
+        Raises:
+            AttributeError: for any other method.
+        """
+        rows = self._rows(indices)
+        methods: dict[str, Callable[..., list[Any]]] = {
+            "render": self._render_rows,
+            "reset": self._reset_rows,
+            "get_wrapper_attr": lambda rows, name: self.get_attr(name, rows),
+            "has_wrapper_attr": lambda rows, name: [self.has_attr(name) for _ in rows],
+        }
+        if method_name not in methods:
+            raise AttributeError(
+                f"The environments have no method {method_name!r}; there are {', '.join(methods)}."
+            )
+        return methods[method_name](rows, *method_args, **method_kwargs)
+
+    def env_is_wrapped(self, wrapper_class: type[Any], indices: Indices = None) -> list[bool]:
+        """Return, for each row asked for, whether it does what a wrapper does: Monitor alone."""
+        return [issubclass(Monitor, wrapper_class) for _ in self._rows(indices)]
+
+    def _attributes(self, row: int = 0) -> dict[str, Any]:
+        batch = self.batch
+        arguments = batch.arguments._asdict() if batch.arguments else {}
+        return {
+            "action_space": self.action_space,
+            "observation_space": self.observation_space,
+            "max_episode_steps": batch.max_episode_steps,
+            "metadata": batch.metadata,
+            "np_random_seed": batch.np_random_seed[row],
+            "render_mode": batch.render_mode,
+            "spec": batch.spec,
+            **arguments,
+            **batch.row_params(row),
+        }
+
+    def _rows(self, indices: Indices) -> list[int]:
+        if indices is None:
+            return list(range(self.num_envs))
+        rows = [indices] if isinstance(indices, (int, np.integer)) else indices
+        return read_rows(rows, self.num_envs)
+
+    def _reset_rows(
+        self, rows: list[int], seed: int | None = None, options: Mapping[str, Any] | None = None
+    ) -> list[tuple[Any, dict[str, Any]]]:
+        mask = np.zeros(self.num_envs, np.bool_)
+        mask[rows] = True
+        observations, found = self.batch.reset(
+            seed=[seed] * self.num_envs, options={**(options or {}), "reset_mask": mask}
+        )
+        infos = self._infos(found, {})
+        return [(_row(observations, row), infos[row]) for row in rows]
+
+    # -- drawing -------------------------------------------------------------------------------
+
+    def get_images(self) -> Sequence[Array | None]:
+        """Return a frame (height, width, 3), uint8, of each row; None without a render mode."""
+        if self.render_mode != "rgb_array":
+            warnings.warn(
+                f"The render mode is {self.render_mode}; frames need render_mode='rgb_array'.",
+                stacklevel=2,
+            )
+            return [None] * self.num_envs
+        return self._render_rows(list(range(self.num_envs)))
+
+    def _render_rows(self, rows: list[int]) -> list[Any]:
+        return list(self.batch.render(env_ids=rows) or ())
+
+    def close(self) -> None:
+        """Close the batch."""
+        self.batch.close()
+
+
+def make_sb3_vec_env(
+    id: Any, num_envs: int = 1, *, seed: int | None = None, **arguments: Any
+) -> Sb3VecEnv:
+    """Return `num_envs` environments of one kind for Stable-Baselines3.
+
+    Args:
+        id: an id of `batchsim.environments()`, or the class or module that defines an environment.
+        num_envs: N, how many.
+        seed: of the first `reset`: row k has `seed + k`, as SB3's own environments have.
+        **arguments: those of `BatchEnv`, the environment's parameters included; not
+            `autoreset_mode` and `record_episode_statistics`, which a VecEnv settles.
+
+    Raises:
+        TypeError, ValueError: for a bad argument, in one sentence.
+
+    Example:
+        >>> from stable_baselines3 import PPO
+        >>> from batchsim.adapters.sb3 import make_sb3_vec_env
+        >>> envs = make_sb3_vec_env("CartPole-v1", num_envs=4, seed=0)
+        >>> model = PPO("MlpPolicy", envs, n_steps=32, device="cpu").learn(128)
+        >>> model.num_timesteps
+        128
+    """
+    for name in SET_HERE:
+        if name in arguments:
+            raise ValueError(
+                f"{name} is {arguments[name]!r}; leave it out, since Stable-Baselines3 needs "
+                f"{SET_HERE[name]}."
+            )
+    definition = copy(registry.read(id)[0])
+    # In Gymnasium's batches all rows take the type of the first; here each row has its own dict.
+    definition.info_at_reset = {}
+    envs = Sb3VecEnv(BatchEnv(definition, num_envs, **SET_HERE, **arguments))
+    if seed is not None:
+        envs.action_space.seed(seed)
+        envs.seed(seed)
+    return envs
+
+
+def _observation_space(batch: BatchEnv) -> spaces.Space[Any]:
+    """Return the space of one environment, of any of them where their bounds differ."""
+    space, all_rows = batch.single_observation_space, batch.observation_space
+    if isinstance(space, spaces.Box) and isinstance(all_rows, spaces.Box):
+        return spaces.Box(all_rows.low.min(axis=0), all_rows.high.max(axis=0), dtype=space.dtype)
+    return space
+
+
+def _values(column: Array) -> list[Any]:
+    """Return the rows of a column: numbers, or arrays of their own memory's part."""
+    return column.tolist() if column.ndim == 1 else list(column)
+
+
+def _own(value: Any) -> Any:
+    return value.item() if np.ndim(value) == 0 else value.copy()
+
+
+def _row(batch: Any, row: int) -> Any:
+    """Return a copy of one row's observation, so that it does not keep all rows' in memory."""
+    if isinstance(batch, dict):
+        return {key: _row(part, row) for key, part in batch.items()}
+    if isinstance(batch, tuple):
+        return tuple(_row(part, row) for part in batch)
+    return batch[row].copy()
