@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +16,13 @@ from batchsim import checked as checked_mode
 from batchsim import checks, compile, kernels, random, registry
 from batchsim._buffers import BufferPool, aligned_zeros
 from batchsim._driver import Driver
+from batchsim.columns import cut_rows
 from batchsim.definition import Definition, batch_parameter
 from batchsim.infos import Infos
+from batchsim.processors import available_cpus
 from batchsim.spaces import Layout, action_bounds, named
 
-__all__ = ["BatchEnv", "Step", "available_cpus", "make_vec"]
+__all__ = ["BatchEnv", "Step", "make_vec"]
 
 Array = npt.NDArray[Any]
 Step = tuple[Array, Array, Array, Array, dict[str, Any]]
@@ -156,6 +156,10 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         """Allocate the columns, compile the kernel and make the driver."""
         infos = Infos(self.definition.info, self.definition.info_at_reset)
         self._tile = self._allocate(infos)
+        self._make_driver(infos)
+
+    def _make_driver(self, infos: Infos) -> None:
+        """Compile the kernel, unless it is there, and make the driver."""
         spec = compile.KernelSpec(
             self.definition,
             self.precision,
@@ -330,6 +334,58 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             for name in ("returns", "lengths", "durations"):
                 slots[name] = places[id(getattr(tile.episode, name))]
         return slots
+
+    # -- parts ---------------------------------------------------------------------------------
+
+    def split(self, parts: int = 2) -> tuple[BatchEnv, ...]:
+        """Return BatchEnvs of consecutive rows that share their state with this one.
+
+        Each part can be stepped while another one is under way: `send` to one half, compute on the
+        other. What the parts do, this BatchEnv's rows have done; step either the parts or the
+        whole, not both at a time. Rows keep their numbers in no part: each counts from 0.
+
+        Args:
+            parts: how many; the first ones have one row more where N cannot be divided evenly.
+
+        Raises:
+            ValueError: if there are fewer rows than parts, or with DISABLED autoreset.
+            gymnasium.error.ResetNeeded: before the first reset.
+        """
+        checks.whole_number("parts", parts, at_least=1)
+        if parts > self.num_envs:
+            raise ValueError(f"parts is {parts}; expected at most num_envs, {self.num_envs}.")
+        if self.autoreset_mode is AutoresetMode.DISABLED:
+            raise ValueError(
+                "split() was called with autoreset_mode DISABLED; expected NEXT_STEP or SAME_STEP."
+            )
+        self._driver.begin("split")
+        try:
+            sizes = [self.num_envs // parts + (k < self.num_envs % parts) for k in range(parts)]
+            ends = np.cumsum(sizes).tolist()
+            return tuple(
+                self._part(slice(end - size, end)) for size, end in zip(sizes, ends, strict=True)
+            )
+        finally:
+            self._driver.end()
+
+    def _part(self, rows: slice) -> BatchEnv:
+        part = object.__new__(BatchEnv)
+        part.__dict__.update(self.__dict__)
+        part.num_envs = rows.stop - rows.start
+        part.params = {
+            name: value[rows] if isinstance(value, np.ndarray) else value
+            for name, value in self.params.items()
+        }
+        part._set_spaces()
+        part._seeds = self._seeds[rows]
+        part._tile = cut_rows(self._tile, lambda column: column[rows])._replace(
+            settings=kernels.Settings(*(array.copy() for array in self._tile.settings))
+        )
+        part._renderers = {}
+        part._make_driver(Infos(self.definition.info, self.definition.info_at_reset))
+        part._driver.begin("split", unreset=True)
+        part._driver.end(reset=True)
+        return part
 
     # -- Gymnasium's contract ------------------------------------------------------------------
 
@@ -621,22 +677,6 @@ def make_vec(id: Any, num_envs: int = 1, **arguments: Any) -> BatchEnv:
         >>> envs.close()
     """
     return BatchEnv(id, num_envs, **arguments)
-
-
-def available_cpus() -> int:
-    """Return how many CPUs this process may use: its affinity mask, and its control group's
-    quota.
-    """
-    count = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        if quota != "max":
-            count = min(count, max(1, -(-int(quota) // int(period))))
-    except (OSError, ValueError):
-        pass  # No control groups of the second version here.
-    return count
 
 
 def _unpickle(

@@ -16,7 +16,7 @@ import pytest
 
 import batchsim
 from batchsim.registry import ENVIRONMENTS
-from batchsim.vector import available_cpus
+from batchsim.processors import available_cpus
 from benchmarks import floors, sides
 from benchmarks.pairs import Pair, Side
 

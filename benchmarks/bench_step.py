@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from batchsim.registry import ENVIRONMENTS
-from batchsim.vector import available_cpus
+from batchsim.processors import available_cpus
 from benchmarks.pairs import Side
 from benchmarks.sides import batchsim_step
 

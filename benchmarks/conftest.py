@@ -10,7 +10,7 @@ import pytest
 
 import batchsim
 from batchsim.ladder.machine import describe_machine, find_versions
-from batchsim.vector import available_cpus
+from batchsim.processors import available_cpus
 from benchmarks import floors
 from benchmarks.bench_floors import KERNELS
 

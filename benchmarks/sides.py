@@ -20,7 +20,7 @@ import numpy as np
 
 import batchsim
 from batchsim.ladder.check import draw_actions
-from batchsim.vector import available_cpus
+from batchsim.processors import available_cpus
 from benchmarks.c_library import load
 from benchmarks.pairs import Side
 

@@ -25,6 +25,7 @@ if "BATCHSIM_CACHE_DIR" not in os.environ:
 import oracle
 
 import batchsim.vector
+from batchsim.processors import available_cpus
 
 
 def pytest_addoption(parser):
@@ -48,6 +49,7 @@ def pytest_collection_modifyitems(config, items):
 MANY_TESTS = 500
 COMPILE = """
 import batchsim
+from batchsim.processors import available_cpus
 for name, settings in {kernels}:
     batchsim.make_vec(name, 16, **settings).close()
 """
@@ -77,7 +79,7 @@ def pytest_collection_finish(session):
     todo = list(kernels())
     worker = getattr(session.config, "workerinput", None)
     if worker is None:
-        count = batchsim.vector.available_cpus()
+        count = available_cpus()
         shares = range(min(count, len(todo)))
     else:
         count = worker["workercount"]

@@ -16,7 +16,8 @@ from batchsim.checking.problems import Findings, Place
 from batchsim.checking.source import Function, return_place
 from batchsim.checking.trials import same, text_of
 from batchsim.definition import Definition
-from batchsim.vector import BatchEnv, available_cpus
+from batchsim.processors import available_cpus
+from batchsim.vector import BatchEnv
 
 __all__ = ["Settings", "examine_backends", "explain_compile_error"]
 

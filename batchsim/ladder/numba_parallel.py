@@ -11,7 +11,7 @@ from batchsim.ladder.check import same_bits
 from batchsim.ladder.memory import traced
 from batchsim.ladder.numba_batch import OPTIONS, NumbaBatch, row_functions
 from batchsim.ladder.rung import Batch, Rung
-from batchsim.vector import available_cpus
+from batchsim.processors import available_cpus
 
 __all__ = ["RUNG", "make"]
 

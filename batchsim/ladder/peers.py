@@ -15,7 +15,7 @@ import gymnasium
 
 from batchsim.ladder.memory import traced, unknown
 from batchsim.ladder.rung import Array, Batch, Rung
-from batchsim.vector import available_cpus
+from batchsim.processors import available_cpus
 
 __all__ = ["PEERS"]
 

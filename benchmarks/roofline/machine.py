@@ -25,7 +25,7 @@ import numpy as np
 
 from batchsim import compile
 from batchsim import math as batchsim_math
-from batchsim.vector import available_cpus
+from batchsim.processors import available_cpus
 from benchmarks import c_library
 
 __all__ = ["Curve", "Machine", "load_loops", "measure_machine", "time_calls"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from batchsim.ladder import driver, fast
-from batchsim.vector import available_cpus
+from batchsim.processors import available_cpus
 from benchmarks.peers.peer import Peer, Setting
 
 __all__ = ["PEERS"]

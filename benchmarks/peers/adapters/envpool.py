@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 
 from batchsim.ladder import peers
-from batchsim.vector import available_cpus
+from batchsim.processors import available_cpus
 from benchmarks.peers.peer import Peer, Setting
 
 __all__ = ["PEERS"]
