@@ -218,6 +218,44 @@ def check(
     typer.echo(str(report))
 
 
+@app.command()
+def doctor(
+    json: Annotated[Path | None, typer.Option(help="Write everything to this file.")] = None,
+) -> None:
+    """Explain this machine and installation, measure a few steps, and give advice.
+
+    The exit status is 1 if there is a problem; advice is none.
+    """
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn
+
+    from batchsim.doctor.diagnosis import examine, to_json
+    from batchsim.doctor.report import print_diagnosis
+
+    if json is not None:
+        try:
+            check_writable(json)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+
+    # Drawn between measurements only: a thread that draws would be measured too.
+    line = Progress(
+        TextColumn("{task.description} …"),
+        console=Console(stderr=True),
+        auto_refresh=False,
+        transient=True,
+    )
+    line.disable = not line.console.is_terminal
+    with line:
+        task = line.add_task("")
+        diagnosis = examine(lambda doing: line.update(task, description=doing, refresh=True))
+    print_diagnosis(diagnosis)
+    if json is not None:
+        json.write_text(to_json(diagnosis), encoding="utf-8")
+    if not diagnosis.sound:
+        raise typer.Exit(FAILURE)
+
+
 def _read_param(text: str) -> tuple[str, Any]:
     """Return name and value of `name=value`; what is no Python literal is text."""
     name, equals, value = text.partition("=")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-__all__ = ["directory", "load", "store"]
+__all__ = ["directory", "find_error", "kernels", "load", "store"]
 
 MAX_KERNELS = 512
 """The least recently used files beyond this many are removed when a kernel is stored."""
@@ -61,7 +61,7 @@ def store(key: str, payload: bytes) -> None:
         except BaseException:
             os.unlink(name)
             raise
-        _remove_oldest(folder)
+        _remove_oldest()
     except OSError as error:
         warnings.warn(
             f"batchsim cannot keep compiled kernels in {folder} ({error.strerror or error}): every "
@@ -72,10 +72,27 @@ def store(key: str, payload: bytes) -> None:
         )
 
 
-def _remove_oldest(folder: Path) -> None:
-    kernels = list(folder.glob("*.kernel"))
-    if len(kernels) <= MAX_KERNELS:
+def kernels() -> list[Path]:
+    """Return the files of the kernels that are kept, in no order."""
+    return list(directory().glob("*.kernel"))
+
+
+def find_error() -> str | None:
+    """Return why no kernel can be kept, or None if one can; tried with an empty file."""
+    folder = directory()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
+def _remove_oldest() -> None:
+    kept = kernels()
+    if len(kept) <= MAX_KERNELS:
         return
-    kernels.sort(key=lambda path: path.stat().st_mtime)
-    for path in kernels[: len(kernels) - MAX_KERNELS]:
+    kept.sort(key=lambda path: path.stat().st_mtime)
+    for path in kept[: len(kept) - MAX_KERNELS]:
         path.unlink(missing_ok=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
-__all__ = ["available_cpus"]
+__all__ = ["available_cpus", "cpu_quota"]
+
+QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def available_cpus() -> int:
@@ -15,10 +18,14 @@ def available_cpus() -> int:
     count = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
+    quota = cpu_quota()
+    return count if quota is None else min(count, max(1, math.ceil(quota)))
+
+
+def cpu_quota() -> float | None:
+    """Return how many CPUs' time the control group may use, or None where there is no limit."""
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        if quota != "max":
-            count = min(count, max(1, -(-int(quota) // int(period))))
+        quota, period = QUOTA.read_text().split()
+        return None if quota == "max" else int(quota) / int(period)
     except (OSError, ValueError):
-        pass  # No control groups of the second version here.
-    return count
+        return None  # No control groups of the second version here.

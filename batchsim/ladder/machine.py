@@ -9,9 +9,9 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from batchsim.vector import available_cpus
+from batchsim.processors import available_cpus
 
-__all__ = ["describe", "describe_machine", "find_version", "find_versions"]
+__all__ = ["cpu_name", "describe", "describe_machine", "find_version", "find_versions"]
 
 PACKAGES = ("batchsim", "gymnasium", "numba", "numpy", "envpool")
 
@@ -19,7 +19,7 @@ PACKAGES = ("batchsim", "gymnasium", "numba", "numpy", "envpool")
 def describe_machine() -> dict[str, str | int]:
     """Return the CPU's name, the threads that this process may use, and the system."""
     return {
-        "cpu": _cpu_name(),
+        "cpu": cpu_name(),
         "threads": available_cpus(),
         "system": f"{platform.system()} {platform.machine()}",
         # Decides whether the threads of numba-parallel spin or sleep while they wait.
@@ -60,7 +60,8 @@ def describe(machine: Mapping[str, str | int], versions: Mapping[str, str], date
     return f"{machine['cpu']}, {threads}, {machine['system']}; {packages}; {date}"
 
 
-def _cpu_name() -> str:
+def cpu_name() -> str:
+    """Return the CPU's name as the system tells it, or else its architecture."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             key, _, value = line.partition(":")

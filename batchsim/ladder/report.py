@@ -276,7 +276,9 @@ def format_bytes(number: float) -> str:
         return f"{number:.0f} B"
     if number < 999.5e3:
         return f"{_three_digits(number / 1e3)} kB"
-    return f"{_three_digits(number / 1e6)} MB"
+    if number < 999.5e6:
+        return f"{_three_digits(number / 1e6)} MB"
+    return f"{_three_digits(number / 1e9)} GB"
 
 
 def format_ratio(ratio: float | None) -> str:
