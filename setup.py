@@ -20,6 +20,7 @@ MODULES = {
     "batchsim._buffers": [],
     "batchsim._driver": ["batchsim/_threads.hpp"],
     "batchsim.ladder._cython_loops": [],
+    "batchsim.torch._rollout": [],
 }
 """Each extension module with the headers it includes; the source is the .pyx file of that name."""
 

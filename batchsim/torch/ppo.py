@@ -1,0 +1,372 @@
+"""Proximal policy optimisation (Schulman and others, 2017) in one file, readable top to bottom.
+
+An iteration collects a rollout of T steps of N environments, estimates advantages, and improves
+policy and values by some epochs of minibatches over it. After CleanRL's manner (Huang and others,
+2022), with two additions: the critic learns returns in their own scale (Pop-Art), so that no
+environment's rewards need one of their own, and noise may be correlated in time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from torch import nn
+
+from batchsim.torch._rollout import count_episodes
+from batchsim.torch.collector import Collector
+from batchsim.torch.nested import mapped
+from batchsim.torch.policy import ActorCritic
+from batchsim.vector import BatchEnv
+
+__all__ = ["PPO", "Hyperparameters", "Iteration", "TrainingError"]
+
+RECENT = 100
+"""Episodes that the mean return under way is taken over."""
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on."""
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """What PPO may be told; the defaults suit short episodes with dense rewards."""
+
+    num_envs: int = 64
+    """N."""
+    steps: int = 32
+    """T, of a rollout."""
+    total_steps: int = 500_000
+    """Of all environments together; rounded up to whole rollouts."""
+    learning_rate: float = 1e-3
+    anneal: bool = True
+    """Let the learning rate fall to nothing at the end."""
+    gamma: float = 0.99
+    gae_lambda: float = 0.95
+    epochs: int = 4
+    minibatches: int = 4
+    clip: float = 0.2
+    """How far a probability may move away from the old one, as a share of it."""
+    entropy: float = 0.0
+    """Weight of the entropy, which keeps the policy random."""
+    value: float = 0.5
+    """Weight of the error of the values."""
+    max_gradient: float = 0.5
+    """Norm that gradients are scaled down to."""
+    normalize: bool = False
+    """Shift and scale observations by what was seen of them."""
+    hidden: tuple[int, ...] = (64, 64)
+    """Units of each hidden layer."""
+    log_std: float = 0.0
+    """First logarithm of the standard deviation of continuous actions."""
+    correlation: float = 0.0
+    """Of the noise of one step with that of the next, from 0 to below 1."""
+    num_splits: int = 1
+    """Halves that step in turns (2), which pays where environments take time."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            _check(field.name, getattr(self, field.name), field.default)
+        if self.num_envs * self.steps < 2 * self.minibatches:
+            raise ValueError(
+                f"num_envs times steps is {self.num_envs * self.steps}; expected at least two "
+                f"samples for each of the {self.minibatches} minibatches."
+            )
+
+    @property
+    def iterations(self) -> int:
+        """How many rollouts the steps are."""
+        return math.ceil(self.total_steps / (self.num_envs * self.steps))
+
+
+FROM_0_TO_1 = ("gamma", "gae_lambda", "correlation")
+POSITIVE = ("learning_rate", "clip", "max_gradient")
+
+
+def _check(name: str, value: Any, default: Any) -> None:
+    """Raise ValueError, or TypeError, for a hyperparameter out of place."""
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise TypeError(f"{name} is {value!r}; expected True or False.")
+    elif isinstance(default, (int, tuple)):
+        numbers = value if isinstance(default, tuple) and isinstance(value, tuple) else (value,)
+        if not all(type(number) is int for number in numbers):
+            raise TypeError(f"{name} is {value!r}; expected {_whole(default)}.")
+        if not all(number >= 1 for number in numbers):
+            raise ValueError(f"{name} is {value!r}; expected {_whole(default)}.")
+    elif not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}; expected a number.")
+    elif name in FROM_0_TO_1 and not 0.0 <= value <= 1.0:
+        raise ValueError(f"{name} is {value}; expected a number from 0 to 1.")
+    elif not math.isfinite(value) or (name in POSITIVE and value <= 0.0):
+        what = "a positive number" if name in POSITIVE else "a finite number"
+        raise ValueError(f"{name} is {value}; expected {what}.")
+
+
+def _whole(default: Any) -> str:
+    return f"{'a tuple of' if isinstance(default, tuple) else 'a'} positive whole number" + (
+        "s" if isinstance(default, tuple) else ""
+    )
+
+
+@dataclass
+class Iteration:
+    """What an iteration did."""
+
+    number: int
+    steps: int
+    """Of all environments, since the beginning."""
+    mean_return: float
+    """Of the last episodes that ended, at most 100; NaN before the first."""
+    mean_length: float
+    episodes: int
+    """That have ended since the beginning."""
+    policy_loss: float
+    value_loss: float
+    entropy: float
+    learning_rate: float
+
+
+class PPO:
+    """Learns from environments, an iteration a call.
+
+    Args:
+        envs: a `BatchEnv`, or another `gymnasium.vector.VectorEnv` with NEXT_STEP autoreset; as
+            many environments as the hyperparameters say.
+        hyperparameters: how to learn.
+        seed: of weights, environments, noise and minibatches.
+        device: where policy and learning are: "cpu", "cuda", ….
+
+    Example:
+        >>> import batchsim
+        >>> from batchsim.torch import PPO, Hyperparameters
+        >>> how = Hyperparameters(num_envs=8, steps=16, total_steps=256)
+        >>> ppo = PPO(batchsim.make_vec("CartPole-v1", num_envs=8), how, seed=1)
+        >>> while not ppo.finished:
+        ...     iteration = ppo.iterate()
+        >>> iteration.number, iteration.steps
+        (2, 256)
+    """
+
+    def __init__(
+        self,
+        envs: gymnasium.vector.VectorEnv[Any, Any, Any],
+        hyperparameters: Hyperparameters,
+        *,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        h = self.hyperparameters = hyperparameters
+        if envs.num_envs != h.num_envs:
+            raise ValueError(f"num_envs is {h.num_envs}, but there are {envs.num_envs} of them.")
+        self.device = torch.device(device)
+        self.envs = envs
+        self.generator = torch.Generator().manual_seed(seed)
+        self.policy = ActorCritic(
+            envs.single_observation_space,
+            envs.single_action_space,
+            hidden=h.hidden,
+            normalize=h.normalize,
+            log_std=h.log_std,
+            correlation=h.correlation,
+            generator=self.generator,
+        ).to(self.device)
+        self.optimizer = torch.optim.Adam(
+            self.policy.parameters(), lr=h.learning_rate, eps=1e-5, fused=True
+        )
+        splits = h.num_splits if isinstance(envs, BatchEnv) else 1
+        self.collector = Collector(
+            envs, self.policy, h.steps, splits, self.device, seed=seed, halves=h.num_splits == 2
+        )
+        self.iteration = 0
+        self.learning_seconds = 0.0
+        self.episodes = 0
+        self.recent: deque[tuple[float, int]] = deque(maxlen=RECENT)
+        self.totals = np.zeros(h.num_envs)
+        self.lengths = np.zeros(h.num_envs, np.int64)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all iterations have been made."""
+        return self.iteration >= self.hyperparameters.iterations
+
+    def iterate(self) -> Iteration:
+        """Collect a rollout and learn from it.
+
+        Raises:
+            TrainingError: if a loss is not finite, which nothing would recover from.
+        """
+        h = self.hyperparameters
+        rate = h.learning_rate
+        if h.anneal:
+            rate *= 1.0 - self.iteration / h.iterations
+        self.optimizer.param_groups[0]["lr"] = rate
+        self.collector.collect()
+        begin = time.perf_counter()
+        losses = self._learn()
+        self.iteration += 1
+        self._count()
+        self.learning_seconds += time.perf_counter() - begin
+        returns = [total for total, _ in self.recent]
+        return Iteration(
+            self.iteration,
+            self.iteration * h.num_envs * h.steps,
+            float(np.mean(returns)) if returns else math.nan,
+            float(np.mean([length for _, length in self.recent])) if returns else math.nan,
+            self.episodes,
+            *losses,
+            rate,
+        )
+
+    def _count(self) -> None:
+        rollout = self.collector.rollout
+        flags = (rollout.terminated, rollout.truncated, rollout.advantages.valid)
+        ended = count_episodes(
+            rollout.rewards.numpy(),
+            *(flag.numpy().view(np.uint8) for flag in flags),
+            self.totals,
+            self.lengths,
+        )
+        self.episodes += len(ended)
+        self.recent.extend(ended)
+
+    def _learn(self) -> tuple[float, float, float]:
+        """Improve policy and values; return the mean losses and the mean entropy."""
+        h, rollout, policy = self.hyperparameters, self.collector.rollout, self.policy
+        found = rollout.estimate(h.gamma, h.gae_lambda)
+        # With NEXT_STEP the steps that reset a row teach nothing.
+        valid = found.valid.flatten().nonzero().squeeze(1).to(self.device)
+        observations = mapped(lambda leaf: leaf[:-1].flatten(0, 1), rollout.observations)
+        actions = rollout.actions.flatten(0, 1)
+        old_log_probs = rollout.log_probs.flatten()
+        advantages = found.advantages.flatten().to(self.device)
+        returns = found.returns.flatten().to(self.device)
+        policy.rescale_values(returns[valid], 1.0 if self.iteration == 0 else 0.1)
+        targets = (returns - policy.value_mean) / policy.value_std
+        samples = len(valid)
+        size = math.ceil(samples / h.minibatches)
+        sums = torch.zeros(3, device=self.device)
+        count = 0
+        for _ in range(h.epochs):
+            order = torch.randperm(samples, generator=self.generator)
+            rows = valid[order.to(self.device)]
+            epoch = (
+                mapped(lambda leaf, rows=rows: leaf.index_select(0, rows), observations),
+                *(
+                    one.index_select(0, rows)
+                    for one in (actions, old_log_probs, advantages, targets)
+                ),
+            )
+            # A last minibatch of one sample would have no deviation.
+            for start in range(0, samples - 1, size):
+                part = slice(start, start + size)
+                losses = self._losses(*(mapped(lambda leaf, p=part: leaf[p], one) for one in epoch))
+                loss = losses[0] + h.value * losses[1] - h.entropy * losses[2]
+                self.optimizer.zero_grad()
+                loss.backward()
+                nn.utils.clip_grad_norm_(policy.parameters(), h.max_gradient)
+                self.optimizer.step()
+                sums += torch.stack(losses).detach()
+                count += 1
+        policy.encoder.show(mapped(lambda leaf: leaf.index_select(0, valid), observations))
+        policy_loss, value_loss, entropy = (sums / max(1, count)).tolist()
+        if not all(map(math.isfinite, (policy_loss, value_loss, entropy))):
+            raise TrainingError(
+                f"The losses of iteration {self.iteration + 1} are not finite (policy "
+                f"{policy_loss}, values {value_loss}, entropy {entropy}). A learning rate below "
+                f"{h.learning_rate} may help, or rewards and observations that are finite "
+                "themselves."
+            )
+        return policy_loss, value_loss, entropy
+
+    def _losses(
+        self,
+        observations: Any,
+        actions: torch.Tensor,
+        old_log_probs: torch.Tensor,
+        advantages: torch.Tensor,
+        targets: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return the policy's loss, the values' and the entropy of a minibatch."""
+        clip = self.hyperparameters.clip
+        log_probs, entropy, values = self.policy.evaluate(observations, actions)
+        ratio = (log_probs - old_log_probs).exp()
+        std, mean = torch.std_mean(advantages)
+        advantages = (advantages - mean) / (std + 1e-8)
+        gain = torch.min(advantages * ratio, advantages * ratio.clamp(1.0 - clip, 1.0 + clip))
+        return -gain.mean(), 0.5 * (values - targets).square().mean(), entropy.mean()
+
+    # -- going on later ------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that decides how training goes on, environments included: tensors and plain
+        Python values.
+
+        Raises:
+            TypeError: if the environments are no `BatchEnv`, and so have no snapshot.
+        """
+        if not isinstance(self.envs, BatchEnv):
+            raise TypeError(f"{self.envs} has no snapshot; expected a BatchEnv.")
+        collector = self.collector
+        begun = bool(collector.steppers)
+        return {
+            "policy": self.policy.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generators": [self.generator.get_state(), collector.generator.get_state()],
+            "environments": _as_tensors(self.envs.get_state()) if begun else None,
+            "restarting": collector.rollout.over() if begun else None,
+            "iteration": self.iteration,
+            "episodes": self.episodes,
+            "recent": list(self.recent),
+            "totals": torch.from_numpy(self.totals.copy()),
+            "lengths": torch.from_numpy(self.lengths.copy()),
+            "seconds": [
+                self.learning_seconds,
+                collector.times.environment,
+                collector.times.policy,
+                collector.times.whole,
+            ],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a `state_dict` of the same environments and hyperparameters."""
+        collector = self.collector
+        self.policy.load_state_dict(state["policy"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["generators"][0])
+        collector.generator.set_state(state["generators"][1])
+        if state["environments"] is not None:
+            assert isinstance(self.envs, BatchEnv)
+            observations = self.envs.set_state(_as_arrays(state["environments"]))
+            collector.begin_from(observations, state["restarting"].numpy())
+        self.iteration = state["iteration"]
+        self.episodes = state["episodes"]
+        self.recent = deque(state["recent"], RECENT)
+        self.totals = state["totals"].numpy().copy()
+        self.lengths = state["lengths"].numpy().copy()
+        self.learning_seconds = state["seconds"][0]
+        times = collector.times
+        times.environment, times.policy, times.whole = state["seconds"][1:]
+
+
+def _as_tensors(snapshot: dict[str, Any]) -> dict[str, Any]:
+    """Return a snapshot as tensors, and lists where an array holds objects."""
+    return {
+        name: column.tolist() if column.dtype == object else torch.from_numpy(column)
+        for name, column in snapshot.items()
+    }
+
+
+def _as_arrays(snapshot: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: np.array(column, object) if isinstance(column, list) else column.numpy()
+        for name, column in snapshot.items()
+    }
