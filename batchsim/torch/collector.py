@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from gymnasium.spaces import Box, Discrete, MultiDiscrete, Space
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from batchsim.checks import whole_number
 from batchsim.torch.nested import mapped
-from batchsim.torch.policy import Policy, distribution_of
+from batchsim.torch.policy import Policy, converter, distribution_of
 from batchsim.torch.rollout import Rollout
 from batchsim.vector import BatchEnv
 
@@ -145,7 +143,7 @@ class Collector:
             same_step=self.same_step,
             device=self.device,
         )
-        self.convert = _conversion(space)
+        self.convert = converter(space)
         n = envs.num_envs
         middle = (n + 1) // 2
         cuts = [slice(0, middle), slice(middle, n)] if halves and n > 1 else [slice(0, n)]
@@ -397,18 +395,3 @@ def _is_same_step(envs: VectorEnv[Any, Any, Any], native: bool) -> bool:
         expected = "NEXT_STEP or SAME_STEP" if native else "NEXT_STEP"
         raise ValueError(f"The environments have autoreset_mode {mode}; expected {expected}.")
     return False
-
-
-def _conversion(space: Space[Any]) -> Callable[[Array], Array]:
-    """Return what makes the environments' actions of a policy's: an array of the space's dtype."""
-    dtype: Any = space.dtype
-    if isinstance(space, Box):
-        low, high = space.low, space.high
-        bounded = np.isfinite(low).any() or np.isfinite(high).any()
-        if not bounded:
-            return lambda actions: actions.astype(dtype, copy=False)
-        return lambda actions: np.clip(actions, low, high).astype(dtype, copy=False)
-    start: Any = space.start if isinstance(space, (Discrete, MultiDiscrete)) else 0
-    if np.any(start):
-        return lambda actions: (actions + start).astype(dtype, copy=False)
-    return lambda actions: actions.astype(dtype, copy=False)

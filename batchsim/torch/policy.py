@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F  # noqa: N812
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete, Space
@@ -15,7 +16,9 @@ from torch import nn
 from batchsim.spaces import Layout
 from batchsim.torch.nested import leaves
 
-__all__ = ["ActorCritic", "Decision", "Policy"]
+__all__ = ["ActorCritic", "Decision", "Policy", "converter", "distribution_of"]
+
+Array = npt.NDArray[Any]
 
 
 class Decision(NamedTuple):
@@ -164,6 +167,21 @@ def distribution_of(space: Space[Any]) -> Categorical | Gaussian:
         f"The action space is {space}; expected Discrete, a Box of floats, or a MultiDiscrete or "
         "MultiBinary with one axis."
     )
+
+
+def converter(space: Space[Any]) -> Callable[[Array], Array]:
+    """Return what makes the environments' actions of a policy's: an array of the space's dtype."""
+    dtype: Any = space.dtype
+    if isinstance(space, Box):
+        low, high = space.low, space.high
+        bounded = np.isfinite(low).any() or np.isfinite(high).any()
+        if not bounded:
+            return lambda actions: actions.astype(dtype, copy=False)
+        return lambda actions: np.clip(actions, low, high).astype(dtype, copy=False)
+    start: Any = space.start if isinstance(space, (Discrete, MultiDiscrete)) else 0
+    if np.any(start):
+        return lambda actions: (actions + start).astype(dtype, copy=False)
+    return lambda actions: actions.astype(dtype, copy=False)
 
 
 class Normalizer(nn.Module):
