@@ -1,7 +1,9 @@
 """TorchRL's own checks, rollouts and collectors over a BatchEnv, beside Gymnasium's."""
 
 import importlib
+import re
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
 import gymnasium
@@ -25,6 +27,8 @@ from batchsim.adapters import torchrl as adapter
 from batchsim.adapters.torchrl import TorchRLEnv, make_torchrl_env
 
 N = 4
+REFERENCE = {"backend": "reference"}  # nothing to compile
+LIMIT = {"max_episode_steps": 50}
 
 
 @pytest.fixture(autouse=True)
@@ -54,14 +58,14 @@ ENCODINGS = pytest.mark.parametrize("categorical", [False, True], ids=["one-hot"
 @ENCODINGS
 @pytest.mark.parametrize("name", oracle.IDS)
 def test_torchrl_finds_the_specs_right(name, categorical, made):
-    check_env_specs(made(name, N, categorical_action_encoding=categorical))
+    check_env_specs(made(name, N, categorical_action_encoding=categorical, **LIMIT))
 
 
 @ENCODINGS
 @pytest.mark.parametrize("name", [name for name in oracle.IDS if name != "Blackjack-v1"])
 def test_specs_are_those_of_the_gym_wrapper(name, categorical, made):
     """Which takes no Tuple, as Blackjack's observations are."""
-    env = made(name, N, categorical_action_encoding=categorical)
+    env = made(name, N, categorical_action_encoding=categorical, **LIMIT)
     reference = GymWrapper(
         oracle.upstream(name, N, AutoresetMode.DISABLED), categorical_action_encoding=categorical
     )
@@ -81,9 +85,9 @@ def whole(tensor, name, categorical):
 def test_a_rollout_is_gymnasiums_bit_for_bit(name, categorical, made):
     """Both observations of a row that is over: its episode's last, and the next one's first."""
     steps = 230
-    env = made(name, N, seed=5, categorical_action_encoding=categorical, max_episode_steps=50)
+    env = made(name, N, seed=5, categorical_action_encoding=categorical, **LIMIT)
     rollout = env.rollout(steps, break_when_any_done=False)
-    reference = oracle.upstream(name, N, AutoresetMode.DISABLED, max_episode_steps=50)
+    reference = oracle.upstream(name, N, AutoresetMode.DISABLED, **LIMIT)
     observations, _ = reference.reset(seed=5)
     actions = rollout["action"]
     if not categorical and isinstance(reference.single_action_space, Discrete):
@@ -110,7 +114,7 @@ def test_a_rollout_is_gymnasiums_bit_for_bit(name, categorical, made):
 
 
 def test_the_parts_of_a_tuple_are_numbered(made):
-    env = made("Blackjack-v1", N, seed=1, categorical_action_encoding=True)
+    env = made("Blackjack-v1", N, seed=1, categorical_action_encoding=True, **LIMIT)
     rollout = env.rollout(50, break_when_any_done=False)
     reference = oracle.upstream("Blackjack-v1", N, AutoresetMode.DISABLED)
     observations, _ = reference.reset(seed=1)
@@ -125,7 +129,7 @@ def test_the_parts_of_a_tuple_are_numbered(made):
 
 
 def test_tensors_share_the_memory_of_the_arrays(made, monkeypatch):
-    env = made("CartPole-v1", N, precision="fast", categorical_action_encoding=True)
+    env = made("CartPole-v1", N, precision="fast", categorical_action_encoding=True, **REFERENCE)
     returned = []
     step = env.batch.step
 
@@ -289,7 +293,7 @@ class Zoo:
 
 @ENCODINGS
 def test_every_kind_of_space_has_a_spec(categorical, made):
-    env = made(Zoo, N, categorical_action_encoding=categorical)
+    env = made(Zoo, N, categorical_action_encoding=categorical, **REFERENCE)
     check_env_specs(env)
     rollout = env.rollout(2)
     found = rollout["next", "pair", "0"]
@@ -310,7 +314,7 @@ def test_actions_outside_their_bounds_are_clipped(made):
 
 
 def test_a_device_is_named_where_it_is_asked_for(made):
-    env = made("FrozenLake-v1", N, device="cpu")
+    env = made("FrozenLake-v1", N, device="cpu", **REFERENCE)
     check_env_specs(env)
     assert env.rollout(3).device == torch.device("cpu")
 
@@ -321,7 +325,7 @@ def test_mistakes_are_refused_in_a_sentence(made, opened):
     ):
         make_torchrl_env("CartPole-v1", autoreset_mode="NextStep")
     with pytest.raises(ValueError, match="has autoreset_mode NEXT_STEP; expected DISABLED"):
-        TorchRLEnv(opened(batchsim.make_vec("CartPole-v1", 2)))
+        TorchRLEnv(opened(batchsim.make_vec("CartPole-v1", 2, **REFERENCE)))
     with pytest.raises(TypeError, match="expected a BatchEnv"):
         TorchRLEnv("CartPole-v1")
     env = made("CartPole-v1", 2)
@@ -335,3 +339,11 @@ def test_without_the_library_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchrl.envs", None)
     with pytest.raises(ModuleNotFoundError, match=r"install the extra batchsim\[torchrl\]"):
         importlib.reload(adapter)
+
+
+def test_the_code_of_the_page_runs(capsys):
+    page = Path(__file__).parents[1] / "docs" / "training-libraries.md"
+    blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)
+    (code,) = [block for block in blocks if "batchsim.adapters.torchrl" in block]
+    exec(compile(code, str(page), "exec"), {})
+    assert capsys.readouterr().out
