@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +22,12 @@ app = typer.Typer(
     help="Reinforcement-learning environments stepped in batch, with the same bits as Gymnasium's.",
     add_completion=False,
     rich_markup_mode=None,
+)
+
+
+NAMES_ENV = (
+    "Environment id; or module:Definition, module or path/to/file.py:Definition of an environment "
+    "of yours."
 )
 
 
@@ -114,8 +122,7 @@ def watch(
         str,
         typer.Argument(
             metavar="ID",
-            help="Environment id; or module:Definition, module or path/to/file.py:Definition of an "
-            "environment of yours.",
+            help=NAMES_ENV,
         ),
     ],
     num_envs: Annotated[int, typer.Option(help="How many environments to show.")] = 16,
@@ -177,6 +184,118 @@ def watch(
 
 
 @app.command()
+def train(
+    env: Annotated[str, typer.Argument(metavar="ID", help=NAMES_ENV)],
+    num_envs: Annotated[
+        int | None, typer.Option(help="How many environments; by default what suits this one.")
+    ] = None,
+    total_steps: Annotated[
+        int | None, typer.Option(help="Steps of all environments together, likewise.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1, ….")] = "auto",
+    seed: Annotated[
+        int | None, typer.Option(help="Of everything that is random; 0 by default.")
+    ] = None,
+    precision: Annotated[str | None, typer.Option(help="exact or fast; exact by default.")] = None,
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="Train on Gymnasium's SyncVectorEnv instead.")
+    ] = False,
+    threads: Annotated[
+        int | None, typer.Option(help="Of PyTorch; by default measured.", show_default=False)
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A hyperparameter; repeatable."),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Directory to save checkpoints to.")
+    ] = None,
+    checkpoint_seconds: Annotated[float, typer.Option(help="Between checkpoints.")] = 10.0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint in that directory.")
+    ] = False,
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="Directory for TensorBoard's event files.")
+    ] = None,
+    episodes: Annotated[int, typer.Option(help="Of the evaluation at the end.")] = 100,
+    json: Annotated[Path | None, typer.Option(help="Write the figures to this file.")] = None,
+) -> None:
+    """Teach an agent by PPO, and evaluate it in fresh episodes.
+
+    With a checkpoint directory, training that was killed goes on exactly as it would have.
+    """
+    with _pytorch():
+        from batchsim.torch import checkpoint as checkpoints
+        from batchsim.torch import progress
+        from batchsim.torch.ppo import TrainingError
+        from batchsim.torch.presets import hyperparameters_for
+        from batchsim.torch.train import Settings, Training, to_json
+
+    try:
+        if json is not None:
+            check_writable(json)
+        given = dict(_read_assignment("set", text, "learning_rate=1e-3") for text in set_ or ())
+        given |= {
+            name: value
+            for name, value in (("num_envs", num_envs), ("total_steps", total_steps))
+            if value is not None
+        }
+        target = registry.resolve(env)
+        if resume and checkpoint is not None:
+            saved = checkpoints.load(checkpoint)
+            hyperparameters = saved.hyperparameters.replace(**given)
+            seed = saved.seed if seed is None else seed
+            precision = saved.precision if precision is None else precision
+        else:
+            hyperparameters = hyperparameters_for(target, **given)
+        settings = Settings(
+            env=target,
+            hyperparameters=hyperparameters,
+            seed=0 if seed is None else seed,
+            device=device,
+            precision="exact" if precision is None else precision,
+            baseline=baseline,
+            threads=threads,
+            checkpoint=checkpoint,
+            checkpoint_seconds=checkpoint_seconds,
+            resume=resume,
+            tensorboard=tensorboard,
+            episodes=episodes,
+        )
+        training = Training(settings)
+    except (TypeError, ValueError) as error:
+        raise UsageError(str(error)) from error
+
+    try:
+        with progress.TrainingBar(training) as bar:
+            training.run(bar.update)
+    except TrainingError as error:
+        typer.echo(f"batchsim: {error}", err=True)
+        raise typer.Exit(FAILURE) from error
+    finally:
+        training.close()
+    typer.echo(progress.describe_training(training))
+    evaluation = training.evaluate()
+    threshold = registry.read(target)[1].reward_threshold
+    typer.echo(progress.describe_evaluation(evaluation, threshold))
+    if json is not None:
+        json.write_text(to_json(training, evaluation), encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _pytorch() -> Iterator[None]:
+    """Say what is missing if PyTorch cannot be imported in this block."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise UsageError(
+            'This needs PyTorch; install it with pip install "batchsim[torch]".'
+        ) from error
+
+
+@app.command()
 def check(
     env: Annotated[
         str,
@@ -205,7 +324,7 @@ def check(
     from batchsim import checking
 
     try:
-        params = dict(_read_param(text) for text in param or ())
+        params = dict(_read_assignment("param", text, "gravity=9.8") for text in param or ())
         target = registry.resolve(env)
         report = checking.check(
             target, num_envs=num_envs, steps=steps, seed=seed, ignore=ignore or (), **params
@@ -256,11 +375,11 @@ def doctor(
         raise typer.Exit(FAILURE)
 
 
-def _read_param(text: str) -> tuple[str, Any]:
+def _read_assignment(option: str, text: str, example: str) -> tuple[str, Any]:
     """Return name and value of `name=value`; what is no Python literal is text."""
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
-        raise ValueError(f"--param is {text!r}; expected name=value, such as gravity=9.8.")
+        raise ValueError(f"--{option} is {text!r}; expected name=value, such as {example}.")
     try:
         return name, ast.literal_eval(value)
     except (SyntaxError, ValueError):

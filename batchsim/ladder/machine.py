@@ -27,10 +27,10 @@ def describe_machine() -> dict[str, str | int]:
     }
 
 
-def find_versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that are installed."""
+def find_versions(*more: str) -> dict[str, str]:
+    """Return the versions of Python and of the packages that are installed, those of `more` too."""
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in (*PACKAGES, *more):
         version = find_version(package)
         if version is not None:
             found[package] = version
@@ -52,7 +52,7 @@ def find_version(package: str) -> str | None:
 def describe(machine: Mapping[str, str | int], versions: Mapping[str, str], date: str) -> str:
     """Return machine, versions and date in one line, to be written beside what was measured."""
     named = {"python": "Python", "numpy": "NumPy", "gymnasium": "Gymnasium"}
-    named |= {"numba": "Numba", "envpool": "EnvPool", "batchsim": "batchsim"}
+    named |= {"numba": "Numba", "torch": "PyTorch", "envpool": "EnvPool", "batchsim": "batchsim"}
     packages = ", ".join(
         f"{name} {versions[key]}" for key, name in named.items() if key in versions
     )

@@ -2,10 +2,13 @@
 
 from batchsim.torch.advantages import Advantages, generalised_advantages
 from batchsim.torch.collector import Collector, Times
+from batchsim.torch.evaluate import Evaluation, evaluate
 from batchsim.torch.policy import ActorCritic, Decision, Policy
 from batchsim.torch.ppo import PPO, Hyperparameters, Iteration, TrainingError
+from batchsim.torch.presets import hyperparameters_for
 from batchsim.torch.rollout import Rollout
 from batchsim.torch.threads import ThreadChoice, pick_threads
+from batchsim.torch.train import Settings, TimeSplit, Training
 
 __all__ = [
     "PPO",
@@ -13,13 +16,19 @@ __all__ = [
     "Advantages",
     "Collector",
     "Decision",
+    "Evaluation",
     "Hyperparameters",
     "Iteration",
     "Policy",
     "Rollout",
+    "Settings",
     "ThreadChoice",
+    "TimeSplit",
     "Times",
+    "Training",
     "TrainingError",
+    "evaluate",
     "generalised_advantages",
+    "hyperparameters_for",
     "pick_threads",
 ]

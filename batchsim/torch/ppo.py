@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from batchsim.definition import suggest
 from batchsim.torch._rollout import count_episodes
 from batchsim.torch.collector import Collector
 from batchsim.torch.nested import mapped
@@ -81,6 +82,21 @@ class Hyperparameters:
                 f"samples for each of the {self.minibatches} minibatches."
             )
 
+    def replace(self, **values: Any) -> Hyperparameters:
+        """Return them with other values for some.
+
+        Raises:
+            TypeError, ValueError: for unknown names and values out of place.
+        """
+        known = [field.name for field in dataclasses.fields(self)]
+        for name in values:
+            if name not in known:
+                raise ValueError(
+                    f"There is no hyperparameter {name!r}{suggest(name, known)}; expected one of "
+                    f"{', '.join(known)}."
+                )
+        return dataclasses.replace(self, **values)
+
     @property
     def iterations(self) -> int:
         """How many rollouts the steps are."""
@@ -97,7 +113,9 @@ def _check(name: str, value: Any, default: Any) -> None:
         if not isinstance(value, bool):
             raise TypeError(f"{name} is {value!r}; expected True or False.")
     elif isinstance(default, (int, tuple)):
-        numbers = value if isinstance(default, tuple) and isinstance(value, tuple) else (value,)
+        numbers = value if isinstance(default, tuple) else (value,)
+        if not isinstance(numbers, tuple):
+            raise TypeError(f"{name} is {value!r}; expected {_whole(default)}.")
         if not all(type(number) is int for number in numbers):
             raise TypeError(f"{name} is {value!r}; expected {_whole(default)}.")
         if not all(number >= 1 for number in numbers):

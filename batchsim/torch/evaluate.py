@@ -1,0 +1,78 @@
+"""How good a policy is: the returns of fresh episodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from batchsim import registry
+from batchsim.checks import whole_number
+from batchsim.torch.nested import mapped
+from batchsim.torch.policy import ActorCritic, converter
+from batchsim.vector import BatchEnv
+
+__all__ = ["Evaluation", "evaluate"]
+
+LONGEST = 1000
+"""Steps after which an episode is broken off if its environment has no time limit of its own: the
+most likely action may lead around in a circle."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The returns of some episodes."""
+
+    episodes: int
+    mean: float
+    std: float
+    """Of single returns."""
+    lowest: float
+    highest: float
+    mean_length: float
+
+
+def evaluate(
+    policy: ActorCritic, env: Any, episodes: int = 100, *, seed: int = 0, **arguments: Any
+) -> Evaluation:
+    """Return how a policy does that always takes its most likely action.
+
+    Each episode is the first of its own environment, so that short ones do not count more often.
+
+    Args:
+        policy: what acts.
+        env: an id, or the class or module that defines an environment.
+        episodes: how many.
+        seed: of a stream of seeds that has nothing in common with those of training.
+        **arguments: of `BatchEnv`.
+    """
+    episodes = whole_number("episodes", episodes, at_least=1)
+    if registry.read(env)[1].max_episode_steps is None:
+        arguments = {"max_episode_steps": LONGEST, **arguments}
+    envs = BatchEnv(env, episodes, **arguments)
+    device = next(policy.parameters()).device
+    convert = converter(envs.single_action_space)
+    seeds = np.random.SeedSequence((seed, episodes)).generate_state(episodes)
+    observations, _ = envs.reset(seed=seeds.tolist())
+    totals = np.zeros(episodes)
+    lengths = np.zeros(episodes, np.int64)
+    running = np.ones(episodes, np.bool_)
+    with torch.no_grad():
+        while running.any():
+            seen = mapped(lambda leaf: torch.from_numpy(leaf).to(device), observations)
+            actions = convert(policy.best(seen).cpu().numpy())
+            observations, rewards, terminated, truncated, _ = envs.step(actions)
+            totals += np.where(running, rewards, 0.0)
+            lengths += running
+            running &= ~(terminated | truncated)
+    envs.close()
+    return Evaluation(
+        episodes,
+        float(totals.mean()),
+        float(totals.std()),
+        float(totals.min()),
+        float(totals.max()),
+        float(lengths.mean()),
+    )

@@ -1,0 +1,393 @@
+"""A whole training: environments, PPO, checkpoints, an evaluation at the end."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import importlib.util
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import torch
+
+from batchsim import checks, registry
+from batchsim.ladder.machine import describe_machine, find_versions
+from batchsim.torch import checkpoint as checkpoints
+from batchsim.torch.checkpoint import Checkpoint
+from batchsim.torch.evaluate import Evaluation, evaluate
+from batchsim.torch.nested import mapped
+from batchsim.torch.policy import ActorCritic
+from batchsim.torch.ppo import PPO, Hyperparameters, Iteration
+from batchsim.torch.threads import pick_threads
+from batchsim.vector import PRECISIONS, BatchEnv
+
+__all__ = ["Settings", "TimeSplit", "Training", "read_device", "to_json"]
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to train, and how.
+
+    Args:
+        env: an id, or the class or module that defines an environment.
+        hyperparameters: how to learn.
+        seed: of everything that is random, the evaluation too.
+        device: where policy and learning are: "cpu", "cuda", …; "auto" for a GPU if there is one.
+        precision: of the environments.
+        baseline: train on Gymnasium's `SyncVectorEnv` instead, one object an environment: in exact
+            precision the agent becomes the same, bit for bit, but later.
+        threads: of PyTorch; None to measure which number is best.
+        checkpoint: directory to save checkpoints to; None for none.
+        checkpoint_seconds: between checkpoints.
+        resume: go on from the checkpoint there.
+        tensorboard: directory for TensorBoard's event files; None for none.
+        episodes: of the evaluation at the end.
+
+    Raises:
+        TypeError, ValueError: for a value out of place.
+    """
+
+    env: Any
+    hyperparameters: Hyperparameters
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "exact"
+    baseline: bool = False
+    threads: int | None = None
+    checkpoint: Path | None = None
+    checkpoint_seconds: float = 10.0
+    resume: bool = False
+    tensorboard: Path | None = None
+    episodes: int = 100
+
+    def __post_init__(self) -> None:
+        checks.whole_number("seed", self.seed, at_least=0)
+        checks.whole_number("episodes", self.episodes, at_least=1)
+        checks.one_of("precision", self.precision, PRECISIONS)
+        if self.threads is not None:
+            checks.whole_number("threads", self.threads, at_least=1, at_most=checks.MOST_THREADS)
+        if not self.checkpoint_seconds >= 0.0:
+            raise ValueError(
+                f"checkpoint_seconds is {self.checkpoint_seconds}; expected a number of at least 0."
+            )
+        read_device(self.device)
+        if self.baseline:
+            if not isinstance(self.env, str):
+                raise ValueError(f"The baseline of {self.env} is not known; expected an id.")
+            if self.checkpoint is not None:
+                raise ValueError(
+                    "Gymnasium's environments have no snapshot to save; expected either baseline "
+                    "or checkpoint."
+                )
+            if self.precision != "exact":
+                raise ValueError(
+                    f"precision is {self.precision!r}, but Gymnasium's environments know only "
+                    "'exact'."
+                )
+        if self.resume and self.checkpoint is None:
+            raise ValueError("resume asks for a checkpoint's directory; expected checkpoint too.")
+        if self.checkpoint is not None:
+            self._check_directory(self.checkpoint)
+        if self.tensorboard is not None and importlib.util.find_spec("tensorboard") is None:
+            raise ValueError(
+                "Writing event files needs the library tensorboard; install it with "
+                'pip install "batchsim[tensorboard]".'
+            )
+
+    def _check_directory(self, directory: Path) -> None:
+        file = directory / checkpoints.FILE
+        if directory.exists() and not directory.is_dir():
+            raise ValueError(f"The checkpoint directory {directory} is a file.")
+        if self.resume and not file.is_file():
+            raise ValueError(f"There is no checkpoint {file} to resume from.")
+        if not self.resume and file.exists():
+            raise ValueError(
+                f"{directory} holds a checkpoint already; resume from it, or choose another "
+                "directory."
+            )
+
+
+def read_device(device: str) -> torch.device:
+    """Return the device that a name stands for; "auto" is a GPU if there is one.
+
+    Raises:
+        ValueError: if there is no such device here.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(
+            f"device is {device!r}; expected 'auto', 'cpu' or 'cuda', with a number if need be."
+        ) from error
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device is {device!r}, but PyTorch finds no CUDA device; try 'cpu'.")
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"device is {device!r}, but there are only {torch.cuda.device_count()} CUDA devices."
+        )
+    if found.type not in ("cpu", "cuda"):
+        raise ValueError(f"device is {device!r}; expected 'auto', 'cpu' or 'cuda'.")
+    return found
+
+
+@dataclass(frozen=True)
+class TimeSplit:
+    """Seconds of training, by what they went into."""
+
+    environment: float
+    policy: float
+    """Choosing actions, and the noise for it."""
+    learning: float
+    """Advantages and updates."""
+    rest: float
+
+    @property
+    def whole(self) -> float:
+        """All of it."""
+        return self.environment + self.policy + self.learning + self.rest
+
+    def shares(self) -> dict[str, float]:
+        """Return which part of the whole each is."""
+        return {name: seconds / self.whole for name, seconds in vars(self).items()}
+
+
+class Training:
+    """A training under way; `Training(settings).run()` makes it whole.
+
+    Args:
+        settings: what to train, and how.
+
+    Raises:
+        ValueError: if the checkpoint to resume from is of another training.
+
+    Example:
+        >>> from batchsim.torch.presets import hyperparameters_for
+        >>> how = Hyperparameters(num_envs=8, steps=16, total_steps=256)
+        >>> training = Training(Settings("CartPole-v1", how, episodes=10, threads=1))
+        >>> training.run()
+        >>> training.evaluate().episodes
+        10
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        start = time.perf_counter()
+        self.settings = settings
+        self.device = read_device(settings.device)
+        found = checkpoints.load(settings.checkpoint) if settings.resume else None  # type: ignore[arg-type]
+        self.name = registry.read(settings.env)[0].name
+        if found is not None:
+            self._check_same(found)
+        envs = self._make_envs()
+        try:
+            self.ppo = PPO(envs, settings.hyperparameters, seed=settings.seed, device=self.device)
+        except BaseException:
+            envs.close()
+            raise
+        if found is not None:
+            self.ppo.load_state_dict(found.training)
+        self.threads, self.why = self._pick_threads(found)
+        self.setup_seconds = time.perf_counter() - start
+        self.seconds = 0.0 if found is None else found.seconds
+        self.last: Iteration | None = None
+        self.resumed_at = self.ppo.iteration
+
+    def _make_envs(self) -> Any:
+        settings = self.settings
+        if settings.baseline:
+            return gymnasium.make_vec(
+                self.name, settings.hyperparameters.num_envs, vectorization_mode="sync"
+            )
+        return BatchEnv(
+            settings.env, settings.hyperparameters.num_envs, precision=settings.precision
+        )
+
+    def _check_same(self, found: Checkpoint) -> None:
+        """Raise ValueError if a checkpoint is of another training than the settings'."""
+        mine, its = self.settings.hyperparameters, found.hyperparameters
+        pairs = [
+            ("environment", self.name, found.name),
+            ("seed", self.settings.seed, found.seed),
+            ("precision", self.settings.precision, found.precision),
+            ("device", self.device.type, found.device),
+        ]
+        pairs += [
+            (field.name, getattr(mine, field.name), getattr(its, field.name))
+            for field in dataclasses.fields(mine)
+        ]
+        for name, asked, saved in pairs:
+            if asked != saved:
+                raise ValueError(
+                    f"The checkpoint in {self.settings.checkpoint} was made with {name} {saved!r}, "
+                    f"not {asked!r}; expected the same training."
+                )
+
+    def _pick_threads(self, found: Checkpoint | None) -> tuple[int, str]:
+        """Set the number of PyTorch's threads; return it, and why that."""
+        wanted = self.settings.threads
+        if found is not None and wanted is None:
+            wanted = found.threads
+        if wanted is not None or self.device.type != "cpu":
+            choice = pick_threads(lambda: None, candidates=[wanted if wanted is not None else 1])
+            return choice.threads, "as asked for" if self.settings.threads else choice.reason
+        choice = pick_threads(self._minibatch())
+        self.ppo.optimizer.zero_grad()
+        return choice.threads, choice.reason
+
+    def _minibatch(self) -> Callable[[], None]:
+        """Return what goes forward and backward through the networks as learning does."""
+        h, rollout, policy = self.settings.hyperparameters, self.ppo.collector.rollout, self.policy
+        size = math.ceil(h.num_envs * h.steps / h.minibatches)
+        rows = torch.arange(size) % h.num_envs
+        observations = mapped(
+            lambda leaf: torch.from_numpy(leaf)[rows], self.ppo.envs.observation_space.sample()
+        )
+        actions = torch.zeros_like(rollout.actions.flatten(0, 1)[:size])
+
+        def work() -> None:
+            log_probs, entropy, values = policy.evaluate(observations, actions)
+            (log_probs.mean() + entropy.mean() + values.mean()).backward()
+
+        return work
+
+    @property
+    def times(self) -> TimeSplit:
+        """Where the time has gone so far, after setting up."""
+        times = self.ppo.collector.times
+        rest = self.seconds - times.environment - times.policy - self.ppo.learning_seconds
+        return TimeSplit(times.environment, times.policy, self.ppo.learning_seconds, rest)
+
+    def run(self, on_iteration: Callable[[Iteration], None] = lambda iteration: None) -> None:
+        """Train to the end.
+
+        Args:
+            on_iteration: called after each iteration.
+
+        Raises:
+            TrainingError: if losses are not finite. The last checkpoint is then from before.
+        """
+        settings, ppo = self.settings, self.ppo
+        writer = None
+        if settings.tensorboard is not None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            purge = (
+                ppo.iteration * settings.hyperparameters.num_envs * settings.hyperparameters.steps
+            )
+            writer = SummaryWriter(str(settings.tensorboard), purge_step=purge + 1)
+        before = self.seconds
+        start = saved = time.perf_counter()
+        try:
+            while not ppo.finished:
+                self.last = ppo.iterate()
+                now = time.perf_counter()
+                self.seconds = before + now - start
+                if writer is not None:
+                    self._write_scalars(writer, self.last)
+                if settings.checkpoint is not None and (
+                    ppo.finished or now - saved >= settings.checkpoint_seconds
+                ):
+                    self.save(settings.checkpoint)
+                    saved = time.perf_counter()
+                on_iteration(self.last)
+            self.seconds = before + time.perf_counter() - start
+        finally:
+            if writer is not None:
+                writer.close()
+
+    def _write_scalars(self, writer: Any, iteration: Iteration) -> None:
+        found = dataclasses.asdict(iteration)
+        step = found.pop("steps")
+        del found["number"]
+        for name, value in found.items():
+            group = "episodes" if name in ("mean_return", "mean_length", "episodes") else "learning"
+            if value == value:  # no mean before the first episode has ended
+                writer.add_scalar(f"{group}/{name}", value, step)
+        writer.add_scalar("time/steps_per_second", step / self.seconds, step)
+        for name, share in self.times.shares().items():
+            writer.add_scalar(f"time/{name}", share, step)
+
+    def save(self, directory: Path) -> Path:
+        """Save a checkpoint into a directory; return the file's path."""
+        settings = self.settings
+        return checkpoints.save(
+            Checkpoint(
+                self.name,
+                settings.hyperparameters,
+                settings.seed,
+                settings.precision,
+                self.device.type,
+                self.threads,
+                self.seconds,
+                self.ppo.state_dict(),
+            ),
+            directory,
+        )
+
+    @property
+    def steps(self) -> int:
+        """Of all environments, so far."""
+        h = self.settings.hyperparameters
+        return self.ppo.iteration * h.num_envs * h.steps
+
+    @property
+    def policy(self) -> ActorCritic:
+        """What was learned."""
+        return self.ppo.policy
+
+    def evaluate(self) -> Evaluation:
+        """Return how good the policy is in fresh episodes of its most likely actions."""
+        return evaluate(
+            self.policy,
+            self.settings.env,
+            self.settings.episodes,
+            seed=self.settings.seed,
+            precision=self.settings.precision,
+        )
+
+    def close(self) -> None:
+        """Let the environments go."""
+        self.ppo.envs.close()
+
+
+def to_json(training: Training, evaluation: Evaluation) -> str:
+    """Return what a training did as a JSON document, in plain SI units.
+
+    Its keys: `schema` (1), `env_id`, `date`, `machine`, `versions`, `seed`, `device`, `threads`
+    (of PyTorch), `precision`, `baseline` (bool), `hyperparameters`, `steps`, `seconds` (wall time
+    of training), `setup_seconds` (before it: kernels, threads), `steps_per_second`, `times`
+    (seconds in `environment`, `policy`, `learning` and `rest`), and `evaluation` with `episodes`,
+    `mean`, `std`, `lowest`, `highest` and `mean_length`.
+    """
+    settings = training.settings
+    return json.dumps(
+        {
+            "schema": SCHEMA,
+            "env_id": training.name,
+            "date": datetime.date.today().isoformat(),
+            "machine": describe_machine(),
+            "versions": find_versions("torch"),
+            "seed": settings.seed,
+            "device": str(training.device),
+            "threads": training.threads,
+            "precision": settings.precision,
+            "baseline": settings.baseline,
+            "hyperparameters": dataclasses.asdict(settings.hyperparameters),
+            "steps": training.steps,
+            "seconds": training.seconds,
+            "setup_seconds": training.setup_seconds,
+            "steps_per_second": training.steps / training.seconds,
+            "times": dataclasses.asdict(training.times),
+            "evaluation": dataclasses.asdict(evaluation),
+        },
+        indent=2,
+    )
