@@ -132,31 +132,38 @@ class Sb3VecEnv(VecEnv):
         # Policies that squash their actions may miss a bound by the last bit.
         return np.clip(actions, space.low, space.high).astype(space.dtype, copy=False)
 
-    def _infos(self, found: dict[str, Any], plain: dict[str, Any]) -> list[dict[str, Any]]:
+    def _infos(
+        self, found: dict[str, Any], plain: dict[str, Any], rows: Array | slice = slice(None)
+    ) -> list[dict[str, Any]]:
         """Return a dict for each row: the entries of `plain` and the environment's own fields."""
+        count = self.num_envs if isinstance(rows, slice) else len(rows)
         if not self._fields:
-            return list(map(dict.copy, repeat(plain, self.num_envs)))
-        columns = [_values(found[name]) for name in self._fields]
-        return [
-            dict(zip(self._fields, row, strict=True), **plain) for row in zip(*columns, strict=True)
-        ]
+            return list(map(dict.copy, repeat(plain, count)))
+        names = (*self._fields, *plain)
+        columns: list[Iterable[Any]] = [_values(found[name][rows]) for name in self._fields]
+        columns += [repeat(value, count) for value in plain.values()]
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def _finish(self, infos: list[dict[str, Any]], found: dict[str, Any], cut_short: Array) -> None:
         """Replace the infos of the rows that are over by those of their last step."""
+        rows = np.flatnonzero(found["_final_obs"])
+        episode = found["episode"]
         seconds = round(time.time() - self._start, 6)
-        episode, last, info = found["episode"], found["final_obs"], found["final_info"]
-        for row in np.flatnonzero(found["_final_obs"]).tolist():
-            self.reset_infos[row] = {name: infos[row][name] for name in self._fields}
-            infos[row] = {
-                **{name: _own(info[name][row]) for name in self._fields},
-                "episode": {
-                    "r": round(float(episode["r"][row]), 6),
-                    "l": int(episode["l"][row]),
-                    "t": seconds,
-                },
-                "TimeLimit.truncated": bool(cut_short[row]),
-                "terminal_observation": _row(last, row),
-            }
+        columns = (
+            rows.tolist(),
+            self._infos(found, {}, rows),
+            self._infos(found["final_info"], PLAIN_INFO, rows),
+            cut_short[rows].tolist(),
+            _observations(found["final_obs"], rows),
+            episode["r"][rows].tolist(),
+            episode["l"][rows].tolist(),
+        )
+        for row, at_reset, info, cut, last, total, length in zip(*columns, strict=True):
+            info["TimeLimit.truncated"] = cut
+            info["terminal_observation"] = last
+            info["episode"] = {"r": round(total, 6), "l": length, "t": seconds}
+            infos[row] = info
+            self.reset_infos[row] = at_reset
 
     # -- seeds and options ---------------------------------------------------------------------
 
@@ -278,8 +285,8 @@ class Sb3VecEnv(VecEnv):
         observations, found = self.batch.reset(
             seed=[seed] * self.num_envs, options={**(options or {}), "reset_mask": mask}
         )
-        infos = self._infos(found, {})
-        return [(_row(observations, row), infos[row]) for row in rows]
+        infos = self._infos(found, {}, np.array(rows))
+        return list(zip(_observations(observations, rows), infos, strict=True))
 
     # -- drawing -------------------------------------------------------------------------------
 
@@ -349,18 +356,15 @@ def _observation_space(batch: BatchEnv) -> spaces.Space[Any]:
 
 
 def _values(column: Array) -> list[Any]:
-    """Return the rows of a column: numbers, or arrays of their own memory's part."""
+    """Return the rows of a column: numbers, or arrays."""
     return column.tolist() if column.ndim == 1 else list(column)
 
 
-def _own(value: Any) -> Any:
-    return value.item() if np.ndim(value) == 0 else value.copy()
-
-
-def _row(batch: Any, row: int) -> Any:
-    """Return a copy of one row's observation, so that it does not keep all rows' in memory."""
+def _observations(batch: Any, rows: Array | list[int]) -> list[Any]:
+    """Return the observations of some rows, copied: they do not keep the others' in memory."""
     if isinstance(batch, dict):
-        return {key: _row(part, row) for key, part in batch.items()}
+        parts = zip(*(_observations(part, rows) for part in batch.values()), strict=True)
+        return [dict(zip(batch, row, strict=True)) for row in parts]
     if isinstance(batch, tuple):
-        return tuple(_row(part, row) for part in batch)
-    return batch[row].copy()
+        return list(zip(*(_observations(part, rows) for part in batch), strict=True))
+    return list(batch[rows])
