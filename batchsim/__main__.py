@@ -234,12 +234,7 @@ def train(
     try:
         if json is not None:
             check_writable(json)
-        given = dict(_read_assignment("set", text, "learning_rate=1e-3") for text in set_ or ())
-        given |= {
-            name: value
-            for name, value in (("num_envs", num_envs), ("total_steps", total_steps))
-            if value is not None
-        }
+        given = _read_hyperparameters(set_, num_envs=num_envs, total_steps=total_steps)
         target = registry.resolve(env)
         if resume and checkpoint is not None:
             saved = checkpoints.load(checkpoint)
@@ -280,6 +275,106 @@ def train(
     typer.echo(progress.describe_evaluation(evaluation, threshold))
     if json is not None:
         json.write_text(to_json(training, evaluation), encoding="utf-8")
+
+
+@app.command()
+def estimate(
+    env: Annotated[str, typer.Argument(metavar="ID", help="Environment id, one of Gymnasium's.")],
+    num_envs: Annotated[
+        int | None, typer.Option(help="How many environments; by default what suits this one.")
+    ] = None,
+    iterations: Annotated[
+        int, typer.Option(help="Of PPO, in each run: a rollout, and learning from it.")
+    ] = 20,
+    repeats: Annotated[int, typer.Option(help="Runs of each whole process; medians count.")] = 5,
+    seconds: Annotated[float, typer.Option(help="Time to measure each rung for.")] = 0.5,
+    rungs: Annotated[
+        str | None, typer.Option(help="Only these rungs of the ladder, separated by commas.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of PPO.")] = 0,
+    threads: Annotated[
+        int | None, typer.Option(help="Of PyTorch; by default measured.", show_default=False)
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A hyperparameter; repeatable."),
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the figures to this file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw them into this .png or .svg.")] = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(help="Write the table to this file, or between its estimate markers."),
+    ] = None,
+) -> None:
+    """Say how much sooner an agent learns on faster environments: predicted, then measured.
+
+    PPO on one Gymnasium object an environment shows which share of its time environments take;
+    Amdahl's law says what each rung of the ladder makes of that; PPO on batchsim shows if it is so.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    from batchsim.ladder import plot as plots
+    from batchsim.ladder.rungs import RUNGS
+
+    with _pytorch():
+        from batchsim.torch import estimate_report as report
+        from batchsim.torch.estimate import EstimateSettings, to_json
+        from batchsim.torch.estimate import estimate as measure
+        from batchsim.torch.presets import hyperparameters_for
+
+    try:
+        name = registry.find(env)[0]
+        names = [rung.name for rung in RUNGS]
+        settings = EstimateSettings(
+            name,
+            hyperparameters_for(name, **_read_hyperparameters(set_, num_envs=num_envs)),
+            iterations,
+            repeats,
+            options.read_seconds(seconds),
+            tuple(names) if rungs is None else options.read_names("rungs", rungs, names),
+            seed,
+            threads,
+        )
+        if plot is not None:
+            plots.check_plot_file(plot)
+        for path in (json, plot, markdown):
+            if path is not None:
+                check_writable(path)
+    except (TypeError, ValueError) as error:
+        raise UsageError(str(error)) from error
+
+    # Drawn between measurements only: a thread that draws would be measured too.
+    bar = Progress(
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.description}"),
+        console=Console(stderr=True),
+        auto_refresh=False,
+        transient=True,
+    )
+    bar.disable = not bar.console.is_terminal
+    with bar:
+        task = bar.add_task("", total=1.0)
+        found = measure(
+            settings,
+            lambda doing, done: bar.update(task, completed=done, description=doing, refresh=True),
+        )
+    report.print_estimate(found)
+    if json is not None:
+        json.write_text(to_json(found), encoding="utf-8")
+    if markdown is not None:
+        report.write_markdown(found, markdown)
+    if plot is not None:
+        report.draw(found, plot)
+    if not found.same_agent:
+        raise typer.Exit(FAILURE)
+
+
+def _read_hyperparameters(texts: list[str] | None, **others: int | None) -> dict[str, Any]:
+    """Return the hyperparameters of `--set` and those with options of their own that were given."""
+    given = dict(_read_assignment("set", text, "learning_rate=1e-3") for text in texts or ())
+    return given | {name: value for name, value in others.items() if value is not None}
 
 
 @contextlib.contextmanager
