@@ -59,6 +59,7 @@ def generalised_advantages(
     Raises:
         ValueError: unless exactly one of `restarting` and `final_values` is given, or for shapes,
             dtypes or devices other than these.
+        TypeError: for what is no tensor.
 
     Example:
         >>> none = torch.zeros(2, 1, dtype=torch.bool)
@@ -77,9 +78,10 @@ def generalised_advantages(
     for name, factor in (("gamma", gamma), ("gae_lambda", gae_lambda)):
         if not 0.0 <= factor <= 1.0:
             raise ValueError(f"{name} is {factor}; expected a number from 0 to 1.")
-    if rewards.dim() != 2:
-        raise ValueError(f"The rewards have shape {tuple(rewards.shape)}; expected (T, N).")
-    steps, rows = rewards.shape
+    shape = tuple(np.shape(rewards))
+    if len(shape) != 2:
+        raise ValueError(f"The rewards have shape {shape}; expected (T, N).")
+    steps, rows = shape
     flag, number = (torch.bool,), (torch.float32,)
     if out is None:
         out = Advantages(
@@ -106,7 +108,7 @@ def generalised_advantages(
 
 
 def _array(
-    tensor: torch.Tensor | None,
+    tensor: Any,
     name: str,
     shape: tuple[int, ...],
     dtypes: tuple[torch.dtype, ...],
@@ -114,6 +116,8 @@ def _array(
     """Return the tensor's memory as an array, flags as bytes."""
     if tensor is None:
         return None
+    if not isinstance(tensor, torch.Tensor):
+        raise TypeError(f"{name} are {type(tensor).__name__}; expected a tensor.")
     if tensor.shape != shape or tensor.dtype not in dtypes or tensor.device.type != "cpu":
         wanted = " or ".join(map(str, dtypes))
         raise ValueError(
