@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import reprlib
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from gymnasium import error
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from batchsim.checks import whole_number
 from batchsim.torch.nested import mapped
-from batchsim.torch.policy import Policy, converter, distribution_of
+from batchsim.torch.policy import Decision, Policy, converter, distribution_of
 from batchsim.torch.rollout import Rollout
 from batchsim.vector import BatchEnv
 
@@ -37,7 +41,8 @@ class Times:
     @property
     def overhead(self) -> float:
         """Which part of policy and environment the rest is."""
-        return self.whole / (self.environment + self.policy) - 1.0
+        parts = self.environment + self.policy
+        return self.whole / parts - 1.0 if parts else 0.0
 
 
 @dataclass
@@ -78,7 +83,7 @@ class Collector:
         steps: T, of a rollout.
         num_splits: 1 or 2. With 2, halves that take less than 20 µs for a step are stepped in
             place, since waking a thread takes as long.
-        device: where the policy is: "cpu", "cuda", ….
+        device: where the policy is: "cpu", "cuda" or "cuda:1".
         seed: of the environments and of the noise; None for others each time.
         halves: ask the policy about half of the rows at a time, too, when there is one split. Else
             about all at once, which is faster for small batches; the last bits may then differ.
@@ -111,9 +116,15 @@ class Collector:
         halves: bool = True,
         cuda_graph: bool = False,
     ) -> None:
+        if not isinstance(envs, VectorEnv):
+            raise TypeError(f"envs is {envs!r}; expected a gymnasium.vector.VectorEnv.")
         self.envs = envs
         self.policy = policy
         self.device = torch.device(device)
+        if self.device.type not in ("cpu", "cuda"):
+            raise ValueError(f"device is {self.device}; expected a CPU or a CUDA device.")
+        if self.device.type == "cuda" and not torch.cuda.is_available():
+            raise ValueError(f"device is {self.device}, but PyTorch finds no CUDA device.")
         steps = whole_number("steps", steps, at_least=1)
         self.num_splits = whole_number("num_splits", num_splits, at_least=1, at_most=2)
         self.native = isinstance(envs, BatchEnv)
@@ -151,6 +162,7 @@ class Collector:
         self.steppers: list[_Stepper] = []
         self.noise: torch.Tensor | None = None
         self.final: list[tuple[int, Array, Any]] = []
+        self.broken_off = False
         self.on_gpu = None
         if self.device.type == "cuda":
             from batchsim.torch.gpu import Lane
@@ -193,13 +205,25 @@ class Collector:
         Args:
             observations: what they observe now, (N, …).
             restarting: (N,), bool: the rows that the next step resets.
+
+        Raises:
+            ValueError: for arrays of other shapes or dtypes.
         """
+        last = mapped(lambda leaf: leaf[-1].numpy(), self.rollout.host_observations)
+        mapped(partial(_check_array, "The observations"), last, observations)
+        over = self.rollout.terminated[-1].numpy()
+        _check_array("The restarting flags", over, restarting)
         self.split()
-        last = mapped(lambda leaf: leaf[-1], self.rollout.host_observations)
-        mapped(lambda into, leaf: into.copy_(torch.from_numpy(leaf)), last, observations)
         # As if they were what the rollout before had led to.
-        self.rollout.terminated[-1] = torch.from_numpy(restarting)
+        mapped(np.copyto, last, observations)
+        np.copyto(over, restarting)
         self.rollout.truncated[-1] = False
+        self.broken_off = False
+
+    def start_over(self) -> None:
+        """Let the next `collect` reset the environments."""
+        self.steppers = []
+        self.broken_off = False
 
     def split(self) -> None:
         """Cut the environments, once they have been reset, into what is stepped together."""
@@ -219,10 +243,35 @@ class Collector:
     def collect(self) -> Rollout:
         """Take T steps in each environment; return the rollout, which the next call overwrites.
 
-        The first call resets the environments, unless they have been.
+        The first call resets the environments, unless `reset` or `begin_from` was called before.
+
+        Raises:
+            gymnasium.error.ResetNeeded: after a call that an exception ended, since some rows may
+                then have been stepped and others not.
         """
+        if self.broken_off:
+            raise error.ResetNeeded(
+                "collect() was called after one that an exception ended halfway; call reset() or "
+                "begin_from() first."
+            )
         if not self.steppers:
             self.reset()
+        try:
+            return self._collect()
+        except BaseException:
+            self._break_off()
+            raise
+
+    def _break_off(self) -> None:
+        """Finish steps that are under way, so that nothing is written any more."""
+        self.broken_off = True
+        self.final.clear()
+        if self.native:
+            for stepper in self.steppers:
+                with contextlib.suppress(Exception):  # Most have none under way.
+                    stepper.envs.recv()
+
+    def _collect(self) -> Rollout:
         start = time.perf_counter()
         rollout = self.rollout
         rollout.restarting.copy_(rollout.over())
@@ -243,7 +292,13 @@ class Collector:
 
     def _draw(self) -> None:
         begin = time.perf_counter()
-        drawn = self.policy.draw(self.rollout.steps, self.rollout.num_envs, self.generator)
+        wanted = self.rollout.steps, self.rollout.num_envs
+        drawn = self.policy.draw(*wanted, self.generator)
+        if drawn.shape[:2] != wanted:
+            raise ValueError(
+                f"The noise that the policy draws has shape {tuple(drawn.shape)}; expected "
+                f"({wanted[0]}, {wanted[1]}, …)."
+            )
         if self.noise is None:
             self.noise = torch.empty_like(drawn)
             for half in self.halves:
@@ -291,11 +346,32 @@ class Collector:
             self.on_gpu[half].act(t)
         else:
             mine = self.halves[half]
-            actions, log_probs, values = self.policy.act(mine.seen[t], mine.noise[t])
-            mine.actions[t].copy_(actions)
-            mine.log_probs[t].copy_(log_probs)
-            mine.values[t].copy_(values)
+            decision = self.policy.act(mine.seen[t], mine.noise[t])
+            if t == 0:
+                self.check_decision(decision, mine.rows)
+            mine.actions[t].copy_(decision[0])
+            mine.log_probs[t].copy_(decision[1])
+            mine.values[t].copy_(decision[2])
         self.times.policy += time.perf_counter() - begin
+
+    def check_decision(self, decision: Decision, rows: slice) -> None:
+        """Raise ValueError unless each part has one number, or one action, a row.
+
+        Others might fit all the same, repeated or cut to whole numbers.
+        """
+        r = self.rollout
+        for name, found, place in zip(
+            ("actions", "log-probabilities", "values"),
+            decision,
+            (r.actions[0, rows], r.log_probs[0, rows], r.values[0, rows]),
+            strict=True,
+        ):
+            floats = found.is_floating_point() == place.is_floating_point()
+            if found.shape != place.shape or not floats:
+                raise ValueError(
+                    f"The policy's {name} have shape {tuple(found.shape)} and {found.dtype}; "
+                    f"expected {tuple(place.shape)} and {place.dtype}."
+                )
 
     def _actions(self, stepper: _Stepper, t: int) -> Array:
         """Return the actions as the environments take them."""
@@ -384,6 +460,14 @@ class Collector:
         final_values[torch.from_numpy(steps), torch.from_numpy(rows)] = values
         self.final.clear()
         self.times.policy += time.perf_counter() - begin
+
+
+def _check_array(name: str, place: Array, given: Any) -> None:
+    """Raise ValueError unless what is given has the shape and the dtype of its place."""
+    shape, dtype = np.shape(given), getattr(given, "dtype", None)
+    if shape != place.shape or dtype != place.dtype:
+        found = f"shape {shape} and dtype {dtype}" if dtype else f"no dtype ({reprlib.repr(given)})"
+        raise ValueError(f"{name} have {found}; expected {place.shape} and {place.dtype}.")
 
 
 def _is_same_step(envs: VectorEnv[Any, Any, Any], native: bool) -> bool:

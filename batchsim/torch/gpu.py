@@ -68,6 +68,8 @@ class Lane:
                 self.noise = torch.empty_like(all_noise[t, self.rows])
             self.noise.copy_(all_noise[t, self.rows])
             decision = self._decide()
+            if t == 0:
+                self.collector.check_decision(decision, self.rows)
             rollout.actions[t, self.rows].copy_(decision.actions)
             rollout.log_probs[t, self.rows].copy_(decision.log_probs)
             rollout.values[t, self.rows].copy_(decision.values)
