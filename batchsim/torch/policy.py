@@ -136,7 +136,7 @@ class Gaussian:
     def log_prob(self, parameters: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         """Return the logarithms of the actions' densities, (rows,)."""
         mean, log_std = parameters.chunk(2, -1)
-        scaled = (actions.flatten(1) - mean) * torch.exp(-log_std)
+        scaled = (actions.reshape(mean.shape) - mean) * torch.exp(-log_std)
         constant = 0.5 * math.log(2 * math.pi) * self.outputs
         return -0.5 * scaled.square().sum(-1) - log_std.sum(-1) - constant
 
@@ -275,7 +275,7 @@ class Encoder(nn.Module):
                 ],
                 -1,
             ).float()
-        numbers = leaf.flatten(1) if leaf.dim() > 2 else leaf.view(len(leaf), -1)
+        numbers = leaf.flatten(1) if leaf.dim() > 1 else leaf.unsqueeze(1)
         if numbers.dtype != torch.float32:
             numbers = numbers.float()
         if str(k) in self.normalizers:
@@ -287,7 +287,7 @@ class Encoder(nn.Module):
         for k, leaf in enumerate(leaves(observations)):
             if str(k) in self.normalizers:
                 normalizer: Any = self.normalizers[str(k)]
-                normalizer.show(leaf.flatten(1).float())
+                normalizer.show(leaf.reshape(len(leaf), -1).float())
 
 
 class Convolutions(nn.Module):
