@@ -8,6 +8,7 @@ environment's rewards need one of their own, and noise may be correlated in time
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 import time
@@ -29,6 +30,7 @@ from batchsim.vector import BatchEnv
 
 __all__ = ["PPO", "Hyperparameters", "Iteration", "TrainingError"]
 
+ADVICE = "A lower learning rate may help, or rewards and observations that are finite themselves."
 RECENT = 100
 """Episodes that the mean return under way is taken over."""
 
@@ -103,7 +105,7 @@ class Hyperparameters:
         return math.ceil(self.total_steps / (self.num_envs * self.steps))
 
 
-FROM_0_TO_1 = ("gamma", "gae_lambda", "correlation")
+FROM_0_TO_1 = ("gamma", "gae_lambda")
 POSITIVE = ("learning_rate", "clip", "max_gradient")
 
 
@@ -120,10 +122,14 @@ def _check(name: str, value: Any, default: Any) -> None:
             raise TypeError(f"{name} is {value!r}; expected {_whole(default)}.")
         if not all(number >= 1 for number in numbers):
             raise ValueError(f"{name} is {value!r}; expected {_whole(default)}.")
+        if name == "num_splits" and value > 2:
+            raise ValueError(f"num_splits is {value}; expected 1 or 2.")
     elif not isinstance(value, (int, float)) or isinstance(value, bool):
         raise TypeError(f"{name} is {value!r}; expected a number.")
     elif name in FROM_0_TO_1 and not 0.0 <= value <= 1.0:
         raise ValueError(f"{name} is {value}; expected a number from 0 to 1.")
+    elif name == "correlation" and not 0.0 <= value < 1.0:
+        raise ValueError(f"{name} is {value}; expected a number from 0 to below 1.")
     elif not math.isfinite(value) or (name in POSITIVE and value <= 0.0):
         what = "a positive number" if name in POSITIVE else "a finite number"
         raise ValueError(f"{name} is {value}; expected {what}.")
@@ -187,7 +193,9 @@ class PPO:
             raise ValueError(f"num_envs is {h.num_envs}, but there are {envs.num_envs} of them.")
         self.device = torch.device(device)
         self.envs = envs
-        self.generator = torch.Generator().manual_seed(seed)
+        # Another stream than the collector's noise, which is drawn with the seed itself.
+        own = int(np.random.SeedSequence(seed).generate_state(1)[0])
+        self.generator = torch.Generator().manual_seed(own)
         self.policy = ActorCritic(
             envs.single_observation_space,
             envs.single_action_space,
@@ -220,14 +228,14 @@ class PPO:
         """Collect a rollout and learn from it.
 
         Raises:
-            TrainingError: if a loss is not finite, which nothing would recover from.
+            TrainingError: if actions or a loss are not finite, which nothing would recover from.
         """
         h = self.hyperparameters
         rate = h.learning_rate
         if h.anneal:
-            rate *= 1.0 - self.iteration / h.iterations
+            rate *= max(0.0, 1.0 - self.iteration / h.iterations)
         self.optimizer.param_groups[0]["lr"] = rate
-        self.collector.collect()
+        self._collect()
         begin = time.perf_counter()
         losses = self._learn()
         self.iteration += 1
@@ -243,6 +251,20 @@ class PPO:
             *losses,
             rate,
         )
+
+    def _collect(self) -> None:
+        try:
+            self.collector.collect()
+        except BaseException as cause:
+            # The episodes under way are lost: what comes next is a reset.
+            self.totals[:] = 0.0
+            self.lengths[:] = 0
+            finite = bool(self.collector.rollout.log_probs.isfinite().all())
+            if finite or not isinstance(cause, ValueError):
+                raise
+            raise TrainingError(
+                f"The actions of iteration {self.iteration + 1} are not finite. {ADVICE}"
+            ) from cause
 
     def _count(self) -> None:
         rollout = self.collector.rollout
@@ -267,10 +289,13 @@ class PPO:
         old_log_probs = rollout.log_probs.flatten()
         advantages = found.advantages.flatten().to(self.device)
         returns = found.returns.flatten().to(self.device)
+        if not len(valid):
+            return 0.0, 0.0, 0.0
         policy.rescale_values(returns[valid], 1.0 if self.iteration == 0 else 0.1)
         targets = (returns - policy.value_mean) / policy.value_std
         samples = len(valid)
-        size = math.ceil(samples / h.minibatches)
+        # One sample alone would have no deviation.
+        size = max(2, math.ceil(samples / h.minibatches))
         sums = torch.zeros(3, device=self.device)
         count = 0
         for _ in range(h.epochs):
@@ -283,7 +308,6 @@ class PPO:
                     for one in (actions, old_log_probs, advantages, targets)
                 ),
             )
-            # A last minibatch of one sample would have no deviation.
             for start in range(0, samples - 1, size):
                 part = slice(start, start + size)
                 losses = self._losses(*(mapped(lambda leaf, p=part: leaf[p], one) for one in epoch))
@@ -299,9 +323,7 @@ class PPO:
         if not all(map(math.isfinite, (policy_loss, value_loss, entropy))):
             raise TrainingError(
                 f"The losses of iteration {self.iteration + 1} are not finite (policy "
-                f"{policy_loss}, values {value_loss}, entropy {entropy}). A learning rate below "
-                f"{h.learning_rate} may help, or rewards and observations that are finite "
-                "themselves."
+                f"{policy_loss}, values {value_loss}, entropy {entropy}). {ADVICE}"
             )
         return policy_loss, value_loss, entropy
 
@@ -325,8 +347,8 @@ class PPO:
     # -- going on later ------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that decides how training goes on, environments included: tensors and plain
-        Python values.
+        """Return a copy of all that decides how training goes on, environments included: tensors
+        and plain Python values.
 
         Raises:
             TypeError: if the environments are no `BatchEnv`, and so have no snapshot.
@@ -336,8 +358,9 @@ class PPO:
         collector = self.collector
         begun = bool(collector.steppers)
         return {
-            "policy": self.policy.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "policy": copy.deepcopy(self.policy.state_dict()),
+            "optimizer": copy.deepcopy(self.optimizer.state_dict()),
+            "seed": collector.seed,
             "generators": [self.generator.get_state(), collector.generator.get_state()],
             "environments": _as_tensors(self.envs.get_state()) if begun else None,
             "restarting": collector.rollout.over() if begun else None,
@@ -358,13 +381,17 @@ class PPO:
         """Go on from a `state_dict` of the same environments and hyperparameters."""
         collector = self.collector
         self.policy.load_state_dict(state["policy"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        # PyTorch's optimizers go on in the very tensors that they load.
+        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        collector.seed = state["seed"]
         self.generator.set_state(state["generators"][0])
         collector.generator.set_state(state["generators"][1])
         if state["environments"] is not None:
             assert isinstance(self.envs, BatchEnv)
             observations = self.envs.set_state(_as_arrays(state["environments"]))
             collector.begin_from(observations, state["restarting"].numpy())
+        else:
+            collector.start_over()
         self.iteration = state["iteration"]
         self.episodes = state["episodes"]
         self.recent = deque(state["recent"], RECENT)
