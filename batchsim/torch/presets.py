@@ -14,11 +14,30 @@ from batchsim.vector import BatchEnv
 __all__ = ["hyperparameters_for"]
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "CartPole-v1": {
-        "total_steps": 120_000,
-        "epochs": 8,
-        "gamma": 0.98,
-        "gae_lambda": 0.9,
+    "Acrobot-v1": {"steps": 64, "minibatches": 8, "gae_lambda": 0.94, "normalize": True},
+    "CartPole-v1": {"total_steps": 120_000, "epochs": 8, "gamma": 0.98, "gae_lambda": 0.9},
+    # Momentum has to be built up before there is any reward: noise must push one way for long.
+    "MountainCar-v0": {
+        "steps": 128,
+        "total_steps": 1_000_000,
+        "minibatches": 8,
+        "gae_lambda": 0.98,
+        "normalize": True,
+        "correlation": 0.95,
+    },
+    "MountainCarContinuous-v0": {
+        "steps": 256,
+        "minibatches": 16,
+        "epochs": 10,
+        "normalize": True,
+        "correlation": 0.95,
+    },
+    "Pendulum-v1": {
+        "steps": 64,
+        "total_steps": 400_000,
+        "minibatches": 8,
+        "epochs": 10,
+        "gamma": 0.9,
     },
 }
 """What differs from the defaults of `Hyperparameters`."""
