@@ -15,9 +15,9 @@ import gymnasium
 import pytest
 
 import batchsim
-from batchsim.registry import ENVIRONMENTS
 from batchsim.processors import available_cpus
-from benchmarks import floors, sides
+from batchsim.registry import ENVIRONMENTS
+from benchmarks import floors, sides, training
 from benchmarks.pairs import Pair, Side
 
 CLASSIC_CONTROL = sorted(
@@ -83,6 +83,24 @@ def compare_starts(start: Callable[[str], Side]) -> Pair:
     return Pair(start("CartPole-v1"), sides.import_libraries())
 
 
+def compare_rollouts(num_envs: int, **settings: Any) -> Pair:
+    """Compare a `Collector` with bare calls of policy and environments: 1 is no overhead."""
+    return Pair(
+        training.rollout("CartPole-v1", num_envs, **settings),
+        training.bare_rollout("CartPole-v1", num_envs),
+    )
+
+
+def compare_iterations(id: str, simulator: str) -> Pair:
+    """Compare PPO with the same on Gymnasium's environments: how much sooner an agent learns."""
+    return Pair(training.iteration(id), training.iteration(id, simulator))
+
+
+def compare_with_no_environment(id: str) -> Pair:
+    """Compare PPO with the same without environments: 1 less their share of the time."""
+    return Pair(training.iteration(id), training.iteration_without_environment(id))
+
+
 PAIRS: dict[str, Callable[[], Pair]] = {}
 for _precision, _num_envs in itertools.product(("exact", "fast"), (64, 16384)):
     PAIRS[f"step-CartPole-v1-{_precision}-{_num_envs}-over-gymnasium-vector"] = functools.partial(
@@ -103,6 +121,16 @@ PAIRS |= {
     "step-CartPole-v1-exact-1-over-gymnasium-sync": compare_single,
     "step-CartPole-v1-fast-65536-over-1024-one-core": compare_sizes,
     "send-recv-CartPole-v1-exact-16384-over-step": compare_send,
+    "collect-CartPole-v1-1024-over-bare-calls": functools.partial(
+        compare_rollouts, 1024, num_splits=1, halves=False
+    ),
+    "collect-halves-CartPole-v1-1024-over-bare-calls": functools.partial(compare_rollouts, 1024),
+    "ppo-CartPole-v1-over-gymnasium-sync": functools.partial(
+        compare_iterations, "CartPole-v1", "gymnasium"
+    ),
+    "ppo-CartPole-v1-over-no-environment": functools.partial(
+        compare_with_no_environment, "CartPole-v1"
+    ),
     "reset-CartPole-v1-256-over-gymnasium-sync": compare_resets,
     "snapshot-CartPole-v1-16384-over-copies": compare_snapshots,
     "warm-start-CartPole-v1-over-import": functools.partial(compare_starts, sides.start),

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from batchsim.registry import ENVIRONMENTS
 from batchsim.processors import available_cpus
+from batchsim.registry import ENVIRONMENTS
 from benchmarks.pairs import Side
 from benchmarks.sides import batchsim_step
 

@@ -24,7 +24,6 @@ if "BATCHSIM_CACHE_DIR" not in os.environ:
 
 import oracle
 
-import batchsim.vector
 from batchsim.processors import available_cpus
 
 

@@ -63,6 +63,8 @@ class EstimateSettings:
         registry.find(self.env_id)
         whole_number("iterations", self.iterations, at_least=1)
         whole_number("repeats", self.repeats, at_least=1)
+        # Those of every run.
+        Settings(self.env_id, self.hyperparameters, seed=self.seed, threads=self.threads)
 
     @property
     def steps(self) -> int:
