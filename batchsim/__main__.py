@@ -130,8 +130,9 @@ def watch(
     policy: Annotated[
         str,
         typer.Option(
-            metavar="random|FILE",
-            help="Random actions, or those of act(observations) in a Python file.",
+            metavar="random|FILE|DIRECTORY",
+            help="Random actions, those of act(observations) in a Python file, or the most likely "
+            "ones of an agent: the file or directory of train --checkpoint.",
         ),
     ] = "random",
     seed: Annotated[int, typer.Option(help="The same seed gives the same file.")] = 0,
@@ -159,7 +160,7 @@ def watch(
         settings = watching.Settings(out, num_envs, steps, seed, fps)
         check_writable(out)
         target = registry.resolve(env)
-        act = watching.read_policy(policy)
+        act = watching.read_policy(policy, target)
         envs = make_vec(target, num_envs, render_mode="rgb_array")
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from error
@@ -230,6 +231,7 @@ def train(
         from batchsim.torch.ppo import TrainingError
         from batchsim.torch.presets import hyperparameters_for
         from batchsim.torch.train import Settings, Training, to_json
+    from numba.core.errors import NumbaError
 
     try:
         if json is not None:
@@ -260,17 +262,25 @@ def train(
         training = Training(settings)
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from error
+    except MemoryError as error:
+        raise UsageError(
+            f"{hyperparameters.num_envs} environments do not fit into memory."
+        ) from error
+    except NumbaError as error:
+        raise UsageError(
+            f"{env} cannot be compiled; python -m batchsim check {env} says what is wrong."
+        ) from error
 
     try:
         with progress.TrainingBar(training) as bar:
             training.run(bar.update)
+        typer.echo(progress.describe_training(training))
+        evaluation = training.evaluate()
     except TrainingError as error:
         typer.echo(f"batchsim: {error}", err=True)
         raise typer.Exit(FAILURE) from error
     finally:
         training.close()
-    typer.echo(progress.describe_training(training))
-    evaluation = training.evaluate()
     threshold = registry.read(target)[1].reward_threshold
     typer.echo(progress.describe_evaluation(evaluation, threshold))
     if json is not None:

@@ -30,6 +30,8 @@ Policy = Callable[[Array], Array]
 LIBRARIES = {".gif": "PIL", ".mp4": "imageio_ffmpeg", ".png": "PIL"}
 """What writes each kind of file; Pillow scales the tiles of all."""
 
+CHECKPOINT = ".pt"
+
 MOST_ENVS = 256
 """More tiles would be too small to see anything."""
 
@@ -111,20 +113,28 @@ def _check_within(
         raise ValueError(f"{name} is {value}; expected {expected}.")
 
 
-def read_policy(text: str) -> Policy | None:
-    """Return the function `act` of a Python file, or None for "random".
+def read_policy(text: str, env: Any) -> Policy | None:
+    """Return what acts: None for "random".
+
+    Args:
+        text: "random", a Python file with a function `act`, or a checkpoint of `train`: a .pt file
+            or the directory that holds one.
+        env: what is watched: an id, or the class or module that defines an environment.
 
     Raises:
-        ValueError: if `text` is neither, or the file does not define the function.
+        ValueError: if `text` is none of these, the file does not define the function, or the
+            checkpoint's policy was trained on another environment.
     """
     if text == "random":
         return None
     path = Path(text).resolve()
-    if not path.is_file():
+    if not path.exists():
         raise ValueError(
-            f"--policy is {text!r}{suggest(text, ['random'])}; expected 'random' or a Python file "
-            "that defines act(observations)."
+            f"--policy is {text!r}{suggest(text, ['random'])}; expected 'random', a Python file "
+            "that defines act(observations), or what train --checkpoint saved."
         )
+    if path.is_dir() or path.suffix == CHECKPOINT:
+        return _read_checkpoint(path, env)
     act = getattr(load_file(path), "act", None)
     if not callable(act):
         raise ValueError(f"{path} defines no function act(observations), which would give actions.")
@@ -137,6 +147,18 @@ def read_policy(text: str) -> Policy | None:
         return actions
 
     return checked
+
+
+def _read_checkpoint(path: Path, env: Any) -> Policy:
+    try:
+        from batchsim.torch.checkpoint import load_actions
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ValueError(
+            f'The policy {path} needs PyTorch; install it with pip install "batchsim[torch]".'
+        ) from error
+    return load_actions(path, env)
 
 
 class Mosaic:

@@ -1,6 +1,7 @@
 """Rollouts of batches of environments for PyTorch policies, and a PPO that learns from them."""
 
 from batchsim.torch.advantages import Advantages, generalised_advantages
+from batchsim.torch.checkpoint import load_policy
 from batchsim.torch.collector import Collector, Times
 from batchsim.torch.evaluate import Evaluation, evaluate
 from batchsim.torch.policy import ActorCritic, Decision, Policy
@@ -30,5 +31,6 @@ __all__ = [
     "evaluate",
     "generalised_advantages",
     "hyperparameters_for",
+    "load_policy",
     "pick_threads",
 ]

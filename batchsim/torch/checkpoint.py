@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
-import pickle
+import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
+from gymnasium.spaces import Space
 
 import batchsim
 from batchsim import registry
+from batchsim.torch.evaluate import most_likely
 from batchsim.torch.policy import ActorCritic
 from batchsim.torch.ppo import Hyperparameters
-from batchsim.vector import make_vec
+from batchsim.torch.threads import pick_threads
+from batchsim.vector import BatchEnv
 
-__all__ = ["FILE", "Checkpoint", "load", "load_policy", "save"]
+__all__ = ["FILE", "Checkpoint", "load", "load_actions", "load_policy", "save"]
+
+Array = npt.NDArray[np.generic]
 
 FILE = "checkpoint.pt"
 """The name of the file in the directory that holds a checkpoint."""
 
 FORMAT = 1
+
+STALE = 600.0
+"""Seconds without a write after which a partial file is what a killed process left behind."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +58,11 @@ class Checkpoint:
 def save(checkpoint: Checkpoint, directory: Path) -> Path:
     """Write a checkpoint into a directory, in the place of the one before; return its path.
 
-    The file is replaced in one act, once the new one is on the disk.
+    The file is replaced in one act, once the new one is on the disk. A process that is killed
+    meanwhile leaves a partial file beside it, which a later call takes away.
+
+    Raises:
+        OSError: if it cannot be written; the one before is then still there.
     """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / FILE
@@ -56,15 +73,31 @@ def save(checkpoint: Checkpoint, directory: Path) -> Path:
         "format": FORMAT,
         "batchsim": batchsim.__version__,
     }
+    whole = io.BytesIO()  # so that all errors in writing are OSErrors
+    torch.save(content, whole)
     try:
         with partial.open("wb") as file:
-            torch.save(content, file)
+            file.write(whole.getbuffer())
             file.flush()
             os.fsync(file.fileno())
+        _remove_stale(partial)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
     return path
+
+
+def _remove_stale(mine: Path) -> None:
+    """Remove the partial files that other processes left beside this one.
+
+    Whether they still live cannot be asked where several machines share the directory: their files'
+    times can be compared, all of which come from one clock.
+    """
+    now = mine.stat().st_mtime
+    for other in mine.parent.glob(f".{FILE}.*"):
+        with contextlib.suppress(OSError):  # It may be gone by now, or belong to somebody else.
+            if other != mine and now - other.stat().st_mtime > STALE:
+                other.unlink()
 
 
 def load(path: Path) -> Checkpoint:
@@ -79,43 +112,73 @@ def load(path: Path) -> Checkpoint:
     if not file.is_file():
         raise ValueError(f"There is no checkpoint {file}.")
     try:
+        with zipfile.ZipFile(file) as archive:
+            damaged = archive.testzip()  # PyTorch does not compare the checksums.
+        if damaged is not None:
+            raise zipfile.BadZipFile(damaged)
         content = torch.load(file, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{file} cannot be read as a checkpoint of batchsim.") from error
-    if not isinstance(content, dict) or "format" not in content or "training" not in content:
+    except Exception as error:  # Whatever a damaged file leads to.
+        raise ValueError(
+            f"{file} cannot be read as a checkpoint of batchsim: it is damaged, or something else."
+        ) from error
+    if not isinstance(content, dict) or "format" not in content:
         raise ValueError(f"{file} is no checkpoint of batchsim.")
     if content["format"] != FORMAT:
         raise ValueError(
-            f"{file} has format {content['format']!r}, of batchsim {content['batchsim']}; "
+            f"{file} has format {content['format']!r}, of batchsim {content.get('batchsim')}; "
             f"expected {FORMAT}."
         )
-    hyperparameters = Hyperparameters(**content["hyperparameters"])
-    fields = {name: content[name] for name in Checkpoint.__dataclass_fields__}
-    return Checkpoint(**{**fields, "hyperparameters": hyperparameters})
+    try:
+        fields = {name: content[name] for name in Checkpoint.__dataclass_fields__}
+        fields["hyperparameters"] = Hyperparameters(**fields["hyperparameters"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{file} lacks a part of a checkpoint of batchsim.") from error
+    return Checkpoint(**fields)
 
 
-def load_policy(path: Path, env: str) -> ActorCritic:
-    """Return the policy of a checkpoint that was trained on an environment.
+def load_policy(path: Path | str, env: Any) -> ActorCritic:
+    """Return the policy of a checkpoint, on the CPU.
 
     Args:
-        path: the file, or its directory.
-        env: the environment, as the command line names it.
+        path: the file, or the directory that it was saved to.
+        env: what it was trained on: an id, or the class or module that defines an environment.
 
     Raises:
         ValueError: if there is none, or it was trained on another environment.
     """
+    return _load_policy(Path(path), env)[0]
+
+
+def load_actions(path: Path, env: Any) -> Callable[[Any], Array]:
+    """Return a function from observations to the most likely actions of a checkpoint's policy.
+
+    From now on PyTorch computes with as many threads as in training.
+
+    Args, and what is raised: as of `load_policy`.
+    """
+    policy, action_space, threads = _load_policy(path, env)
+    pick_threads(lambda: None, candidates=[threads])
+    return most_likely(policy, action_space)
+
+
+def _load_policy(path: Path, env: Any) -> tuple[ActorCritic, Space[Any], int]:
     checkpoint = load(path)
-    target = registry.resolve(env)
-    name = registry.read(target)[0].name
+    name = registry.read(env)[0].name
     if checkpoint.name != name:
-        raise ValueError(f"The policy {path} was trained on {checkpoint.name}; expected {name}.")
-    envs = make_vec(target, 1, backend="reference")
-    policy = ActorCritic(
-        envs.single_observation_space,
-        envs.single_action_space,
-        hidden=checkpoint.hyperparameters.hidden,
-        normalize=checkpoint.hyperparameters.normalize,
-    )
-    envs.close()
-    policy.load_state_dict(checkpoint.training["policy"])
-    return policy
+        raise ValueError(f"The policy {path} was trained on {checkpoint.name}, not on {name}.")
+    with contextlib.closing(BatchEnv(env, 1, backend="reference")) as envs:
+        policy = ActorCritic(
+            envs.single_observation_space,
+            envs.single_action_space,
+            hidden=checkpoint.hyperparameters.hidden,
+            normalize=checkpoint.hyperparameters.normalize,
+            correlation=checkpoint.hyperparameters.correlation,
+        )
+    try:
+        policy.load_state_dict(checkpoint.training["policy"])
+    except (KeyError, RuntimeError, TypeError) as error:
+        raise ValueError(
+            f"The policy {path} does not fit {name}: the environment had other spaces when it was "
+            "trained."
+        ) from error
+    return policy, envs.single_action_space, checkpoint.threads

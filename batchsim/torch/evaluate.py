@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
+from gymnasium.spaces import Space
 
 from batchsim import registry
 from batchsim.checks import whole_number
@@ -14,7 +18,9 @@ from batchsim.torch.nested import mapped
 from batchsim.torch.policy import ActorCritic, converter
 from batchsim.vector import BatchEnv
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["Evaluation", "evaluate", "most_likely"]
+
+Array = npt.NDArray[Any]
 
 LONGEST = 1000
 """Steps after which an episode is broken off if its environment has no time limit of its own: the
@@ -34,6 +40,24 @@ class Evaluation:
     mean_length: float
 
 
+def most_likely(policy: ActorCritic, action_space: Space[Any]) -> Callable[[Any], Array]:
+    """Return a function from observations to a policy's most likely actions, both in arrays.
+
+    Args:
+        policy: what acts.
+        action_space: of one environment.
+    """
+    device = next(policy.parameters()).device
+    convert = converter(action_space)
+
+    def act(observations: Any) -> Array:
+        seen = mapped(lambda leaf: torch.from_numpy(leaf).to(device), observations)
+        with torch.no_grad():
+            return convert(policy.best(seen).cpu().numpy())
+
+    return act
+
+
 def evaluate(
     policy: ActorCritic, env: Any, episodes: int = 100, *, seed: int = 0, **arguments: Any
 ) -> Evaluation:
@@ -51,23 +75,18 @@ def evaluate(
     episodes = whole_number("episodes", episodes, at_least=1)
     if registry.read(env)[1].max_episode_steps is None:
         arguments = {"max_episode_steps": LONGEST, **arguments}
-    envs = BatchEnv(env, episodes, **arguments)
-    device = next(policy.parameters()).device
-    convert = converter(envs.single_action_space)
     seeds = np.random.SeedSequence((seed, episodes)).generate_state(episodes)
-    observations, _ = envs.reset(seed=seeds.tolist())
     totals = np.zeros(episodes)
     lengths = np.zeros(episodes, np.int64)
     running = np.ones(episodes, np.bool_)
-    with torch.no_grad():
+    with closing(BatchEnv(env, episodes, **arguments)) as envs:
+        act = most_likely(policy, envs.single_action_space)
+        observations, _ = envs.reset(seed=seeds.tolist())
         while running.any():
-            seen = mapped(lambda leaf: torch.from_numpy(leaf).to(device), observations)
-            actions = convert(policy.best(seen).cpu().numpy())
-            observations, rewards, terminated, truncated, _ = envs.step(actions)
+            observations, rewards, terminated, truncated, _ = envs.step(act(observations))
             totals += np.where(running, rewards, 0.0)
             lengths += running
             running &= ~(terminated | truncated)
-    envs.close()
     return Evaluation(
         episodes,
         float(totals.mean()),

@@ -37,7 +37,11 @@ class TrainingBar:
             transient=True,
             disable=not self.console.is_terminal,
         )
-        self.task = self.bar.add_task("", total=training.ppo.hyperparameters.iterations)
+        self.task = self.bar.add_task(
+            "",
+            total=training.ppo.hyperparameters.iterations,
+            completed=training.ppo.iteration,  # of one that goes on
+        )
 
     def __enter__(self) -> TrainingBar:
         """Begin to show."""

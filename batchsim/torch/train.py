@@ -7,6 +7,7 @@ import datetime
 import importlib.util
 import json
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,13 +24,15 @@ from batchsim.torch.checkpoint import Checkpoint
 from batchsim.torch.evaluate import Evaluation, evaluate
 from batchsim.torch.nested import mapped
 from batchsim.torch.policy import ActorCritic
-from batchsim.torch.ppo import PPO, Hyperparameters, Iteration
+from batchsim.torch.ppo import PPO, Hyperparameters, Iteration, TrainingError
 from batchsim.torch.threads import pick_threads
 from batchsim.vector import PRECISIONS, BatchEnv
 
 __all__ = ["Settings", "TimeSplit", "Training", "read_device", "to_json"]
 
 SCHEMA = 1
+
+LARGEST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Settings:
         checkpoint: directory to save checkpoints to; None for none.
         checkpoint_seconds: between checkpoints.
         resume: go on from the checkpoint there.
-        tensorboard: directory for TensorBoard's event files; None for none.
+        tensorboard: directory for TensorBoard's event files, of this training alone; None for none.
         episodes: of the evaluation at the end.
 
     Raises:
@@ -69,7 +72,7 @@ class Settings:
     episodes: int = 100
 
     def __post_init__(self) -> None:
-        checks.whole_number("seed", self.seed, at_least=0)
+        checks.whole_number("seed", self.seed, at_least=0, at_most=LARGEST_SEED)
         checks.whole_number("episodes", self.episodes, at_least=1)
         checks.one_of("precision", self.precision, PRECISIONS)
         if self.threads is not None:
@@ -81,7 +84,8 @@ class Settings:
         read_device(self.device)
         if self.baseline:
             if not isinstance(self.env, str):
-                raise ValueError(f"The baseline of {self.env} is not known; expected an id.")
+                name = registry.read(self.env)[0].name
+                raise ValueError(f"Gymnasium has no environment {name}; expected an id.")
             if self.checkpoint is not None:
                 raise ValueError(
                     "Gymnasium's environments have no snapshot to save; expected either baseline "
@@ -94,18 +98,19 @@ class Settings:
                 )
         if self.resume and self.checkpoint is None:
             raise ValueError("resume asks for a checkpoint's directory; expected checkpoint too.")
+        if self.tensorboard is not None:
+            _check_directory("tensorboard", self.tensorboard)
+            if importlib.util.find_spec("tensorboard") is None:
+                raise ValueError(
+                    "Writing event files needs the library tensorboard; install it with "
+                    'pip install "batchsim[tensorboard]".'
+                )
         if self.checkpoint is not None:
-            self._check_directory(self.checkpoint)
-        if self.tensorboard is not None and importlib.util.find_spec("tensorboard") is None:
-            raise ValueError(
-                "Writing event files needs the library tensorboard; install it with "
-                'pip install "batchsim[tensorboard]".'
-            )
+            _check_directory("checkpoint", self.checkpoint)
+            self._check_checkpoint(self.checkpoint)
 
-    def _check_directory(self, directory: Path) -> None:
+    def _check_checkpoint(self, directory: Path) -> None:
         file = directory / checkpoints.FILE
-        if directory.exists() and not directory.is_dir():
-            raise ValueError(f"The checkpoint directory {directory} is a file.")
         if self.resume and not file.is_file():
             raise ValueError(f"There is no checkpoint {file} to resume from.")
         if not self.resume and file.exists():
@@ -113,6 +118,17 @@ class Settings:
                 f"{directory} holds a checkpoint already; resume from it, or choose another "
                 "directory."
             )
+
+
+def _check_directory(name: str, directory: Path) -> None:
+    """Raise unless a directory can be written to, or be made."""
+    if not isinstance(directory, Path):
+        raise TypeError(f"{name} is {directory!r}; expected a pathlib.Path.")
+    nearest = next(place for place in (directory, *directory.parents) if os.path.exists(place))
+    if not nearest.is_dir():
+        raise ValueError(f"{name} is {directory}, but {nearest} is a file; expected a directory.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise ValueError(f"{name} is {directory}, but {nearest} cannot be written to.")
 
 
 def read_device(device: str) -> torch.device:
@@ -190,12 +206,12 @@ class Training:
         envs = self._make_envs()
         try:
             self.ppo = PPO(envs, settings.hyperparameters, seed=settings.seed, device=self.device)
+            if found is not None:
+                self._go_on_from(found)
+            self.threads, self.why = self._pick_threads(found)
         except BaseException:
             envs.close()
             raise
-        if found is not None:
-            self.ppo.load_state_dict(found.training)
-        self.threads, self.why = self._pick_threads(found)
         self.setup_seconds = time.perf_counter() - start
         self.seconds = 0.0 if found is None else found.seconds
         self.last: Iteration | None = None
@@ -204,9 +220,12 @@ class Training:
     def _make_envs(self) -> Any:
         settings = self.settings
         if settings.baseline:
-            return gymnasium.make_vec(
-                self.name, settings.hyperparameters.num_envs, vectorization_mode="sync"
-            )
+            try:
+                return gymnasium.make_vec(
+                    self.name, settings.hyperparameters.num_envs, vectorization_mode="sync"
+                )
+            except gymnasium.error.Error as error:
+                raise ValueError(f"Gymnasium has no environment {self.name}.") from error
         return BatchEnv(
             settings.env, settings.hyperparameters.num_envs, precision=settings.precision
         )
@@ -230,6 +249,15 @@ class Training:
                     f"The checkpoint in {self.settings.checkpoint} was made with {name} {saved!r}, "
                     f"not {asked!r}; expected the same training."
                 )
+
+    def _go_on_from(self, found: Checkpoint) -> None:
+        try:
+            self.ppo.load_state_dict(found.training)
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"The checkpoint in {self.settings.checkpoint} does not fit {self.name}: the "
+                "environment has changed since it was saved."
+            ) from error
 
     def _pick_threads(self, found: Checkpoint | None) -> tuple[int, str]:
         """Set the number of PyTorch's threads; return it, and why that."""
@@ -273,7 +301,8 @@ class Training:
             on_iteration: called after each iteration.
 
         Raises:
-            TrainingError: if losses are not finite. The last checkpoint is then from before.
+            TrainingError: if losses are not finite, an iteration fails or a checkpoint cannot be
+                saved. The last checkpoint is then from before.
         """
         settings, ppo = self.settings, self.ppo
         writer = None
@@ -288,7 +317,7 @@ class Training:
         start = saved = time.perf_counter()
         try:
             while not ppo.finished:
-                self.last = ppo.iterate()
+                self.last = self._iterate()
                 now = time.perf_counter()
                 self.seconds = before + now - start
                 if writer is not None:
@@ -296,13 +325,34 @@ class Training:
                 if settings.checkpoint is not None and (
                     ppo.finished or now - saved >= settings.checkpoint_seconds
                 ):
-                    self.save(settings.checkpoint)
+                    if writer is not None:
+                        writer.flush()  # What the checkpoint has behind it would be lost else.
+                    self._save(settings.checkpoint)
                     saved = time.perf_counter()
                 on_iteration(self.last)
             self.seconds = before + time.perf_counter() - start
         finally:
             if writer is not None:
                 writer.close()
+
+    def _iterate(self) -> Iteration:
+        try:
+            return self.ppo.iterate()
+        except TrainingError:
+            raise
+        except (RuntimeError, ValueError) as error:  # Of the environments, or of PyTorch.
+            reason = str(error).partition("\n")[0]
+            raise TrainingError(
+                f"Iteration {self.ppo.iteration + 1} could not be made: {reason}"
+            ) from error
+
+    def _save(self, directory: Path) -> None:
+        try:
+            self.save(directory)
+        except OSError as error:
+            raise TrainingError(
+                f"No checkpoint could be saved to {directory}: {error.strerror}."
+            ) from error
 
     def _write_scalars(self, writer: Any, iteration: Iteration) -> None:
         found = dataclasses.asdict(iteration)
