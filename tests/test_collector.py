@@ -634,8 +634,8 @@ def test_a_place_to_begin_from_has_the_rollouts_shapes():
             "The observations have shape (1, 4) and dtype float32; expected (4, 4) and float32.",
         ),
         (
-            (observations.astype(np.float64), none),
-            "The observations have shape (4, 4) and dtype float64; expected (4, 4) and float32.",
+            (observations.astype(np.complex64), none),
+            "The observations have shape (4, 4) and dtype complex64; expected (4, 4) and float32.",
         ),
         (
             (observations, none[:1]),
@@ -653,6 +653,18 @@ def test_a_place_to_begin_from_has_the_rollouts_shapes():
     collector = make_collector(batchsim.make_vec("CartPole-v1", 4), num_splits=2)
     with pytest.raises(error.ResetNeeded, match=r"^split\(\) was called before reset\(\)"):
         collector.begin_from(observations, none)
+
+
+@pytest.mark.parametrize("num_splits", [1, 2])
+def test_closed_environments_are_refused(num_splits):
+    collector = make_collector(batchsim.make_vec("CartPole-v1", 4), num_splits=num_splits)
+    collector.collect()
+    collector.envs.close()
+    with pytest.raises(error.ClosedEnvironmentError) as caught:
+        collector.collect()
+    assert str(caught.value) == (
+        "collect() was called after the environments were closed; make new ones."
+    )
 
 
 # -- policies of one's own -------------------------------------------------------------------------

@@ -248,7 +248,13 @@ class Collector:
         Raises:
             gymnasium.error.ResetNeeded: after a call that an exception ended, since some rows may
                 then have been stepped and others not.
+            gymnasium.error.ClosedEnvironmentError: after the environments were closed.
         """
+        if self.envs.closed:
+            # Parts of a batch would not notice.
+            raise error.ClosedEnvironmentError(
+                "collect() was called after the environments were closed; make new ones."
+            )
         if self.broken_off:
             raise error.ResetNeeded(
                 "collect() was called after one that an exception ended halfway; call reset() or "
@@ -463,9 +469,9 @@ class Collector:
 
 
 def _check_array(name: str, place: Array, given: Any) -> None:
-    """Raise ValueError unless what is given has the shape and the dtype of its place."""
+    """Raise ValueError unless what is given is an array that can be copied to its place."""
     shape, dtype = np.shape(given), getattr(given, "dtype", None)
-    if shape != place.shape or dtype != place.dtype:
+    if shape != place.shape or not (dtype and np.can_cast(dtype, place.dtype, "same_kind")):
         found = f"shape {shape} and dtype {dtype}" if dtype else f"no dtype ({reprlib.repr(given)})"
         raise ValueError(f"{name} have {found}; expected {place.shape} and {place.dtype}.")
 

@@ -84,9 +84,11 @@ class Lane:
             for _ in range(WARM_UPS):
                 policy.act(self.observations, self.noise)
             self.stream.synchronize()
-            self.graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self.graph, stream=self.stream):
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, stream=self.stream):
                 self.decision = policy.act(self.observations, self.noise)
+            # Kept only if all could be recorded.
+            self.graph = graph
         self.graph.replay()
         assert self.decision is not None
         return self.decision
