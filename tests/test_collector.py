@@ -784,7 +784,9 @@ def test_a_gpus_rollouts_follow_what_was_learned(cuda_graph):
 
 @needs_gpu
 def test_ppo_learns_on_a_gpu():
-    how = Hyperparameters(num_envs=16, steps=32, total_steps=60_000, num_splits=2)
+    how = Hyperparameters(
+        num_envs=16, steps=32, total_steps=60_000, epochs=4, minibatches=4, num_splits=2
+    )
     ppo = PPO(batchsim.make_vec("CartPole-v1", 16), how, seed=0, device="cuda")
     first = ppo.iterate()
     while not ppo.finished:

@@ -16,11 +16,10 @@ from gymnasium.wrappers.vector import RecordEpisodeStatistics
 import batchsim
 from batchsim.torch import PPO, Hyperparameters, TrainingError
 
+PLAIN = Hyperparameters(num_envs=6, steps=20, total_steps=6 * 20 * 12, epochs=3, minibatches=4)
 HOW = {
-    "CartPole-v1": Hyperparameters(num_envs=6, steps=20, total_steps=6 * 20 * 12),
-    "Pendulum-v1": Hyperparameters(
-        num_envs=6, steps=20, total_steps=6 * 20 * 12, normalize=True, correlation=0.5
-    ),
+    "CartPole-v1": PLAIN,
+    "Pendulum-v1": PLAIN.replace(normalize=True, correlation=0.5),
 }
 
 
@@ -368,7 +367,7 @@ def test_as_many_environments_as_the_hyperparameters_say():
 
 def test_cartpole_is_learned():
     """From some twenty steps an episode at random to many more."""
-    how = Hyperparameters(num_envs=16, steps=64, total_steps=40_000)
+    how = PLAIN.replace(num_envs=16, steps=64, total_steps=40_000)
     ppo = PPO(batchsim.make_vec("CartPole-v1", 16), how, seed=0)
     first = ppo.iterate().mean_return
     while not ppo.finished:
@@ -392,7 +391,7 @@ class Guess(Broken):
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
 def test_a_riddle_is_solved_to_the_end(mode):
-    how = Hyperparameters(num_envs=16, steps=16, total_steps=16 * 16 * 30, learning_rate=3e-3)
+    how = PLAIN.replace(num_envs=16, steps=16, total_steps=16 * 16 * 30, learning_rate=3e-3)
     ppo = PPO(batchsim.make_vec(Guess, 16, autoreset_mode=mode), how, seed=0)
     while not ppo.finished:
         last = ppo.iterate()
