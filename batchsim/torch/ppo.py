@@ -41,9 +41,13 @@ class TrainingError(RuntimeError):
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """What PPO may be told; the defaults suit short episodes with dense rewards."""
+    """What PPO may be told; the defaults suit short episodes with dense rewards.
 
-    num_envs: int = 64
+    Where environments take next to no time, fresh steps are cheaper than learning again from old
+    ones: so there are many environments and few epochs.
+    """
+
+    num_envs: int = 256
     """N."""
     steps: int = 32
     """T, of a rollout."""
@@ -54,8 +58,8 @@ class Hyperparameters:
     """Let the learning rate fall to nothing at the end."""
     gamma: float = 0.99
     gae_lambda: float = 0.95
-    epochs: int = 4
-    minibatches: int = 4
+    epochs: int = 2
+    minibatches: int = 16
     clip: float = 0.2
     """How far a probability may move away from the old one, as a share of it."""
     entropy: float = 0.0

@@ -13,31 +13,27 @@ from batchsim.vector import BatchEnv
 
 __all__ = ["hyperparameters_for"]
 
+CORRELATED: Mapping[str, Any] = {"normalize": True, "correlation": 0.95}
+"""Where many steps one way are needed before there is any reward."""
+
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "Acrobot-v1": {"steps": 64, "minibatches": 8, "gae_lambda": 0.94, "normalize": True},
-    "CartPole-v1": {"total_steps": 120_000, "epochs": 8, "gamma": 0.98, "gae_lambda": 0.9},
-    # Momentum has to be built up before there is any reward: noise must push one way for long.
-    "MountainCar-v0": {
-        "steps": 128,
-        "total_steps": 1_000_000,
-        "minibatches": 8,
-        "gae_lambda": 0.98,
-        "normalize": True,
-        "correlation": 0.95,
-    },
-    "MountainCarContinuous-v0": {
-        "steps": 256,
-        "minibatches": 16,
-        "epochs": 10,
-        "normalize": True,
-        "correlation": 0.95,
-    },
-    "Pendulum-v1": {
+    "Acrobot-v1": {"total_steps": 600_000, "gae_lambda": 0.94, "normalize": True},
+    "CartPole-v1": {"total_steps": 350_000, "gamma": 0.98, "gae_lambda": 0.9},
+    "FrozenLake8x8-v1": {
         "steps": 64,
-        "total_steps": 400_000,
-        "minibatches": 8,
-        "epochs": 10,
+        "total_steps": 1_500_000,
+        "entropy": 0.02,
+        "correlation": 0.9,
+    },
+    "MountainCar-v0": {**CORRELATED, "steps": 64, "total_steps": 1_500_000, "gae_lambda": 0.98},
+    "MountainCarContinuous-v0": {**CORRELATED, "steps": 128, "epochs": 4, "minibatches": 32},
+    "Pendulum-v1": {
+        "steps": 16,
+        "total_steps": 800_000,
+        "learning_rate": 2e-3,
         "gamma": 0.9,
+        "epochs": 4,
+        "minibatches": 8,
     },
 }
 """What differs from the defaults of `Hyperparameters`."""
