@@ -170,6 +170,73 @@ def test_a_policy_of_ones_own_acts(tmp_path, monkeypatch):
     envs.close()
 
 
+@pytest.fixture(scope="module")
+def agents(tmp_path_factory):
+    """A directory a checkpoint, by id, of agents that have learned next to nothing."""
+    torch = pytest.importorskip("torch")
+    from batchsim.torch import Hyperparameters, Settings, Training
+
+    how = Hyperparameters(num_envs=4, steps=8, total_steps=32, minibatches=1, num_splits=2)
+    threads = torch.get_num_threads()
+    found = {}
+    for name in ("CartPole-v1", "Pendulum-v1", "Blackjack-v1"):
+        found[name] = tmp_path_factory.mktemp("agents") / name
+        training = Training(Settings(name, how, threads=1, checkpoint=found[name]))
+        training.run()
+        training.close()
+    yield found
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("name", ["CartPole-v1", "Pendulum-v1", "Blackjack-v1"])
+def test_an_agent_that_was_trained_takes_its_most_likely_actions(name, agents, monkeypatch):
+    import torch
+
+    from batchsim.torch.checkpoint import load_policy
+    from batchsim.torch.nested import mapped
+    from batchsim.torch.policy import converter
+
+    monkeypatch.chdir(agents[name].parent)
+    for out, policy in (("one.png", name), ("other.png", agents[name] / "checkpoint.pt")):
+        arguments = ["--num-envs", 2, "--steps", 7, "--policy", policy, "--out", out]
+        assert run(monkeypatch, name, *arguments) == 0
+    envs = batchsim.make_vec(name, 2, render_mode="rgb_array")
+    policy, convert = load_policy(name, name), converter(envs.single_action_space)
+    observations, _ = envs.reset(seed=0)
+    for _ in range(7):
+        with torch.no_grad():
+            actions = policy.best(mapped(torch.from_numpy, observations)).numpy()
+        observations, _, terminated, truncated, _ = envs.step(convert(actions))
+    frames = envs.render()
+    envs.close()
+    colours = np.full((2, 3), watch.PLAIN, np.uint8)
+    colours[truncated], colours[terminated] = watch.TRUNCATED, watch.TERMINATED
+    expected = watch.Mosaic(2, frames[0].shape[:2]).draw(frames, colours)
+    for out in ("one.png", "other.png"):
+        np.testing.assert_array_equal(np.asarray(Image.open(out)), expected)
+
+
+def test_an_agent_that_does_not_fit_is_refused_in_a_sentence(agents, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.pt").write_bytes(b"PK")
+    (tmp_path / "agent.txt").write_text("")
+    for policy, message in (
+        (agents["CartPole-v1"], "was trained on CartPole-v1, not on Pendulum-v1."),
+        ("empty", "empty/checkpoint.pt."),
+        ("broken.pt", "broken.pt cannot be read as a checkpoint of batchsim"),
+        ("agent.txt", "agent.txt is no Python file; expected a name that ends in .py."),
+        ("gone.pt", "or what train --checkpoint saved."),
+    ):
+        assert run(monkeypatch, "Pendulum-v1", "--policy", policy) == 2
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert printed.err.startswith("batchsim: ")
+        assert printed.err.count("\n") == 1
+        assert message in printed.err
+    assert not (tmp_path / "watch.gif").exists()
+
+
 OWN = """
 from typing import NamedTuple
 

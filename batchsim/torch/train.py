@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import importlib.util
@@ -9,7 +10,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,16 @@ def read_device(device: str) -> torch.device:
     return found
 
 
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 @dataclass(frozen=True)
 class TimeSplit:
     """Seconds of training, by what they went into."""
@@ -205,7 +216,10 @@ class Training:
             self._check_same(found)
         envs = self._make_envs()
         try:
-            self.ppo = PPO(envs, settings.hyperparameters, seed=settings.seed, device=self.device)
+            with _one_thread():  # With others the last bits of the first weights differ.
+                self.ppo = PPO(
+                    envs, settings.hyperparameters, seed=settings.seed, device=self.device
+                )
             if found is not None:
                 self._go_on_from(found)
             self.threads, self.why = self._pick_threads(found)
