@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import inspect
 import io
 import json
 import math
@@ -774,6 +775,36 @@ def test_tensorboard_shows_each_iteration_once():
     assert sum(shares) - found.Scalars("time/steps_per_second")[-1].value == pytest.approx(
         1.0, abs=1e-2
     )
+
+
+# -- the page --------------------------------------------------------------------------------------
+
+
+def test_the_code_of_the_page_runs(capsys):
+    page = Path(__file__).parents[1] / "docs" / "training.md"
+    blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)
+    assert len(blocks) == 4
+    names = {}
+    for block in blocks:
+        exec(compile(block, str(page), "exec"), names)
+    names["envs"].close()
+    assert names["ppo"].finished
+    assert names["rollout"].rewards.sum() > 0
+
+
+def test_the_page_names_every_option_figure_and_curve():
+    page = (Path(__file__).parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
+    for parameter in inspect.signature(batchsim.__main__.train).parameters:
+        if parameter != "env":
+            assert f"--{parameter.replace('_', '-').rstrip('-')}" in page, parameter
+    for group, names in TAGS.items():
+        for name in names:
+            assert f"`{group}/{name}`" in page, name
+    training = trained()
+    for key, value in json.loads(to_json(training, training.evaluate())).items():
+        assert f"`{key}`" in page, key
+        if key in ("times", "evaluation"):
+            assert all(f"`{part}`" in page for part in value), key
 
 
 # -- the evaluation --------------------------------------------------------------------------------
