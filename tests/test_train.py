@@ -701,6 +701,14 @@ def test_an_environment_gone_wrong_ends_training_and_leaves_the_checkpoint(name,
     assert all(weights.isfinite().all() for weights in saved.training["policy"].values())
 
 
+def test_an_environment_that_fails_in_the_evaluation_is_explained(capsys):
+    Path("own.py").write_text(OWN)  # Its episodes go on after the few steps of this training.
+    assert train("own.py:Failing", "--total-steps", 256, "--json", "figures.json") == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("batchsim: The evaluation could not be made: A function of Failing")
+    assert files() == [Path("own.py")]
+
+
 def test_an_error_in_training_is_one_kind_of_exception():
     Path("own.py").write_text(OWN)
     training = Training(Settings(batchsim.registry.resolve("own.py:Rotten"), HOW, threads=1))

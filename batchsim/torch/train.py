@@ -167,6 +167,18 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
+@contextlib.contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Raise TrainingError for what environments or PyTorch raise in the block."""
+    try:
+        yield
+    except TrainingError:
+        raise
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise TrainingError(f"{what} could not be made: {reason}") from error
+
+
 @dataclass(frozen=True)
 class TimeSplit:
     """Seconds of training, by what they went into."""
@@ -350,15 +362,8 @@ class Training:
                 writer.close()
 
     def _iterate(self) -> Iteration:
-        try:
+        with _explained(f"Iteration {self.ppo.iteration + 1}"):
             return self.ppo.iterate()
-        except TrainingError:
-            raise
-        except (RuntimeError, ValueError) as error:  # Of the environments, or of PyTorch.
-            reason = str(error).partition("\n")[0]
-            raise TrainingError(
-                f"Iteration {self.ppo.iteration + 1} could not be made: {reason}"
-            ) from error
 
     def _save(self, directory: Path) -> None:
         try:
@@ -409,14 +414,19 @@ class Training:
         return self.ppo.policy
 
     def evaluate(self) -> Evaluation:
-        """Return how good the policy is in fresh episodes of its most likely actions."""
-        return evaluate(
-            self.policy,
-            self.settings.env,
-            self.settings.episodes,
-            seed=self.settings.seed,
-            precision=self.settings.precision,
-        )
+        """Return how good the policy is in fresh episodes of its most likely actions.
+
+        Raises:
+            TrainingError: if an environment fails.
+        """
+        with _explained("The evaluation"):
+            return evaluate(
+                self.policy,
+                self.settings.env,
+                self.settings.episodes,
+                seed=self.settings.seed,
+                precision=self.settings.precision,
+            )
 
     def close(self) -> None:
         """Let the environments go."""
