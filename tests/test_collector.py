@@ -386,6 +386,15 @@ def test_reset_starts_anew():
     assert_same(collected(collector, 2), expected)
 
 
+def test_a_reset_forgets_whose_episodes_were_over():
+    envs = batchsim.make_vec("CartPole-v1", 5, max_episode_steps=10)
+    collector = Collector(envs, Push(), 10, seed=0)
+    expected = collected(collector, 1)
+    assert collector.rollout.truncated[-1].any()
+    collector.reset()
+    assert_same(collected(collector, 1), expected)
+
+
 def test_without_a_seed_each_collector_is_another():
     one, other = (
         make_collector(batchsim.make_vec("CartPole-v1", 5), seed=None).collect() for _ in range(2)
@@ -452,14 +461,17 @@ def test_after_an_exception_a_reset_puts_all_right(num_splits, way, when, except
         with pytest.raises(error.ResetNeeded) as caught:
             collector.collect()
         assert str(caught.value) == AGAIN
-    envs.get_state()  # No step is under way.
+    for stepper in collector.steppers:
+        with pytest.raises(error.NoAsyncCallError):
+            stepper.envs.recv()
     collector.reset()
-    fresh = Collector(
-        batchsim.make_vec("CartPole-v1", 5, autoreset_mode="SameStep", max_episode_steps=2),
-        Push(),
-        5,
-        seed=0,
-    )
+    other = batchsim.make_vec("CartPole-v1", 5, autoreset_mode="SameStep", max_episode_steps=2)
+    fresh = Collector(other, Push(), 5, seed=0)
+    fresh.reset()
+    for each in (collector, fresh):
+        # Episodes end at other steps than they would have done: nothing is left of those.
+        observations = each.envs.step(np.zeros(5, np.int64))[0]
+        each.begin_from(observations, np.zeros(5, bool))
     assert_same(collected(way(collector)), collected(fresh))
 
 

@@ -163,14 +163,16 @@ def test_after_an_interruption_training_goes_on_from_a_state_or_a_reset():
 
     for _ in range(2):
         ppo.policy.act = interrupt
+        assert ppo.lengths.any()
         with pytest.raises(KeyboardInterrupt):
             ppo.iterate()
+        assert not ppo.lengths.any()
+        assert not ppo.totals.any()
         ppo.policy.act = act
         with pytest.raises(gymnasium.error.ResetNeeded, match="call reset"):
             ppo.iterate()
         ppo.collector.reset()
-        ended = ppo.iterate()
-        assert ended.mean_length <= 30
+        iterate(ppo, 2)
         ppo.load_state_dict(state)
     assert iterate(ppo, 3) == expected[2:]
 
@@ -249,11 +251,6 @@ class OneStep(Broken):
         return 1.0 * action, True
 
 
-def make_broken(definition, steps=10, **settings):
-    envs = batchsim.make_vec(definition, 4, backend="reference", **settings)
-    return PPO(envs, Hyperparameters(num_envs=4, steps=steps, minibatches=2))
-
-
 @pytest.mark.parametrize("definition", [Broken, BrokenBox])
 @pytest.mark.parametrize("normalize", [False, True])
 @pytest.mark.parametrize("what", ["reward", "observation"])
@@ -284,7 +281,8 @@ def test_training_stops_when_it_has_learned_what_is_no_number():
 @pytest.mark.parametrize("steps", [1, 2, 3, 4])
 def test_few_steps_are_enough_to_learn_from(steps):
     """Some rollouts of one step have only resets; minibatches would have single samples."""
-    ppo = make_broken(OneStep, steps)
+    envs = batchsim.make_vec(OneStep, 4, backend="reference")
+    ppo = PPO(envs, Hyperparameters(num_envs=4, steps=steps, minibatches=2 * steps))
     for found in iterate(ppo, 6):
         assert all(map(math.isfinite, (found.policy_loss, found.value_loss, found.entropy)))
     assert all(weights.isfinite().all() for weights in ppo.policy.state_dict().values())
@@ -376,6 +374,28 @@ def test_cartpole_is_learned():
     assert last > 3.0 * first
 
 
+def test_steps_that_reset_a_row_teach_nothing():
+    """Whatever the policy did there, it learns the same."""
+    one, other = make_ppo(), make_ppo()
+    collect = other.collector.collect
+    seen = 0
+
+    def tampered():
+        nonlocal seen
+        r = collect()
+        resets = torch.cat([r.restarting[None], (r.terminated | r.truncated)[:-1]])
+        r.actions[resets] = 1 - r.actions[resets]
+        r.log_probs[resets] = -9.0
+        seen += int(resets.sum())
+        return r
+
+    other.collector.collect = tampered
+    iterate(one, 4)
+    iterate(other, 4)
+    assert seen > 10
+    assert_same(one, other)
+
+
 class Guess(Broken):
     """One action is right; which one it shows. The return of an episode is the share of these."""
 
@@ -397,3 +417,12 @@ def test_a_riddle_is_solved_to_the_end(mode):
         last = ppo.iterate()
     assert last.mean_return > 0.95
     assert last.mean_length == 5.0
+
+
+def test_a_weight_of_entropy_keeps_the_policy_random():
+    how = PLAIN.replace(num_envs=16, steps=16, total_steps=16 * 16 * 15, learning_rate=3e-3)
+    entropies = [
+        iterate(PPO(batchsim.make_vec(Guess, 16), how.replace(entropy=entropy)), 15)[-1].entropy
+        for entropy in (0.0, 0.5)
+    ]
+    assert entropies[0] < 0.5 * entropies[1]
