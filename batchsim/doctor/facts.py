@@ -40,6 +40,8 @@ EXTRAS = {
     "plot": ("matplotlib",),
     "render": ("pygame", "PIL", "imageio_ffmpeg"),
     "sb3": ("stable_baselines3",),
+    "tensorboard": ("tensorboard",),
+    "torchrl": ("torchrl",),
     "peers": ("envpool",),
     "gymnax": ("gymnax",),
     "minatar": ("minatar",),
@@ -81,7 +83,13 @@ def _describe_extension() -> dict[str, Any]:
     # Functions share a type, whose module's name has the version that compiled them.
     name: str = type(_driver.Driver.step).__module__
     built = [Path(module.__file__) for module in (_buffers, _driver)]
-    sources = [path for ending in ("*.py[xd]", "*.hpp") for path in built[0].parent.glob(ending)]
+    # In a package that imports PyTorch, which may be missing.
+    built += built[0].parent.glob("torch/_rollout.*.so")
+    sources = [
+        path
+        for ending in ("*.py[xd]", "*.hpp", "torch/*.pyx")
+        for path in built[0].parent.glob(ending)
+    ]
     newest = max((path.stat().st_mtime for path in sources), default=0.0)
     return {
         "cython": name.removeprefix("_cython_").replace("_", ".") if "_cython_" in name else None,

@@ -372,7 +372,7 @@ class ActorCritic(nn.Module):
     @torch.no_grad()
     def _initialize(self, generator: torch.Generator | None) -> None:
         """Orthogonal weights, of which the policy's last are small: it begins nearly uniform."""
-        last = {self.actor[-1]: 0.01, self.critic[-1]: 1.0}
+        last = {self.actor[-1]: 0.01, self.critic[-1]: 0.01}
         for module in self.modules():
             if isinstance(module, (nn.Linear, nn.Conv2d)):
                 gain = last.get(module, math.sqrt(2))

@@ -18,7 +18,7 @@ CORRELATED: Mapping[str, Any] = {"normalize": True, "correlation": 0.95}
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "Acrobot-v1": {"total_steps": 600_000, "gae_lambda": 0.94, "normalize": True},
-    "CartPole-v1": {"total_steps": 350_000, "gamma": 0.98, "gae_lambda": 0.9},
+    "CartPole-v1": {"total_steps": 300_000, "learning_rate": 2e-3},
     "FrozenLake8x8-v1": {
         "steps": 64,
         "total_steps": 1_500_000,
