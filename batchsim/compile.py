@@ -29,7 +29,7 @@ from gymnasium.vector import AutoresetMode
 from numba import types
 from numba.core.registry import cpu_target
 
-from batchsim import cache, columns, kernels
+from batchsim import cache, columns, kernels, lookup  # noqa: F401
 from batchsim import math as batchsim_math
 from batchsim.definition import Definition
 from batchsim.kernels import Tile
@@ -63,7 +63,13 @@ NO_WRAPPERS: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": T
 # Callees are inlined whatever their size: a loop with a call in it cannot be vectorised.
 INLINE: dict[str, Any] = {**OPTIONS, **NO_WRAPPERS, "forceinline": True}
 
-LIBRARIES = ("batchsim.columns", "batchsim.random", "batchsim.math", "batchsim.libm")
+LIBRARIES = (
+    "batchsim.columns",
+    "batchsim.random",
+    "batchsim.math",
+    "batchsim.libm",
+    "batchsim.lookup",
+)
 """Modules whose functions Numba can call as they stand; they choose their own arithmetic."""
 
 STEP_LOOPS = {

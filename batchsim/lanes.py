@@ -20,7 +20,7 @@ from numba.core.registry import cpu_target
 from numba.core.typing.templates import Signature
 from numba.extending import intrinsic
 
-__all__ = ["FUSES", "WIDTHS", "Lanes", "lanewise"]
+__all__ = ["FUSES", "WIDTHS", "Lanes", "add_attribute", "describe", "lanewise"]
 
 
 def _widths(features: str) -> tuple[int, ...]:
@@ -220,7 +220,7 @@ def lanewise(scalar: Callable[[float], float], body: Callable[[Lanes], tuple[Lan
 def _define(context: Any, module: Any, name: str, scalar: Any, body: Any) -> Any:
     function = ir.Function(module, ir.FunctionType(DOUBLE, [DOUBLE]), name)
     # Inlined before loops are vectorised, it would no longer be a call with other versions.
-    _describe(function, "noinline")
+    describe(function, "noinline")
     builder = ir.IRBuilder(function.append_basic_block())
     builder.ret(_call_python(context, builder, scalar, function.args))
     versions = []
@@ -228,14 +228,14 @@ def _define(context: Any, module: Any, name: str, scalar: Any, body: Any) -> Any
         version = f"{name}_{width}"
         versions.append(f"_ZGV_LLVM_N{width}v_{name}({version})")
         _define_version(module, version, function, width, body)
-    _add(function, f'"vector-function-abi-variant"="{",".join(versions)}"')
+    add_attribute(function, f'"vector-function-abi-variant"="{",".join(versions)}"')
     return function
 
 
 def _define_version(module: Any, name: str, scalar: Any, width: int, body: Any) -> None:
     kind = ir.VectorType(DOUBLE, width)
     function = ir.Function(module, ir.FunctionType(kind, [kind]), name)
-    _describe(function)
+    describe(function)
     builder = ir.IRBuilder(function.append_basic_block())
     (x,) = function.args
     value, doubtful = body(Lanes(builder, x))
@@ -255,14 +255,16 @@ def _define_version(module: Any, name: str, scalar: Any, width: int, body: Any) 
     builder.ret(builder.load(outputs))
 
 
-def _describe(function: Any, *more: str) -> None:
+def describe(function: Any, *more: str) -> None:
+    """Say of an LLVM function that it has no effects and returns the same for the same arguments."""
     # Kept although nothing seems to call it, and merged with its like from other modules.
     function.linkage = "weak_odr"
     for attribute in ("nounwind", "readnone", "willreturn", *more):
-        _add(function, attribute)
+        add_attribute(function, attribute)
 
 
-def _add(function: Any, attribute: str) -> None:
+def add_attribute(function: Any, attribute: str) -> None:
+    """Add an attribute to an LLVM function."""
     # llvmlite refuses attributes that it does not list.
     set.add(function.attributes, attribute)
 

@@ -1,0 +1,82 @@
+"""# EgoBasic-v0
+
+One room, one monster that only stands there: step aside until it is straight ahead, and shoot.
+
+After the scenario "basic" of ViZDoom (Kempka and others, 2016).
+
+## Action Space
+
+`Discrete(4)`: 0 nothing, 1 a step to the left, 2 to the right, 3 shoot.
+
+## Observation Space
+
+`Box(0, 255, (72, 128, 3), uint8)`: what the player sees.
+
+## Rewards
+
+-1 a tic, -5 for a shot that misses, 101 for the monster.
+
+## Starting State
+
+The player stands at the middle of one wall, the monster somewhere along the opposite one.
+
+## Episode End
+
+Terminated when the monster is dead. The time limit is 75 steps of 4 tics.
+
+## Arguments
+
+- `frame_skip`, int, by default 4: the tics of a step.
+- `sticky`, float, by default 0: how likely a step repeats the buttons of the one before.
+- `width`, `height`, ints, by default 128 and 72: of the picture.
+- `fov`, float, by default 90: the angle of view in degrees.
+- `grayscale`, `channels_first`, bools, by default False: one channel in place of three; (channels,
+  height, width) in place of (height, width, channels).
+
+## Version History
+
+- v0: first version.
+"""
+
+import math
+
+from gymnasium.spaces import Discrete
+
+from batchsim.envs.egocentric.maps import room
+from batchsim.envs.egocentric.monsters import put_monster
+from batchsim.envs.egocentric.renderer import Scratch, draw
+from batchsim.envs.egocentric.textures import BRICKS, CEILING, FLOOR
+from batchsim.envs.egocentric.view import Params, check_params, held, pixels, tables
+from batchsim.envs.egocentric.world import SHOOTER, State, begin, move, shoot
+from batchsim.random import uniform
+
+ROWS, COLUMNS = 6, 9  # of the room
+OBSERVATION = pixels
+ACTION = Discrete(4)
+
+
+def reset(s, i, p, rng):
+    room(s, i, ROWS, COLUMNS, BRICKS)
+    begin(s, i, 1.0 + COLUMNS / 2, ROWS + 0.5, -math.pi / 2, 100.0, 50)
+    put_monster(s, i, 0, SHOOTER, uniform(rng, i, 1.5, COLUMNS + 0.5), 1.5, 1)
+
+
+def step(s, i, action, p, rng):
+    button = held(s, i, action, p, rng)
+    reward = 0.0
+    for _ in range(p.frame_skip):
+        s.tic[i] += 1
+        s.reload[i] = max(0, s.reload[i] - 1)
+        move(s, i, 0, (button == 2) - (button == 1), 0)
+        reward -= 1.0
+        if button == 3:
+            shot, hit = shoot(s, i, rng)
+            if shot and hit < 0:
+                reward -= 5.0
+        if s.kills[i] > 0:
+            return reward + 101.0, True
+    return reward, False
+
+
+def observe(s, i, p, out):
+    draw(s, i, p, FLOOR, CEILING, out)

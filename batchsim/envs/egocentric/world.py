@@ -1,0 +1,168 @@
+"""The world that all egocentric scenarios share: a grid of cells, a player, monsters and items.
+
+A unit of length is a cell, of time a tic: 35 a second. Rows of the grid grow with y, columns with
+x, and angles from x towards y. Speeds, turns, shots and damages are those of Doom (1993), whose
+64 units are taken for a cell.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from batchsim.math import cos, sin
+from batchsim.random import integers
+
+SIZE = 24  # rows, and columns, of the grid; what a map does not use is wall
+MONSTERS, ITEMS = 12, 24  # slots
+
+FRICTION = 0.90625  # of the speed that is left after a tic
+THRUST = 8.3 / 64 * (1.0 - FRICTION)  # a tic's push; at 8.3 units a tic friction eats it all
+TURN = math.radians(3.515625)  # a tic
+RADIUS = 0.25  # of a player, from walls
+REACH = 0.6  # from an item that is taken
+HALF_WIDTH = 0.32  # of a monster, for shots
+RELOAD = 14  # tics from shot to shot
+
+NOTHING, MEDIKIT, VIAL, VEST, CLIP = range(5)  # kinds of items
+MELEE, SHOOTER = 1, 2  # kinds of monsters; 0 is an empty slot
+WALK, FLINCH, AIM, DEAD = range(4)  # what a monster is at
+
+
+class State(NamedTuple):
+    grid: np.dtype((np.uint8, (SIZE, SIZE)))  # 0 is free, else the texture of a wall
+    x: float
+    y: float
+    angle: float
+    speed_x: float
+    speed_y: float
+    health: float
+    ammo: np.int32
+    kills: np.int32
+    reload: np.int32  # tics until the next shot
+    tic: np.int32
+    buttons: np.int32  # of the step before, for sticky actions
+    best: float  # what a scenario measures progress by
+    monster: np.dtype((np.uint8, MONSTERS))  # kind
+    monster_x: np.dtype((np.float64, MONSTERS))
+    monster_y: np.dtype((np.float64, MONSTERS))
+    monster_angle: np.dtype((np.float64, MONSTERS))
+    monster_health: np.dtype((np.int32, MONSTERS))
+    monster_state: np.dtype((np.uint8, MONSTERS))
+    monster_timer: np.dtype((np.int32, MONSTERS))  # tics left in this state
+    item: np.dtype((np.uint8, ITEMS))  # kind
+    item_x: np.dtype((np.float64, ITEMS))
+    item_y: np.dtype((np.float64, ITEMS))
+
+
+def begin(s, i, x, y, angle, health, ammo):
+    """Put the player into an empty world whose map has been written."""
+    s.x[i], s.y[i], s.angle[i] = x, y, angle
+    s.speed_x[i], s.speed_y[i] = 0.0, 0.0
+    s.health[i], s.ammo[i] = health, ammo
+    s.kills[i], s.reload[i], s.tic[i], s.buttons[i] = 0, 0, 0, 0
+    s.best[i] = 0.0
+    s.monster[i], s.item[i] = 0, NOTHING
+
+
+def put_item(s, i, k, kind, x, y):
+    """Put an item into slot k."""
+    s.item[i, k] = kind
+    s.item_x[i, k], s.item_y[i, k] = x, y
+
+
+def is_free(s, i, x, y, radius):
+    """Whether a square of this radius around a place touches no wall."""
+    for row in range(int(y - radius), int(y + radius) + 1):
+        for column in range(int(x - radius), int(x + radius) + 1):
+            if s.grid[i, row, column] != 0:
+                return False
+    return True
+
+
+def move(s, i, forward, aside, turn):
+    """Turn and push the player for a tic; it slides along walls.
+
+    Each of `forward`, `aside` (to the right) and `turn` (likewise) is -1, 0 or 1.
+    """
+    s.angle[i] += TURN * turn
+    c, n = cos(s.angle[i]), sin(s.angle[i])
+    s.speed_x[i] = s.speed_x[i] * FRICTION + THRUST * (forward * c - aside * n)
+    s.speed_y[i] = s.speed_y[i] * FRICTION + THRUST * (forward * n + aside * c)
+    x = s.x[i] + s.speed_x[i]
+    if is_free(s, i, x, s.y[i], RADIUS):
+        s.x[i] = x
+    else:
+        s.speed_x[i] = 0.0
+    y = s.y[i] + s.speed_y[i]
+    if is_free(s, i, s.x[i], y, RADIUS):
+        s.y[i] = y
+    else:
+        s.speed_y[i] = 0.0
+
+
+def free_way(s, i, x, y, dx, dy):
+    """The share of the way from (x, y) along (dx, dy) until a wall; at least 1 if there is none."""
+    column, row = int(x), int(y)
+    step_x, step_y = (1 if dx > 0.0 else -1), (1 if dy > 0.0 else -1)
+    across_x = abs(1.0 / dx) if dx != 0.0 else 1e30
+    across_y = abs(1.0 / dy) if dy != 0.0 else 1e30
+    next_x = (column + 1 - x if dx > 0.0 else x - column) * across_x
+    next_y = (row + 1 - y if dy > 0.0 else y - row) * across_y
+    way = 0.0
+    while s.grid[i, row, column] == 0 and way < 1.0:
+        if next_x < next_y:
+            way = next_x
+            next_x += across_x
+            column += step_x
+        else:
+            way = next_y
+            next_y += across_y
+            row += step_y
+    return way
+
+
+def sees(s, i, x, y):
+    """Whether no wall stands between the player and a place."""
+    return free_way(s, i, s.x[i], s.y[i], x - s.x[i], y - s.y[i]) >= 1.0
+
+
+def shoot(s, i, rng):
+    """Shoot straight ahead, if loaded; return whether there was a shot and the monster it hit.
+
+    The monster's slot is -1 if there was none in the way.
+    """
+    if s.reload[i] > 0 or s.ammo[i] <= 0:
+        return False, -1
+    s.reload[i] = RELOAD
+    s.ammo[i] -= 1
+    c, n = cos(s.angle[i]), sin(s.angle[i])
+    nearest, hit = 1e30, -1
+    for k in range(MONSTERS):
+        if s.monster[i, k] == 0 or s.monster_state[i, k] == DEAD:
+            continue
+        dx, dy = s.monster_x[i, k] - s.x[i], s.monster_y[i, k] - s.y[i]
+        ahead, beside = dx * c + dy * n, abs(dy * c - dx * n)
+        if 0.0 < ahead < nearest and beside < HALF_WIDTH:
+            nearest, hit = ahead, k
+    if hit >= 0 and free_way(s, i, s.x[i], s.y[i], c * nearest, n * nearest) < 1.0:
+        hit = -1
+    if hit >= 0:
+        s.monster_health[i, hit] -= 5 * integers(rng, i, 1, 4)
+        dead = s.monster_health[i, hit] <= 0
+        s.monster_state[i, hit] = DEAD if dead else FLINCH
+        s.monster_timer[i, hit] = 0 if dead else 6
+        s.kills[i] += dead
+    return True, hit
+
+
+def take(s, i):
+    """Take an item within reach; return its kind, or NOTHING."""
+    for k in range(ITEMS):
+        if s.item[i, k] != NOTHING:
+            dx, dy = s.item_x[i, k] - s.x[i], s.item_y[i, k] - s.y[i]
+            if dx * dx + dy * dy < REACH * REACH:
+                kind = int(s.item[i, k])
+                s.item[i, k] = NOTHING
+                return kind
+    return NOTHING
