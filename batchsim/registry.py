@@ -55,6 +55,7 @@ class Entry:
 
 _CLASSIC = "batchsim.envs.classic_control"
 _TOY = "batchsim.envs.toy_text"
+_EGO = "batchsim.envs.egocentric"
 
 _entries: dict[str, Entry] = {
     "Acrobot-v1": Entry(f"{_CLASSIC}.acrobot", max_episode_steps=500, reward_threshold=-100.0),
@@ -77,6 +78,25 @@ _entries: dict[str, Entry] = {
         kwargs={"map_name": "8x8"},
     ),
     "Taxi-v4": Entry(f"{_TOY}.taxi", max_episode_steps=200, reward_threshold=8),
+    # Steps of 4 tics, by default. Where one is given, the success criterion is that of gym-doom.
+    "EgoBasic-v0": Entry(f"{_EGO}.basic", max_episode_steps=75, reward_threshold=10.0),
+    "EgoMyWayHome-v0": Entry(f"{_EGO}.my_way_home", max_episode_steps=525, reward_threshold=0.5),
+    "EgoHealthGathering-v0": Entry(
+        f"{_EGO}.health_gathering", max_episode_steps=525, reward_threshold=1000.0
+    ),
+    "EgoHealthGatheringSupreme-v0": Entry(
+        f"{_EGO}.health_gathering_supreme", max_episode_steps=525
+    ),
+    "EgoDefendTheCenter-v0": Entry(
+        f"{_EGO}.defend_the_center", max_episode_steps=525, reward_threshold=10.0
+    ),
+    "EgoDefendTheLine-v0": Entry(
+        f"{_EGO}.defend_the_line", max_episode_steps=525, reward_threshold=15.0
+    ),
+    "EgoDeadlyCorridor-v0": Entry(
+        f"{_EGO}.deadly_corridor", max_episode_steps=525, reward_threshold=1000.0
+    ),
+    "EgoBattle-v0": Entry(f"{_EGO}.battle", max_episode_steps=525),
 }
 
 ENVIRONMENTS: Mapping[str, Entry] = MappingProxyType(_entries)

@@ -1,13 +1,12 @@
 """What all scenarios let a caller set, and the observation that follows from it."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 from gymnasium.spaces import Box
 
 from batchsim.envs.egocentric.renderer import WIDEST
-from batchsim.envs.egocentric.textures import BRICKS, CEILING, FLOOR, atlas
+from batchsim.envs.egocentric.textures import atlas
 from batchsim.random import random
 
 

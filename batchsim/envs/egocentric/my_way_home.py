@@ -1,0 +1,90 @@
+"""# EgoMyWayHome-v0
+
+Sixteen rooms, and a green vest in one of them: find it. The doors are others in each episode, and
+the walls of a room tell where it lies.
+
+After the scenario "my way home" of ViZDoom (Kempka and others, 2016). There, the map is always the
+same, with nine rooms and a dead end.
+
+## Action Space
+
+`Discrete(6)`: 0 nothing, 1 turn left, 2 turn right, 3 forward, 4 a step to the left, 5 to the
+right.
+
+## Observation Space
+
+`Box(0, 255, (72, 128, 3), uint8)`: what the player sees.
+
+## Rewards
+
+1 for the vest, -0.0001 a tic. The task counts as solved at 0.5.
+
+## Starting State
+
+The doors are drawn: a maze in which each room is reached from each other, and up to four doors
+more. The player stands in the middle of any room but the vest's, and looks anywhere. The vest lies
+in the middle of the room at the lower right.
+
+## Episode End
+
+Terminated when the vest is reached. The time limit is 525 steps of 4 tics.
+
+## Arguments
+
+- `frame_skip`, int, by default 4: the tics of a step.
+- `sticky`, float, by default 0: how likely a step repeats the buttons of the one before.
+- `width`, `height`, ints, by default 128 and 72: of the picture.
+- `fov`, float, by default 90: the angle of view in degrees.
+- `grayscale`, `channels_first`, bools, by default False: one channel in place of three; (channels,
+  height, width) in place of (height, width, channels).
+
+## Version History
+
+- v0: first version.
+"""
+
+from gymnasium.spaces import Discrete
+
+from batchsim.envs.egocentric.items import put_item, take
+from batchsim.envs.egocentric.maps import maze
+from batchsim.envs.egocentric.renderer import Scratch, draw
+from batchsim.envs.egocentric.textures import CEILING, FLOOR
+from batchsim.envs.egocentric.view import Params, check_params, held, pixels, tables
+from batchsim.envs.egocentric.world import VEST, State, axis, begin, move, tick, turn
+from batchsim.math import pi
+from batchsim.random import integers, uniform
+
+SIDE, WIDTH, DOOR, LOOPS = 4, 4, 2, 4  # rooms a side, cells a room and a door, doors more
+OBSERVATION = pixels
+ACTION = Discrete(6)
+TURN_LEFT, TURN_RIGHT, FORWARD, LEFT, RIGHT = 1, 2, 3, 4, 5
+
+
+def reset(s, i, p, rng):
+    maze(s, i, rng, SIDE, WIDTH, DOOR, LOOPS)
+    start = integers(rng, i, 0, SIDE * SIDE - 1)
+    begin(s, i, middle(start % SIDE), middle(start // SIDE), uniform(rng, i, -pi, pi), 0)
+    put_item(s, i, 0, VEST, middle(SIDE - 1), middle(SIDE - 1))
+
+
+def middle(room):
+    """Where the middle of a room of this row or column is."""
+    return room * (WIDTH + 1) + 1 + WIDTH / 2
+
+
+def step(s, i, action, p, rng):
+    button = held(s, i, action, p, rng)
+    reward = 0.0
+    for _ in range(p.frame_skip):
+        tick(s, i)
+        turn(s, i, axis(button, TURN_LEFT, TURN_RIGHT))
+        move(s, i, 1 if button == FORWARD else 0, axis(button, LEFT, RIGHT))
+        reward -= 0.0001
+        kind, _ = take(s, i, 1)
+        if kind == VEST:
+            return reward + 1.0, True
+    return reward, False
+
+
+def observe(s, i, p, out):
+    draw(s, i, p, FLOOR, CEILING, out)
