@@ -3,6 +3,8 @@
 import json
 import re
 
+import gymnasium
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -41,7 +43,7 @@ def found():
     shares = [done for _, done in doing]
     assert shares == sorted(shares)
     assert (shares[0], shares[-1]) == (0.0, 1.0)
-    assert ("PPO on driver, 1 of 2", pytest.approx(5 / 10)) in doing
+    assert ("PPO on driver, 1 of 2", pytest.approx(6 / 12)) in doing
     return result
 
 
@@ -61,14 +63,37 @@ def run(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("environment", "expected"), [(6.0, 1.0), (0.0, 10 / 4), (3.0, 10 / 7), (12.0, 10 / 16)]
 )
-def test_the_prediction_is_amdahls_law(environment, expected):
+def test_with_the_baselines_own_rest_the_prediction_is_amdahls_law(environment, expected):
     baseline = TimeSplit(environment=6.0, policy=1.0, learning=2.5, rest=0.5)
-    assert estimates.predict(baseline, environment) == pytest.approx(expected)
+    assert estimates.predict(baseline, 4.0, environment) == pytest.approx(expected)
+
+
+def test_the_rest_is_taken_from_the_record(found):
+    rest = found.record.whole - found.record.environment
+    own = found.baseline.whole - found.baseline.environment
+    for one in found.predictions:
+        assert one.speedup == found.baseline.whole / (rest + one.environment)
+        assert one.amdahl == found.baseline.whole / (own + one.environment)
 
 
 def test_the_limit_is_the_prediction_for_no_time_at_all(found):
-    assert found.limit == pytest.approx(estimates.predict(found.baseline, 0.0))
+    rest = found.record.whole - found.record.environment
+    assert found.limit == pytest.approx(found.baseline.whole / rest)
     assert all(one.speedup <= found.limit for one in found.predictions)
+
+
+def test_a_record_returns_what_was_recorded():
+    envs = estimates.Recorded(gymnasium.make_vec("CartPole-v1", 3, vectorization_mode="sync"))
+    rng = np.random.default_rng(0)
+    expected = [envs.reset(seed=1)]
+    expected += [envs.step(rng.integers(0, 2, 3)) for _ in range(60)]
+    record = estimates.Record(envs)
+    for _ in range(2):
+        found = [record.reset(seed=1), *(record.step(np.zeros(3, int)) for _ in range(60))]
+        for one, other in zip(found, expected, strict=True):
+            for left, right in zip(one[:4], other[:4], strict=True):
+                np.testing.assert_array_equal(left, right)
+    envs.close()
 
 
 def test_the_agent_is_the_same_on_either_simulator(found):
@@ -89,7 +114,7 @@ def test_only_rungs_that_train_are_measured_as_a_whole(found):
 def test_a_rung_takes_as_long_as_its_steps_do(found):
     assert found.settings.steps == 2 * 4 * 8
     for one in found.predictions:
-        assert one.speedup == estimates.predict(found.baseline, one.environment)
+        assert one.environment > 0.0
 
 
 def test_the_document_has_everything(found):
@@ -98,7 +123,8 @@ def test_the_document_has_everything(found):
     assert document["env_id"] == "CartPole-v1"
     assert document["same_agent"] is True
     assert document["steps"] == 64
-    assert set(document["baseline"]) == {"environment", "policy", "learning", "rest"}
+    for split in ("baseline", "record"):
+        assert set(document[split]) == {"environment", "policy", "learning", "rest"}
     assert 0.0 < document["environment_share"] < 1.0
     assert document["versions"]["torch"] == torch.__version__
     names = [rung["name"] for rung in document["rungs"]]
@@ -125,8 +151,8 @@ def test_the_plot_has_a_bar_for_each_process(found, tmp_path, suffix):
     path = tmp_path / f"plot.{suffix}"
     report.draw(found, path)
     assert path.stat().st_size > 5000
-    assert len(report._bars(found.predictions[0], found.baseline)) == 1
-    assert len(report._bars(found.predictions[2], found.baseline)) == 2
+    assert len(report._bars(found.predictions[0], found.record)) == 1
+    assert len(report._bars(found.predictions[2], found.record)) == 2
 
 
 def test_the_command_prints_and_writes(run, tmp_path):

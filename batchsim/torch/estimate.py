@@ -2,18 +2,26 @@
 
 PPO is run on one Gymnasium object an environment, and its wall time split up. What the rungs of
 the ladder take for the same steps then says how much faster the whole process would be with each
-(Amdahl, 1967: only the share of the time that is spent in environments gets shorter). At last the
-same PPO is run with batchsim: in exact precision it makes the same agent, bit for bit.
+(Amdahl, 1967: only the share of the time that is spent in environments gets shorter). That law
+takes the rest to stay as long as it was, and it does not: thousands of Python objects push policy
+and networks out of the processor's caches. So the steps of the baseline are recorded, and PPO is
+run once more on the record, which says how long the rest takes by itself. At last the same PPO is
+run with batchsim: in exact precision it makes the same agent, bit for bit.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import gymnasium
+from gymnasium.vector import VectorEnv
 
 from batchsim import registry
 from batchsim.checks import whole_number
@@ -22,6 +30,7 @@ from batchsim.ladder.machine import describe_machine, find_versions
 from batchsim.ladder.rungs import RUNGS
 from batchsim.torch.ppo import PPO, Hyperparameters
 from batchsim.torch.train import Settings, TimeSplit, Training
+from batchsim.vector import BatchEnv
 
 __all__ = ["Estimate", "EstimateSettings", "Prediction", "estimate", "to_json"]
 
@@ -79,8 +88,10 @@ class Prediction:
     name: str
     environment: float | None
     """Seconds that it takes for the steps; None if it was not measured."""
+    amdahl: float | None
+    """Speed-up of the whole process over the baseline, by Amdahl's law alone."""
     speedup: float | None
-    """Of the whole process over the baseline, as predicted."""
+    """The same with what the rest takes by itself: the prediction."""
     remark: str | None = None
     """Why it was not measured."""
     measured: TimeSplit | None = None
@@ -104,6 +115,8 @@ class Estimate:
     """Of PyTorch."""
     baseline: TimeSplit
     """Of PPO on Gymnasium's `SyncVectorEnv`."""
+    record: TimeSplit
+    """Of PPO on the record of its steps."""
     predictions: list[Prediction]
     same_agent: bool
     """Whether batchsim in exact precision made the same parameters as the baseline."""
@@ -119,17 +132,69 @@ class Estimate:
     @property
     def limit(self) -> float:
         """The speed-up with environments that take no time at all."""
-        return 1.0 / (1.0 - self.share)
+        return predict(self.baseline, _rest(self.record))
 
 
-def predict(baseline: TimeSplit, environment: float) -> float:
-    """Return the speed-up of the whole process by Amdahl's law.
+def predict(baseline: TimeSplit, rest: float, environment: float = 0.0) -> float:
+    """Return the speed-up of the whole process.
 
     Args:
         baseline: where its time goes.
+        rest: seconds that all but environments take; the baseline's own are Amdahl's law.
         environment: seconds that faster environments take for the same steps.
     """
-    return baseline.whole / (baseline.whole - baseline.environment + environment)
+    return baseline.whole / (rest + environment)
+
+
+def _rest(split: TimeSplit) -> float:
+    return split.whole - split.environment
+
+
+class Recorded(VectorEnv[Any, Any, Any]):
+    """Steps environments, and keeps what they return."""
+
+    def __init__(self, envs: VectorEnv[Any, Any, Any]) -> None:
+        self.envs = envs
+        self.num_envs = envs.num_envs
+        self.metadata = envs.metadata
+        self.observation_space = envs.observation_space
+        self.action_space = envs.action_space
+        self.single_observation_space = envs.single_observation_space
+        self.single_action_space = envs.single_action_space
+        self.results: list[Any] = []
+
+    def reset(self, **arguments: Any) -> Any:
+        """Reset the environments."""
+        self.results = [self.envs.reset(**arguments)]
+        return self.results[0]
+
+    def step(self, actions: Any) -> Any:
+        """Step the environments."""
+        self.results.append(self.envs.step(actions))
+        return self.results[-1]
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Close the environments."""
+        self.envs.close()
+
+
+class Record(Recorded):
+    """Returns what was recorded, whatever the actions: the same that led to it."""
+
+    def __init__(self, recorded: Recorded) -> None:
+        super().__init__(recorded.envs)
+        self.results = recorded.results
+        self.steps = 0
+
+    def reset(self, **arguments: Any) -> Any:
+        """Return the first observations."""
+        self.steps = 0
+        return self.results[0]
+
+    def step(self, actions: Any) -> Any:
+        """Return what the next step returned."""
+        self.steps += 1
+        return self.results[self.steps]
 
 
 def estimate(
@@ -142,7 +207,7 @@ def estimate(
         on_progress: called as `on_progress(doing, done)` before each part: what comes now, and
             which share of the whole is done.
     """
-    processes = ["baseline", *(name for name in MEASURED if name in settings.rungs)]
+    processes = ["baseline", "record", *(name for name in MEASURED if name in settings.rungs)]
     parts = len(settings.rungs) + settings.repeats * len(processes)
     ladder = runner.climb(
         runner.Settings(
@@ -154,45 +219,50 @@ def estimate(
         ),
         lambda _, doing, done: on_progress(doing, done * len(settings.rungs) / parts),
     )
+    with _training(settings) as training:
+        threads = training.threads
     splits: dict[str, list[TimeSplit]] = {name: [] for name in processes}
     agents: dict[str, list[bytes]] = {}
-    threads = settings.threads
+    recorded = Recorded(_make(settings, "baseline"))
     for repeat in range(settings.repeats):
         # Turned around each time, so that a drift of the machine's speed meets all alike.
         for k, name in enumerate(processes if repeat % 2 == 0 else processes[::-1]):
             done = len(settings.rungs) + repeat * len(processes) + k
             on_progress(f"PPO on {name}, {repeat + 1} of {settings.repeats}", done / parts)
-            training = _training(settings, name, threads)
-            threads = training.threads
-            splits[name].append(_measure(training.ppo, settings.iterations))
-            agents[name] = [p.detach().numpy().tobytes() for p in training.policy.parameters()]
-            training.close()
+            if name == "baseline":
+                envs: Any = recorded
+            else:
+                envs = Record(recorded) if name == "record" else _make(settings, name)
+            ppo = PPO(envs, settings.hyperparameters, seed=settings.seed)
+            splits[name].append(_measure(ppo, settings.iterations))
+            agents[name] = [p.detach().numpy().tobytes() for p in ppo.policy.parameters()]
+            if name in MEASURED:
+                envs.close()
+    recorded.close()
     on_progress("", 1.0)
-    assert threads is not None
-    baseline = _median(splits["baseline"])
-    predictions = [_prediction(row, baseline, settings) for row in ladder.rows]
+    baseline, record = _median(splits["baseline"]), _median(splits["record"])
+    predictions = [_prediction(row, baseline, record, settings) for row in ladder.rows]
     for prediction in predictions:
         if prediction.name in splits:
             prediction.measured = _median(splits[prediction.name])
             prediction.measured_speedup = baseline.whole / prediction.measured.whole
-    same = agents.get("driver", agents["baseline"]) == agents["baseline"]
-    return Estimate(settings, threads, baseline, predictions, same)
+    same = agents.get("driver", agents["baseline"]) == agents["baseline"] == agents["record"]
+    return Estimate(settings, threads, baseline, record, predictions, same)
 
 
-def _training(settings: EstimateSettings, name: str, threads: int | None) -> Training:
-    h = settings.hyperparameters
-    total = (WARM_UP + settings.iterations) * h.num_envs * h.steps
-    return Training(
-        Settings(
-            settings.env_id,
-            replace(h, total_steps=total),
-            seed=settings.seed,
-            device="cpu",
-            precision=MEASURED.get(name, "exact"),
-            baseline=name == "baseline",
-            threads=threads,
-        )
+def _training(settings: EstimateSettings) -> contextlib.closing[Training]:
+    """Return a training, which finds out how many threads PyTorch should have."""
+    how, threads = settings.hyperparameters, settings.threads
+    return contextlib.closing(
+        Training(Settings(settings.env_id, how, device="cpu", baseline=True, threads=threads))
     )
+
+
+def _make(settings: EstimateSettings, name: str) -> VectorEnv[Any, Any, Any]:
+    num_envs = settings.hyperparameters.num_envs
+    if name == "baseline":
+        return gymnasium.make_vec(settings.env_id, num_envs, vectorization_mode="sync")
+    return BatchEnv(settings.env_id, num_envs, precision=MEASURED[name])
 
 
 def _measure(ppo: PPO, iterations: int) -> TimeSplit:
@@ -225,15 +295,22 @@ def _median(splits: Sequence[TimeSplit]) -> TimeSplit:
     )
 
 
-def _prediction(row: runner.Row, baseline: TimeSplit, settings: EstimateSettings) -> Prediction:
+def _prediction(
+    row: runner.Row, baseline: TimeSplit, record: TimeSplit, settings: EstimateSettings
+) -> Prediction:
     measurement = row.measurements.get(settings.hyperparameters.num_envs)
     if measurement is None:
         remark = row.failed or next(iter(row.absent.values()), None)
         if remark is None and row.verdict is not None:
             remark = row.verdict.detail
-        return Prediction(row.rung.name, None, None, remark)
+        return Prediction(row.rung.name, None, None, None, remark)
     seconds = settings.steps / measurement.steps_per_second
-    return Prediction(row.rung.name, seconds, predict(baseline, seconds))
+    return Prediction(
+        row.rung.name,
+        seconds,
+        predict(baseline, _rest(baseline), seconds),
+        predict(baseline, _rest(record), seconds),
+    )
 
 
 def to_json(found: Estimate) -> str:
@@ -241,10 +318,11 @@ def to_json(found: Estimate) -> str:
 
     Its keys: `schema` (1), `env_id`, `date`, `machine`, `versions`, `seed`, `threads` (of PyTorch),
     `hyperparameters`, `steps`, `repeats`, `baseline` (seconds in `environment`, `policy`,
-    `learning`, `rest`), `environment_share`, `limit` (the speed-up with environments that take no
-    time), `same_agent` (bool), and `rungs`, each with `name`, `environment` (seconds for the
-    steps), `predicted_speedup`, `measured_speedup`, `measured` (seconds as in `baseline`), `error`
-    (of the prediction, as a share) and `remark`, which are null where they do not apply.
+    `learning`, `rest`), `record` (the same on the record of its steps), `environment_share`,
+    `limit` (the speed-up with environments that take no time), `same_agent` (bool), and `rungs`,
+    each with `name`, `environment` (seconds for the steps), `amdahl_speedup`, `predicted_speedup`,
+    `measured_speedup`, `measured` (seconds as in `baseline`), `error` (of the prediction, as a
+    share) and `remark`, which are null where they do not apply.
     """
     settings = found.settings
     return json.dumps(
@@ -260,6 +338,7 @@ def to_json(found: Estimate) -> str:
             "steps": settings.steps,
             "repeats": settings.repeats,
             "baseline": asdict(found.baseline),
+            "record": asdict(found.record),
             "environment_share": found.share,
             "limit": found.limit,
             "same_agent": found.same_agent,
@@ -267,6 +346,7 @@ def to_json(found: Estimate) -> str:
                 {
                     "name": one.name,
                     "environment": one.environment,
+                    "amdahl_speedup": one.amdahl,
                     "predicted_speedup": one.speedup,
                     "measured_speedup": one.measured_speedup,
                     "measured": None if one.measured is None else asdict(one.measured),

@@ -17,7 +17,9 @@ from batchsim.torch.train import TimeSplit
 __all__ = ["draw", "print_estimate", "write_markdown"]
 
 MARKERS = ("<!-- estimate -->", "<!-- /estimate -->")
-COLUMNS = ("environments", "predicted", "measured", "error", "environment", "policy", "learning")
+SPEEDUPS = ("Amdahl", "predicted", "measured", "error")
+PARTS = ("environment", "policy", "learning")
+COLUMNS = ("environments", *SPEEDUPS, *PARTS)
 COLOURS = {
     "environment": "#0f3d75",
     "policy": "#6ea8dc",
@@ -43,29 +45,31 @@ def _sentences(found: Estimate) -> list[str]:
         f"{settings.steps:,} steps, {found.threads} thread{'s' * (found.threads > 1)} of PyTorch; "
         f"medians of {settings.repeats} runs in turns.",
         f"The baseline, one Gymnasium object an environment, takes {base.whole:.2f} s: "
-        f"{found.share:.1%} in environments. With environments that took no time it would be "
-        f"{found.limit:.2f} times as fast, and no more.",
-        f"Predicted: Amdahl's law, from the ladder's steps per second. The agent of batchsim in "
-        f"exact precision has {same}.",
+        f"{found.share:.1%} in environments. The rest takes {_rest(base):.2f} s beside these, and "
+        f"{_rest(found.record):.2f} s by itself, on a record of their steps.",
+        f"With environments that took no time the whole would be {found.limit:.2f} times as fast, "
+        "and no more.",
+        "Amdahl: only environments get faster, to the ladder's steps per second. Predicted: the "
+        "same, with what the rest takes by itself.",
+        f"The agent of batchsim in exact precision has {same}.",
     ]
 
 
-def _cells(name: str, predicted: float | None, split: TimeSplit | None, one: Any) -> list[str]:
-    measured = one.measured_speedup if one is not None else 1.0
-    error = one.error if one is not None else None
+def _rest(split: TimeSplit) -> float:
+    return split.whole - split.environment
+
+
+def _cells(name: str, speedups: list[str], split: TimeSplit | None) -> list[str]:
     shares = split.shares() if split is not None else {}
-    return [
-        name,
-        format_ratio(predicted),
-        format_ratio(measured),
-        DASH if error is None else f"{error:+.1%}",
-        *(f"{shares[part]:.1%}" if shares else DASH for part in COLUMNS[4:]),
-    ]
+    return [name, *speedups, *(f"{shares[part]:.1%}" if shares else DASH for part in PARTS)]
 
 
 def _rows(found: Estimate) -> list[list[str]]:
-    rows = [_cells("baseline", None, found.baseline, None)]
-    rows += [_cells(one.name, one.speedup, one.measured, one) for one in found.predictions]
+    rows = [_cells("baseline", [DASH, DASH, format_ratio(1.0), DASH], found.baseline)]
+    for one in found.predictions:
+        speedups = [format_ratio(x) for x in (one.amdahl, one.speedup, one.measured_speedup)]
+        error = DASH if one.error is None else f"{one.error:+.1%}"
+        rows.append(_cells(one.name, [*speedups, error], one.measured))
     return rows
 
 
@@ -112,7 +116,7 @@ def draw(found: Estimate, path: Path) -> None:
     base = found.baseline
     bars: list[tuple[str, TimeSplit, float, bool]] = [("baseline", base, 1.0, False)]
     for one in found.predictions:
-        bars += _bars(one, base)
+        bars += _bars(one, found.record)
     figure = Figure(figsize=(9.6, 1.9 + 0.42 * len(bars)), dpi=160, layout="constrained")
     axes: Any = figure.add_subplot()
     for place, (_, split, speedup, predicted) in enumerate(bars):
@@ -180,11 +184,11 @@ def draw(found: Estimate, path: Path) -> None:
     figure.savefig(path)
 
 
-def _bars(one: Prediction, base: TimeSplit) -> list[tuple[str, TimeSplit, float, bool]]:
+def _bars(one: Prediction, record: TimeSplit) -> list[tuple[str, TimeSplit, float, bool]]:
     """Return the bars of a rung: what was predicted, and what was measured if it was."""
     bars = []
     if one.environment is not None and one.speedup is not None:
-        predicted = TimeSplit(one.environment, base.policy, base.learning, base.rest)
+        predicted = TimeSplit(one.environment, record.policy, record.learning, record.rest)
         bars.append((one.name, predicted, one.speedup, True))
     if one.measured is not None and one.measured_speedup is not None:
         bars.append((f"{one.name}, measured", one.measured, one.measured_speedup, False))
