@@ -83,6 +83,11 @@ def compare_starts(start: Callable[[str], Side]) -> Pair:
     return Pair(start("CartPole-v1"), sides.import_libraries())
 
 
+def compare_pictures(id: str) -> Pair:
+    """Compare one core's steps of an egocentric environment with bare pictures by a C loop."""
+    return Pair(sides.pictures(id, 256, num_threads=1), sides.raycaster(id, 256))
+
+
 def compare_rollouts(num_envs: int, **settings: Any) -> Pair:
     """Compare a `Collector` with bare calls of policy and environments: 1 is no overhead."""
     return Pair(
@@ -130,6 +135,9 @@ PAIRS |= {
     ),
     "ppo-CartPole-v1-over-no-environment": functools.partial(
         compare_with_no_environment, "CartPole-v1"
+    ),
+    "pictures-EgoBattle-v0-256-one-core-over-c": functools.partial(
+        compare_pictures, "EgoBattle-v0"
     ),
     "reset-CartPole-v1-256-over-gymnasium-sync": compare_resets,
     "snapshot-CartPole-v1-16384-over-copies": compare_snapshots,

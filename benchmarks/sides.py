@@ -19,7 +19,8 @@ import gymnasium
 import numpy as np
 
 import batchsim
-from batchsim.ladder.check import draw_actions
+from batchsim.envs.egocentric.textures import CEILING, FLOOR
+from batchsim.ladder.check import draw_actions, draw_from
 from batchsim.processors import available_cpus
 from benchmarks.c_library import load
 from benchmarks.pairs import Side
@@ -31,6 +32,8 @@ __all__ = [
     "free_processors",
     "gymnasium_step",
     "import_libraries",
+    "pictures",
+    "raycaster",
     "seeded_reset",
     "send_and_recv",
     "snapshot",
@@ -48,6 +51,12 @@ def _stepping(name: str, envs: Any, id: str, num_envs: int) -> Side:
     return Side(name, lambda: step(following()), num_envs, envs.close)
 
 
+def _following_space(envs: Any) -> Callable[[], Any]:
+    """Return what gives the next batch of random actions of environments."""
+    batches = draw_from(envs.single_action_space, envs.num_envs, ACTIONS)
+    return itertools.cycle(batches).__next__
+
+
 def _following(id: str, num_envs: int) -> Callable[[], Any]:
     """Return what gives the next batch of actions."""
     return itertools.cycle(draw_actions(id, num_envs, ACTIONS)).__next__
@@ -56,6 +65,15 @@ def _following(id: str, num_envs: int) -> Callable[[], Any]:
 def batchsim_step(id: str, num_envs: int, **settings: Any) -> Side:
     """Steps of batchsim."""
     return _stepping("batchsim", batchsim.make_vec(id, num_envs, **settings), id, num_envs)
+
+
+def pictures(id: str, num_envs: int, **settings: Any) -> Side:
+    """Steps of environments that are seen, written into one array, as into rollout storage."""
+    envs = batchsim.make_vec(id, num_envs, **settings)
+    observations, _ = envs.reset(seed=0)
+    out = (np.zeros_like(observations), None, None, None)
+    following = _following_space(envs)
+    return Side("batchsim", lambda: envs.step(following(), out=out), num_envs, envs.close)
 
 
 def gymnasium_step(id: str, num_envs: int, mode: str) -> Side:
@@ -88,6 +106,33 @@ def yardstick_step(num_envs: int, number: str = "double") -> Side:
         next(calls)()
 
     return Side(f"plain C, {number}", step, num_envs, lambda: library.cartpole_free(envs))
+
+
+def raycaster(id: str, num_envs: int) -> Side:
+    """Pictures of a plain raycaster in C (`raycaster.c`) of what players in these environments see.
+
+    It draws neither items nor monsters, and steps no world.
+    """
+    library = load("raycaster.c")
+    envs = batchsim.make_vec(id, num_envs)
+    envs.reset(seed=0)
+    following = _following_space(envs)
+    for _ in range(50):
+        envs.step(following())
+    state, tables = envs.get_state(), envs.tables
+    height, width, _ = envs.single_observation_space.shape  # type: ignore[misc]
+    envs.close()
+    players = [state[f"state.{name}"] for name in ("grid", "x", "y", "angle")]
+    out = np.zeros((num_envs, height, width, 3), np.uint8)
+    arguments = [ctypes.c_int64(num_envs)]
+    arguments += [ctypes.c_void_p(array.ctypes.data) for array in (*players, tables["atlas"])]
+    arguments += [ctypes.c_int64(number) for number in (FLOOR, CEILING, width, height)]
+    arguments += [ctypes.c_void_p(out.ctypes.data)]
+
+    def draw(_keep: Any = (players, tables, out)) -> None:
+        library.raycaster_draw(*arguments)
+
+    return Side("plain raycaster in C", draw, num_envs)
 
 
 def free_processors(blocks: int = 15) -> float:
