@@ -60,7 +60,7 @@ from batchsim.random import uniform
 ROWS, COLUMNS = 10, 20  # of the room
 AMMO = 200
 COUNT = 6  # monsters
-PACE = 0.05  # cells a tic
+PACE = 0.04  # cells a tic
 TOUGHER = 10  # points of health from a monster to its successor
 OBSERVATION = pixels
 ACTION = Discrete(4)

@@ -1,8 +1,8 @@
 """What monsters do: they wander, come closer, aim, and bite or shoot; who is hit flinches.
 
 Now and then a monster looks around. If no wall is between it and the player, and it is near enough
-for its kind, it aims, and a little later bites or shoots; else it walks towards the player. What
-sees no player walks somewhere.
+for its kind, it aims, and a little later bites or shoots; else it walks towards the player. Who has
+shot comes nearer, though not straight. What sees no player walks somewhere.
 """
 
 import math
@@ -13,8 +13,9 @@ from batchsim.math import cos, pi, sin
 from batchsim.random import integers, random, uniform
 
 BITE, SHOT = 1.0, 12.0  # from how far they attack
+NEAR = 3.0  # where who shoots stands still
 AIMING, RESTING, LOOKING = 10, 25, 8  # tics before an attack, after it, and from look to look
-SPREAD = 0.15  # a shot from d cells hits with probability 1 / (1 + SPREAD * d)
+SPREAD = 0.3  # a shot from d cells hits with probability 1 / (1 + SPREAD * d)
 
 
 def put_monster(s, i, k, kind, x, y, health):
@@ -56,7 +57,7 @@ def act(s, i, slots, pace, rng):
             s.monster_dx[i, k], s.monster_dy[i, k] = 0.0, 0.0
             s.monster_timer[i, k] = RESTING if aimed else 1
             if aimed:
-                damage += attack(s, i, k, rng)
+                damage += attack(s, i, k, pace, rng)
     return damage
 
 
@@ -101,8 +102,8 @@ def walk(s, i, k):
             s.monster_dy[i, k] = 0.0
 
 
-def attack(s, i, k, rng):
-    """Bite or shoot; return the damage."""
+def attack(s, i, k, pace, rng):
+    """Bite, or shoot and come nearer; return the damage."""
     dx, dy = s.x[i] - s.monster_x[i, k], s.y[i] - s.monster_y[i, k]
     distance = math.sqrt(dx * dx + dy * dy)
     if not sees(s, i, s.monster_x[i, k], s.monster_y[i, k]):
@@ -110,4 +111,8 @@ def attack(s, i, k, rng):
     if s.monster[i, k] == MELEE:
         return 4.0 * integers(rng, i, 1, 11) if distance < 1.5 * BITE else 0.0
     hits = random(rng, i) * (1.0 + SPREAD * distance) < 1.0
+    if pace > 0.0 and distance > NEAR:
+        angle = uniform(rng, i, -pi / 3.0, pi / 3.0)
+        c, n = cos(angle) * pace / distance, sin(angle) * pace / distance
+        s.monster_dx[i, k], s.monster_dy[i, k] = dx * c - dy * n, dx * n + dy * c
     return 3.0 * integers(rng, i, 1, 6) if hits else 0.0

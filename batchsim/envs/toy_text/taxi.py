@@ -124,7 +124,7 @@ class Params(NamedTuple):
 
 class Info(NamedTuple):
     prob: float
-    action_mask: np.dtype((np.int8, (6,)))  # type: ignore[valid-type]
+    action_mask: np.dtype((np.int8, (6,)))
 
 
 ACTION = Discrete(6)
