@@ -46,6 +46,7 @@ from gymnasium.spaces import Discrete
 
 from batchsim.envs.egocentric.maps import room
 from batchsim.envs.egocentric.monsters import put_monster
+from batchsim.envs.egocentric.overview import RENDER_FPS, overview
 from batchsim.envs.egocentric.renderer import Scratch, draw
 from batchsim.envs.egocentric.textures import BRICKS, CEILING, FLOOR
 from batchsim.envs.egocentric.view import Params, check_params, held, pixels, tables
@@ -82,3 +83,8 @@ def step(s, i, action, p, rng):
 
 def observe(s, i, p, out):
     draw(s, i, p, FLOOR, CEILING, out)
+
+
+def renderer(p):
+    """Return a function (s, i) -> frame: what the player sees, beside a map."""
+    return overview("EgoBasic-v0", p)

@@ -58,6 +58,7 @@ from batchsim.envs.egocentric.health_gathering import HEALING
 from batchsim.envs.egocentric.items import heal, put_item, take
 from batchsim.envs.egocentric.maps import far_place, free_place, maze
 from batchsim.envs.egocentric.monsters import act, hurt, is_buried, put_monster
+from batchsim.envs.egocentric.overview import RENDER_FPS, overview
 from batchsim.envs.egocentric.renderer import Scratch, draw
 from batchsim.envs.egocentric.textures import CEILING, FLOOR
 from batchsim.envs.egocentric.view import Params, check_params, held, pixels, tables
@@ -142,3 +143,8 @@ def collect(s, i, rng):
 
 def observe(s, i, p, out):
     draw(s, i, p, FLOOR, CEILING, out)
+
+
+def renderer(p):
+    """Return a function (s, i) -> frame: what the player sees, beside a map."""
+    return overview("EgoBattle-v0", p)

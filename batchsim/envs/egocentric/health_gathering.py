@@ -46,6 +46,7 @@ from gymnasium.spaces import Discrete
 
 from batchsim.envs.egocentric.items import heal, put_item, take
 from batchsim.envs.egocentric.maps import free_place, room
+from batchsim.envs.egocentric.overview import RENDER_FPS, overview
 from batchsim.envs.egocentric.renderer import Scratch, draw
 from batchsim.envs.egocentric.textures import ACID, BRICKS, CEILING
 from batchsim.envs.egocentric.view import Params, check_params, held, pixels, tables
@@ -117,3 +118,8 @@ def step(s, i, action, p, rng):
 
 def observe(s, i, p, out):
     draw(s, i, p, ACID, CEILING, out)
+
+
+def renderer(p):
+    """Return a function (s, i) -> frame: what the player sees, beside a map."""
+    return overview("EgoHealthGathering-v0", p)

@@ -45,6 +45,7 @@ from gymnasium.spaces import Discrete
 
 from batchsim.envs.egocentric.health_gathering import fall, gather, observe
 from batchsim.envs.egocentric.maps import free_place, maze
+from batchsim.envs.egocentric.overview import RENDER_FPS, overview
 from batchsim.envs.egocentric.renderer import Scratch
 from batchsim.envs.egocentric.view import Params, check_params, held, pixels, tables
 from batchsim.envs.egocentric.world import State, begin
@@ -68,3 +69,8 @@ def reset(s, i, p, rng):
 
 def step(s, i, action, p, rng):
     return gather(s, i, held(s, i, action, p, rng), VIALS, p, rng)
+
+
+def renderer(p):
+    """Return a function (s, i) -> frame: what the player sees, beside a map."""
+    return overview("EgoHealthGatheringSupreme-v0", p)

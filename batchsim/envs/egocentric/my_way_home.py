@@ -47,6 +47,7 @@ from gymnasium.spaces import Discrete
 
 from batchsim.envs.egocentric.items import put_item, take
 from batchsim.envs.egocentric.maps import maze
+from batchsim.envs.egocentric.overview import RENDER_FPS, overview
 from batchsim.envs.egocentric.renderer import Scratch, draw
 from batchsim.envs.egocentric.textures import CEILING, FLOOR
 from batchsim.envs.egocentric.view import Params, check_params, held, pixels, tables
@@ -88,3 +89,8 @@ def step(s, i, action, p, rng):
 
 def observe(s, i, p, out):
     draw(s, i, p, FLOOR, CEILING, out)
+
+
+def renderer(p):
+    """Return a function (s, i) -> frame: what the player sees, beside a map."""
+    return overview("EgoMyWayHome-v0", p)
