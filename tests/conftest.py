@@ -69,6 +69,9 @@ def kernels():
     for name, settings in oracle.variants():
         if settings:
             yield name, settings
+    for name in set(oracle.ALL_BUT_SLOW) - set(oracle.IDS):
+        yield from ((name, {"autoreset_mode": mode}) for mode in ("NextStep", "SameStep"))
+        yield name, {"precision": "fast"}
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist tells that this worker is ready

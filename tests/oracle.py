@@ -10,7 +10,15 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 import batchsim
 from batchsim.registry import ENVIRONMENTS
 
-IDS = sorted(ENVIRONMENTS)
+IDS = sorted(name for name in ENVIRONMENTS if name in gymnasium.registry)
+"""Ids that Gymnasium has too: the only ones with an oracle."""
+
+OWN = sorted(set(ENVIRONMENTS) - set(IDS))
+"""Ids that Gymnasium does not have."""
+
+ALL_BUT_SLOW = [*IDS, "EgoBattle-v0"]
+"""Ids for what holds without an oracle; one stands for those whose kernels take long to compile."""
+
 MODES = list(AutoresetMode)
 
 MODELS = ["CartPole-v1", "Pendulum-v1"]

@@ -24,7 +24,7 @@ def cut(actions, sizes):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", batchsim.environments())
+@pytest.mark.parametrize("name", oracle.ALL_BUT_SLOW)
 def test_parts_do_what_the_whole_does(name, mode):
     whole, other = (batchsim.make_vec(name, 7, autoreset_mode=mode) for _ in range(2))
     whole.reset(seed=1)

@@ -89,16 +89,16 @@ def look(s, i, k, pace, rng):
 
 def walk(s, i, k):
     """Move a monster, along walls if it must; it gives up the direction in which one stands."""
-    dx, dy = s.monster_dx[i, k], s.monster_dy[i, k]
-    if dx != 0.0:
-        if is_free(s, i, s.monster_x[i, k] + dx, s.monster_y[i, k], RADIUS):
-            s.monster_x[i, k] += dx
-        else:
+    x, y = s.monster_x[i, k], s.monster_y[i, k]
+    if s.monster_dx[i, k] != 0.0:
+        s.monster_x[i, k] += s.monster_dx[i, k]
+        if not is_free(s, i, s.monster_x[i, k], s.monster_y[i, k], RADIUS):
+            s.monster_x[i, k] = x
             s.monster_dx[i, k] = 0.0
-    if dy != 0.0:
-        if is_free(s, i, s.monster_x[i, k], s.monster_y[i, k] + dy, RADIUS):
-            s.monster_y[i, k] += dy
-        else:
+    if s.monster_dy[i, k] != 0.0:
+        s.monster_y[i, k] += s.monster_dy[i, k]
+        if not is_free(s, i, s.monster_x[i, k], s.monster_y[i, k], RADIUS):
+            s.monster_y[i, k] = y
             s.monster_dy[i, k] = 0.0
 
 

@@ -111,17 +111,17 @@ def move(s, i, forward, aside):
         speed_y += FORWARD * forward * n + ASIDE * aside * c
     elif abs(speed_x) < STANDING and abs(speed_y) < STANDING:
         speed_x, speed_y = 0.0, 0.0
+    # Tried as it is stored: rounding must not carry the player into a wall.
+    x, y = s.x[i], s.y[i]
     if speed_x != 0.0:
-        x = s.x[i] + speed_x
-        if is_free(s, i, x, s.y[i], RADIUS):
+        s.x[i] += speed_x
+        if not is_free(s, i, s.x[i], s.y[i], RADIUS):
             s.x[i] = x
-        else:
             speed_x = 0.0
     if speed_y != 0.0:
-        y = s.y[i] + speed_y
-        if is_free(s, i, s.x[i], y, RADIUS):
+        s.y[i] += speed_y
+        if not is_free(s, i, s.x[i], s.y[i], RADIUS):
             s.y[i] = y
-        else:
             speed_y = 0.0
     s.speed_x[i], s.speed_y[i] = speed_x, speed_y
 
