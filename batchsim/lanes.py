@@ -256,7 +256,7 @@ def _define_version(module: Any, name: str, scalar: Any, width: int, body: Any) 
 
 
 def describe(function: Any, *more: str) -> None:
-    """Say of an LLVM function that it has no effects and returns the same for the same arguments."""
+    """Say of an LLVM function that it does nothing but compute its result."""
     # Kept although nothing seems to call it, and merged with its like from other modules.
     function.linkage = "weak_odr"
     for attribute in ("nounwind", "readnone", "willreturn", *more):
