@@ -17,6 +17,7 @@ from batchsim.envs.egocentric.textures import AREA, SIDE
 from batchsim.lookup import lookup
 from batchsim.math import cos, sin
 
+LAST = np.float32(SIDE - 1)
 SIDE_LIGHT = 0.75  # of walls along x, so that corners show
 
 
@@ -69,11 +70,11 @@ def draw(s, i, p, floor, ceiling, out):
 def cast(s, i, x, dx, dy):
     """Follow the ray of column x until a wall; note how far it is, and what is seen of it."""
     column, row = int(s.x[i]), int(s.y[i])
-    step_x, step_y = (1 if dx > 0.0 else -1), (1 if dy > 0.0 else -1)
+    step_x, step_y = (1 if dx >= 0.0 else -1), (1 if dy >= 0.0 else -1)
     across_x = abs(1.0 / dx) if dx != 0.0 else 1e30
     across_y = abs(1.0 / dy) if dy != 0.0 else 1e30
-    next_x = (column + 1 - s.x[i] if dx > 0.0 else s.x[i] - column) * across_x
-    next_y = (row + 1 - s.y[i] if dy > 0.0 else s.y[i] - row) * across_y
+    next_x = (column + 1 - s.x[i] if dx >= 0.0 else s.x[i] - column) * across_x
+    next_y = (row + 1 - s.y[i] if dy >= 0.0 else s.y[i] - row) * across_y
     distance, lit = 0.0, 1.0
     while s.grid[i, row, column] == 0:
         if next_x < next_y:
@@ -115,8 +116,9 @@ def project(s, i, p, focus):
 def ground(k, along_x, along_y, step_x, step_y, plane):
     """Return which texel of floor or ceiling the k-th pixel of a row shows."""
     u, v = along_x + k * step_x, along_y + k * step_y
-    u = np.floor((u - np.floor(u)) * np.float32(SIDE))
-    v = np.floor((v - np.floor(v)) * np.float32(SIDE))
+    # Rounding may give the texel after the last.
+    u = min(np.floor((u - np.floor(u)) * np.float32(SIDE)), LAST)
+    v = min(np.floor((v - np.floor(v)) * np.float32(SIDE)), LAST)
     return plane + v * np.float32(SIDE) + u
 
 
@@ -133,7 +135,7 @@ def fill(s, i, p, out, y, along_x, along_y, step_x, step_y, plane, shade):
     middle, line = np.float32(y + 0.5), np.float32(y)
     for x in range(p.width):
         below = ground(np.float32(np.int32(x)), along_x, along_y, step_x, step_y, plane)
-        depth = np.floor(s.first[i, x] + line * s.grain[i, x])
+        depth = min(np.floor(s.first[i, x] + line * s.grain[i, x]), LAST)
         wall = s.wall[i, x] + depth * np.float32(SIDE)
         # Sums in place of a choice, which would look up both; whole numbers stay whole.
         inside = np.float32((s.top[i, x] < middle) & (middle < s.bottom[i, x]))
