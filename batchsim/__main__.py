@@ -184,12 +184,23 @@ def watch(
     )
 
 
+# What `train` and `estimate` are told alike.
+TrainedEnvs = Annotated[
+    int | None, typer.Option(help="How many environments; by default what suits this one.")
+]
+Threads = Annotated[
+    int | None, typer.Option(help="Of PyTorch; by default measured.", show_default=False)
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="A hyperparameter; repeatable."),
+]
+
+
 @app.command()
 def train(
     env: Annotated[str, typer.Argument(metavar="ID", help=NAMES_ENV)],
-    num_envs: Annotated[
-        int | None, typer.Option(help="How many environments; by default what suits this one.")
-    ] = None,
+    num_envs: TrainedEnvs = None,
     total_steps: Annotated[
         int | None, typer.Option(help="Steps of all environments together, likewise.")
     ] = None,
@@ -201,13 +212,8 @@ def train(
     baseline: Annotated[
         bool, typer.Option("--baseline", help="Train on Gymnasium's SyncVectorEnv instead.")
     ] = False,
-    threads: Annotated[
-        int | None, typer.Option(help="Of PyTorch; by default measured.", show_default=False)
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="A hyperparameter; repeatable."),
-    ] = None,
+    threads: Threads = None,
+    set_: Assignments = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="Directory to save checkpoints to.")
     ] = None,
@@ -290,9 +296,7 @@ def train(
 @app.command()
 def estimate(
     env: Annotated[str, typer.Argument(metavar="ID", help="Environment id, one of Gymnasium's.")],
-    num_envs: Annotated[
-        int | None, typer.Option(help="How many environments; by default what suits this one.")
-    ] = None,
+    num_envs: TrainedEnvs = None,
     iterations: Annotated[
         int, typer.Option(help="Of PPO, in each run: a rollout, and learning from it.")
     ] = 20,
@@ -302,13 +306,8 @@ def estimate(
         str | None, typer.Option(help="Only these rungs of the ladder, separated by commas.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of PPO.")] = 0,
-    threads: Annotated[
-        int | None, typer.Option(help="Of PyTorch; by default measured.", show_default=False)
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="A hyperparameter; repeatable."),
-    ] = None,
+    threads: Threads = None,
+    set_: Assignments = None,
     json: Annotated[Path | None, typer.Option(help="Write the figures to this file.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw them into this .png or .svg.")] = None,
     markdown: Annotated[
@@ -321,9 +320,6 @@ def estimate(
     PPO on one Gymnasium object an environment shows which share of its time environments take;
     Amdahl's law says what each rung of the ladder makes of that; PPO on batchsim shows if it is so.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-
     from batchsim.ladder import plot as plots
     from batchsim.ladder.rungs import RUNGS
 
@@ -354,22 +350,8 @@ def estimate(
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from error
 
-    # Drawn between measurements only: a thread that draws would be measured too.
-    bar = Progress(
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.description}"),
-        console=Console(stderr=True),
-        auto_refresh=False,
-        transient=True,
-    )
-    bar.disable = not bar.console.is_terminal
-    with bar:
-        task = bar.add_task("", total=1.0)
-        found = measure(
-            settings,
-            lambda doing, done: bar.update(task, completed=done, description=doing, refresh=True),
-        )
+    with options.shown_progress() as show:
+        found = measure(settings, show)
     report.print_estimate(found)
     if json is not None:
         json.write_text(to_json(found), encoding="utf-8")
@@ -450,8 +432,7 @@ def doctor(
 
     The exit status is 1 if there is a problem; advice is none.
     """
-    from rich.console import Console
-    from rich.progress import Progress, TextColumn
+    from rich.progress import TextColumn
 
     from batchsim.doctor.diagnosis import examine, to_json
     from batchsim.doctor.report import print_diagnosis
@@ -462,17 +443,8 @@ def doctor(
         except ValueError as error:
             raise UsageError(str(error)) from error
 
-    # Drawn between measurements only: a thread that draws would be measured too.
-    line = Progress(
-        TextColumn("{task.description} …"),
-        console=Console(stderr=True),
-        auto_refresh=False,
-        transient=True,
-    )
-    line.disable = not line.console.is_terminal
-    with line:
-        task = line.add_task("")
-        diagnosis = examine(lambda doing: line.update(task, description=doing, refresh=True))
+    with options.shown_progress(TextColumn("{task.description} …")) as show:
+        diagnosis = examine(show)
     print_diagnosis(diagnosis)
     if json is not None:
         json.write_text(to_json(diagnosis), encoding="utf-8")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ __all__ = [
     "read_seconds",
     "read_sizes",
     "run",
+    "shown_progress",
 ]
 
 # The base of all that typer raises for arguments it cannot read; it has no public name there.
@@ -109,3 +111,30 @@ def check_writable(path: Path) -> None:
         raise ValueError(f"{path} cannot be written: {error.strerror}.") from error
     if not existed:
         path.unlink()
+
+
+@contextlib.contextmanager
+def shown_progress(*columns: Any) -> Iterator[Callable[..., None]]:
+    """Yield `show(doing, done=0.0)`: on a terminal, what comes now and which share is done.
+
+    Args:
+        columns: of `rich.progress`; by default a bar, the time and what comes now.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    # Drawn between measurements only: a thread that draws would be measured too.
+    bar = Progress(
+        *(columns or (BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))),
+        console=Console(stderr=True),
+        auto_refresh=False,
+        transient=True,
+    )
+    bar.disable = not bar.console.is_terminal
+    with bar:
+        task = bar.add_task("", total=1.0)
+
+        def show(doing: str, done: float = 0.0) -> None:
+            bar.update(task, completed=done, description=doing, refresh=True)
+
+        yield show

@@ -21,10 +21,9 @@ from rich.table import Table
 from batchsim import options, registry
 from batchsim.ladder.machine import describe, describe_machine, find_versions
 from batchsim.ladder.report import write_between
-from batchsim.options import UsageError, check_writable
+from batchsim.options import UsageError, check_writable, shown_progress
 from batchsim.torch import Settings, Training, hyperparameters_for
 from batchsim.torch.train import to_json
-from benchmarks.progress import shown_progress
 
 MARKERS = ("<!-- learning -->", "<!-- /learning -->")
 COLUMNS = ("environment", "seed", "steps", "batchsim, s", "gymnasium, s", "faster", "mean return")

@@ -45,26 +45,21 @@ ACTIONS = 8
 """Batches of random actions, drawn before and passed in turn."""
 
 
-def _stepping(name: str, envs: Any, id: str, num_envs: int) -> Side:
-    step, following = envs.step, _following(id, num_envs)
+def _stepping(name: str, envs: Any) -> Side:
+    step, following = envs.step, _following(envs)
     envs.reset(seed=0)
-    return Side(name, lambda: step(following()), num_envs, envs.close)
+    return Side(name, lambda: step(following()), envs.num_envs, envs.close)
 
 
-def _following_space(envs: Any) -> Callable[[], Any]:
+def _following(envs: Any) -> Callable[[], Any]:
     """Return what gives the next batch of random actions of environments."""
     batches = draw_from(envs.single_action_space, envs.num_envs, ACTIONS)
     return itertools.cycle(batches).__next__
 
 
-def _following(id: str, num_envs: int) -> Callable[[], Any]:
-    """Return what gives the next batch of actions."""
-    return itertools.cycle(draw_actions(id, num_envs, ACTIONS)).__next__
-
-
 def batchsim_step(id: str, num_envs: int, **settings: Any) -> Side:
     """Steps of batchsim."""
-    return _stepping("batchsim", batchsim.make_vec(id, num_envs, **settings), id, num_envs)
+    return _stepping("batchsim", batchsim.make_vec(id, num_envs, **settings))
 
 
 def pictures(id: str, num_envs: int, **settings: Any) -> Side:
@@ -72,14 +67,14 @@ def pictures(id: str, num_envs: int, **settings: Any) -> Side:
     envs = batchsim.make_vec(id, num_envs, **settings)
     observations, _ = envs.reset(seed=0)
     out = (np.zeros_like(observations), None, None, None)
-    following = _following_space(envs)
+    following = _following(envs)
     return Side("batchsim", lambda: envs.step(following(), out=out), num_envs, envs.close)
 
 
 def gymnasium_step(id: str, num_envs: int, mode: str) -> Side:
     """Steps of Gymnasium's vector environment of that mode."""
     envs = gymnasium.make_vec(id, num_envs, vectorization_mode=mode)
-    return _stepping(f"gymnasium {mode}", envs, id, num_envs)
+    return _stepping(f"gymnasium {mode}", envs)
 
 
 def yardstick_step(num_envs: int, number: str = "double") -> Side:
@@ -116,7 +111,7 @@ def raycaster(id: str, num_envs: int) -> Side:
     library = load("raycaster.c")
     envs = batchsim.make_vec(id, num_envs)
     envs.reset(seed=0)
-    following = _following_space(envs)
+    following = _following(envs)
     for _ in range(50):
         envs.step(following())
     state, tables = envs.get_state(), envs.tables
@@ -163,7 +158,8 @@ def free_processors(blocks: int = 15) -> float:
 
 def send_and_recv(id: str, num_envs: int) -> Side:
     """Steps of batchsim by `send` and `recv`."""
-    envs, following = batchsim.make_vec(id, num_envs), _following(id, num_envs)
+    envs = batchsim.make_vec(id, num_envs)
+    following = _following(envs)
     envs.reset(seed=0)
 
     def both() -> None:

@@ -64,7 +64,6 @@ class _Stepper:
 
     envs: Any
     rows: slice
-    halves: list[_Half]
     outs: list[tuple[Any, Array, Array, Array]]
 
 
@@ -179,7 +178,7 @@ class Collector:
             [r.values[t, rows] for t in range(r.steps + 1)],
         )
 
-    def _stepper(self, envs: Any, rows: slice, halves: list[_Half]) -> _Stepper:
+    def _stepper(self, envs: Any, rows: slice) -> _Stepper:
         r = self.rollout
         outs = [
             (
@@ -190,7 +189,7 @@ class Collector:
             )
             for t in range(r.steps)
         ]
-        return _Stepper(envs, rows, halves, outs)
+        return _Stepper(envs, rows, outs)
 
     # -- where it begins -----------------------------------------------------------------------
 
@@ -230,12 +229,12 @@ class Collector:
         if self.num_splits == 2 and len(self.halves) == 2:
             parts = self.envs.split(2)  # type: ignore[attr-defined]
             self.steppers = [
-                self._stepper(part, half.rows, [half])
+                self._stepper(part, half.rows)
                 for part, half in zip(parts, self.halves, strict=True)
             ]
         else:
             everything = slice(0, self.envs.num_envs)
-            self.steppers = [self._stepper(self.envs, everything, self.halves)]
+            self.steppers = [self._stepper(self.envs, everything)]
 
     # -- a rollout -----------------------------------------------------------------------------
 

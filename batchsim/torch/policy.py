@@ -15,6 +15,7 @@ from torch import nn
 
 from batchsim.spaces import Layout
 from batchsim.torch.nested import leaves
+from batchsim.torch.threads import one_thread
 
 __all__ = ["ActorCritic", "Decision", "Policy", "converter", "distribution_of"]
 
@@ -367,7 +368,8 @@ class ActorCritic(nn.Module):
         # The critic's outputs have mean 0 and deviation 1; these lead back to returns.
         self.register_buffer("value_mean", torch.zeros(()))
         self.register_buffer("value_std", torch.ones(()))
-        self._initialize(generator)
+        with one_thread():  # With others the last bits of the first weights differ.
+            self._initialize(generator)
 
     @torch.no_grad()
     def _initialize(self, generator: torch.Generator | None) -> None:

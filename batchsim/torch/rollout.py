@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from gymnasium.spaces import Space
 
@@ -14,8 +13,6 @@ from batchsim.spaces import Layout
 from batchsim.torch.advantages import Advantages, generalised_advantages
 
 __all__ = ["Rollout"]
-
-Array = npt.NDArray[Any]
 
 
 class Rollout:

@@ -7,9 +7,10 @@ the other: with two threads, the forward of a small policy then takes 30 ms in p
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +18,7 @@ import torch
 from batchsim.checks import MOST_THREADS, whole_number
 from batchsim.processors import available_cpus
 
-__all__ = ["ThreadChoice", "Timing", "pick_threads", "time_threads"]
+__all__ = ["ThreadChoice", "Timing", "one_thread", "pick_threads", "time_threads"]
 
 BUDGET = 0.3
 """Seconds that a measurement takes, if each number of threads does not need longer for one call."""
@@ -53,6 +54,17 @@ class ThreadChoice:
     threads: int
     seconds: Mapping[int, float]
     reason: str
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread in this block: with others last bits may differ."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def pick_threads(

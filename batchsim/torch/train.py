@@ -158,16 +158,6 @@ def read_device(device: str) -> torch.device:
 
 
 @contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-@contextlib.contextmanager
 def _explained(what: str) -> Iterator[None]:
     """Raise TrainingError for what environments or PyTorch raise in the block."""
     try:
@@ -228,10 +218,7 @@ class Training:
             self._check_same(found)
         envs = self._make_envs()
         try:
-            with _one_thread():  # With others the last bits of the first weights differ.
-                self.ppo = PPO(
-                    envs, settings.hyperparameters, seed=settings.seed, device=self.device
-                )
+            self.ppo = PPO(envs, settings.hyperparameters, seed=settings.seed, device=self.device)
             if found is not None:
                 self._go_on_from(found)
             self.threads, self.why = self._pick_threads(found)
@@ -240,7 +227,6 @@ class Training:
             raise
         self.setup_seconds = time.perf_counter() - start
         self.seconds = 0.0 if found is None else found.seconds
-        self.last: Iteration | None = None
         self.resumed_at = self.ppo.iteration
 
     def _make_envs(self) -> Any:
@@ -335,19 +321,16 @@ class Training:
         if settings.tensorboard is not None:
             from torch.utils.tensorboard import SummaryWriter
 
-            purge = (
-                ppo.iteration * settings.hyperparameters.num_envs * settings.hyperparameters.steps
-            )
-            writer = SummaryWriter(str(settings.tensorboard), purge_step=purge + 1)
+            writer = SummaryWriter(str(settings.tensorboard), purge_step=self.steps + 1)
         before = self.seconds
         start = saved = time.perf_counter()
         try:
             while not ppo.finished:
-                self.last = self._iterate()
+                iteration = self._iterate()
                 now = time.perf_counter()
                 self.seconds = before + now - start
                 if writer is not None:
-                    self._write_scalars(writer, self.last)
+                    self._write_scalars(writer, iteration)
                 if settings.checkpoint is not None and (
                     ppo.finished or now - saved >= settings.checkpoint_seconds
                 ):
@@ -355,7 +338,7 @@ class Training:
                         writer.flush()  # What the checkpoint has behind it would be lost else.
                     self._save(settings.checkpoint)
                     saved = time.perf_counter()
-                on_iteration(self.last)
+                on_iteration(iteration)
             self.seconds = before + time.perf_counter() - start
         finally:
             if writer is not None:

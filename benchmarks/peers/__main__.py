@@ -12,11 +12,10 @@ from rich.text import Text
 
 from batchsim import options, registry
 from batchsim.ladder.plot import check_plot_file
-from batchsim.options import FAILURE, UsageError
+from batchsim.options import FAILURE, UsageError, shown_progress
 from benchmarks.peers import install as installing
 from benchmarks.peers import report
 from benchmarks.peers.measure import PEERS, Result, Settings, measure
-from benchmarks.progress import shown_progress
 
 __all__ = ["app", "main"]
 

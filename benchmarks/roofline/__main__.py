@@ -9,8 +9,7 @@ import typer
 
 from batchsim import options, registry
 from batchsim.ladder.plot import check_plot_file
-from batchsim.options import UsageError
-from benchmarks.progress import shown_progress
+from batchsim.options import UsageError, shown_progress
 from benchmarks.roofline import plot as plots
 from benchmarks.roofline import report
 from benchmarks.roofline.run import Settings, measure
