@@ -27,20 +27,34 @@ cdef extern from "numpy/arrayobject.h":
 
 cdef enum:
     ALIGNMENT = 64  # a cache line, and the widest vector
+    LINES = 64  # in a page, and sets in a cache of the first level: what lies a page apart competes for ways
+    STRIDE = 25  # lines, and no divisor of them
     PROBES = 4
     MAX_ARRAYS = 256
     MAX_BYTES = 32 * 1024 * 1024
 
 
+cdef Py_ssize_t blocks = 0
+
+
 cdef class Memory:
-    """A block of zeroed memory that starts on a cache line; the base of the arrays in it."""
+    """A block of zeroed memory that starts on a cache line; the base of the arrays in it.
+
+    Large blocks come from whole pages. One after the other starts on another line of its page, so that the same rows
+    of many columns have room in the cache together.
+    """
 
     def __cinit__(self, Py_ssize_t nbytes):
-        self.allocated = PyMem_RawMalloc(nbytes + ALIGNMENT)
+        global blocks
+        cdef Py_ssize_t apart = 0
+        if nbytes >= LINES * ALIGNMENT:
+            blocks += 1
+            apart = blocks * STRIDE % LINES * ALIGNMENT
+        self.allocated = PyMem_RawMalloc(nbytes + apart + ALIGNMENT)
         if self.allocated is NULL:
             raise MemoryError()
         cdef uintptr_t address = <uintptr_t> self.allocated
-        self.data = <void*> ((address + ALIGNMENT - 1) & ~(<uintptr_t> ALIGNMENT - 1))
+        self.data = <void*> (((address + ALIGNMENT - 1) & ~(<uintptr_t> ALIGNMENT - 1)) + apart)
         memset(self.data, 0, nbytes)
 
     def __dealloc__(self):

@@ -51,10 +51,15 @@ class Chart(Scene):
 
     @staticmethod
     def tables(arguments):
-        v, u = np.mgrid[0 : textures.SIDE, 0 : textures.SIDE].astype(np.uint32)
         number = np.arange(textures.COUNT, dtype=np.uint32)[:, None, None]
-        colours = u * 2 | v * 2 << 8 | (number + 1) * 8 << 16 | 1 << 24
-        return view.Tables(colours.astype(np.uint32).reshape(-1))
+        levels = []
+        for level in range(textures.BITS + 1):
+            v, u = np.mgrid[0 : textures.SIDE >> level, 0 : textures.SIDE >> level]
+            # The middle of the texels that it stands for.
+            v, u = ((k * 2 ** (level + 1) + 2**level - 1).astype(np.uint32) for k in (v, u))
+            colours = u | v << 8 | (number + 1) * 8 << 16 | 1 << 24
+            levels.append(colours.astype(np.uint32).reshape(textures.COUNT, -1))
+        return view.Tables(np.concatenate(levels, 1).reshape(-1))
 
 
 def look(scene, x, y, angle, grid, monsters=(), items=(), backend="native", **params):

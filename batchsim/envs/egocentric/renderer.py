@@ -1,9 +1,13 @@
 """What the player sees: walls, floor and ceiling, then sprites from the farthest to the nearest.
 
-Each column of the picture has one ray, followed from cell to cell of the grid until a wall
-(Amanatides and Woo, 1987). The picture is then written once, row by row: along a row, what is seen
-of the floor lies on a line in the world, so that each pixel costs some additions and one look into
-the atlas. All that is per pixel is float32, in loops that become vector instructions.
+A ray is followed from cell to cell of the grid until a wall (Amanatides and Woo, 1987). Not every
+column of the picture needs one: between two rays that hit the same face of walls less than a cell
+apart, there is no room for anything before it.
+
+The picture is written once, row by row, and as the eye is half a cell high, a row below the horizon
+together with the row as far above it, which shows places as far away: what is seen of the floor
+along a row lies on a line in the world, so that a pixel of it costs some additions. All that is per
+pixel becomes vector instructions.
 """
 
 import math
@@ -11,25 +15,32 @@ from typing import NamedTuple
 
 import numpy as np
 
-from batchsim.envs.egocentric.pixels import FOG, LIGHT, SPRITES, WIDEST, paint
+from batchsim.envs.egocentric.pixels import FINEST, FOG, LIGHT, SPRITES, WIDEST, level_of
 from batchsim.envs.egocentric.sprites import draw_sprites
-from batchsim.envs.egocentric.textures import AREA, SIDE
-from batchsim.lookup import lookup
+from batchsim.envs.egocentric.textures import AREA, BITS, SIDE, level_start
 from batchsim.math import cos, sin
+from batchsim.raster import advance, choose, paint_row, shifted
 
-LAST = np.float32(SIDE - 1)
 SIDE_LIGHT = 0.75  # of walls along x, so that corners show
+SPAN = 8  # columns from one ray to the next, a power of two
+WHOLE = 2.0**32  # a cell of the floor, in the units of its places
 
 
 class Scratch(NamedTuple):
     # Of each column of the picture:
+    face: np.dtype((np.int32, WIDEST))  # that its ray hits: 512 * where + 256 * along x + texture
+    place: np.dtype((np.float32, WIDEST))  # along the face, if a ray was followed
     depth: np.dtype((np.float32, WIDEST))  # of the wall
-    top: np.dtype((np.float32, WIDEST))  # where the wall begins and ends
-    bottom: np.dtype((np.float32, WIDEST))
-    wall: np.dtype((np.float32, WIDEST))  # its texel in row 0 of its texture
-    first: np.dtype((np.float32, WIDEST))  # row of the texture at row 0 of the picture
+    first: np.dtype((np.float32, WIDEST))  # row of its texture at row 0 of the picture
     grain: np.dtype((np.float32, WIDEST))  # rows of the texture a row of the picture
-    light: np.dtype((np.float32, WIDEST))
+    bits: np.dtype((np.int32, WIDEST))  # logarithm of the texels in a row of its texture
+    head: np.dtype((np.int32, WIDEST))  # texels in the texture's first and last row
+    foot: np.dtype((np.int32, WIDEST))
+    light: np.dtype((np.int32, WIDEST))
+    # Of each pixel in a row above the horizon, and in the one as far below it:
+    upper: np.dtype((np.int32, WIDEST))  # texels
+    lower: np.dtype((np.int32, WIDEST))
+    lights: np.dtype((np.int32, WIDEST))
     # Of each sprite:
     ahead: np.dtype((np.float64, SPRITES))
     aside: np.dtype((np.float64, SPRITES))
@@ -40,104 +51,155 @@ def draw(s, i, p, floor, ceiling, out):
     """Write the picture of row i, with these textures below and above."""
     spread = math.tan(p.fov * (math.pi / 360.0))  # half of the picture's width, one cell ahead
     c, n = cos(s.angle[i]), sin(s.angle[i])
-    for x in range(p.width):
-        across = (2.0 * (x + 0.5) / p.width - 1.0) * spread
-        cast(s, i, x, c - n * across, n + c * across)
-    project(s, i, p, np.float32(p.width / (2.0 * spread)))
-    highest, lowest = np.float32(p.height), np.float32(0.0)
-    for x in range(p.width):
-        highest, lowest = min(highest, s.top[i, x]), max(lowest, s.bottom[i, x])
-    left = (1.0 / p.width - 1.0) * spread
-    pitch = 2.0 * spread / p.width
-    focus = p.width / (2.0 * spread)
-    for y in range(p.height):
-        below = y + 0.5 - 0.5 * p.height
+    look_around(s, i, p, c, n, spread)
+    tallest = project(s, i, p, np.float32(c), np.float32(n), np.float32(spread))
+    focus = p.width / (2.0 * spread)  # pixels a cell, one cell ahead
+    for y in range((p.height + 1) // 2):
+        above = 0.5 * p.height - (y + 0.5)
         # Of an odd number of rows the middle one looks at the horizon, where there are walls only.
-        distance = 0.5 * focus / max(abs(below), 0.5)
-        # Where the row's first pixel lies in the world, but for whole cells.
-        along_x = np.float32(s.x[i] % 1.0 + distance * (c - n * left))
-        along_y = np.float32(s.y[i] % 1.0 + distance * (n + c * left))
-        step_x, step_y = np.float32(distance * pitch * -n), np.float32(distance * pitch * c)
-        plane = np.float32((floor if below > 0.0 else ceiling) * AREA)
-        shade = np.float32(LIGHT / (1.0 + FOG * distance))
-        if y + 0.5 <= highest or y + 0.5 >= lowest:
-            cover(p, out, y, along_x, along_y, step_x, step_y, plane, shade)
-        else:
-            fill(s, i, p, out, y, along_x, along_y, step_x, step_y, plane, shade)
+        distance = 0.5 * focus / max(above, 0.5)
+        survey(s, i, p, c, n, spread, distance, y, above, tallest, floor, ceiling)
+        paint_row(p.atlas, s.upper, s.lights, i, out, y, p.width, p.grayscale, p.channels_first)
+        paint_row(
+            p.atlas,
+            s.lower,
+            s.lights,
+            i,
+            out,
+            p.height - 1 - y,
+            p.width,
+            p.grayscale,
+            p.channels_first,
+        )
     draw_sprites(s, i, p, c, n, spread, out)
 
 
-def cast(s, i, x, dx, dy):
-    """Follow the ray of column x until a wall; note how far it is, and what is seen of it."""
+def look_around(s, i, p, c, n, spread):
+    """Find the face that each column shows."""
+    last = p.width - 1
+    for x in range(0, p.width, SPAN):
+        cast(s, i, p, x, c, n, spread)
+    if last % SPAN != 0:
+        cast(s, i, p, last, c, n, spread)
+    half = SPAN // 2
+    while half > 0:
+        for x in range(half, last, 2 * half):
+            left, right = x - half, min(x + half, last)
+            gap = s.place[i, left] - s.place[i, right]
+            if s.face[i, left] == s.face[i, right] and abs(gap) < 1.0:
+                s.face[i, x] = s.face[i, left]
+                # As far from its neighbours as those are from each other, at most.
+                s.place[i, x] = s.place[i, left]
+            else:
+                cast(s, i, p, x, c, n, spread)
+        half //= 2
+
+
+def cast(s, i, p, x, c, n, spread):
+    """Follow the ray of column x until a wall; note which face it hits, and where."""
+    across = (2.0 * (x + 0.5) / p.width - 1.0) * spread
+    dx, dy = c - n * across, n + c * across
     column, row = int(s.x[i]), int(s.y[i])
     step_x, step_y = (1 if dx >= 0.0 else -1), (1 if dy >= 0.0 else -1)
     across_x = abs(1.0 / dx) if dx != 0.0 else 1e30
     across_y = abs(1.0 / dy) if dy != 0.0 else 1e30
     next_x = (column + 1 - s.x[i] if dx >= 0.0 else s.x[i] - column) * across_x
     next_y = (row + 1 - s.y[i] if dy >= 0.0 else s.y[i] - row) * across_y
-    distance, lit = 0.0, 1.0
+    distance, along_x = 0.0, False
     while s.grid[i, row, column] == 0:
         if next_x < next_y:
-            distance, lit = next_x, 1.0
+            distance, along_x = next_x, False
             next_x += across_x
             column += step_x
         else:
-            distance, lit = next_y, SIDE_LIGHT
+            distance, along_x = next_y, True
             next_y += across_y
             row += step_y
-    # Textures run from left to right for who looks at them, whichever side of the cell that is.
-    if lit == 1.0:
-        place, mirrored = s.y[i] + distance * dy, dx < 0.0
+    texture = int(s.grid[i, row, column]) - 1
+    if along_x:
+        s.face[i, x] = 512 * (row + (step_y < 0)) + 256 + texture
+        s.place[i, x] = s.x[i] + distance * dx
     else:
-        place, mirrored = s.x[i] + distance * dx, dy > 0.0
-    texel = int((place - math.floor(place)) * SIDE)
-    if mirrored:
-        texel = SIDE - 1 - texel
-    s.depth[i, x] = max(distance, 1e-3)
-    s.wall[i, x] = (int(s.grid[i, row, column]) - 1) * AREA + texel
-    s.light[i, x] = lit
+        s.face[i, x] = 512 * (column + (step_x < 0)) + texture
+        s.place[i, x] = s.y[i] + distance * dy
 
 
-def project(s, i, p, focus):
-    """Find where on each column its wall lies; `focus` is its height in pixels one cell away."""
-    middle = np.float32(0.5 * p.height)
+def project(s, i, p, c, n, spread):
+    """Find what of its wall each column shows, and where; return half the height of the tallest."""
+    one, half = np.float32(1.0), np.float32(0.5)
+    pitch = np.float32(2.0) * spread / np.float32(p.width)
+    middle, focus = np.float32(0.5 * p.height), one / pitch
+    player_x, player_y = np.float32(s.x[i]), np.float32(s.y[i])
+    tallest = np.int32(0)
     for x in range(p.width):
-        depth = s.depth[i, x]
-        half = np.float32(0.5) * focus / depth
-        grain = np.float32(SIDE) / (half + half)
-        s.top[i, x] = middle - half
-        s.bottom[i, x] = middle + half
-        s.grain[i, x] = grain
-        s.first[i, x] = (half - middle + np.float32(0.5)) * grain
-        light = np.float32(LIGHT) / (np.float32(1.0) + np.float32(FOG) * depth)
-        s.light[i, x] = s.light[i, x] * light
-
-
-def ground(k, along_x, along_y, step_x, step_y, plane):
-    """Return which texel of floor or ceiling the k-th pixel of a row shows."""
-    u, v = along_x + k * step_x, along_y + k * step_y
-    # Rounding may give the texel after the last.
-    u = min(np.floor((u - np.floor(u)) * np.float32(SIDE)), LAST)
-    v = min(np.floor((v - np.floor(v)) * np.float32(SIDE)), LAST)
-    return plane + v * np.float32(SIDE) + u
-
-
-def cover(p, out, y, along_x, along_y, step_x, step_y, plane, shade):
-    """Write row y of the picture where no wall reaches it."""
-    light = np.int32(shade)
+        face = s.face[i, x]
+        where, along_x = np.float32(shifted(face, 0, 9)), (face & 256) != 0
+        across = (np.float32(np.int32(x)) + half) * pitch - spread
+        dx, dy = c - n * across, n + c * across
+        ahead = (where - player_y) / dy if along_x else (where - player_x) / dx
+        depth = max(ahead, np.float32(1e-3))
+        place = player_x + depth * dx if along_x else player_y + depth * dy
+        # Textures run from left to right for who looks at them, whichever side of the cell that is.
+        mirrored = dy > np.float32(0.0) if along_x else dx < np.float32(0.0)
+        texel = np.int32((place - np.floor(place)) * np.float32(SIDE)) & (SIDE - 1)
+        texel = (SIDE - 1) - texel if mirrored else texel
+        tall = focus / depth
+        grain = np.float32(SIDE) / tall
+        # `level_of`, without a loop.
+        level, scale = 0, one
+        for k in range(BITS):
+            coarser = grain > np.float32(FINEST * 2**k)
+            level += coarser
+            scale *= half if coarser else one
+        bits = BITS - level
+        start = level_start(level)
+        s.depth[i, x] = depth
+        s.grain[i, x] = grain * scale
+        s.first[i, x] = (half * tall - middle + half) * (grain * scale)
+        s.bits[i, x] = bits
+        s.head[i, x] = (face & 255) * AREA + start + shifted(texel, 0, level)
+        light = np.float32(LIGHT) / (one + np.float32(FOG) * depth)
+        s.light[i, x] = np.int32(light * (np.float32(SIDE_LIGHT) if along_x else one))
+        tallest = max(tallest, np.int32(half * tall))
     for x in range(p.width):
-        texel = ground(np.float32(np.int32(x)), along_x, along_y, step_x, step_y, plane)
-        paint(p, out, y, x, lookup(p.atlas, np.int32(texel)), light)
+        last = shifted(1, s.bits[i, x], 0) - 1
+        s.foot[i, x] = s.head[i, x] + shifted(last, s.bits[i, x], 0)
+    return tallest
 
 
-def fill(s, i, p, out, y, along_x, along_y, step_x, step_y, plane, shade):
-    """Write row y of the picture: walls, and floor or ceiling around them."""
-    middle, line = np.float32(y + 0.5), np.float32(y)
+def survey(s, i, p, c, n, spread, distance, y, above, tallest, floor, ceiling):
+    """Find the texel and the light of each pixel in row y and in the row as far below the horizon.
+
+    Floor and ceiling in these rows are at a `distance`.
+    """
+    left, pitch = (1.0 / p.width - 1.0) * spread, 2.0 * spread / p.width
+    # A row shows texels that are near each other, the next row some that are farther away.
+    level = min(level_of(distance * SIDE * math.sqrt(pitch / max(above, 0.5))), BITS - 1)
+    # Where the row's first pixel lies in its cell.
+    u = advance(int((s.x[i] + distance * (c - n * left)) % 1.0 * WHOLE), 0)
+    v = advance(int((s.y[i] + distance * (n + c * left)) % 1.0 * WHOLE), 0)
+    step_u = math.floor(distance * pitch * -n * WHOLE)
+    step_v = math.floor(distance * pitch * c * WHOLE)
+    floor = floor * AREA + level_start(level)
+    ceiling = ceiling * AREA + level_start(level)
+    bits = BITS - level
+    mask = ((1 << bits) - 1) << bits
+    shade = np.int32(LIGHT / (1.0 + FOG * distance))
+    if above > tallest + 1:
+        for x in range(p.width):
+            texel = shifted(u, 0, 32 - bits) + (shifted(v, 0, 32 - 2 * bits) & mask)
+            s.upper[i, x] = ceiling + texel
+            s.lower[i, x] = floor + texel
+            s.lights[i, x] = shade
+            u, v = advance(u, step_u), advance(v, step_v)
+        return
+    line = np.float32(y)
     for x in range(p.width):
-        below = ground(np.float32(np.int32(x)), along_x, along_y, step_x, step_y, plane)
-        depth = min(np.floor(s.first[i, x] + line * s.grain[i, x]), LAST)
-        wall = s.wall[i, x] + depth * np.float32(SIDE)
-        # Sums in place of a choice, which would look up both; whole numbers stay whole.
-        inside = np.float32((s.top[i, x] < middle) & (middle < s.bottom[i, x]))
-        texel = lookup(p.atlas, np.int32(below + inside * (wall - below)))
-        paint(p, out, y, x, texel, np.int32(shade + inside * (s.light[i, x] - shade)))
+        texel = shifted(u, 0, 32 - bits) + (shifted(v, 0, 32 - 2 * bits) & mask)
+        row = s.first[i, x] + line * s.grain[i, x]
+        inside = row >= np.float32(0.0)
+        down = shifted(np.int32(row), s.bits[i, x], 0)
+        s.upper[i, x] = choose(inside, s.head[i, x] + down, ceiling + texel)
+        s.lower[i, x] = choose(inside, s.foot[i, x] - down, floor + texel)
+        s.lights[i, x] = choose(inside, s.light[i, x], shade)
+        u, v = advance(u, step_u), advance(v, step_v)

@@ -4,9 +4,17 @@ import math
 
 import numpy as np
 
-from batchsim.envs.egocentric.pixels import FOG, LIGHT, SPRITES, paint
-from batchsim.envs.egocentric.textures import AREA, MEDIKIT, MELEE, SHOOTER, SIDE
+from batchsim.envs.egocentric.pixels import FOG, LIGHT, SPRITES, level_of
+from batchsim.envs.egocentric.textures import (
+    AREA,
+    MEDIKIT,
+    MELEE,
+    SHOOTER,
+    SIDE,
+    level_start,
+)
 from batchsim.envs.egocentric.world import MONSTERS
+from batchsim.raster import paint
 
 NEAREST = 0.2  # nearer ones are not seen
 ITEM_SIZE, MONSTER_SIZE = 0.5, 0.9  # height and width in cells
@@ -51,12 +59,18 @@ def draw_sprite(s, i, p, out, texture, size, ahead, aside, spread):
     left = 0.5 * p.width + aside * scale - 0.5 * side
     top = 0.5 * p.height + 0.5 * scale - side
     light = np.int32(LIGHT / (1.0 + FOG * ahead))
+    level = level_of(SIDE / side)
+    texels = SIDE >> level
+    start = texture * AREA + level_start(level)
+    grain = texels / side
+    first, last = max(0, math.ceil(left - 0.5)), min(p.width, math.ceil(left + side - 0.5))
+    # In parts of 2 ** 16 of a texel, rounded down, so as not to go past the last one.
+    begin, step = int((first + 0.5 - left) * grain * 65536.0), int(grain * 65536.0)
     for y in range(max(0, math.ceil(top - 0.5)), min(p.height, math.ceil(top + side - 0.5))):
-        v = min(SIDE - 1, int((y + 0.5 - top) * (SIDE / side)))
-        line = texture * AREA + v * SIDE
-        for x in range(max(0, math.ceil(left - 0.5)), min(p.width, math.ceil(left + side - 0.5))):
-            if s.depth[i, x] > ahead:
-                u = min(SIDE - 1, int((x + 0.5 - left) * (SIDE / side)))
-                colour = p.atlas[line + u]
-                if colour >> 24 != 0:
-                    paint(p, out, y, x, colour, light)
+        line = start + min(texels - 1, int((y + 0.5 - top) * grain)) * texels
+        across = begin
+        for x in range(first, last):
+            colour = p.atlas[line + (across >> 16)]
+            if colour >> 24 != 0 and s.depth[i, x] > ahead:
+                paint(out, y, x, colour, light, p.grayscale, p.channels_first)
+            across += step

@@ -1,18 +1,28 @@
 """Textures and sprites, computed: no picture is loaded.
 
-An atlas is one array of colours, each texture a square of `SIDE` rows and columns of it, row by
-row. A colour is red + 256 * green + 65536 * blue, with 2 ** 24 more where a sprite is opaque.
+An atlas is one array of colours, `AREA` of them a texture: a square of `SIDE` rows and columns, row
+by row, then the same in half as many rows and columns, and so on to a single one, for what is far
+away (Williams, "Pyramidal Parametrics", 1983). A colour is red + 256 * green + 65536 * blue, with
+2 ** 24 more where a sprite is opaque.
 """
 
 import numpy as np
 
-SIDE = 64
-AREA = SIDE * SIDE
+from batchsim.raster import shifted
+
+BITS = 6
+SIDE = 2**BITS
+AREA = (4 * SIDE * SIDE - 1) // 3
 BRICKS, STONE, METAL, WOOD, FLOOR, CEILING, ACID = range(7)
 MEDIKIT, VIAL, VEST, CLIP = range(7, 11)
 MELEE, SHOOTER = 11, 15  # each followed by its flinch, aim and dead
-PISTOL, FLASH = 19, 20
-COUNT = 21
+COUNT = 19
+
+
+def level_start(level):
+    """Where a level begins in its texture, of which level 0 has `SIDE` rows."""
+    # Of the number of texels every other bit is set, one for each level.
+    return AREA - (AREA & (shifted(1, 2 * (BITS + 1 - level), 0) - 1))
 
 
 def atlas():
@@ -20,8 +30,8 @@ def atlas():
     random = np.random.default_rng(1)
     v, u = np.mgrid[0:SIDE, 0:SIDE]
     colours = np.zeros((COUNT, SIDE, SIDE, 3))
-    opaque = np.zeros((COUNT, SIDE, SIDE), np.bool_)
-    opaque[:MEDIKIT] = True
+    opaque = np.zeros((COUNT, SIDE, SIDE))
+    opaque[:MEDIKIT] = 1.0
     colours[BRICKS] = _bricks(u, v, (150, 72, 52), (92, 84, 78), 16, 32)
     colours[STONE] = _bricks(u, v, (118, 118, 124), (70, 70, 74), 32, 32)
     colours[METAL] = np.array([92, 104, 112]) + 24.0 * (u % 16 < 2)[..., None]
@@ -47,13 +57,26 @@ def atlas():
     for first, skin in ((MELEE, (190, 96, 110)), (SHOOTER, (96, 116, 70))):
         for state in range(4):
             _monster(colours[first + state], opaque[first + state], u, v, skin, state)
-    _box(colours[PISTOL], opaque[PISTOL], u, v, (27, 22, 37, 63), (60, 60, 66))
-    _box(colours[PISTOL], opaque[PISTOL], u, v, (29, 18, 35, 40), (96, 96, 104))
-    _disc(colours[FLASH], opaque[FLASH], u, v, (32, 32, 28, 28), (250, 210, 90))
-    _disc(colours[FLASH], opaque[FLASH], u, v, (32, 32, 14, 14), (255, 250, 220))
+    levels = []
+    for _ in range(BITS + 1):
+        red, green, blue = np.moveaxis(np.clip(colours, 0, 255).astype(np.uint32), 3, 0)
+        packed = red | green << 8 | blue << 16 | (opaque >= 0.5).astype(np.uint32) << 24
+        levels.append(packed.reshape(COUNT, -1))
+        colours, opaque = _halve(colours, opaque)
+    return np.concatenate(levels, 1).reshape(-1)
 
-    red, green, blue = np.moveaxis(np.clip(colours, 0, 255).astype(np.uint32), 3, 0)
-    return (red | green << 8 | blue << 16 | opaque.astype(np.uint32) << 24).reshape(-1)
+
+def _halve(colours, opaque):
+    """Return textures of half as many rows and columns: means, of what is opaque."""
+
+    def sums(texels):
+        return sum(texels[:, k::2, j::2] for k in (0, 1) for j in (0, 1))
+
+    if opaque.shape[1] == 1:
+        return colours, opaque
+    weight = sums(opaque)
+    means = sums(colours * opaque[..., None]) / np.maximum(weight, 1e-9)[..., None]
+    return means, weight / 4
 
 
 def _bricks(u, v, brick, mortar, height, width):
@@ -70,7 +93,7 @@ def _box(colours, opaque, u, v, sides, colour):
     edge = inside & ((u < left + 2) | (u >= right - 2) | (v < top + 2) | (v >= bottom - 2))
     colours[inside] = colour
     colours[edge] *= 0.7
-    opaque |= inside
+    opaque[inside] = 1.0
 
 
 def _disc(colours, opaque, u, v, circle, colour):
@@ -78,7 +101,7 @@ def _disc(colours, opaque, u, v, circle, colour):
     distance = np.hypot((u - across) / width, (v - down) / height)
     inside = distance < 1.0
     colours[inside] = (1.0 - 0.35 * distance[inside, None] ** 2) * np.array(colour)
-    opaque |= inside
+    opaque[inside] = 1.0
 
 
 def _monster(colours, opaque, u, v, skin, state):

@@ -1,0 +1,302 @@
+"""Rows of pictures: the arithmetic of textures in 32 bits, and how pixels are written.
+
+LLVM does not vectorise loops that look up tables at computed places while they write bytes, and
+Numba computes in 64 bits. So these few functions are made of instructions for vectors; as plain
+Python they do the same, pixel by pixel.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload, register_jitable
+
+__all__ = ["advance", "choose", "paint", "paint_row", "shifted"]
+
+LANES = 16
+"""Pixels that are written at once."""
+BYTE, SHORT, WORD, LONG = (ir.IntType(bits) for bits in (8, 16, 32, 64))
+RED, GREEN, BLUE = 77, 150, 29
+"""What each channel adds to grey, of 256 (ITU-R BT.601)."""
+
+
+def advance(place, step):  # type: ignore[no-untyped-def]
+    """Return a place one step further along a texture that repeats.
+
+    Args:
+        place, step: integers, in parts of 2 ** 32 of the texture.
+
+    Returns:
+        Their sum modulo 2 ** 32, uint32 in compiled code.
+    """
+    return (int(place) + int(step)) & 0xFFFFFFFF
+
+
+def shifted(number, left, right):  # type: ignore[no-untyped-def]
+    """Return `number << left >> right`, int32; both from 0 to 31.
+
+    Args:
+        number: an integer from 0 to below 2 ** 32 that, shifted to the left, still is.
+    """
+    return int(number) << int(left) >> int(right)
+
+
+def choose(condition, one, other):  # type: ignore[no-untyped-def]
+    """Return `one` if the condition is true, else `other`, both int32, without a branch."""
+    return one if condition else other
+
+
+def _words(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    return (
+        context.cast(builder, *both, types.uint32)
+        for both in zip(arguments, signature.args, strict=True)
+    )
+
+
+@intrinsic
+def _advance(typing_context: Any, place: Any, step: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.add(*_words(context, builder, signature, arguments))
+
+    return types.uint32(place, step), codegen
+
+
+@intrinsic
+def _shifted(typing_context: Any, number: Any, left: Any, right: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        number, left, right = _words(context, builder, signature, arguments)
+        return builder.lshr(builder.shl(number, left), right)
+
+    return types.int32(number, left, right), codegen
+
+
+@intrinsic
+def _choose(typing_context: Any, condition: Any, one: Any, other: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        wanted = (types.boolean, types.int32, types.int32)
+        return builder.select(
+            *(
+                context.cast(builder, *each)
+                for each in zip(arguments, signature.args, wanted, strict=True)
+            )
+        )
+
+    return types.int32(condition, one, other), codegen
+
+
+@overload(advance)
+def _overload_advance(place, step):  # type: ignore[no-untyped-def]
+    return lambda place, step: _advance(place, step)  # type: ignore[call-arg]
+
+
+@overload(shifted)
+def _overload_shifted(number, left, right):  # type: ignore[no-untyped-def]
+    return lambda number, left, right: _shifted(number, left, right)  # type: ignore[call-arg]
+
+
+@overload(choose)
+def _overload_choose(condition, one, other):  # type: ignore[no-untyped-def]
+    return lambda condition, one, other: _choose(condition, one, other)  # type: ignore[call-arg]
+
+
+@register_jitable
+def paint(out, y, x, colour, light, grayscale, channels_first):  # type: ignore[no-untyped-def]
+    """Write a pixel.
+
+    Args:
+        out: the picture, uint8: (height, width, channels), or (channels, height, width).
+        y, x: the pixel.
+        colour: red + 256 * green + 65536 * blue; bits from the 24th on are dropped.
+        light: from 0 (black) to 256 (the colour as it is).
+        grayscale: the picture has one channel and not three.
+        channels_first: of the picture.
+    """
+    red = (int(colour) & 255) * int(light) >> 8
+    green = (int(colour) >> 8 & 255) * int(light) >> 8
+    blue = (int(colour) >> 16 & 255) * int(light) >> 8
+    if grayscale:
+        red = (RED * red + GREEN * green + BLUE * blue) >> 8
+    if channels_first:
+        out[0, y, x] = red
+        if not grayscale:
+            out[1, y, x] = green
+            out[2, y, x] = blue
+    else:
+        out[y, x, 0] = red
+        if not grayscale:
+            out[y, x, 1] = green
+            out[y, x, 2] = blue
+
+
+def paint_row(colours, texels, lights, i, out, y, width, grayscale, channels_first):  # type: ignore[no-untyped-def]
+    """Write a row of pixels whose colours are looked up.
+
+    Args:
+        colours: a table of an environment, (any,), uint32; see `paint` for what a colour is.
+        texels: (N, at least width), int32; row i says where in the table each pixel's colour is,
+            which compiled code does not check.
+        lights: (N, at least width), int32; row i is the light of each pixel.
+        i: the row of both.
+        out: the picture, uint8, contiguous.
+        y: the row of it.
+        width: of the picture.
+        grayscale, channels_first: as in `paint`.
+    """
+    for x in range(width):
+        colour = colours[texels[i, x]]
+        paint(out, y, x, colour, lights[i, x], grayscale, channels_first)  # type: ignore[no-untyped-call]
+
+
+@overload(paint_row)
+def _overload_paint_row(colours, texels, lights, i, out, y, width, grayscale, channels_first):  # type: ignore[no-untyped-def]
+    arrays = (colours, texels, lights, out)
+    if not all(isinstance(array, types.Array) and array.layout == "C" for array in arrays):
+        return None
+    if tuple(array.dtype for array in arrays) != (types.uint32, *(types.int32,) * 2, types.uint8):
+        return None
+
+    def paint_row(colours, texels, lights, i, out, y, width, grayscale, channels_first):  # type: ignore[no-untyped-def]
+        if channels_first:
+            start, stride = y * width, out.shape[1] * width
+        else:
+            start, stride = y * width * out.shape[2], 0
+        if grayscale:
+            _paint_grey(colours, texels, lights, i, out, start, stride, width)
+        elif channels_first:
+            _paint_planes(colours, texels, lights, i, out, start, stride, width)
+        else:
+            _paint_pixels(colours, texels, lights, i, out, start, stride, width)
+
+    return paint_row
+
+
+def _painter(name: str, store: Any) -> Any:
+    """Return the intrinsic (colours, texels, lights, i, out, start, stride, width) of a format."""
+
+    @intrinsic
+    def painter(  # type: ignore[no-untyped-def]
+        typing_context, colours, texels, lights, i, out, start, stride, width
+    ):
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            function = builder.module.globals.get(name) or _define(builder.module, name, store)
+            colours, texels, lights, out = (
+                context.make_array(signature.args[k])(context, builder, arguments[k])
+                for k in (0, 1, 2, 4)
+            )
+            i, start, stride, width = (
+                context.cast(builder, arguments[k], signature.args[k], types.int64)
+                for k in (3, 5, 6, 7)
+            )
+
+            def row(array: Any) -> Any:
+                across = builder.extract_value(array.shape, 1)
+                return builder.gep(array.data, [builder.mul(i, across)])
+
+            builder.call(
+                function,
+                [
+                    colours.data,
+                    row(texels),
+                    row(lights),
+                    builder.gep(out.data, [start]),
+                    stride,
+                    width,
+                ],
+            )
+            return context.get_dummy_value()
+
+        return types.none(colours, texels, lights, i, out, start, stride, width), codegen
+
+    return painter
+
+
+def _define(module: Any, name: str, store: Any) -> Any:
+    """Add the function that writes a row: 16 pixels at a time, then those that are left."""
+    pointers = [WORD.as_pointer()] * 3 + [BYTE.as_pointer()]
+    kind = ir.FunctionType(ir.VoidType(), [*pointers, LONG, LONG])
+    function = ir.Function(module, kind, name)
+    function.linkage = "internal"
+    for argument in function.args[:4]:
+        argument.add_attribute("noalias")
+    builder = ir.IRBuilder(function.append_basic_block())
+    colours, texels, lights, out, stride, width = function.args
+    whole = builder.and_(width, LONG(-LANES))
+
+    def block(builder: Any, x: Any, lanes: int) -> None:
+        colour: Any = ir.Constant(ir.VectorType(WORD, lanes), ir.Undefined)
+        for lane in range(lanes):
+            place = builder.add(x, LONG(lane))
+            texel = builder.zext(builder.load(builder.gep(texels, [place])), LONG)
+            found = builder.load(builder.gep(colours, [texel]))
+            colour = builder.insert_element(colour, found, WORD(lane))
+        vector = ir.VectorType(WORD, lanes)
+        lights_at = builder.bitcast(builder.gep(lights, [x]), vector.as_pointer())
+        light = builder.load(lights_at, align=4)
+        store(builder, _lit(builder, colour, light, lanes), x, out, stride, lanes)
+
+    with cgutils.for_range_slice(builder, LONG(0), whole, LONG(LANES)) as (x, _):
+        block(builder, x, LANES)
+    with cgutils.for_range_slice(builder, whole, width, LONG(1)) as (x, _):
+        block(builder, x, 1)
+    builder.ret_void()
+    return function
+
+
+def _lit(builder: Any, colour: Any, light: Any, lanes: int) -> Any:
+    """Return the colours lit: bytes red, green, blue and one to be dropped."""
+    halves = ir.VectorType(SHORT, 2 * lanes)
+
+    def every(number: int, kind: Any = halves) -> Any:
+        return ir.Constant(kind, [number] * kind.count)
+
+    # Two channels are 16 bits apart, and 255 * 256 fits into those.
+    words = ir.VectorType(WORD, lanes)
+    both = builder.or_(light, builder.shl(light, every(16, words)))
+    factor, colour = builder.bitcast(both, halves), builder.bitcast(colour, halves)
+    even = builder.mul(builder.and_(colour, every(255)), factor)
+    odd = builder.mul(builder.lshr(colour, every(8)), factor)
+    return builder.or_(builder.lshr(even, every(8)), builder.and_(odd, every(0xFF00)))
+
+
+def _store(builder: Any, out: Any, place: Any, value: Any) -> None:
+    at = builder.bitcast(builder.gep(out, [place]), value.type.as_pointer())
+    builder.store(value, at, align=1)
+
+
+def _channel(builder: Any, lit: Any, number: int, lanes: int) -> Any:
+    """Return one channel of lit colours, in 32 bits."""
+    words = ir.VectorType(WORD, lanes)
+    value = builder.lshr(builder.bitcast(lit, words), ir.Constant(words, [8 * number] * lanes))
+    return builder.and_(value, ir.Constant(words, [255] * lanes))
+
+
+def _store_pixels(builder: Any, lit: Any, x: Any, out: Any, stride: Any, lanes: int) -> None:
+    octets = builder.bitcast(lit, ir.VectorType(BYTE, 4 * lanes))
+    kept = [4 * pixel + channel for pixel in range(lanes) for channel in range(3)]
+    mask = ir.Constant(ir.VectorType(WORD, len(kept)), kept)
+    _store(builder, out, builder.mul(x, LONG(3)), builder.shuffle_vector(octets, octets, mask))
+
+
+def _store_planes(builder: Any, lit: Any, x: Any, out: Any, stride: Any, lanes: int) -> None:
+    octets = ir.VectorType(BYTE, lanes)
+    for number in range(3):
+        value = builder.trunc(_channel(builder, lit, number, lanes), octets)
+        _store(builder, out, builder.add(x, builder.mul(stride, LONG(number))), value)
+
+
+def _store_grey(builder: Any, lit: Any, x: Any, out: Any, stride: Any, lanes: int) -> None:
+    words = ir.VectorType(WORD, lanes)
+    total = ir.Constant(words, [0] * lanes)
+    for number, weight in enumerate((RED, GREEN, BLUE)):
+        channel = _channel(builder, lit, number, lanes)
+        total = builder.add(total, builder.mul(channel, ir.Constant(words, [weight] * lanes)))
+    grey = builder.lshr(total, ir.Constant(words, [8] * lanes))
+    _store(builder, out, x, builder.trunc(grey, ir.VectorType(BYTE, lanes)))
+
+
+_paint_pixels = _painter("batchsim_paint_pixels", _store_pixels)
+_paint_planes = _painter("batchsim_paint_planes", _store_planes)
+_paint_grey = _painter("batchsim_paint_grey", _store_grey)
