@@ -321,6 +321,17 @@ def _statistics(spec: KernelSpec) -> dict[str, Any]:
     }
 
 
+def _stacking(spec: KernelSpec) -> dict[str, Any]:
+    frames = flatten(spec.tile.frames)
+    if frames:
+        return {
+            "add_frame": kernels.keep_frame,
+            "write_observation": kernels.copy_frames,
+            "FRAMES": frames[0].shape[1],
+        }
+    return {"add_frame": kernels.skip_row, "write_observation": kernels.observe_row}
+
+
 def _placeholders(spec: KernelSpec, accessors: dict[str, Any], step_rows: Any) -> dict[str, Any]:
     discrete = isinstance(spec.bounds, kernels.DiscreteBounds)
     return {
@@ -334,6 +345,7 @@ def _placeholders(spec: KernelSpec, accessors: dict[str, Any], step_rows: Any) -
         "check_actions": kernels.check_discrete if discrete else kernels.check_box,
         "PARAMETERS": spec.constants,
         "ACTION": spec.bounds,
+        **_stacking(spec),
         **_statistics(spec),
     }
 

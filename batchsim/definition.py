@@ -34,6 +34,7 @@ OF_BATCHES = {
     "backend",
     "checked",
     "definition",
+    "frame_stack",
     "id",
     "max_episode_steps",
     "num_envs",
