@@ -325,11 +325,16 @@ def _stacking(spec: KernelSpec) -> dict[str, Any]:
     frames = flatten(spec.tile.frames)
     if frames:
         return {
-            "add_frame": kernels.keep_frame,
-            "write_observation": kernels.copy_frames,
+            "observe_new": kernels.observe_frames,
+            "observe_again": kernels.copy_frames,
+            "draw_frame": kernels.keep_frame,
             "FRAMES": frames[0].shape[1],
         }
-    return {"add_frame": kernels.skip_row, "write_observation": kernels.observe_row}
+    return {
+        "observe_new": kernels.observe_row,
+        "observe_again": kernels.observe_row,
+        "draw_frame": kernels.skip_row,
+    }
 
 
 def _placeholders(spec: KernelSpec, accessors: dict[str, Any], step_rows: Any) -> dict[str, Any]:

@@ -13,10 +13,9 @@ environment's functions and either compiles them with Numba or runs them as they
 - `fetch_row(nested, i)`: starts to bring row i of each array into the cache;
 - `flag_bits(flags, k)`: flags 64 k to 64 k + 63 as the bits of one word; `lowest_bit(word)`: the
   number of its lowest bit that is set; `without_lowest_bit(word)`;
-- `write_observation`: writes what a row observes into an array: its frame alone, or the last ones
-  with stacking;
-- `add_frame`: draws the new frame of a row among its last ones, once a step or reset, or does
-  nothing;
+- `observe_new`, `observe_again`: write what a row observes into an array, its new frame or, with
+  stacking, its last ones; `observe_new` alone, once a step, draws the new one among them;
+- `draw_frame`: draws the new frame of a row that was reset among its last ones, or does nothing;
 - `add_reward`, `start_episode`, `report_episodes`: the episode statistics, or functions that do
   nothing;
 - `mark`: notes which row is at work, in the checked mode, or does nothing;
@@ -176,7 +175,9 @@ def restart(tile, i):
 
 
 def observe_row(tile, i, observation):
-    """`write_observation` without stacking: the frame of row i into its row of `observation`."""
+    """Write the observation of row i into its row of `observation`: `observe_new` and
+    `observe_again` without stacking.
+    """
     mark(tile, i)
     observe(tile.state, i, parameters_of(tile, i), row_views(observation, i))
 
@@ -239,8 +240,7 @@ def step_next_step(table, lo, hi):
     restart_listed(tile, count)
     report_episodes(tile)
     for i in range(tile.reward.shape[0]):
-        add_frame(tile, i)
-        write_observation(tile, i, tile.observation)
+        observe_new(tile, i, tile.observation)
     for i in range(tile.reward.shape[0]):
         inform_row(tile, i, tile.info)
     return count_pending(tile)
@@ -256,8 +256,7 @@ def step_next_step_guarded(table, lo, hi):
     restart_listed(tile, count)
     report_episodes(tile)
     for i in range(tile.reward.shape[0]):
-        add_frame(tile, i)
-        write_observation(tile, i, tile.observation)
+        observe_new(tile, i, tile.observation)
     for i in range(tile.reward.shape[0]):
         inform_row(tile, i, tile.info)
     return count_pending(tile)
@@ -270,10 +269,9 @@ def step_same_step(table, lo, hi):
         advance(tile, i)
     report_episodes(tile)
     for i in range(tile.reward.shape[0]):
-        add_frame(tile, i)
-        write_observation(tile, i, tile.final_observation)
+        observe_new(tile, i, tile.final_observation)
     for i in range(tile.reward.shape[0]):
-        write_observation(tile, i, tile.observation)
+        observe_again(tile, i, tile.observation)
     for i in range(tile.reward.shape[0]):
         inform_row(tile, i, tile.info)
         clear_row(tile.final_info, i)
@@ -282,8 +280,7 @@ def step_same_step(table, lo, hi):
         i = tile.finished[k]
         inform_row(tile, i, tile.final_info)
         restart(tile, i)
-        add_frame(tile, i)
-        write_observation(tile, i, tile.observation)
+        observe_new(tile, i, tile.observation)
         inform_row(tile, i, tile.info)
     return count
 
@@ -295,8 +292,7 @@ def step_disabled(table, lo, hi):
         advance(tile, i)
     report_episodes(tile)
     for i in range(tile.reward.shape[0]):
-        add_frame(tile, i)
-        write_observation(tile, i, tile.observation)
+        observe_new(tile, i, tile.observation)
     for i in range(tile.reward.shape[0]):
         inform_row(tile, i, tile.info)
     return count_pending(tile)
@@ -312,11 +308,11 @@ def reset_selected(table, lo, hi):
             tile.elapsed[i] = 0
             tile.pending[i] = False
             start_episode(tile, i)
-            add_frame(tile, i)
+            draw_frame(tile, i)
             inform_row(tile, i, tile.info)
         else:
             clear_row(tile.info, i)
-        write_observation(tile, i, tile.observation)
+        observe_again(tile, i, tile.observation)
     return 0
 
 
@@ -325,7 +321,7 @@ def no_info(s, i, p, out):
 
 
 def keep_frame(tile, i):
-    """`add_frame` with stacking: in place of the oldest one, or of all where an episode begins."""
+    """`draw_frame` with stacking: in place of the oldest one, or of all where an episode begins."""
     mark(tile, i)
     frames = row_views(tile.frames, i)
     newest = int(tile.elapsed[i]) % FRAMES
@@ -336,7 +332,7 @@ def keep_frame(tile, i):
 
 
 def copy_frames(tile, i, observation):
-    """`write_observation` with stacking: the frames of row i, the oldest first."""
+    """`observe_again` with stacking: the frames of row i, the oldest first."""
     frames = row_views(tile.frames, i)
     stack = row_views(observation, i)
     frame = int(tile.elapsed[i]) % FRAMES
@@ -344,6 +340,12 @@ def copy_frames(tile, i, observation):
         # After the newest comes the oldest.
         frame = frame + 1 if frame + 1 < FRAMES else 0
         copy_row(frames, frame, stack, k)
+
+
+def observe_frames(tile, i, observation):
+    """`observe_new` with stacking."""
+    keep_frame(tile, i)
+    copy_frames(tile, i, observation)
 
 
 def keep_reward(tile, i):
@@ -375,7 +377,7 @@ def mark_row(tile, i):
 
 
 def skip_row(tile, i):
-    """`add_reward` and `start_episode` without statistics, `add_frame` without stacking, `mark`
+    """`add_reward` and `start_episode` without statistics, `draw_frame` without stacking, `mark`
     without the checked mode.
     """
 

@@ -523,7 +523,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         columns["seed"] = self._seeds
         columns["elapsed"] = tile.elapsed
         columns["pending"] = tile.pending
-        if tile.frames:
+        if self.frame_stack > 1:
             names = (f"frames{path}" for path in self._layout.paths)
             columns.update(zip(names, compile.flatten(tile.frames), strict=True))
         if self.record_episode_statistics:
