@@ -425,6 +425,14 @@ def test_the_frames_of_a_step_that_failed_are_as_they_were(opened):
     assert all((after[name] == before[name]).all() for name in before)
 
 
+@pytest.mark.parametrize("make", [batchsim.make_vec, batchsim.make])
+def test_a_misspelt_argument_is_recognised(make):
+    with pytest.raises(
+        TypeError, match=r"'frame_stak' \(did you mean 'frame_stack'\?\); its param"
+    ):
+        make("CartPole-v1", frame_stak=4)
+
+
 @pytest.mark.parametrize(
     ("value", "kind"),
     [
