@@ -404,17 +404,20 @@ def test_out_takes_the_stack():
         envs.step(batch, out=(wrong, None, None, None))
 
 
-class FallsOff(Menagerie):
-    """Fails in its second step, in one row alone."""
+class Vanishes(Menagerie):
+    """Cannot be observed after action 1."""
 
     def step(s, i, action, p, rng):
-        s.count[i] += 1
-        assert action == 0
+        s.noise[i] = 0.5 - action
         return 0.0, False
+
+    def observe(s, i, p, out):
+        assert s.noise[i] >= 0.0
+        Menagerie.observe(s, i, p, out)
 
 
 def test_the_frames_of_a_step_that_failed_are_as_they_were(opened):
-    envs = opened(batchsim.make_vec(FallsOff, N, backend="reference", frame_stack=K, checked=True))
+    envs = opened(batchsim.make_vec(Vanishes, N, backend="reference", frame_stack=K, checked=True))
     envs.reset(seed=0)
     for _ in range(2):
         envs.step(np.zeros(N, np.int64))
