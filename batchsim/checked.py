@@ -25,7 +25,7 @@ __all__ = ["Guard", "wanted"]
 
 Array = npt.NDArray[Any]
 
-CHANGED = ("state", "rng", "elapsed", "pending", "episode")
+CHANGED = ("state", "rng", "elapsed", "pending", "frames", "episode")
 """The fields of a `Tile` that a task changes and that outlive it."""
 
 

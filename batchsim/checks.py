@@ -23,6 +23,8 @@ Array = npt.NDArray[Any]
 NO_TIME_LIMIT = -1
 MOST_THREADS = 4096
 """More than any machine has processors."""
+MOST_FRAMES = 1024
+"""More than any network looks back."""
 
 
 class Checks:

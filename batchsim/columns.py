@@ -263,6 +263,45 @@ def _clear_row(typing_context: Any, nested: Any, i: Any) -> Any:
     return types.void(nested, types.intp), codegen
 
 
+def copy_row(source, j, target, k):  # type: ignore[no-untyped-def]
+    """Copy row j of each array of a nested tuple into row k of each array of another one alike."""
+    if isinstance(source, np.ndarray):
+        target[k] = source[j]
+        return
+    for one, other in zip(source, target, strict=True):
+        copy_row(one, j, other, k)
+
+
+@intrinsic
+def _copy_row(typing_context: Any, source: Any, j: Any, target: Any, k: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        sources, from_row, targets, to_row = arguments
+
+        def copy(kind: Any, one: Any, other: Any) -> None:
+            if not isinstance(kind, types.Array):
+                for place, member in enumerate(kind.types):
+                    copy(
+                        member,
+                        builder.extract_value(one, place),
+                        builder.extract_value(other, place),
+                    )
+                return
+            from_array, to_array = (
+                context.make_array(kind)(context, builder, value=value) for value in (one, other)
+            )
+            row_bytes = cgutils.unpack_tuple(builder, from_array.strides, kind.ndim)[0]
+            read_from, write_to = (
+                cgutils.pointer_add(builder, array.data, builder.mul(row, row_bytes))
+                for array, row in ((from_array, from_row), (to_array, to_row))
+            )
+            cgutils.raw_memcpy(builder, write_to, read_from, row_bytes, 1)
+
+        copy(source, sources, targets)
+        return context.get_dummy_value()
+
+    return types.void(source, types.intp, target, types.intp), codegen
+
+
 def fetch_row(nested, i):  # type: ignore[no-untyped-def]
     """Start to bring row i of each array of a nested tuple into the cache: nothing, in Python."""
 
@@ -342,6 +381,7 @@ REFERENCE = {
     "with_tables": with_tables,
     "row_views": row_views,
     "clear_row": clear_row,
+    "copy_row": copy_row,
     "fetch_row": fetch_row,
     "flag_bits": flag_bits,
     "lowest_bit": lowest_bit,
@@ -354,6 +394,7 @@ NATIVE = {
     "with_tables": _with_tables,
     "row_views": _row_views,
     "clear_row": _clear_row,
+    "copy_row": _copy_row,
     "fetch_row": _fetch_row,
     "flag_bits": _flag_bits,
     "lowest_bit": _lowest_bit,

@@ -321,6 +321,22 @@ def _statistics(spec: KernelSpec) -> dict[str, Any]:
     }
 
 
+def _stacking(spec: KernelSpec) -> dict[str, Any]:
+    frames = flatten(spec.tile.frames)
+    if frames:
+        return {
+            "observe_new": kernels.observe_frames,
+            "observe_again": kernels.copy_frames,
+            "draw_frame": kernels.keep_frame,
+            "FRAMES": frames[0].shape[1],
+        }
+    return {
+        "observe_new": kernels.observe_row,
+        "observe_again": kernels.observe_row,
+        "draw_frame": kernels.skip_row,
+    }
+
+
 def _placeholders(spec: KernelSpec, accessors: dict[str, Any], step_rows: Any) -> dict[str, Any]:
     discrete = isinstance(spec.bounds, kernels.DiscreteBounds)
     return {
@@ -334,6 +350,7 @@ def _placeholders(spec: KernelSpec, accessors: dict[str, Any], step_rows: Any) -
         "check_actions": kernels.check_discrete if discrete else kernels.check_box,
         "PARAMETERS": spec.constants,
         "ACTION": spec.bounds,
+        **_stacking(spec),
         **_statistics(spec),
     }
 

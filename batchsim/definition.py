@@ -34,6 +34,7 @@ OF_BATCHES = {
     "backend",
     "checked",
     "definition",
+    "frame_stack",
     "id",
     "max_episode_steps",
     "num_envs",
@@ -251,7 +252,7 @@ class Definition:
         A field whose default is a tuple of k numbers is a tuple or an array (num_envs, k).
         """
         known = {**self.params, **self.arguments}
-        values = self._read("parameter", "parameters", known, given, num_envs)
+        values = self._read("parameter", "parameters", known, given, num_envs, OF_BATCHES)
         return {name: values[name] for name in self.params}
 
     def read_arguments(self, given: Mapping[str, Any]) -> Any:
@@ -317,14 +318,16 @@ class Definition:
         defaults: dict[str, Any],
         given: Mapping[str, Any],
         num_envs: int,
+        others: Iterable[str] = (),
     ) -> dict[str, Any]:
+        """Return `defaults` and `given`; `others` are names that one may have been meant to be."""
         values = dict(defaults)
         for name, value in given.items():
             if name not in defaults:
                 takes = ", ".join(defaults) or "none"
                 raise TypeError(
-                    f"{self.name} has no {kind} {name!r}{suggest(name, defaults)}; "
-                    f"its {kinds} are: {takes}."
+                    f"{self.name} has no {kind} {name!r}"
+                    f"{suggest(name, (*defaults, *others))}; its {kinds} are: {takes}."
                 )
             if name not in self.arguments:
                 values[name] = _read_value(f"{kind} {name!r}", value, defaults[name], num_envs)

@@ -9,13 +9,18 @@ environment's functions and either compiles them with Numba or runs them as they
 - `with_tables(parameters, tables)`: `parameters` with the arrays that all rows share;
 - `row_views(nested, i)`: row i of each array of a nested tuple;
 - `clear_row(nested, i)`: zeros in row i of each array of a nested tuple;
+- `copy_row(source, j, target, k)`: row j of each array of a nested tuple into row k of another's;
 - `fetch_row(nested, i)`: starts to bring row i of each array into the cache;
 - `flag_bits(flags, k)`: flags 64 k to 64 k + 63 as the bits of one word; `lowest_bit(word)`: the
   number of its lowest bit that is set; `without_lowest_bit(word)`;
+- `observe_new`, `observe_again`: write what a row observes into an array, its new frame or, with
+  stacking, its last ones; `observe_new` alone, once a step, draws the new one among them;
+- `draw_frame`: draws the new frame of a row that was reset among its last ones, or does nothing;
 - `add_reward`, `start_episode`, `report_episodes`: the episode statistics, or functions that do
   nothing;
 - `mark`: notes which row is at work, in the checked mode, or does nothing;
 - `PARAMETERS`: the values that are compiled in;
+- `FRAMES`: how many frames are stacked;
 - `ACTION`: the bounds of the action space.
 
 Rows of a tile are numbered from zero, so that the loop index is visibly not negative: only then
@@ -83,6 +88,10 @@ class Tile(NamedTuple):
     """What `step` gets as its action: for a `Discrete` space the actions as the check wrote them
     down, in int32, of which twice as many fit into a vector as of the callers' int64; for others
     the memory of `action`, in the space's shape.
+    """
+    frames: Any
+    """With stacking the last frames of each row, nested as an observation, arrays (N, FRAMES, …),
+    else empty: that of an episode's step t is the one numbered t modulo FRAMES.
     """
     observation: Any
     """An array (N, …), or a nested tuple of them; every row is an array."""
@@ -166,7 +175,9 @@ def restart(tile, i):
 
 
 def observe_row(tile, i, observation):
-    """Write the observation of row i into its row of `observation`."""
+    """Write the observation of row i into its row of `observation`: `observe_new` and
+    `observe_again` without stacking.
+    """
     mark(tile, i)
     observe(tile.state, i, parameters_of(tile, i), row_views(observation, i))
 
@@ -229,7 +240,7 @@ def step_next_step(table, lo, hi):
     restart_listed(tile, count)
     report_episodes(tile)
     for i in range(tile.reward.shape[0]):
-        observe_row(tile, i, tile.observation)
+        observe_new(tile, i, tile.observation)
     for i in range(tile.reward.shape[0]):
         inform_row(tile, i, tile.info)
     return count_pending(tile)
@@ -245,7 +256,7 @@ def step_next_step_guarded(table, lo, hi):
     restart_listed(tile, count)
     report_episodes(tile)
     for i in range(tile.reward.shape[0]):
-        observe_row(tile, i, tile.observation)
+        observe_new(tile, i, tile.observation)
     for i in range(tile.reward.shape[0]):
         inform_row(tile, i, tile.info)
     return count_pending(tile)
@@ -258,9 +269,9 @@ def step_same_step(table, lo, hi):
         advance(tile, i)
     report_episodes(tile)
     for i in range(tile.reward.shape[0]):
-        observe_row(tile, i, tile.final_observation)
+        observe_new(tile, i, tile.final_observation)
     for i in range(tile.reward.shape[0]):
-        observe_row(tile, i, tile.observation)
+        observe_again(tile, i, tile.observation)
     for i in range(tile.reward.shape[0]):
         inform_row(tile, i, tile.info)
         clear_row(tile.final_info, i)
@@ -269,7 +280,7 @@ def step_same_step(table, lo, hi):
         i = tile.finished[k]
         inform_row(tile, i, tile.final_info)
         restart(tile, i)
-        observe_row(tile, i, tile.observation)
+        observe_new(tile, i, tile.observation)
         inform_row(tile, i, tile.info)
     return count
 
@@ -281,7 +292,7 @@ def step_disabled(table, lo, hi):
         advance(tile, i)
     report_episodes(tile)
     for i in range(tile.reward.shape[0]):
-        observe_row(tile, i, tile.observation)
+        observe_new(tile, i, tile.observation)
     for i in range(tile.reward.shape[0]):
         inform_row(tile, i, tile.info)
     return count_pending(tile)
@@ -297,15 +308,44 @@ def reset_selected(table, lo, hi):
             tile.elapsed[i] = 0
             tile.pending[i] = False
             start_episode(tile, i)
+            draw_frame(tile, i)
             inform_row(tile, i, tile.info)
         else:
             clear_row(tile.info, i)
-        observe_row(tile, i, tile.observation)
+        observe_again(tile, i, tile.observation)
     return 0
 
 
 def no_info(s, i, p, out):
     """`inform` of an environment without infos."""
+
+
+def keep_frame(tile, i):
+    """`draw_frame` with stacking: in place of the oldest one, or of all where an episode begins."""
+    mark(tile, i)
+    frames = row_views(tile.frames, i)
+    newest = int(tile.elapsed[i]) % FRAMES
+    observe(tile.state, i, parameters_of(tile, i), row_views(frames, newest))
+    if tile.elapsed[i] == 0:
+        for k in range(1, FRAMES):
+            copy_row(frames, 0, frames, k)
+
+
+def copy_frames(tile, i, observation):
+    """`observe_again` with stacking: the frames of row i, the oldest first."""
+    frames = row_views(tile.frames, i)
+    stack = row_views(observation, i)
+    frame = int(tile.elapsed[i]) % FRAMES
+    for k in range(FRAMES):
+        # After the newest comes the oldest.
+        frame = frame + 1 if frame + 1 < FRAMES else 0
+        copy_row(frames, frame, stack, k)
+
+
+def observe_frames(tile, i, observation):
+    """`observe_new` with stacking."""
+    keep_frame(tile, i)
+    copy_frames(tile, i, observation)
 
 
 def keep_reward(tile, i):
@@ -337,7 +377,9 @@ def mark_row(tile, i):
 
 
 def skip_row(tile, i):
-    """`add_reward` and `start_episode` without statistics, `mark` without the checked mode."""
+    """`add_reward` and `start_episode` without statistics, `draw_frame` without stacking, `mark`
+    without the checked mode.
+    """
 
 
 def skip_all(tile):

@@ -27,7 +27,7 @@ class SingleEnv(gymnasium.Env[Any, Any]):
         definition: an id, or the class or module that defines an environment.
         max_episode_steps: as for `BatchEnv`; no limit by default, since `gymnasium.make` adds its
             own wrapper.
-        precision, backend, render_mode, checked, **params: as for `BatchEnv`.
+        precision, backend, render_mode, frame_stack, checked, **params: as for `BatchEnv`.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 30}  # noqa: RUF012 - Gymnasium's own shape
@@ -40,6 +40,7 @@ class SingleEnv(gymnasium.Env[Any, Any]):
         precision: str = "exact",
         backend: str = "native",
         render_mode: str | None = None,
+        frame_stack: int = 1,
         checked: bool | None = None,
         **params: Any,
     ) -> None:
@@ -52,6 +53,7 @@ class SingleEnv(gymnasium.Env[Any, Any]):
             backend=backend,
             render_mode=render_mode,
             max_episode_steps=max_episode_steps,
+            frame_stack=frame_stack,
             checked=checked,
             **params,
         )

@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space, Tuple
+from gymnasium.vector.utils import batch_space
 
 from batchsim import kernels
 
-__all__ = ["Layout", "action_bounds", "named", "row_of"]
+__all__ = ["Layout", "action_bounds", "named", "row_of", "stacked"]
 
 Array = npt.NDArray[Any]
 LEAVES = (Box, Discrete, MultiDiscrete, MultiBinary)
@@ -31,16 +32,21 @@ class Layout:
     """The leaves of one environment's space, and how a batch of them is put together.
 
     Args:
-        space: the space of one environment.
+        space: the space of one environment's frame.
         what: who has it, for messages.
+        frames: how many frames are stacked; with more than one, arrays have an axis for them
+            behind that of the environments.
 
     Raises:
         TypeError: if it is or holds a space that has no fixed size, or a key that is no name.
     """
 
-    def __init__(self, space: Space[Any], what: str) -> None:
-        self.space = space
-        self.leaves: tuple[Space[Any], ...] = tuple(_leaves(space, what))
+    def __init__(self, space: Space[Any], what: str, frames: int = 1) -> None:
+        leaves = tuple(_leaves(space, what))
+        self.frames = frames
+        self.space = space = stacked(space, frames)
+        """What one environment observes: `space`, of all frames."""
+        self.leaves: tuple[Space[Any], ...] = leaves if frames == 1 else tuple(_leaves(space, what))
         self.flat = not isinstance(space, (Dict, Tuple))
         """Whether the space is its own only leaf."""
         self.paths: tuple[str, ...] = tuple(_paths(space))
@@ -58,7 +64,8 @@ class Layout:
 
     def inner(self, arrays: Sequence[Array]) -> Any:
         """Return the leaves' arrays as kernels see them."""
-        return self.inner_builder([_with_row_axis(array) for array in arrays])
+        axes = 1 if self.frames == 1 else 2
+        return self.inner_builder([a if a.ndim > axes else a.reshape(*a.shape, 1) for a in arrays])
 
     def outer(self, arrays: Sequence[Array]) -> Any:
         """Return the leaves' arrays as callers see them: an array, a dict or a tuple."""
@@ -114,8 +121,9 @@ def _shape(leaf: Space[Any]) -> tuple[int, ...]:
     return shape
 
 
-def _with_row_axis(array: Array) -> Array:
-    return array if array.ndim > 1 else array.reshape(-1, 1)
+def stacked(space: Space[Any], frames: int) -> Space[Any]:
+    """Return the space of so many members of `space`, of one the space itself."""
+    return space if frames == 1 else batch_space(space, frames)
 
 
 def named(parts: Mapping[str, Any]) -> Any:

@@ -9,18 +9,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from gymnasium import error
+from gymnasium.spaces import Discrete
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_differing_spaces, batch_space
 
 from batchsim import checked as checked_mode
 from batchsim import checks, compile, kernels, random, registry
-from batchsim._buffers import BufferPool, aligned_zeros
 from batchsim._driver import Driver
+from batchsim.allocation import Allocator, number_of, slots
 from batchsim.columns import cut_rows
 from batchsim.definition import Definition, batch_parameter
 from batchsim.infos import Infos
 from batchsim.processors import available_cpus
-from batchsim.spaces import Layout, action_bounds, named
+from batchsim.spaces import Layout, action_bounds, stacked
 
 __all__ = ["BatchEnv", "Step", "make_vec"]
 
@@ -54,6 +55,10 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         render_mode: None or "rgb_array".
         max_episode_steps: truncate episodes after so many steps; None for the id's own limit, -1
             for none.
+        frame_stack: k, from 1 to 1024: observe the last k frames, the oldest first, as
+            `gymnasium.wrappers.FrameStackObservation` does. Each array of an observation gets an
+            axis more, (k, …); an episode begins with k times its first frame. 1 is none, without
+            the axis.
         record_episode_statistics: report finished episodes in `infos["episode"]`, as
             `gymnasium.wrappers.vector.RecordEpisodeStatistics` does: "r" the return, "l" the
             length, "t" the duration in seconds, arrays (N,) that are zero outside the mask
@@ -80,6 +85,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         backend: str = "native",
         render_mode: str | None = None,
         max_episode_steps: int | None = None,
+        frame_stack: int = 1,
         record_episode_statistics: bool = False,
         checked: bool | None = None,
         **params: Any,
@@ -101,6 +107,9 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             "num_threads", num_threads, at_least=1, at_most=checks.MOST_THREADS
         )
         self.max_episode_steps = checks.read_time_limit(max_episode_steps, entry.max_episode_steps)
+        self.frame_stack = checks.whole_number(
+            "frame_stack", frame_stack, at_least=1, at_most=checks.MOST_FRAMES
+        )
         self.record_episode_statistics = bool(record_episode_statistics)
         self.checked = checked_mode.wanted(checked)
         given = {**entry.kwargs, **params}
@@ -133,11 +142,11 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         return self.definition.parameters({**self.row_params(row), **self.tables})
 
     def _set_spaces(self) -> None:
-        spaces = self.definition.spaces(self._row_values(0))
-        self.single_observation_space, self.single_action_space = spaces
+        frame_space, self.single_action_space = self.definition.spaces(self._row_values(0))
         self._layout = Layout(
-            self.single_observation_space, f"The observation space of {self.definition.name}"
+            frame_space, f"The observation space of {self.definition.name}", self.frame_stack
         )
+        self.single_observation_space = self._layout.space
         action_bounds(self.single_action_space)  # Raises for a space that cannot be used.
         if any(isinstance(value, np.ndarray) for value in self.params.values()):
             rows = [self.definition.spaces(self._row_values(k)) for k in range(self.num_envs)]
@@ -147,7 +156,9 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
                         f"The parameters give row {row} the action space {action_space} and row 0 "
                         f"{self.single_action_space}; expected the same for all rows."
                     )
-            self.observation_space = batch_differing_spaces([space for space, _ in rows])
+            self.observation_space = batch_differing_spaces(
+                [stacked(space, self.frame_stack) for space, _ in rows]
+            )
         else:
             self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
@@ -155,8 +166,24 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
     def _build(self) -> None:
         """Allocate the columns, compile the kernel and make the driver."""
         infos = Infos(self.definition.info, self.definition.info_at_reset)
-        self._tile = self._allocate(infos)
+        self._tile = self._allocator(infos).tile()
         self._make_driver(infos)
+
+    def _allocator(self, infos: Infos) -> Allocator:
+        return Allocator(
+            self.definition,
+            self.num_envs,
+            self._layout,
+            infos,
+            self.single_action_space,
+            self.params,
+            self.tables,
+            self.precision,
+            self.backend,
+            self.max_episode_steps,
+            self._same_step(),
+            self.record_episode_statistics,
+        )
 
     def _make_driver(self, infos: Infos) -> None:
         """Compile the kernel, unless it is there, and make the driver."""
@@ -185,8 +212,8 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             kernel,
             self._tile,
             compile.flatten(self._tile),
-            self._slots(),
-            self._pools(infos),
+            slots(self._tile, self._choice_is_action()),
+            self._allocator(infos).pools(),
             batch,
             checks.Checks(
                 self.definition.name, self.num_envs, self.single_action_space, batch, self._layout
@@ -203,96 +230,12 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
     def _same_step(self) -> bool:
         return self.autoreset_mode is AutoresetMode.SAME_STEP
 
-    def _number(self) -> Any:
-        """Return the type of floating-point numbers."""
-        return np.float32 if self.precision == "fast" else np.float64
-
-    def _allocate(self, infos: Infos) -> kernels.Tile:
-        n = self.num_envs
-        number = self._number()
-        limit = self.max_episode_steps
-        elapsed = next(
-            dtype
-            for dtype in (np.int16, np.int32, np.int64)
-            if dtype is np.int64 or (limit is not None and limit <= np.iinfo(dtype).max)
-        )
-        episode: Any = ()
-        if self.record_episode_statistics:
-            columns = {name: aligned_zeros((n,), np.float64) for name in kernels.Episode._fields}
-            episode = kernels.Episode(**{**columns, "lengths": aligned_zeros((n,), np.int64)})
-        # An environment that writes into the caller's actions does not compile.
-        batch = aligned_zeros(self.action_space.shape, self.single_action_space.dtype)
-        batch.flags.writeable = False
-        discrete = isinstance(action_bounds(self.single_action_space), kernels.DiscreteBounds)
-
-        def zeros(shapes: Any, dtypes: Any) -> list[Array]:
-            return [aligned_zeros(*both) for both in zip(shapes, dtypes, strict=True)]
-
-        def observation() -> Any:
-            return self._layout.inner(zeros(self._layout.shapes(n), self._layout.dtypes()))
-
-        def info() -> Any:
-            if not self.definition.info:
-                return ()
-            return infos.inner(zeros(infos.shapes(n), infos.dtypes()))
-
-        columns = {**self.definition.columns, **self.definition.scratch}
-        return kernels.Tile(
-            state=self.definition.Columns(
-                *(
-                    aligned_zeros((n, *column.shape), column.with_precision(self.precision).dtype)
-                    for column in columns.values()
-                )
-            ),
-            parameters=named(
-                {
-                    name: _read_only(value, number)
-                    for name, value in self.params.items()
-                    if isinstance(value, np.ndarray)
-                }
-            ),
-            options=named(
-                {
-                    name: np.array(np.broadcast_to(value, (n, *np.shape(value))))
-                    for name, value in self.definition.options.items()
-                }
-            ),
-            tables=named({name: _read_only(table, number) for name, table in self.tables.items()}),
-            rng=random.allocate(n),
-            elapsed=aligned_zeros((n,), elapsed),
-            pending=aligned_zeros((n,), np.bool_),
-            finished=aligned_zeros((n,), np.int32),
-            selected=aligned_zeros((n,), np.bool_),
-            episode=episode,
-            settings=kernels.Settings(
-                np.array([np.iinfo(elapsed).max if limit is None else limit], elapsed),
-                np.zeros(1),
-                np.zeros(1, np.int64),
-            ),
-            action=batch if discrete else batch.reshape(n, -1),
-            choice=self._choice_column() if discrete else batch,
-            observation=observation(),
-            reward=aligned_zeros((n,), number),
-            terminated=aligned_zeros((n,), np.bool_),
-            truncated=aligned_zeros((n,), np.bool_),
-            final_observation=observation() if self._same_step() else (),
-            info=info(),
-            final_info=info() if self._same_step() else (),
-        )
-
-    def _choice_column(self) -> Array:
-        start, last = action_bounds(self.single_action_space)
-        # Plain Python computes in the width it is given, compiled code in 64 bits.
-        narrow = self.backend == "native" and max(abs(start), abs(last)) < 2**31
-        column: Array = aligned_zeros((self.num_envs,), np.int32 if narrow else np.int64)
-        return column
-
     def _choice_is_action(self) -> bool:
-        return not isinstance(action_bounds(self.single_action_space), kernels.DiscreteBounds)
+        return not isinstance(self.single_action_space, Discrete)
 
     def _constants(self) -> Any:
         """Return the parameters that are compiled in, any values where arrays take their place."""
-        number = self._number()
+        number = number_of(self.precision)
         values: dict[str, Any] = {}
         for name, value in self.params.items():
             constant = self.definition.params[name] if isinstance(value, np.ndarray) else value
@@ -300,40 +243,6 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
                 constant = tuple(map(number, constant))
             values[name] = number(constant) if isinstance(constant, float) else constant
         return self.definition.parameters({**values, **dict.fromkeys(self.tables, 0)})
-
-    def _pools(self, infos: Infos) -> dict[str, Any]:
-        n = self.num_envs
-
-        def pools(shapes: Any, dtypes: Any) -> tuple[BufferPool, ...]:
-            return tuple(BufferPool(*both) for both in zip(shapes, dtypes, strict=True))
-
-        found: dict[str, Any] = {
-            "observation": pools(self._layout.shapes(n), self._layout.dtypes()),
-            "info": pools(infos.shapes(n), infos.dtypes()),
-            "reward": BufferPool((n,), self._number()),
-            "flag": BufferPool((n,), np.bool_),
-        }
-        if self.record_episode_statistics:
-            found["total"] = BufferPool((n,), np.float64)
-            found["count"] = BufferPool((n,), np.int64)
-        return found
-
-    def _slots(self) -> dict[str, Any]:
-        """Return where the table of pointers has the actions and the outputs."""
-        tile = self._tile
-        places = {id(array): k for k, array in enumerate(compile.flatten(tile))}
-        slots: dict[str, Any] = {
-            name: tuple(places[id(array)] for array in compile.flatten(getattr(tile, name)))
-            for name in ("observation", "final_observation", "info", "final_info")
-        }
-        for name in ("action", "reward", "terminated", "truncated"):
-            slots[name] = places[id(getattr(tile, name))]
-        if self._choice_is_action():
-            slots["choice"] = places[id(tile.choice)]
-        if self.record_episode_statistics:
-            for name in ("returns", "lengths", "durations"):
-                slots[name] = places[id(getattr(tile.episode, name))]
-        return slots
 
     # -- parts ---------------------------------------------------------------------------------
 
@@ -614,6 +523,9 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         columns["seed"] = self._seeds
         columns["elapsed"] = tile.elapsed
         columns["pending"] = tile.pending
+        if self.frame_stack > 1:
+            names = (f"frames{path}" for path in self._layout.paths)
+            columns.update(zip(names, compile.flatten(tile.frames), strict=True))
         if self.record_episode_statistics:
             columns["episode.total"] = tile.episode.total
             columns["episode.started"] = tile.episode.started
@@ -628,6 +540,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             "backend": self.backend,
             "render_mode": self.render_mode,
             "max_episode_steps": self.max_episode_steps or checks.NO_TIME_LIMIT,
+            "frame_stack": self.frame_stack,
             "record_episode_statistics": self.record_episode_statistics,
             "checked": self.checked,
             **self.params,
@@ -686,10 +599,3 @@ def _unpickle(
     if state is not None:
         batch.set_state(state)
     return batch
-
-
-def _read_only(values: Array, number: Any) -> Array:
-    """Return a copy that no environment can write to, float64 numbers as `number`."""
-    copy = np.array(values, number if values.dtype == np.float64 else values.dtype)
-    copy.flags.writeable = False
-    return copy

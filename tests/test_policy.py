@@ -333,6 +333,11 @@ def _leaf_spaces(space):
         ((1, 1, 1), 1),
         ((1, 9, 2), 1),
         ((200, 7, 3), 3),
+        ((4, 72, 128, 3), 12),
+        ((4, 84, 84, 1), 4),
+        ((4, 3, 64, 64), 12),
+        ((2, 1, 20, 24), 2),
+        ((1, 9, 9, 3), 3),
     ],
 )
 def test_pictures_of_any_size_are_encoded(shape, channels):
@@ -351,6 +356,17 @@ def test_a_pictures_channels_may_be_first_or_last():
     first.load_state_dict(last.state_dict())
     pixels = torch.randint(0, 256, (2, 20, 24, 3), generator=generator()).to(torch.uint8)
     torch.testing.assert_close(first(pixels.permute(0, 3, 1, 2).contiguous()), last(pixels))
+
+
+@pytest.mark.parametrize("shape", [(3, 20, 24, 2), (3, 2, 20, 24)])
+def test_stacked_frames_are_one_picture_with_the_channels_of_all(shape):
+    """The features are those of one frame that has the channels of the first, of the second, …"""
+    stack = Encoder(Box(0, 255, shape, np.uint8), False)
+    frame = Encoder(Box(0, 255, (6, 20, 24), np.uint8), False)
+    frame.load_state_dict(stack.state_dict())
+    pixels = torch.randint(0, 256, (5, *shape), generator=generator()).to(torch.uint8)
+    frames = [one.permute(0, 3, 1, 2) if shape[-1] == 2 else one for one in pixels.unbind(1)]
+    torch.testing.assert_close(stack(pixels), frame(torch.cat(frames, 1)))
 
 
 def test_numbers_beside_pictures_are_normalised():

@@ -13,6 +13,7 @@ import numpy as np
 import oracle
 import pytest
 from gymnasium.spaces import Box, Dict, Discrete
+from gymnasium.wrappers import FrameStackObservation
 
 import batchsim
 from batchsim.registry import ENVIRONMENTS
@@ -140,6 +141,19 @@ def test_short_episodes_end_as_in_the_dummy_vec_env(name, both):
     assert episodes[True]
     if name in ("CartPole-v1", "Blackjack-v1", "FrozenLake-v1"):
         assert episodes[False]
+
+
+@pytest.mark.parametrize("name", oracle.KINDS)
+def test_stacked_frames_are_those_of_gymnasiums_wrapper(name, opened):
+    arguments = {"max_episode_steps": 9}
+    reference = opened(
+        DummyVecEnv(
+            [lambda: Monitor(FrameStackObservation(gymnasium.make(name, **arguments), 3))] * N
+        )
+    )
+    reference.seed(4)
+    subject = opened(make_sb3_vec_env(name, N, seed=4, frame_stack=3, **arguments, **REFERENCE))
+    assert sum(run_side_by_side(reference, subject, 40).values()) >= 4 * N
 
 
 WRAPPERS = {

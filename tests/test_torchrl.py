@@ -306,6 +306,25 @@ def test_every_kind_of_space_has_a_spec(categorical, made):
     assert rollout["board"].dtype == rollout["bits"].dtype == torch.int8
 
 
+@ENCODINGS
+@pytest.mark.parametrize("definition", [Zoo, *oracle.KINDS])
+def test_stacked_frames_have_specs(definition, categorical, made):
+    check_env_specs(
+        made(definition, N, categorical_action_encoding=categorical, frame_stack=3, **REFERENCE)
+    )
+
+
+def test_a_row_left_out_of_a_step_keeps_its_frames(made):
+    env = made("Pendulum-v1", N, seed=3, frame_stack=3, **REFERENCE)
+    whole = env.rollout(4)
+    going = env.rand_action(whole[:, -1]["next"].clone())
+    going["_step"] = torch.tensor([True, False, False, True])
+    after = env.step(going)["next", "observation"]
+    before = whole["next", "observation"][:, -1]
+    assert torch.equal(after[1:3], before[1:3])
+    assert torch.equal(after[[0, 3], :2], before[[0, 3], 1:])
+
+
 def test_actions_outside_their_bounds_are_clipped(made):
     first, second = made("Pendulum-v1", N, seed=0), made("Pendulum-v1", N, seed=0)
     one = first.step(first.reset().set("action", torch.full((N, 1), 2.0000002)))

@@ -223,8 +223,8 @@ class Normalizer(nn.Module):
 class Encoder(nn.Module):
     """Turns observations of any space into vectors.
 
-    Pixels (a Box of uint8 with three axes) go through convolutions, numbers are flattened, what is
-    discrete becomes a one for its value among zeros.
+    Pixels (a Box of uint8 with three axes, or four where frames are stacked) go through
+    convolutions, numbers are flattened, what is discrete becomes a one for its value among zeros.
 
     Args:
         space: of one environment's observations.
@@ -240,7 +240,7 @@ class Encoder(nn.Module):
         self.features = 0
         for k, leaf in enumerate(Layout(space, "The observation space").leaves):
             size = int(np.prod(leaf.shape or ()))
-            if isinstance(leaf, Box) and leaf.dtype == np.uint8 and len(leaf.shape) == 3:
+            if isinstance(leaf, Box) and leaf.dtype == np.uint8 and len(leaf.shape) in (3, 4):
                 self.kinds.append("pixels")
                 self.convolutions[str(k)] = module = Convolutions(leaf.shape)
                 size = module.features
@@ -295,13 +295,16 @@ class Convolutions(nn.Module):
     """A small convolutional network after Mnih and others (2015), for pictures of any size.
 
     Args:
-        shape: (height, width, channels), or channels first where the first axis is the shortest.
+        shape: (height, width, channels), or channels first where the first axis is the shortest;
+            (k, …) of k frames, whose channels come one after the other.
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
-        self.channels_last = shape[2] <= min(shape[:2])
-        channels, height, width = (shape[2], *shape[:2]) if self.channels_last else shape
+        *stack, first, second, third = shape
+        self.channels_last = third <= min(first, second)
+        frame = (third, first, second) if self.channels_last else (first, second, third)
+        channels, height, width = math.prod(stack) * frame[0], *frame[1:]
         layers: list[nn.Module] = []
         for kernel, stride, filters in ((8, 4, 16), (4, 2, 32), (3, 1, 32)):
             # Small pictures get small windows.
@@ -320,7 +323,8 @@ class Convolutions(nn.Module):
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return (rows, features) for (rows, …) of uint8."""
         if self.channels_last:
-            pixels = pixels.permute(0, 3, 1, 2)
+            pixels = pixels.movedim(-1, -3)
+        pixels = pixels.flatten(1, -3)
         found: torch.Tensor = self.layers(pixels.float() * (1 / 255))
         return found
 
