@@ -1,5 +1,6 @@
 """`python -m batchsim play`: what keys do, when steps are made, and what cannot be played."""
 
+import doctest
 import importlib.util
 import os
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 
 import batchsim
+from batchsim import keys as keys_module
 from batchsim import play, registry
 from batchsim.__main__ import main
 from batchsim.keys import KEY_NAMES, OF_PLAY, Keys
@@ -204,6 +206,12 @@ def test_the_names_of_keys_are_pygames():
     pygame.display.init()
     for name in [*KEY_NAMES, *OF_PLAY]:
         assert pygame.key.name(pygame.key.key_code(name)) == name
+
+
+def test_the_example_in_the_docstring_runs():
+    results = doctest.testmod(keys_module)
+    assert results.attempted
+    assert not results.failed
 
 
 def test_upstream_gives_the_same_actions_to_arrows():
