@@ -30,6 +30,11 @@ NAMES_ENV = (
     "of yours."
 )
 
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=VALUE", help="A parameter of the environment; repeatable."),
+]
+
 
 @app.callback(invoke_without_command=True)
 def no_command(context: typer.Context) -> None:
@@ -184,6 +189,54 @@ def watch(
     )
 
 
+@app.command()
+def play(
+    env: Annotated[str, typer.Argument(metavar="ID", help=NAMES_ENV)],
+    scale: Annotated[
+        int | None,
+        typer.Option(help="Pixels of the window for each of the picture; by default what fits."),
+    ] = None,
+    fps: Annotated[
+        int | None, typer.Option(help="Steps a second; by default the environment's own.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the first episode; by default another each time.")
+    ] = None,
+    param: Parameters = None,
+) -> None:
+    """Play an environment by keyboard, in a window.
+
+    The keys are told at the start. P pauses, R begins a new episode, Escape leaves.
+    """
+    from rich.console import Console
+    from rich.progress import TextColumn
+
+    from batchsim import play as playing
+
+    try:
+        settings = playing.Settings(scale, fps, seed)
+        params = _read_parameters(param)
+        target = registry.resolve(env)
+        playing.check_playable(target)
+        pygame = playing.open_display()
+        with options.shown_progress(TextColumn("{task.description} …")) as show, _compiling(env):
+            show(f"preparing {env}, which may take a minute for the first time")
+            game = playing.open_game(target, settings, params)
+        name, (height, width, _) = game.env.batch.definition.name, game.frame.shape
+        window = playing.Window(pygame, name, (height, width), settings.scale)
+    except (TypeError, ValueError) as error:
+        raise UsageError(str(error)) from error
+
+    console = Console()
+    for part in playing.instructions(game):
+        console.print(part)
+    try:
+        playing.play(game, window)
+    finally:
+        window.close()
+        game.env.close()
+
+
 # What `train` and `estimate` are told alike.
 TrainedEnvs = Annotated[
     int | None, typer.Option(help="How many environments; by default what suits this one.")
@@ -237,7 +290,6 @@ def train(
         from batchsim.torch.ppo import TrainingError
         from batchsim.torch.presets import hyperparameters_for
         from batchsim.torch.train import Settings, Training, to_json
-    from numba.core.errors import NumbaError
 
     try:
         if json is not None:
@@ -265,16 +317,13 @@ def train(
             tensorboard=tensorboard,
             episodes=episodes,
         )
-        training = Training(settings)
+        with _compiling(env):
+            training = Training(settings)
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from error
     except MemoryError as error:
         raise UsageError(
             f"{hyperparameters.num_envs} environments do not fit into memory."
-        ) from error
-    except NumbaError as error:
-        raise UsageError(
-            f"{env} cannot be compiled; python -m batchsim check {env} says what is wrong."
         ) from error
 
     try:
@@ -382,6 +431,19 @@ def _pytorch() -> Iterator[None]:
         ) from error
 
 
+@contextlib.contextmanager
+def _compiling(env: str) -> Iterator[None]:
+    """Say what to do if an environment cannot be compiled in this block."""
+    from numba.core.errors import NumbaError
+
+    try:
+        yield
+    except NumbaError as error:
+        raise UsageError(
+            f"{env} cannot be compiled; python -m batchsim check {env} says what is wrong."
+        ) from error
+
+
 @app.command()
 def check(
     env: Annotated[
@@ -395,10 +457,7 @@ def check(
     num_envs: Annotated[int, typer.Option(help="Rows of the compiled runs.")] = 64,
     steps: Annotated[int, typer.Option(help="Steps of each run.")] = 200,
     seed: Annotated[int, typer.Option(help="Seed of the first row.")] = 0,
-    param: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A parameter of the environment; repeatable."),
-    ] = None,
+    param: Parameters = None,
     ignore: Annotated[
         list[str] | None,
         typer.Option(metavar="KIND", help="Pass over a kind of problem; repeatable."),
@@ -411,7 +470,7 @@ def check(
     from batchsim import checking
 
     try:
-        params = dict(_read_assignment("param", text, "gravity=9.8") for text in param or ())
+        params = _read_parameters(param)
         target = registry.resolve(env)
         report = checking.check(
             target, num_envs=num_envs, steps=steps, seed=seed, ignore=ignore or (), **params
@@ -450,6 +509,11 @@ def doctor(
         json.write_text(to_json(diagnosis), encoding="utf-8")
     if not diagnosis.sound:
         raise typer.Exit(FAILURE)
+
+
+def _read_parameters(texts: list[str] | None) -> dict[str, Any]:
+    """Return the environment's parameters of `--param`."""
+    return dict(_read_assignment("param", text, "gravity=9.8") for text in texts or ())
 
 
 def _read_assignment(option: str, text: str, example: str) -> tuple[str, Any]:

@@ -15,6 +15,7 @@ __all__ = [
     "BAD_INPUT",
     "FAILURE",
     "UsageError",
+    "check_within",
     "check_writable",
     "read_names",
     "read_seconds",
@@ -99,6 +100,24 @@ def read_names(
                 f"the {what or option} are {', '.join(known)}."
             )
     return tuple(name for name in known if name in names)
+
+
+def check_within(
+    name: str, value: int, lowest: int, highest: int | None = None, where: str = ""
+) -> None:
+    """Raise ValueError if `value` is below `lowest` or above `highest`, where there is one.
+
+    Args:
+        name: of the option, with its dashes.
+        value, lowest, highest: whole numbers.
+        where: what `highest` holds for, for the message.
+    """
+    if highest is None:
+        if value < lowest:
+            raise ValueError(f"{name} is {value}; expected a whole number of at least {lowest}.")
+    elif not lowest <= value <= highest:
+        expected = f"a whole number from {lowest} to {highest} {where}".rstrip()
+        raise ValueError(f"{name} is {value}; expected {expected}.")
 
 
 def check_writable(path: Path) -> None:

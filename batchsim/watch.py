@@ -16,12 +16,13 @@ import numpy.typing as npt
 from gymnasium.error import DependencyNotInstalled
 
 from batchsim.definition import suggest
+from batchsim.options import check_within
 from batchsim.registry import describe, load_file
 
 if TYPE_CHECKING:
     from batchsim.vector import BatchEnv
 
-__all__ = ["Mosaic", "Settings", "WatchError", "read_policy", "record"]
+__all__ = ["Mosaic", "Settings", "WatchError", "frame_shape", "read_policy", "record"]
 
 Array = npt.NDArray[Any]
 Policy = Callable[[Array], Array]
@@ -84,11 +85,11 @@ class Settings:
                 f"--out is {self.path}; expected a name that ends in .gif, .mp4 or .png."
             )
         gif = self.kind == ".gif"
-        _check_within("--num-envs", self.num_envs, 1, MOST_ENVS)
-        _check_within("--steps", self.steps, 0, LONGEST_GIF if gif else None, "in a gif")
-        _check_within("--seed", self.seed, 0)
+        check_within("--num-envs", self.num_envs, 1, MOST_ENVS)
+        check_within("--steps", self.steps, 0, LONGEST_GIF if gif else None, "in a gif")
+        check_within("--seed", self.seed, 0)
         if self.fps is not None:
-            _check_within("--fps", self.fps, 1, FASTEST_GIF if gif else None, "in a gif")
+            check_within("--fps", self.fps, 1, FASTEST_GIF if gif else None, "in a gif")
         for library in ("PIL", LIBRARIES[self.kind]):
             if importlib.util.find_spec(library) is None:
                 raise ValueError(
@@ -100,17 +101,6 @@ class Settings:
     def kind(self) -> str:
         """Return the suffix that says what kind of file is written."""
         return self.path.suffix.lower()
-
-
-def _check_within(
-    name: str, value: int, lowest: int, highest: int | None = None, where: str = ""
-) -> None:
-    if highest is None:
-        if value < lowest:
-            raise ValueError(f"{name} is {value}; expected a whole number of at least {lowest}.")
-    elif not lowest <= value <= highest:
-        expected = f"a whole number from {lowest} to {highest} {where}".rstrip()
-        raise ValueError(f"{name} is {value}; expected {expected}.")
 
 
 def read_policy(text: str, env: Any) -> Policy | None:
@@ -247,7 +237,7 @@ def record(
     hold = 1 if picture else max(1, round(FLASH * fps))
     observations, _ = envs.reset(seed=settings.seed)
     envs.action_space.seed(settings.seed)
-    mosaic = Mosaic(envs.num_envs, _frame_shape(envs))
+    mosaic = Mosaic(envs.num_envs, frame_shape(envs))
 
     def pictures() -> Iterator[Array]:
         for step, colours in enumerate(_play(envs, policy, observations, settings.steps, hold)):
@@ -295,8 +285,12 @@ def _play(
         yield colours
 
 
-def _frame_shape(envs: BatchEnv) -> tuple[int, int]:
-    """Return height and width of the frames, or raise WatchError if there are none."""
+def frame_shape(envs: BatchEnv) -> tuple[int, int]:
+    """Return height and width of the frames.
+
+    Raises:
+        WatchError: if a library is missing that draws them, or they are no RGB frames.
+    """
     name = envs.definition.name
     try:
         frames = envs.render(env_ids=[0])

@@ -129,6 +129,7 @@ def tables(arguments):
     return Tables(np.array([row, row], np.int8), np.linspace(0, 1, 4))
 
 ACTION = MultiDiscrete([3, 4])
+KEYS = {None: (1, 0), "left": (0, 0), "up": (1, 3)}
 
 def OBSERVATION(p):
     return Dict(
@@ -557,6 +558,16 @@ RICH_CASES = {
         "unknown-field",
         "observe uses out.were, which is not there (did you mean 'where'?)",
         ("    out.where[0] = s.cell[i]", "    out.were[0] = s.cell[i]"),
+    ),
+    "a key that there is not": (
+        "keys",
+        "names 'lft' (did you mean 'left'?); expected a key such as",
+        ('KEYS = {None: (1, 0), "left"', 'KEYS = {None: (1, 0), "lft"'),
+    ),
+    "a key of an action outside": (
+        "keys",
+        "gives 'up' at index 1 the value 4; expected a whole number from 0 to 3",
+        ('"up": (1, 3)', '"up": (1, 4)'),
     ),
     "beyond a table": (
         "out-of-bounds",

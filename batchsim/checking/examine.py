@@ -20,6 +20,7 @@ from batchsim.checking.problems import CheckError, Findings, Place, Report
 from batchsim.checking.source import Function, examine_source, reached_functions, return_place
 from batchsim.checking.trials import Actions, Course, Trial
 from batchsim.definition import Definition, batch_parameter
+from batchsim.keys import Keys
 from batchsim.spaces import Layout
 
 __all__ = ["check"]
@@ -130,6 +131,7 @@ def _examine(
     spaces = _examine_spaces(definition, definition.parameters(values(0)), findings)
     if spaces is None:
         return tried
+    _examine_keys(definition, spaces[1], findings)
     elements = sum(math.prod(shape) for shape in Layout(spaces[0], "OBSERVATION").shapes(1))
     affordable = max(FEW_STEPS, WATCHED_ELEMENTS // max(elements, 1))
     settings = dataclasses.replace(settings, plain_steps=min(settings.steps, affordable))
@@ -194,6 +196,16 @@ def _examine_spaces(
             place_of_name(namespace, "ACTION"),
         )
     return None if findings.has("space") else (observation_space, action_space)
+
+
+def _examine_keys(definition: Definition, action_space: Space[Any], findings: Findings) -> None:
+    """Look whether what `KEYS` says, where it is there, makes sense."""
+    namespace = definition.namespace
+    if hasattr(namespace, "KEYS"):
+        try:
+            Keys(definition, action_space)
+        except (TypeError, ValueError) as error:
+            findings.add("keys", str(error), place=place_of_name(namespace, "KEYS"))
 
 
 def _unsupported(space: Any) -> Any:

@@ -78,6 +78,7 @@ class Options(NamedTuple):
 
 
 ACTION = Discrete(2)
+KEYS = {"left": 0, "right": 1}  # time stands still while neither is held
 
 
 def check_options(options):

@@ -71,6 +71,7 @@ class Options(NamedTuple):
 
 
 ACTION = Discrete(3)
+KEYS = {None: 1, "left": 0, "right": 2}
 
 
 def check_options(options):

@@ -57,6 +57,15 @@ ROWS, COLUMNS = 6, 9  # of the room
 OBSERVATION = pixels
 ACTION = Discrete(4)
 LEFT, RIGHT, ATTACK = 1, 2, 3
+KEYS = {
+    None: 0,
+    "left": LEFT,
+    "a": LEFT,
+    "right": RIGHT,
+    "d": RIGHT,
+    "space": ATTACK,
+    "left ctrl": ATTACK,
+}
 
 
 def reset(s, i, p, rng):

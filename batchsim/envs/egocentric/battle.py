@@ -87,6 +87,19 @@ AWAY = 4.0  # cells from the player, of a monster that appears
 OF_HEALTH, OF_AMMO = 0.5 / 30.0, 0.5 / 7.5  # what a point and a round are worth
 OBSERVATION = pixels
 ACTION = MultiDiscrete([3, 3, 3, 2])
+KEYS = {
+    None: (0, 0, 0, 0),
+    "left": (0, 1),
+    "right": (0, 2),
+    "up": (1, 1),
+    "w": (1, 1),
+    "down": (1, 2),
+    "s": (1, 2),
+    "a": (2, 1),
+    "d": (2, 2),
+    "space": (3, 1),
+    "left ctrl": (3, 1),
+}
 
 
 def reset(s, i, p, rng):

@@ -77,6 +77,19 @@ STRENGTH = 3.0
 OBSERVATION = pixels
 ACTION = Discrete(8)
 LEFT, RIGHT, ATTACK, FORWARD, BACKWARD, TURN_LEFT, TURN_RIGHT = 1, 2, 3, 4, 5, 6, 7
+KEYS = {
+    None: 0,
+    "left": TURN_LEFT,
+    "right": TURN_RIGHT,
+    "up": FORWARD,
+    "w": FORWARD,
+    "down": BACKWARD,
+    "s": BACKWARD,
+    "a": LEFT,
+    "d": RIGHT,
+    "space": ATTACK,
+    "left ctrl": ATTACK,
+}
 
 
 def reset(s, i, p, rng):

@@ -59,6 +59,15 @@ PACE = 0.06  # cells a tic
 OBSERVATION = pixels
 ACTION = Discrete(4)
 LEFT, RIGHT, ATTACK = 1, 2, 3
+KEYS = {
+    None: 0,
+    "left": LEFT,
+    "a": LEFT,
+    "right": RIGHT,
+    "d": RIGHT,
+    "space": ATTACK,
+    "left ctrl": ATTACK,
+}
 
 
 def reset(s, i, p, rng):

@@ -66,6 +66,15 @@ TOUGHER = 10  # points of health from a monster to its successor
 OBSERVATION = pixels
 ACTION = Discrete(4)
 LEFT, RIGHT, ATTACK = 1, 2, 3
+KEYS = {
+    None: 0,
+    "left": LEFT,
+    "a": LEFT,
+    "right": RIGHT,
+    "d": RIGHT,
+    "space": ATTACK,
+    "left ctrl": ATTACK,
+}
 
 
 def reset(s, i, p, rng):

@@ -72,6 +72,7 @@ BURN, HEALING, POISON = 8.0, 25.0, 20.0  # points of health
 OBSERVATION = pixels
 ACTION = Discrete(4)
 LEFT, RIGHT, FORWARD = 1, 2, 3
+KEYS = {None: 0, "left": LEFT, "a": LEFT, "right": RIGHT, "d": RIGHT, "up": FORWARD, "w": FORWARD}
 
 
 def reset(s, i, p, rng):

@@ -43,7 +43,7 @@ are vials, which take 20 points of health. The time limit is 525 steps of 4 tics
 
 from gymnasium.spaces import Discrete
 
-from batchsim.envs.egocentric.health_gathering import fall, gather, observe
+from batchsim.envs.egocentric.health_gathering import KEYS, fall, gather, observe
 from batchsim.envs.egocentric.maps import free_place, maze
 from batchsim.envs.egocentric.overview import RENDER_FPS, overview
 from batchsim.envs.egocentric.renderer import Scratch

@@ -59,6 +59,15 @@ SIDE, WIDTH, DOOR, LOOPS = 4, 4, 2, 4  # rooms a side, cells a room and a door, 
 OBSERVATION = pixels
 ACTION = Discrete(6)
 TURN_LEFT, TURN_RIGHT, FORWARD, LEFT, RIGHT = 1, 2, 3, 4, 5
+KEYS = {
+    None: 0,
+    "left": TURN_LEFT,
+    "right": TURN_RIGHT,
+    "up": FORWARD,
+    "w": FORWARD,
+    "a": LEFT,
+    "d": RIGHT,
+}
 
 
 def reset(s, i, p, rng):

@@ -72,6 +72,7 @@ class Params(NamedTuple):
 
 
 ACTION = Discrete(2)
+KEYS = {"s": 0, "h": 1}
 OBSERVATION = Tuple((Discrete(32), Discrete(11), Discrete(2)))
 
 

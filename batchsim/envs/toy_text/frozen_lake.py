@@ -60,7 +60,6 @@ from batchsim.envs.toy_text.categorical import one_of_equals, one_of_three
 from batchsim.random import random
 
 RENDER_FPS = 4
-
 TILES = "GHFS"
 GOAL, HOLE = 0, 1  # places in TILES of those that end an episode
 MOVES = ((0, -1), (1, 0), (0, 1), (-1, 0))  # rows and columns, by direction
@@ -96,6 +95,7 @@ class Info(NamedTuple):
 
 INFO_AT_RESET = {"prob": int}
 ACTION = Discrete(4)
+KEYS = {"left": 0, "down": 1, "right": 2, "up": 3}
 
 
 def check_params(params):

@@ -128,6 +128,7 @@ class Info(NamedTuple):
 
 
 ACTION = Discrete(6)
+KEYS = {"down": 0, "up": 1, "right": 2, "left": 3, "space": PICKUP, "return": DROPOFF}
 OBSERVATION = Discrete(500)
 
 
