@@ -88,7 +88,7 @@ def compare_starts(start: Callable[[str], Side]) -> Pair:
 
 
 def compare_pictures(id: str) -> Pair:
-    """Compare one core's steps of an egocentric environment with bare pictures by a C loop."""
+    """Compare one core's steps of an egocentric environment with pictures by a raycaster in C."""
     return Pair(sides.pictures(id, 256, num_threads=1), sides.raycaster(id, 256))
 
 
