@@ -17,7 +17,7 @@ import pytest
 import batchsim
 from batchsim.processors import available_cpus
 from batchsim.registry import ENVIRONMENTS
-from benchmarks import floors, sides, training
+from benchmarks import floors, sides, training, vizdoom
 from benchmarks.pairs import Pair, Side
 
 CLASSIC_CONTROL = sorted(
@@ -29,6 +29,8 @@ KERNELS = [
     if "egocentric" not in entry.module  # Pictures are no matter of some cycles.
 ]
 KERNELS += [(id, "fast") for id in CLASSIC_CONTROL]  # Toy text hardly computes with floats.
+GAME_SIZE = {"width": 160, "height": 120}
+"""The smallest pictures of ViZDoom."""
 
 
 def compare_steps(id: str, precision: str, num_envs: int, mode: str) -> Pair:
@@ -88,8 +90,18 @@ def compare_starts(start: Callable[[str], Side]) -> Pair:
 
 
 def compare_pictures(id: str) -> Pair:
-    """Compare one core's steps of an egocentric environment with bare pictures by a C loop."""
+    """Compare one core's steps of an egocentric environment with pictures by a raycaster in C."""
     return Pair(sides.pictures(id, 256, num_threads=1), sides.raycaster(id, 256))
+
+
+def compare_with_game(
+    id: str, play: Callable[[str], Side], scenario: str, packages: tuple[str, ...], **size: int
+) -> Pair:
+    """Compare one core's steps of an egocentric environment with those of ViZDoom's games."""
+    reason = vizdoom.why_absent(*packages)
+    if reason is not None:
+        pytest.skip(reason)
+    return Pair(sides.pictures(id, 256, num_threads=1, **size), play(scenario))
 
 
 def compare_rollouts(num_envs: int, **settings: Any) -> Pair:
@@ -123,6 +135,12 @@ for _id, _precision in KERNELS:
     PAIRS[f"step-{_id}-{_precision}-1024-one-core-over-c"] = functools.partial(
         compare_with_yardstick, _id, _precision
     )
+for _id, _scenario in (("EgoBasic-v0", "basic"), ("EgoBattle-v0", "deathmatch")):
+    # ViZDoom has no smaller pictures; 128 x 72 are cut down from these, which is not counted.
+    for _name, _size in (("160x120", GAME_SIZE), ("128x72", {})):
+        PAIRS[f"pictures-{_id}-{_name}-one-core-over-vizdoom"] = functools.partial(
+            compare_with_game, _id, vizdoom.game, _scenario, ("vizdoom",), **_size
+        )
 PAIRS |= {
     "step-CartPole-v1-fast-1024-one-core-over-c-float": functools.partial(
         compare_with_yardstick, "CartPole-v1", "fast", "float"
@@ -142,6 +160,14 @@ PAIRS |= {
     ),
     "pictures-EgoBattle-v0-256-one-core-over-c": functools.partial(
         compare_pictures, "EgoBattle-v0"
+    ),
+    "pictures-EgoBasic-v0-160x120-one-core-over-envpool": functools.partial(
+        compare_with_game,
+        "EgoBasic-v0",
+        vizdoom.envpool_games,
+        "basic",
+        ("vizdoom", "envpool"),
+        **GAME_SIZE,
     ),
     "reset-CartPole-v1-256-over-gymnasium-sync": compare_resets,
     "snapshot-CartPole-v1-16384-over-copies": compare_snapshots,

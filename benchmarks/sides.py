@@ -19,7 +19,7 @@ import gymnasium
 import numpy as np
 
 import batchsim
-from batchsim.envs.egocentric.textures import CEILING, FLOOR
+from batchsim.envs.egocentric.textures import CEILING, COUNT, FLOOR, SIDE
 from batchsim.ladder.check import draw_actions, draw_from
 from batchsim.processors import available_cpus
 from benchmarks.c_library import load
@@ -33,6 +33,7 @@ __all__ = [
     "gymnasium_step",
     "import_libraries",
     "pictures",
+    "raycast",
     "raycaster",
     "seeded_reset",
     "send_and_recv",
@@ -104,30 +105,42 @@ def yardstick_step(num_envs: int, number: str = "double") -> Side:
 
 
 def raycaster(id: str, num_envs: int) -> Side:
-    """Pictures of a plain raycaster in C (`raycaster.c`) of what players in these environments see.
+    """Pictures of a raycaster in C (`raycaster.c`) of what players in these environments see.
 
     It draws neither items nor monsters, and steps no world.
     """
-    library = load("raycaster.c")
     envs = batchsim.make_vec(id, num_envs)
     envs.reset(seed=0)
     following = _following(envs)
     for _ in range(50):
         envs.step(following())
-    state, tables = envs.get_state(), envs.tables
-    height, width, _ = envs.single_observation_space.shape  # type: ignore[misc]
+    out = np.zeros(envs.observation_space.shape, np.uint8)  # type: ignore[arg-type]
+    draw = raycast(envs.get_state(), envs.tables["atlas"], out)
     envs.close()
+    return Side("raycaster in C", draw, num_envs)
+
+
+def raycast(state: dict[str, Any], atlas: Any, out: Any) -> Callable[[], None]:
+    """Return a function that draws what players see, by `raycaster.c`.
+
+    Args:
+        state: of egocentric environments, as `get_state` returns it; their `fov` is 90.
+        atlas: their table of textures; each begins with its largest version.
+        out: for the pictures, (N, height, width, 3), uint8; up to 640 wide.
+    """
+    library = load("raycaster.c", "-march=native")
     players = [state[f"state.{name}"] for name in ("grid", "x", "y", "angle")]
-    out = np.zeros((num_envs, height, width, 3), np.uint8)
+    texels = np.ascontiguousarray(atlas.reshape(COUNT, -1)[:, : SIDE * SIDE])
+    num_envs, height, width, _ = out.shape
     arguments = [ctypes.c_int64(num_envs)]
-    arguments += [ctypes.c_void_p(array.ctypes.data) for array in (*players, tables["atlas"])]
+    arguments += [ctypes.c_void_p(array.ctypes.data) for array in (*players, texels)]
     arguments += [ctypes.c_int64(number) for number in (FLOOR, CEILING, width, height)]
     arguments += [ctypes.c_void_p(out.ctypes.data)]
 
-    def draw(_keep: Any = (players, tables, out)) -> None:
+    def draw(_keep: Any = (players, texels, out)) -> None:
         library.raycaster_draw(*arguments)
 
-    return Side("plain raycaster in C", draw, num_envs)
+    return draw
 
 
 def free_processors(blocks: int = 15) -> float:

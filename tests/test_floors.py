@@ -1,11 +1,13 @@
 """The floors under the benchmarks' ratios: when one is missed, and what is said then."""
 
 import itertools
+import os
 
 import numpy as np
 import pytest
 
-from benchmarks import floors
+import batchsim
+from benchmarks import floors, vizdoom
 from benchmarks.pairs import Pair, Ratio, Side, median_interval
 
 
@@ -107,3 +109,21 @@ def test_an_unknown_compiler_is_named(monkeypatch):
     with pytest.raises(RuntimeError, match=r"need a C compiler; no-such-compiler cannot be run"):
         c_library.load("cartpole.c", "-DNUMBER=double")
     c_library.load.cache_clear()
+
+
+def test_vizdoom_is_played_with_the_buttons_of_ours():
+    for id, scenario in (("EgoBasic-v0", "basic"), ("EgoBattle-v0", "deathmatch")):
+        envs = batchsim.make_vec(id, 1)
+        choices = np.atleast_1d(getattr(envs.single_action_space, "nvec", 4))
+        envs.close()
+        groups = vizdoom.BUTTONS[scenario]
+        assert [len(group) + 1 for group in groups] == choices.tolist()
+        pressed = vizdoom.draw_buttons(scenario, 1000)
+        for last, group in zip(itertools.accumulate(map(len, groups)), groups, strict=True):
+            held = pressed[:, last - len(group) : last].sum(1)
+            assert set(held) == {0, 1}
+
+
+def test_an_absent_peer_is_named():
+    assert vizdoom.why_absent("numpy") is None or not hasattr(os, "sched_setaffinity")
+    assert "no_such_peer is not installed" in vizdoom.why_absent("numpy", "no_such_peer")

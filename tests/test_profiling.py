@@ -1,11 +1,16 @@
 """The profiling sessions: each writes a report that names what it measured."""
 
+import functools
 import platform
 import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from batchsim import make_vec, registry
+from batchsim.envs.egocentric.textures import BRICKS
 
 pytest.importorskip("line_profiler")
 
@@ -13,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 # Python 3.15 has a package of this name.
 sys.path.insert(0, str(ROOT))
 
-from profiling import assembly, baseline, environment, host, kernel, ppo, report  # noqa: E402
+from profiling import assembly, baseline, environment, host, kernel, pictures, ppo, report  # noqa: E402
 
 x86 = pytest.mark.skipif(
     platform.machine() not in ("x86_64", "AMD64"), reason="reads x86-64 assembly"
@@ -151,7 +156,7 @@ def test_a_kernels_loops_are_counted_and_listed(run, tmp_path):
     assert str(ROOT) not in listing
 
 
-@pytest.mark.parametrize("session", [environment, host, kernel, ppo])
+@pytest.mark.parametrize("session", [environment, host, kernel, pictures, ppo])
 def test_an_unknown_environment_is_one_sentence(run, capsys, session):
     assert run(session, "CartPol-v1") == (2, "")
     message = capsys.readouterr().err
@@ -242,3 +247,69 @@ def test_loops_within_loops_are_told_apart():
     assert (outer.counts["scalar"], inner.counts["scalar"]) == (0, 1)
     assert not inner.vectorised
     assert inner.stride == 1
+
+
+@pytest.fixture
+def plain_pictures(monkeypatch):
+    """Variants that run as plain Python: nobody waits for seven compilations."""
+    monkeypatch.setattr(pictures, "make_vec", functools.partial(make_vec, backend="reference"))
+    monkeypatch.setattr(pictures, "ROUNDS", 3)
+
+
+def test_pictures_divides_a_step_into_its_parts(run, plain_pictures):
+    options = "--num-envs", 2, "--steps", 3, "--width", 16, "--height", 9
+    status, text = run(pictures, "EgoBasic-v0", *options)
+    assert status == 0
+    assert_is_report(text, "16 x 9 pixels", *pictures.MEANINGS)
+    rows = re.findall(r"^\| [a-z -]+ \| +([\d,-]+) \| +[\d.-]+% \|$", text, re.MULTILINE)
+    whole = re.search(r"takes ([\d,]+) ns on one core", text)
+    parts = [int(row.replace(",", "")) for row in rows]
+    assert len(parts) == len(pictures.MEANINGS)
+    assert abs(sum(parts) - int(whole[1].replace(",", ""))) <= len(parts)  # rounded
+
+
+def test_pictures_leaves_out_what_it_says(plain_pictures):
+    definition, entry = registry.read("EgoBattle-v0")
+    made = pictures.make_variants(definition, entry, 8, width=32, height=18)
+    original = make_vec("EgoBattle-v0", 8, backend="reference", width=32, height=18)
+    original.reset(seed=1)
+    state = original.get_state()
+    picture = original.set_state(state)
+    np.testing.assert_array_equal(made["whole"].set_state(state), picture)
+    without_sprites = made["sprites"].set_state(state)
+    state["state.monster"][:], state["state.item"][:] = 0, 0
+    np.testing.assert_array_equal(without_sprites, original.set_state(state))
+    assert (without_sprites != picture).any()
+    out = np.zeros_like(picture)
+    actions = original.action_space.sample()
+    for part in ("colours and write-out", "walls", "floor and ceiling", "rays"):
+        made[part].set_state(state)
+        made[part].step(actions, out=(out, None, None, None))
+        assert not out.any()
+    assert (made["bytes"].set_state(state) == 127).all()
+    for envs in (*made.values(), original):
+        envs.close()
+
+
+def test_pictures_without_walls_are_floor_and_ceiling():
+    definition, _ = registry.read("EgoBattle-v0")
+    replaced = {"draw_sprites": pictures.nothing, "project": pictures.no_walls}
+    bare = pictures.variant(definition, replaced)
+    envs = make_vec(bare, 4, backend="reference", width=32, height=18)
+    picture, _ = envs.reset(seed=1)
+    state = envs.get_state()
+    state["state.grid"][state["state.grid"] > 0] = BRICKS + 1
+    far = [*range(7), *range(11, 18)]  # from the horizon
+    np.testing.assert_array_equal(envs.set_state(state)[:, far], picture[:, far])
+    whole = make_vec(pictures.variant(definition, {}), 4, backend="reference", width=32, height=18)
+    whole.reset(seed=1)
+    same = (whole.set_state(state)[:, far] == picture[:, far]).all(-1)
+    assert 0.2 < same.mean() < 1.0
+    envs.close()
+    whole.close()
+
+
+def test_pictures_refuses_what_draws_none(run, capsys):
+    status, text = run(pictures, "CartPole-v1")
+    assert (status, text) == (2, "")
+    assert "CartPole-v1 does not draw with batchsim's renderer" in capsys.readouterr().err
