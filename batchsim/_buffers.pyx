@@ -6,11 +6,10 @@ copies nor allocates.
 """
 
 from cpython.list cimport PyList_GET_ITEM
-from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uintptr_t
-from libc.string cimport memset
 
 cimport numpy as cnp
 import numpy as np
@@ -25,7 +24,28 @@ cdef extern from "numpy/arrayobject.h":
         type subtype, cnp.dtype descr, int nd, cnp.npy_intp* dims, cnp.npy_intp* strides,
         void* data, int flags, object obj)
 
+cdef extern from *:
+    """
+    #ifdef __linux__
+    #include <sys/mman.h>
+    #endif
+
+    /* Ask for large pages, of which many fewer hold a block. Fails silently: it is a wish. */
+    static void want_large_pages(void *start, size_t nbytes) {
+    #if defined(__linux__) && defined(MADV_HUGEPAGE)
+        const size_t page = 4096;
+        size_t first = ((size_t)start + page - 1) / page * page;
+        size_t end = ((size_t)start + nbytes) / page * page;
+        if (end > first) madvise((void *)first, end - first, MADV_HUGEPAGE);
+    #else
+        (void)start, (void)nbytes;
+    #endif
+    }
+    """
+    void want_large_pages(void* start, size_t nbytes) noexcept nogil
+
 cdef enum:
+    LARGE = 4 * 1024 * 1024  # bytes
     ALIGNMENT = 64  # a cache line, and the widest vector
     LINES = 64  # in a page, and sets in a cache of the first level: what lies a page apart competes for ways
     STRIDE = 25  # lines, and no divisor of them
@@ -50,12 +70,14 @@ cdef class Memory:
         if nbytes >= LINES * ALIGNMENT:
             blocks += 1
             apart = blocks * STRIDE % LINES * ALIGNMENT
-        self.allocated = PyMem_RawMalloc(nbytes + apart + ALIGNMENT)
+        # Zeroed by the system, pages that are never touched take no memory.
+        self.allocated = PyMem_RawCalloc(nbytes + apart + ALIGNMENT, 1)
         if self.allocated is NULL:
             raise MemoryError()
+        if nbytes >= LARGE:
+            want_large_pages(self.allocated, nbytes + apart + ALIGNMENT)
         cdef uintptr_t address = <uintptr_t> self.allocated
         self.data = <void*> (((address + ALIGNMENT - 1) & ~(<uintptr_t> ALIGNMENT - 1)) + apart)
-        memset(self.data, 0, nbytes)
 
     def __dealloc__(self):
         PyMem_RawFree(self.allocated)

@@ -6,6 +6,7 @@ what Numba generates for the native one.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -235,6 +236,36 @@ def _row_views(typing_context: Any, nested: Any, i: Any) -> Any:
     return result(nested, types.intp), codegen
 
 
+def state_at(state, i):  # type: ignore[no-untyped-def]
+    """Return the columns as the functions of row i see them: as they are, in Python.
+
+    In compiled code the fields of `Scratch` that have several elements a row are in every row of a
+    tile the memory of its first one. As each holds something within one call only, they stay in the
+    cache from row to row.
+    """
+    return state
+
+
+@intrinsic
+def _state_at(typing_context: Any, state: Any, i: Any) -> Any:
+    scratch = getattr(state.instance_class, "scratch", ())
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        result, row = arguments
+        for k, (name, kind) in enumerate(zip(state.fields, state.types, strict=True)):
+            if name not in scratch or kind.ndim == 1:
+                continue
+            column = builder.extract_value(result, k)
+            array = context.make_array(kind)(context, builder, value=column)
+            shape = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
+            elements = functools.reduce(builder.mul, shape[1:])
+            array.data = builder.gep(array.data, [builder.neg(builder.mul(row, elements))])
+            result = builder.insert_value(result, array._getvalue(), k)
+        return result
+
+    return state(state, types.intp), codegen
+
+
 def clear_row(nested, i):  # type: ignore[no-untyped-def]
     """Write zeros into row i of each array of a nested tuple."""
     for member in nested:
@@ -380,6 +411,7 @@ REFERENCE = {
     "row_parameters": row_parameters,
     "with_tables": with_tables,
     "row_views": row_views,
+    "state_at": state_at,
     "clear_row": clear_row,
     "copy_row": copy_row,
     "fetch_row": fetch_row,
@@ -393,6 +425,7 @@ NATIVE = {
     "row_parameters": _row_parameters,
     "with_tables": _with_tables,
     "row_views": _row_views,
+    "state_at": _state_at,
     "clear_row": _clear_row,
     "copy_row": _copy_row,
     "fetch_row": _fetch_row,

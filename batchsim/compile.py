@@ -421,7 +421,8 @@ def _key(spec: KernelSpec, code: str) -> str:
         return getattr(nested, "_fields", ()), [layout(member) for member in nested]
 
     lengths = [len(table) for table in spec.tile.tables]
-    digest = _Digest(code, layout(spec.tile), lengths, INLINE, spec.checked)
+    scratch = sorted(spec.definition.scratch)
+    digest = _Digest(code, layout(spec.tile), scratch, lengths, INLINE, spec.checked)
     digest.add("versions", [sys.version, np.__version__, numba.__version__, llvmlite.__version__])
     digest.add("cpu", cpu_target.target_context.codegen().magic_tuple())
     digest.add("batchsim", _own_code())

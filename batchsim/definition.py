@@ -166,6 +166,7 @@ class Definition:
             self.Columns = collections.namedtuple(  # type: ignore[misc]
                 "Columns", (*self.columns, *self.scratch)
             )
+            self.Columns.scratch = tuple(self.scratch)
         self.info = self._read_columns("Info")
         self.inform: Callable[..., Any] | None = getattr(namespace, "inform", None)
         if bool(self.info) != bool(self.inform):

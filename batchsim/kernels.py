@@ -8,6 +8,7 @@ environment's functions and either compiles them with Numba or runs them as they
 - `row_parameters(constants, columns, i)`: `constants` with the values that `columns` have in row i;
 - `with_tables(parameters, tables)`: `parameters` with the arrays that all rows share;
 - `row_views(nested, i)`: row i of each array of a nested tuple;
+- `state_at(state, i)`: the columns as the functions of row i see them;
 - `clear_row(nested, i)`: zeros in row i of each array of a nested tuple;
 - `copy_row(source, j, target, k)`: row j of each array of a nested tuple into row k of another's;
 - `fetch_row(nested, i)`: starts to bring row i of each array into the cache;
@@ -153,7 +154,7 @@ def advance(tile, i):
     """Step row i, count the step and set its flags."""
     mark(tile, i)
     p = parameters_of(tile, i)
-    reward, terminated = step(tile.state, i, tile.choice[i], p, tile.rng)
+    reward, terminated = step(state_at(tile.state, i), i, tile.choice[i], p, tile.rng)
     # Sums of narrow integers are wide in compiled code; comparisons would be, too.
     elapsed = tile.elapsed.dtype.type(tile.elapsed[i] + 1)
     truncated = elapsed >= tile.settings.time_limit[0]
@@ -168,7 +169,7 @@ def advance(tile, i):
 def restart(tile, i):
     """Start a new episode in row i."""
     mark(tile, i)
-    reset(tile.state, i, parameters_of(tile, i), tile.rng)
+    reset(state_at(tile.state, i), i, parameters_of(tile, i), tile.rng)
     tile.elapsed[i] = 0
     tile.pending[i] = False
     start_episode(tile, i)
@@ -179,13 +180,13 @@ def observe_row(tile, i, observation):
     `observe_again` without stacking.
     """
     mark(tile, i)
-    observe(tile.state, i, parameters_of(tile, i), row_views(observation, i))
+    observe(state_at(tile.state, i), i, parameters_of(tile, i), row_views(observation, i))
 
 
 def inform_row(tile, i, info):
     """Write the infos of row i into its row of `info`."""
     mark(tile, i)
-    inform(tile.state, i, parameters_of(tile, i), row_views(info, i))
+    inform(state_at(tile.state, i), i, parameters_of(tile, i), row_views(info, i))
 
 
 def list_pending(tile):
@@ -304,7 +305,12 @@ def reset_selected(table, lo, hi):
     for i in range(tile.selected.shape[0]):
         if tile.selected[i]:
             mark(tile, i)
-            reset(tile.state, i, row_parameters(parameters_of(tile, i), tile.options, i), tile.rng)
+            reset(
+                state_at(tile.state, i),
+                i,
+                row_parameters(parameters_of(tile, i), tile.options, i),
+                tile.rng,
+            )
             tile.elapsed[i] = 0
             tile.pending[i] = False
             start_episode(tile, i)
@@ -325,7 +331,7 @@ def keep_frame(tile, i):
     mark(tile, i)
     frames = row_views(tile.frames, i)
     newest = int(tile.elapsed[i]) % FRAMES
-    observe(tile.state, i, parameters_of(tile, i), row_views(frames, newest))
+    observe(state_at(tile.state, i), i, parameters_of(tile, i), row_views(frames, newest))
     if tile.elapsed[i] == 0:
         for k in range(1, FRAMES):
             copy_row(frames, 0, frames, k)

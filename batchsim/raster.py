@@ -18,6 +18,9 @@ __all__ = ["advance", "choose", "paint", "paint_row", "shifted"]
 
 LANES = 16
 """Pixels that are written at once."""
+AHEAD = 2
+"""Rows of a picture from one that is written to those, above and below, that are brought into the
+cache: processors do not foresee that pictures are written from both ends."""
 BYTE, SHORT, WORD, LONG = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 RED, GREEN, BLUE = 77, 150, 29
 """What each channel adds to grey, of 256 (ITU-R BT.601)."""
@@ -153,7 +156,7 @@ def paint_row(colours, texels, lights, i, out, y, width, grayscale, channels_fir
 @overload(paint_row)
 def _overload_paint_row(colours, texels, lights, i, out, y, width, grayscale, channels_first):  # type: ignore[no-untyped-def]
     arrays = (colours, texels, lights, out)
-    if not all(isinstance(array, types.Array) and array.layout == "C" for array in arrays):
+    if not all(isinstance(array, types.Array) for array in arrays):
         return None
     if tuple(array.dtype for array in arrays) != (types.uint32, *(types.int32,) * 2, types.uint8):
         return None
@@ -192,8 +195,8 @@ def _painter(name: str, store: Any) -> Any:
             )
 
             def row(array: Any) -> Any:
-                across = builder.extract_value(array.shape, 1)
-                return builder.gep(array.data, [builder.mul(i, across)])
+                stride = builder.extract_value(array.strides, 0)
+                return cgutils.pointer_add(builder, array.data, builder.mul(i, stride))
 
             builder.call(
                 function,
@@ -235,7 +238,7 @@ def _define(module: Any, name: str, store: Any) -> Any:
         vector = ir.VectorType(WORD, lanes)
         lights_at = builder.bitcast(builder.gep(lights, [x]), vector.as_pointer())
         light = builder.load(lights_at, align=4)
-        store(builder, _lit(builder, colour, light, lanes), x, out, stride, lanes)
+        store(builder, _lit(builder, colour, light, lanes), x, out, stride, width, lanes)
 
     with cgutils.for_range_slice(builder, LONG(0), whole, LONG(LANES)) as (x, _):
         block(builder, x, LANES)
@@ -261,9 +264,18 @@ def _lit(builder: Any, colour: Any, light: Any, lanes: int) -> Any:
     return builder.or_(builder.lshr(even, every(8)), builder.and_(odd, every(0xFF00)))
 
 
-def _store(builder: Any, out: Any, place: Any, value: Any) -> None:
-    at = builder.bitcast(builder.gep(out, [place]), value.type.as_pointer())
-    builder.store(value, at, align=1)
+def _store(builder: Any, out: Any, place: Any, value: Any, row: Any) -> None:
+    """Store a vector of bytes; `row` is how many bytes further its neighbour below is."""
+    at = builder.gep(out, [place])
+    builder.store(value, builder.bitcast(at, value.type.as_pointer()), align=1)
+    if value.type.count < LANES:
+        return
+    kind = ir.FunctionType(ir.VoidType(), [BYTE.as_pointer(), WORD, WORD, WORD])
+    prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    write_to_nearest_data = [WORD(flag) for flag in (1, 3, 1)]
+    for rows in (AHEAD, -AHEAD):
+        near = builder.gep(at, [builder.mul(row, LONG(rows))])
+        builder.call(prefetch, [near, *write_to_nearest_data])
 
 
 def _channel(builder: Any, lit: Any, number: int, lanes: int) -> Any:
@@ -273,28 +285,37 @@ def _channel(builder: Any, lit: Any, number: int, lanes: int) -> Any:
     return builder.and_(value, ir.Constant(words, [255] * lanes))
 
 
-def _store_pixels(builder: Any, lit: Any, x: Any, out: Any, stride: Any, lanes: int) -> None:
+def _store_pixels(
+    builder: Any, lit: Any, x: Any, out: Any, stride: Any, width: Any, lanes: int
+) -> None:
     octets = builder.bitcast(lit, ir.VectorType(BYTE, 4 * lanes))
     kept = [4 * pixel + channel for pixel in range(lanes) for channel in range(3)]
     mask = ir.Constant(ir.VectorType(WORD, len(kept)), kept)
-    _store(builder, out, builder.mul(x, LONG(3)), builder.shuffle_vector(octets, octets, mask))
+    kept_octets = builder.shuffle_vector(octets, octets, mask)
+    three = LONG(3)
+    _store(builder, out, builder.mul(x, three), kept_octets, builder.mul(width, three))
 
 
-def _store_planes(builder: Any, lit: Any, x: Any, out: Any, stride: Any, lanes: int) -> None:
+def _store_planes(
+    builder: Any, lit: Any, x: Any, out: Any, stride: Any, width: Any, lanes: int
+) -> None:
     octets = ir.VectorType(BYTE, lanes)
     for number in range(3):
         value = builder.trunc(_channel(builder, lit, number, lanes), octets)
-        _store(builder, out, builder.add(x, builder.mul(stride, LONG(number))), value)
+        place = builder.add(x, builder.mul(stride, LONG(number)))
+        _store(builder, out, place, value, width)
 
 
-def _store_grey(builder: Any, lit: Any, x: Any, out: Any, stride: Any, lanes: int) -> None:
+def _store_grey(
+    builder: Any, lit: Any, x: Any, out: Any, stride: Any, width: Any, lanes: int
+) -> None:
     words = ir.VectorType(WORD, lanes)
     total = ir.Constant(words, [0] * lanes)
     for number, weight in enumerate((RED, GREEN, BLUE)):
         channel = _channel(builder, lit, number, lanes)
         total = builder.add(total, builder.mul(channel, ir.Constant(words, [weight] * lanes)))
     grey = builder.lshr(total, ir.Constant(words, [8] * lanes))
-    _store(builder, out, x, builder.trunc(grey, ir.VectorType(BYTE, lanes)))
+    _store(builder, out, x, builder.trunc(grey, ir.VectorType(BYTE, lanes)), width)
 
 
 _paint_pixels = _painter("batchsim_paint_pixels", _store_pixels)
