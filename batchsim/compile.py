@@ -29,7 +29,7 @@ from gymnasium.vector import AutoresetMode
 from numba import types
 from numba.core.registry import cpu_target
 
-from batchsim import cache, columns, kernels, raster  # noqa: F401
+from batchsim import cache, columns, kernels, parts, raster  # noqa: F401
 from batchsim import math as batchsim_math
 from batchsim.definition import Definition
 from batchsim.kernels import Tile
@@ -68,6 +68,7 @@ LIBRARIES = (
     "batchsim.random",
     "batchsim.math",
     "batchsim.libm",
+    "batchsim.parts",
     "batchsim.raster",
 )
 """Modules whose functions Numba can call as they stand; they choose their own arithmetic."""

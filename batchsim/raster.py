@@ -92,17 +92,17 @@ def _choose(typing_context: Any, condition: Any, one: Any, other: Any) -> Any:
 
 @overload(advance)
 def _overload_advance(place, step):  # type: ignore[no-untyped-def]
-    return lambda place, step: _advance(place, step)  # type: ignore[call-arg]
+    return lambda place, step: _advance(place, step)
 
 
 @overload(shifted)
 def _overload_shifted(number, left, right):  # type: ignore[no-untyped-def]
-    return lambda number, left, right: _shifted(number, left, right)  # type: ignore[call-arg]
+    return lambda number, left, right: _shifted(number, left, right)
 
 
 @overload(choose)
 def _overload_choose(condition, one, other):  # type: ignore[no-untyped-def]
-    return lambda condition, one, other: _choose(condition, one, other)  # type: ignore[call-arg]
+    return lambda condition, one, other: _choose(condition, one, other)
 
 
 @register_jitable
@@ -150,7 +150,7 @@ def paint_row(colours, texels, lights, i, out, y, width, grayscale, channels_fir
     """
     for x in range(width):
         colour = colours[texels[i, x]]
-        paint(out, y, x, colour, lights[i, x], grayscale, channels_first)  # type: ignore[no-untyped-call]
+        paint(out, y, x, colour, lights[i, x], grayscale, channels_first)
 
 
 @overload(paint_row)

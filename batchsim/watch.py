@@ -231,7 +231,7 @@ def record(
     picture = settings.kind == ".png"
     fps = settings.fps
     if fps is None:
-        fps = int(envs.metadata["render_fps"])
+        fps = round(envs.metadata["render_fps"])
         if settings.kind == ".gif":
             fps = min(fps, FASTEST_GIF)
     hold = 1 if picture else max(1, round(FLASH * fps))

@@ -121,8 +121,8 @@ def display(monkeypatch):
 def own(tmp_path, monkeypatch):
     """A user's environments; the working directory is theirs."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "own_envs.py").write_text(OWN)
-    return registry.load_file(tmp_path / "own_envs.py")
+    (tmp_path / "played_envs.py").write_text(OWN)
+    return registry.load_file(tmp_path / "played_envs.py")
 
 
 @pytest.fixture
@@ -453,7 +453,7 @@ def test_a_whole_game_from_the_command_line(own, monkeypatch, capsys):
         post(*script[len(frames) - 1])
 
     monkeypatch.setattr(play.Window, "show", show)
-    assert run(monkeypatch, "own_envs.py:Turns", "--seed", 1, "--param", "frame_skip=2") == 0
+    assert run(monkeypatch, "played_envs.py:Turns", "--seed", 1, "--param", "frame_skip=2") == 0
     assert frames == [10, 11, 12, 13, 10]
     assert said[0] == "return 0.00    step 0    luck 0.25"
     assert said[3] == "return 3.00    step 3    luck 0.25    terminated (R: again)"
@@ -471,8 +471,8 @@ def test_a_whole_game_from_the_command_line(own, monkeypatch, capsys):
         ("CartPole-v1", {}, None, (50, 500, None)),
         ("CartPole-v1", {}, 7, (7, 500, None)),
         ("CliffWalking-v1", {"is_slippery": True}, None, (4, None, None)),
-        ("EgoBasic-v0", {}, None, (36, 300, 1)),
-        ("EgoBasic-v0", {"frame_skip": 2}, None, (18, 150, 2)),
+        ("EgoBasic-v0", {}, None, (35, 300, 1)),
+        ("EgoBasic-v0", {"frame_skip": 2}, None, (17.5, 150, 2)),
         ("EgoBasic-v0", {"frame_skip": 4}, 35, (35, 75, 4)),
     ],
 )
@@ -500,10 +500,13 @@ def test_the_speed_is_the_environments_and_tics_are_not_skipped(
         (["CartPol-v1"], "did you mean 'CartPole-v1'"),
         ([], "ID"),
         (["Pendulum-v1"], "Pendulum-v1 has no KEYS, which would say what each key does"),
-        (["own_envs.py:Unseen"], "Unseen has no renderer, which would draw it: it cannot be"),
-        (["own_envs.py:Keyless"], "KEYS of Keyless is None; expected a dict"),
-        (["own_envs.py:Wrong"], "KEYS of Wrong gives 'left' at index 0 the value 3; expected"),
-        (["own_envs.py:Grey"], "returns shape (20, 30) and dtype uint8; expected (height, width"),
+        (["played_envs.py:Unseen"], "Unseen has no renderer, which would draw it: it cannot be"),
+        (["played_envs.py:Keyless"], "KEYS of Keyless is None; expected a dict"),
+        (["played_envs.py:Wrong"], "KEYS of Wrong gives 'left' at index 0 the value 3; expected"),
+        (
+            ["played_envs.py:Grey"],
+            "returns shape (20, 30) and dtype uint8; expected (height, width",
+        ),
         (["CartPole-v1", "--scale", "0"], "--scale is 0; expected a whole number from 1 to 16."),
         (["CartPole-v1", "--scale", "big"], "--scale"),
         (["CartPole-v1", "--fps", "0"], "--fps is 0; expected a whole number from 1 to 1000."),
@@ -513,7 +516,10 @@ def test_the_speed_is_the_environments_and_tics_are_not_skipped(
         (["CartPole-v1", "--param", "render_mode=x"], "has no parameter 'render_mode'"),
         (["EgoBasic-v0", "--param", "frame_skip=0"], "frame_skip is 0; expected a whole number"),
         (["EgoBasic-v0", "--param", "frame_skip=x"], "'frame_skip' is 'x'; expected a whole"),
-        (["own_envs.py:Turns", "--param", "frame_skip=0"], "'frame_skip' is 0; expected a whole"),
+        (
+            ["played_envs.py:Turns", "--param", "frame_skip=0"],
+            "'frame_skip' is 0; expected a whole",
+        ),
         (["CartPole-v1", "--frame-skip", "1"], "--frame-skip"),
     ],
     ids=lambda value: "_".join(value) if isinstance(value, list) else "",

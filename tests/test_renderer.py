@@ -7,7 +7,7 @@ import pytest
 from gymnasium.spaces import Discrete
 
 import batchsim
-from batchsim.envs.egocentric import renderer, textures, view, world
+from batchsim.envs.egocentric import renderer, status, textures, view, world
 from batchsim.envs.egocentric.pixels import FOG, LIGHT
 
 SIZE = world.SIZE
@@ -274,3 +274,118 @@ def test_a_step_to_the_side_moves_what_is_near_further_than_what_is_far():
         name: middle(12.5, one) - middle(12.7, one) for name, one in (("near", near), ("far", far))
     }
     assert moved["near"] > 2 * moved["far"] > 0
+
+
+# -- What else is observed of pixels ---------------------------------------------------------------
+
+
+def test_depth_is_the_distance_of_what_a_pixel_shows():
+    grid = hall(2, 2, 21, 21)
+    seen = look(Scene, 16.5, 12.5, 0.0, grid, [(1, 0, 18.5, 12.5)], depth=True, labels=True)
+    depth, labels = seen["depth"], seen["labels"]
+    assert (depth.dtype, depth.shape) == (np.float32, (72, 128))
+    walls = labels == 1
+    np.testing.assert_allclose(depth[walls & (np.arange(128) == 10)], 22.0 - 16.5, rtol=1e-6)
+    monster = labels == 2
+    assert monster.sum() > 100
+    np.testing.assert_array_equal(depth[monster], np.float32(2.0))
+    # A row of floor lies on a line across the line of sight; the eye is half a cell high.
+    floor = (labels == 0) & (np.arange(72)[:, None] > 36)
+    expected = np.float32(0.5 * 64 / (np.arange(72) + 0.5 - 36))[:, None].repeat(128, 1)
+    np.testing.assert_allclose(depth[floor], expected[floor], rtol=1e-6)
+    np.testing.assert_array_equal(
+        seen["pixels"], look(Scene, 16.5, 12.5, 0.0, grid, [(1, 0, 18.5, 12.5)])
+    )
+
+
+def test_labels_tell_which_monster_and_which_item_a_pixel_shows():
+    monsters = [(1, 0, 12.5, 11.5), (2, 0, 12.5, 13.5)]
+    items = [(world.MEDIKIT, 13.5, 12.5)]
+    labels = look(Scene, 10.5, 12.5, 0.0, hall(), monsters, items, labels=True)["labels"]
+    assert set(np.unique(labels)) == {0, 1, 2, 3, 2 + world.MONSTERS}
+    # Angles grow from x towards y: what is at a smaller y is seen to the left.
+    left, right = (np.argwhere(labels == k)[:, 1].mean() for k in (2, 3))
+    assert left < 64 < right
+
+
+def test_both_backends_find_the_same_depths_and_labels():
+    monsters, items = [(1, 0, 13.2, 12.1), (2, 2, 15.0, 13.0)], [(1, 12.9, 12.9)]
+    for params in ({"depth": True}, {"labels": True, "width": 31, "height": 23}):
+        one, other = (
+            look(Scene, 10.4, 12.5, 0.2, hall(8, 8, 17, 15), monsters, items, backend, **params)
+            for backend in ("native", "reference")
+        )
+        assert one.keys() == other.keys()
+        for name in one:
+            np.testing.assert_array_equal(one[name], other[name])
+
+
+def read_bar(picture, colour, size=1):
+    """Read a number of the status bar: the figures of a colour, from the left."""
+    rows, columns = np.nonzero((picture == colour).all(-1))
+    found = picture[rows.min() : rows.max() + 1]
+    shown = (found == colour).all(-1)[::size, : columns.max() + 1]
+    text = ""
+    for left in range(columns.min() % size, shown.shape[1], size):
+        patch = shown[:, left : left + 3 * size : size]
+        if patch.shape != (5, 3) or (left >= size and shown[:, left - size].any()):
+            continue
+        bits = int("".join(str(int(bit)) for bit in patch.ravel()), 2)
+        if bits in status.FIGURES:
+            text += str(status.FIGURES.index(bits))
+    return text
+
+
+@pytest.mark.parametrize(("height", "size"), [(72, 1), (180, 3)])
+@pytest.mark.parametrize("health", [100.0, 57.4, 203.0, 3.0])
+def test_the_status_bar_shows_health_in_figures(height, size, health):
+    class Hurt(Scene):
+        @staticmethod
+        def reset(s, i, p, rng):
+            s.grid[i] = 1
+            s.x[i], s.y[i], s.health[i], s.ammo[i] = 1.5, 1.5, health, 46
+
+    envs = batchsim.make_vec(Hurt, 1, status_bar=True, height=height, backend="reference")
+    picture = envs.reset(seed=0)[0][0]
+    bar = picture[height - height // status.SHARE :]
+    colours = {
+        name: [getattr(status, name) >> 8 * k & 255 for k in range(3)]
+        for name in ("RED", "YELLOW", "WHITE")
+    }
+    assert read_bar(bar, colours["RED"], size) == str(math.ceil(health))
+    assert read_bar(bar, colours["YELLOW"], size) == "46"
+    assert read_bar(bar, colours["WHITE"], size) == "0"
+    plain = batchsim.make_vec(Hurt, 1, height=height, backend="reference").reset(seed=0)[0][0]
+    above = height - height // status.SHARE
+    np.testing.assert_array_equal(picture[:above], plain[:above])
+
+
+def test_what_is_far_away_does_not_flicker():
+    """A step of a fiftieth of a cell changes the farthest floor less than what is near."""
+    one, other = (look(Scene, x, 12.5, 0.0, hall(1, 1, 22, 22)).astype(int) for x in (2.5, 2.52))
+    change = np.abs(one - other).mean((1, 2))
+    assert change[38:42].max() < 3.0
+    assert change[60:70].mean() > change[39:42].mean()
+
+
+def test_a_pillar_between_two_rays_is_not_missed():
+    """Rays are followed for some columns only; the others show what theirs would have hit."""
+    rng = np.random.default_rng(3)
+    for _ in range(30):
+        grid = (rng.random((SIZE, SIZE)) < 0.08).astype(np.uint8) * WALL
+        grid[0] = grid[-1] = grid[:, 0] = grid[:, -1] = WALL
+        grid[12, 12] = 0
+        x, y, angle = 12 + rng.uniform(0.3, 0.7), 12 + rng.uniform(0.3, 0.7), rng.uniform(0, 7)
+        depth = look(Scene, x, y, angle, grid, depth=True)["depth"][36]
+        for column in range(128):
+            across = 2 * (column + 0.5) / 128 - 1
+            dx = math.cos(angle) - math.sin(angle) * across
+            dy = math.sin(angle) + math.cos(angle) * across
+            distances = np.arange(0.0, depth[column] - 0.01, 0.005)
+            cells = grid[(y + distances * dy).astype(int), (x + distances * dx).astype(int)]
+            assert not cells.any()
+            beyond = depth[column] + 0.005
+            assert (
+                grid[int(y + beyond * dy), int(x + beyond * dx)] != 0
+                or abs((x + depth[column] * dx) % 1 - (y + depth[column] * dy) % 1) < 0.02
+            )

@@ -35,6 +35,11 @@ anywhere along the wall. The time limit is 525 steps of 4 tics.
 - `fov`, float, by default 90: the angle of view in degrees.
 - `grayscale`, `channels_first`, bools, by default False: one channel in place of three; (channels,
   height, width) in place of (height, width, channels).
+- `depth`, `labels`, bools, by default False: a `Dict` of `pixels` and of how far away, in cells, is
+  what each pixel shows, and of what that is.
+- `status_bar`, bool, by default False: health, kills and ammunition at the picture's lower edge.
+
+The infos are `health`, `ammo` and `kills`.
 
 ## Version History
 
@@ -48,7 +53,15 @@ from batchsim.envs.egocentric.monsters import act, hurt, is_buried, put_monster
 from batchsim.envs.egocentric.overview import RENDER_FPS, overview
 from batchsim.envs.egocentric.renderer import Scratch, draw
 from batchsim.envs.egocentric.textures import CEILING, FLOOR, STONE
-from batchsim.envs.egocentric.view import Params, check_params, held, pixels, tables
+from batchsim.envs.egocentric.view import (
+    Info,
+    Params,
+    check_params,
+    held,
+    inform,
+    pixels,
+    tables,
+)
 from batchsim.envs.egocentric.world import MELEE, State, axis, begin, shoot, tick, turn
 from batchsim.math import cos, pi, sin
 from batchsim.random import uniform

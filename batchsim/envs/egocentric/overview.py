@@ -7,7 +7,7 @@ import numpy as np
 from batchsim.envs.egocentric.pixels import WIDEST
 from batchsim.envs.egocentric.world import CLIP, DEAD, MEDIKIT, MELEE, SIZE, VEST, VIAL, State
 
-RENDER_FPS = 9  # steps of 4 tics, of which there are 35 a second
+RENDER_FPS = 35 / 4  # steps of 4 tics, of which there are 35 a second
 WIDTH = 320  # of the picture in pixels, at least, if that is a multiple of what the player sees
 FREE, WALL, PLAYER = (38, 38, 42), (120, 112, 104), (240, 240, 240)
 BITING, SHOOTING, CORPSE = (220, 110, 130), (120, 160, 80), (90, 40, 40)

@@ -5,6 +5,7 @@ from batchsim.envs.egocentric.world import ITEMS, MONSTERS
 
 WIDEST = 640
 SPRITES = MONSTERS + ITEMS
+SPRITE = 2  # the label of the first monster; 0 is floor or ceiling, 1 a wall
 LIGHT = 256.0  # of what is near; 256 shows the colours of the atlas
 FOG = 0.12  # how much darker it gets with each cell
 FINEST = 2.0**0.5  # from so many texels a pixel on a texture is looked at coarser

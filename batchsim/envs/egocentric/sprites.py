@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from batchsim.envs.egocentric.pixels import FOG, LIGHT, SPRITES, level_of
+from batchsim.envs.egocentric.pixels import FOG, LIGHT, SPRITE, SPRITES, level_of
 from batchsim.envs.egocentric.textures import (
     AREA,
     MEDIKIT,
@@ -14,13 +14,14 @@ from batchsim.envs.egocentric.textures import (
     level_start,
 )
 from batchsim.envs.egocentric.world import MONSTERS
+from batchsim.parts import put
 from batchsim.raster import paint
 
 NEAREST = 0.2  # nearer ones are not seen
 ITEM_SIZE, MONSTER_SIZE = 0.5, 0.9  # height and width in cells
 
 
-def draw_sprites(s, i, p, c, n, spread, out):
+def draw_sprites(s, i, p, c, n, spread, picture, out):
     """Draw items and monsters, the farthest first."""
     count = 0
     for k in range(SPRITES):
@@ -49,11 +50,12 @@ def draw_sprites(s, i, p, c, n, spread, out):
             texture = first + int(s.monster_state[i, k])
         else:
             texture = MEDIKIT + int(s.item[i, k - MONSTERS]) - 1
-        draw_sprite(s, i, p, out, texture, size, s.ahead[i, k], s.aside[i, k], spread)
+        draw_sprite(s, i, p, picture, out, k, texture, size, spread)
 
 
-def draw_sprite(s, i, p, out, texture, size, ahead, aside, spread):
+def draw_sprite(s, i, p, picture, out, k, texture, size, spread):
     """Draw a sprite that stands on the floor, where no wall is before it."""
+    ahead, aside = s.ahead[i, k], s.aside[i, k]
     scale = p.width / (2.0 * spread) / ahead  # pixels a cell
     side = size * scale
     left = 0.5 * p.width + aside * scale - 0.5 * side
@@ -72,5 +74,7 @@ def draw_sprite(s, i, p, out, texture, size, ahead, aside, spread):
         for x in range(first, last):
             colour = p.atlas[line + (across >> 16)]
             if colour >> 24 != 0 and s.depth[i, x] > ahead:
-                paint(out, y, x, colour, light, p.grayscale, p.channels_first)
+                paint(picture, y, x, colour, light, p.grayscale, p.channels_first)
+                put(out, "depth", y, x, ahead)
+                put(out, "labels", y, x, SPRITE + k)
             across += step

@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Dict
 
-from batchsim.envs.egocentric.renderer import WIDEST
+from batchsim.envs.egocentric.pixels import SPRITE, SPRITES, WIDEST
 from batchsim.envs.egocentric.textures import atlas
 from batchsim.random import random
 
@@ -18,6 +18,15 @@ class Params(NamedTuple):
     fov: float = 90.0
     grayscale: bool = False
     channels_first: bool = False
+    depth: bool = False
+    labels: bool = False
+    status_bar: bool = False
+
+
+class Info(NamedTuple):
+    health: np.float64
+    ammo: np.int32
+    kills: np.int32
 
 
 class Arguments(NamedTuple):
@@ -33,10 +42,20 @@ def tables(arguments):
 
 
 def pixels(p):
-    """Return the space of observations."""
+    """Return the space of observations: a picture, or a Dict if there is more."""
     channels = 1 if p.grayscale else 3
-    shape = (p.height, p.width, channels)
-    return Box(0, 255, (channels, *shape[:2]) if p.channels_first else shape, np.uint8)
+    size = (p.height, p.width)
+    shape = (channels, *size) if p.channels_first else (*size, channels)
+    parts = {"pixels": Box(0, 255, shape, np.uint8)}
+    if p.depth:
+        parts["depth"] = Box(0.0, np.inf, size, np.float32)
+    if p.labels:
+        parts["labels"] = Box(0, SPRITE + SPRITES - 1, size, np.uint8)
+    return Dict(parts) if len(parts) > 1 else parts["pixels"]
+
+
+def inform(s, i, p, out):
+    out.health[0], out.ammo[0], out.kills[0] = s.health[i], s.ammo[i], s.kills[i]
 
 
 def check_params(params):
