@@ -62,22 +62,25 @@ class Chart(Scene):
         return view.Tables(np.concatenate(levels, 1).reshape(-1))
 
 
-def look(scene, x, y, angle, grid, monsters=(), items=(), backend="native", **params):
-    """The picture from a place; monsters are (kind, state, x, y), items (kind, x, y)."""
+def look(
+    scene, x, y, angle, grid, monsters=(), items=(), backend="native", health=0, ammo=0, **params
+):
+    """What is seen from a place; monsters are (kind, state, x, y), items (kind, x, y)."""
     envs = batchsim.make_vec(scene, 1, backend=backend, **params)
     envs.reset(seed=0)
     state = envs.get_state()
     state["state.grid"][0] = grid
     state["state.x"][0], state["state.y"][0], state["state.angle"][0] = x, y, angle
+    state["state.health"][0], state["state.ammo"][0] = health, ammo
     for k, (kind, doing, *place) in enumerate(monsters):
         state["state.monster"][0, k], state["state.monster_state"][0, k] = kind, doing
         state["state.monster_x"][0, k], state["state.monster_y"][0, k] = place
     for k, (kind, *place) in enumerate(items):
         state["state.item"][0, k] = kind
         state["state.item_x"][0, k], state["state.item_y"][0, k] = place
-    picture = envs.set_state(state)[0]
+    seen = envs.set_state(state)
     envs.close()
-    return picture
+    return {name: seen[name][0] for name in seen} if isinstance(seen, dict) else seen[0]
 
 
 def hall(left=1, top=1, right=SIZE - 2, bottom=SIZE - 2, wall=WALL):
@@ -339,14 +342,9 @@ def read_bar(picture, colour, size=1):
 @pytest.mark.parametrize(("height", "size"), [(72, 1), (180, 3)])
 @pytest.mark.parametrize("health", [100.0, 57.4, 203.0, 3.0])
 def test_the_status_bar_shows_health_in_figures(height, size, health):
-    class Hurt(Scene):
-        @staticmethod
-        def reset(s, i, p, rng):
-            s.grid[i] = 1
-            s.x[i], s.y[i], s.health[i], s.ammo[i] = 1.5, 1.5, health, 46
-
-    envs = batchsim.make_vec(Hurt, 1, status_bar=True, height=height, backend="reference")
-    picture = envs.reset(seed=0)[0][0]
+    scene = (Scene, 10.5, 12.5, 0.0, hall())
+    shown = {"health": health, "ammo": 46, "height": height}
+    picture = look(*scene, status_bar=True, **shown)
     bar = picture[height - height // status.SHARE :]
     colours = {
         name: [getattr(status, name) >> 8 * k & 255 for k in range(3)]
@@ -355,7 +353,7 @@ def test_the_status_bar_shows_health_in_figures(height, size, health):
     assert read_bar(bar, colours["RED"], size) == str(math.ceil(health))
     assert read_bar(bar, colours["YELLOW"], size) == "46"
     assert read_bar(bar, colours["WHITE"], size) == "0"
-    plain = batchsim.make_vec(Hurt, 1, height=height, backend="reference").reset(seed=0)[0][0]
+    plain = look(*scene, **shown)
     above = height - height // status.SHARE
     np.testing.assert_array_equal(picture[:above], plain[:above])
 
@@ -385,7 +383,6 @@ def test_a_pillar_between_two_rays_is_not_missed():
             cells = grid[(y + distances * dy).astype(int), (x + distances * dx).astype(int)]
             assert not cells.any()
             beyond = depth[column] + 0.005
-            assert (
-                grid[int(y + beyond * dy), int(x + beyond * dx)] != 0
-                or abs((x + depth[column] * dx) % 1 - (y + depth[column] * dy) % 1) < 0.02
-            )
+            # Close to a corner the ray may leave the wall again at once.
+            corner = [abs(place - round(place)) for place in (x + beyond * dx, y + beyond * dy)]
+            assert grid[int(y + beyond * dy), int(x + beyond * dx)] != 0 or max(corner) < 0.02
