@@ -1,4 +1,4 @@
-"""The checks that come before any timing: each rung against Gymnasium's per-object environments."""
+"""The checks that come before any timing: each rung against the per-object environments."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import gymnasium
 import numpy as np
 
+from batchsim import registry
 from batchsim.ladder.rung import Array, Make, Verdict
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "draw_from",
     "oracle",
     "same_bits",
+    "spaces",
     "within_tolerance",
 ]
 
@@ -39,9 +41,15 @@ class Trajectory(NamedTuple):
 
 def draw_actions(env_id: str, num_envs: int, count: int) -> list[Array]:
     """Return `count` batches of random actions, the same for every caller."""
-    env = gymnasium.make(env_id)
+    return draw_from(spaces(env_id)[1], num_envs, count)
+
+
+@functools.lru_cache
+def spaces(env_id: str) -> tuple[gymnasium.Space[Any], gymnasium.Space[Any]]:
+    """Return the spaces of one environment's observations and actions."""
+    env = gymnasium.make(registry.original(env_id))
     env.close()
-    return draw_from(env.action_space, num_envs, count)
+    return env.observation_space, env.action_space
 
 
 def draw_from(single_space: gymnasium.Space[Any], num_envs: int, count: int) -> list[Array]:
@@ -53,9 +61,11 @@ def draw_from(single_space: gymnasium.Space[Any], num_envs: int, count: int) -> 
 
 @functools.lru_cache(maxsize=2)
 def oracle(env_id: str, rows: int, steps: int) -> Trajectory:
-    """Return the trajectory of Gymnasium's `SyncVectorEnv`, which all rungs are compared with."""
+    """Return the trajectory of per-object environments in Gymnasium's `SyncVectorEnv`, which all
+    rungs are compared with.
+    """
     actions = draw_actions(env_id, rows, steps)
-    batch = gymnasium.make_vec(env_id, rows, vectorization_mode="sync")
+    batch = gymnasium.make_vec(registry.original(env_id), rows, vectorization_mode="sync")
     digest = hashlib.sha256()
     outputs = [_arrays((batch.reset(seed=SEED)[0],))]
     outputs.extend(_arrays(batch.step(action)[:4]) for action in actions)

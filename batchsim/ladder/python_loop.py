@@ -1,4 +1,4 @@
-"""Rung `python`: Gymnasium's own environments, one object each, stepped one after the other."""
+"""Rung `python`: per-object environments, stepped one after the other."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import gymnasium
 import numpy as np
 from gymnasium.vector.utils import concatenate, create_empty_array
 
+from batchsim import registry
 from batchsim.ladder.check import same_bits
 from batchsim.ladder.memory import traced
 from batchsim.ladder.rung import Array, Rung, at_most
@@ -19,7 +20,8 @@ class PythonLoop:
     """A list of `gymnasium.make` environments."""
 
     def __init__(self, env_id: str, num_envs: int) -> None:
-        self.envs = [gymnasium.make(env_id) for _ in range(num_envs)]
+        name = registry.original(env_id)
+        self.envs = [gymnasium.make(name) for _ in range(num_envs)]
         self.over = [False] * num_envs
 
     def reset(self, *, seed: int) -> tuple[Array, dict[str, Any]]:
