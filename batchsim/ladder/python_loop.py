@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.vector.utils import concatenate, create_empty_array
 
 from batchsim import registry
-from batchsim.ladder.check import same_bits
+from batchsim.ladder.check import observation_bytes, same_bits
 from batchsim.ladder.memory import traced
 from batchsim.ladder.rung import Array, Rung, at_most
 
@@ -58,8 +58,14 @@ class PythonLoop:
             env.close()
 
 
+LARGE = 4096
+"""Bytes of an observation that takes about a millisecond to compute in Python."""
+
+
 def absent(env_id: str, num_envs: int) -> str | None:
     """Say so if there are too many."""
+    if observation_bytes(env_id) >= LARGE:
+        return at_most(1024, "one call takes more than a second")(env_id, num_envs)
     # Each of these computes all its transitions when it is made.
     tabular = env_id.startswith(("CliffWalking", "Taxi"))
     limit = at_most(1024 if tabular else 65_536, "making the objects takes longer than measuring")

@@ -46,7 +46,7 @@ class EstimateSettings:
     """What to measure.
 
     Args:
-        env_id: an id that Gymnasium has, too.
+        env_id: an id with a per-object environment (`registry.original`).
         hyperparameters: of PPO, the number of environments among them.
         iterations: of PPO that are measured, in each repetition.
         repeats: the whole processes are run so often, in turns; medians count.
@@ -69,7 +69,7 @@ class EstimateSettings:
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        registry.find(self.env_id)
+        registry.original(self.env_id)
         whole_number("iterations", self.iterations, at_least=1)
         whole_number("repeats", self.repeats, at_least=1)
         # Those of every run.
@@ -254,14 +254,15 @@ def _training(settings: EstimateSettings) -> contextlib.closing[Training]:
     """Return a training, which finds out how many threads PyTorch should have."""
     how, threads = settings.hyperparameters, settings.threads
     return contextlib.closing(
-        Training(Settings(settings.env_id, how, device="cpu", baseline=True, threads=threads))
+        Training(Settings(settings.env_id, how, device="cpu", threads=threads))
     )
 
 
 def _make(settings: EstimateSettings, name: str) -> VectorEnv[Any, Any, Any]:
     num_envs = settings.hyperparameters.num_envs
     if name == "baseline":
-        return gymnasium.make_vec(settings.env_id, num_envs, vectorization_mode="sync")
+        name = registry.original(settings.env_id)
+        return gymnasium.make_vec(name, num_envs, vectorization_mode="sync")
     return BatchEnv(settings.env_id, num_envs, precision=MEASURED[name])
 
 
