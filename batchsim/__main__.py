@@ -370,7 +370,7 @@ def estimate(
 ) -> None:
     """Say how much sooner an agent learns on faster environments: predicted, then measured.
 
-    PPO on one Gymnasium object an environment shows which share of its time environments take;
+    PPO on one Python object an environment shows which share of its time environments take;
     Amdahl's law says what each rung of the ladder makes of that; PPO on batchsim shows if it is so.
     """
     from batchsim.ladder import plot as plots

@@ -44,8 +44,8 @@ BASELINE = "batchsim-baseline"
 class Entry:
     """An id's definition and defaults.
 
-    An id that Gymnasium has too behaves as Gymnasium's, bit for bit; the tests compare every one of
-    them.
+    An id that Gymnasium has too behaves as Gymnasium's, bit for bit, and one with a baseline as
+    that; the tests compare every one of them.
     """
 
     module: Any

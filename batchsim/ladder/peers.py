@@ -1,7 +1,7 @@
 """Peers: what else steps these environments in batch, measured the same way and shown apart.
 
-Their random streams are their own, so that their trajectories cannot be compared with Gymnasium's
-per-object environments bit by bit.
+Their random streams are their own, so that their trajectories cannot be compared with
+those of per-object environments bit by bit.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def absent(env_id: str, num_envs: int) -> str | None:
 
 RUNG = Rung(
     name="python",
-    description="one Gymnasium object an environment, a Python loop over them",
+    description="one Python object an environment, a Python loop over them",
     make=PythonLoop,
     check=same_bits,
     bytes_per_env=traced,

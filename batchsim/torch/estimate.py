@@ -1,6 +1,6 @@
 """How much sooner an agent learns on faster environments: predicted by Amdahl's law, then measured.
 
-PPO is run on one Gymnasium object an environment, and its wall time split up. What the rungs of
+PPO is run on one Python object an environment, and its wall time split up. What the rungs of
 the ladder take for the same steps then says how much faster the whole process would be with each
 (Amdahl, 1967: only the share of the time that is spent in environments gets shorter). That law
 takes the rest to stay as long as it was, and it does not: thousands of Python objects push policy
@@ -114,7 +114,7 @@ class Estimate:
     threads: int
     """Of PyTorch."""
     baseline: TimeSplit
-    """Of PPO on Gymnasium's `SyncVectorEnv`."""
+    """Of PPO on per-object environments in Gymnasium's `SyncVectorEnv`."""
     record: TimeSplit
     """Of PPO on the record of its steps."""
     predictions: list[Prediction]
