@@ -126,10 +126,8 @@ def _difference(found: list[Array], expected: list[Array]) -> str | None:
         if left.tobytes() != right.tobytes():
             row = next(k for k in range(len(left)) if left[k].tobytes() != right[k].tobytes())
             if _is_pictures(right):
-                others = int((left[row] != right[row]).sum())
-                return (
-                    f"{others:,} of {left[row].size:,} numbers of the picture of row {row} differ"
-                )
+                count = int((left[row] != right[row]).sum())
+                return f"{count:,} of {left[row].size:,} numbers in the picture of row {row} differ"
             return f"the {name} of row {row} is {left[row]}; expected {right[row]}"
     return None
 

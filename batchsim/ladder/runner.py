@@ -29,7 +29,7 @@ SIZES = (64, 1024, 16384)
 """Numbers of environments, by default."""
 MOST_BYTES = 2**27
 """That the observations of all environments take, by default: more is a test of memory alone."""
-MOST_CHECKED = 2**28
+MOST_CHECKED = 2**27
 """Bytes of the observations in a checked trajectory, which is kept."""
 
 ACTIONS = 16
