@@ -65,8 +65,12 @@ def _first_sentence(doc: str) -> str:
 def ladder(
     env: Annotated[str, typer.Option(help="Environment id.")] = "CartPole-v1",
     num_envs: Annotated[
-        str, typer.Option(help="Numbers of environments, separated by commas.")
-    ] = "64,1024,16384",
+        str | None,
+        typer.Option(
+            help="Numbers of environments, separated by commas; by default 64, 1024 and 16384, or "
+            "less where observations are large."
+        ),
+    ] = None,
     seconds: Annotated[
         float, typer.Option(help="Time to measure each rung for at each number of environments.")
     ] = 1.0,
@@ -82,18 +86,18 @@ def ladder(
 ) -> None:
     """Measure how much faster each improvement makes an environment, from the Python loop up.
 
-    Every rung is checked against Gymnasium before it is timed. The exit status is 1 if one failed
-    or was wrong.
+    Every rung is checked against per-object environments before it is timed. The exit status is 1
+    if one failed or was wrong.
     """
     from batchsim.ladder import plot as plots
     from batchsim.ladder import report
     from batchsim.ladder.live import LiveReport
-    from batchsim.ladder.runner import Settings, climb
+    from batchsim.ladder.runner import Settings, climb, default_sizes
 
     try:
-        settings = Settings(
-            registry.find(env)[0], options.read_sizes(num_envs), options.read_seconds(seconds)
-        )
+        name = registry.find(env)[0]
+        sizes = default_sizes(name) if num_envs is None else options.read_sizes(num_envs)
+        settings = Settings(name, sizes, options.read_seconds(seconds))
         if rungs is not None:
             chosen = options.read_names("rungs", rungs, settings.rungs)
             settings = dataclasses.replace(settings, rungs=chosen)
@@ -344,7 +348,7 @@ def train(
 
 @app.command()
 def estimate(
-    env: Annotated[str, typer.Argument(metavar="ID", help="Environment id, one of Gymnasium's.")],
+    env: Annotated[str, typer.Argument(metavar="ID", help="Environment id.")],
     num_envs: TrainedEnvs = None,
     iterations: Annotated[
         int, typer.Option(help="Of PPO, in each run: a rollout, and learning from it.")
@@ -366,7 +370,7 @@ def estimate(
 ) -> None:
     """Say how much sooner an agent learns on faster environments: predicted, then measured.
 
-    PPO on one Gymnasium object an environment shows which share of its time environments take;
+    PPO on one Python object an environment shows which share of its time environments take;
     Amdahl's law says what each rung of the ladder makes of that; PPO on batchsim shows if it is so.
     """
     from batchsim.ladder import plot as plots

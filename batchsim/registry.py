@@ -27,6 +27,7 @@ __all__ = [
     "find",
     "load",
     "load_file",
+    "original",
     "read",
     "register",
     "register_with_gymnasium",
@@ -35,14 +36,16 @@ __all__ = [
 
 NAMESPACE = "batchsim"
 """Ids are registered with Gymnasium as `batchsim/<id>`."""
+BASELINE = "batchsim-baseline"
+"""Baselines of ids that Gymnasium does not have are registered as `batchsim-baseline/<id>`."""
 
 
 @dataclass(frozen=True)
 class Entry:
     """An id's definition and defaults.
 
-    An id that Gymnasium has too behaves as Gymnasium's, bit for bit; the tests compare every one of
-    them.
+    An id that Gymnasium has too behaves as Gymnasium's, bit for bit, and one with a baseline as
+    that; the tests compare every one of them.
     """
 
     module: Any
@@ -51,11 +54,21 @@ class Entry:
     reward_threshold: float | None = None
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     """Arguments that the id sets, where the environment's own defaults are others."""
+    baseline: str | None = None
+    """Entry point of the per-object environment, `module:Class`, of an id that Gymnasium does not
+    have."""
 
 
 _CLASSIC = "batchsim.envs.classic_control"
 _TOY = "batchsim.envs.toy_text"
 _EGO = "batchsim.envs.egocentric"
+
+
+def _egocentric(module: str, baseline: str, steps: int, solved: float | None = None) -> Entry:
+    return Entry(
+        f"{_EGO}.{module}", steps, solved, baseline=f"batchsim.baselines.egocentric.{baseline}"
+    )
+
 
 _entries: dict[str, Entry] = {
     "Acrobot-v1": Entry(f"{_CLASSIC}.acrobot", max_episode_steps=500, reward_threshold=-100.0),
@@ -79,24 +92,20 @@ _entries: dict[str, Entry] = {
     ),
     "Taxi-v4": Entry(f"{_TOY}.taxi", max_episode_steps=200, reward_threshold=8),
     # Steps of 4 tics, by default. Where one is given, the success criterion is that of gym-doom.
-    "EgoBasic-v0": Entry(f"{_EGO}.basic", max_episode_steps=75, reward_threshold=10.0),
-    "EgoMyWayHome-v0": Entry(f"{_EGO}.my_way_home", max_episode_steps=525, reward_threshold=0.5),
-    "EgoHealthGathering-v0": Entry(
-        f"{_EGO}.health_gathering", max_episode_steps=525, reward_threshold=1000.0
+    "EgoBasic-v0": _egocentric("basic", "fighting:Basic", 75, 10.0),
+    "EgoMyWayHome-v0": _egocentric("my_way_home", "gathering:MyWayHome", 525, 0.5),
+    "EgoHealthGathering-v0": _egocentric(
+        "health_gathering", "gathering:HealthGathering", 525, 1000.0
     ),
-    "EgoHealthGatheringSupreme-v0": Entry(
-        f"{_EGO}.health_gathering_supreme", max_episode_steps=525
+    "EgoHealthGatheringSupreme-v0": _egocentric(
+        "health_gathering_supreme", "gathering:HealthGatheringSupreme", 525
     ),
-    "EgoDefendTheCenter-v0": Entry(
-        f"{_EGO}.defend_the_center", max_episode_steps=525, reward_threshold=10.0
+    "EgoDefendTheCenter-v0": _egocentric(
+        "defend_the_center", "fighting:DefendTheCenter", 525, 10.0
     ),
-    "EgoDefendTheLine-v0": Entry(
-        f"{_EGO}.defend_the_line", max_episode_steps=525, reward_threshold=15.0
-    ),
-    "EgoDeadlyCorridor-v0": Entry(
-        f"{_EGO}.deadly_corridor", max_episode_steps=525, reward_threshold=1000.0
-    ),
-    "EgoBattle-v0": Entry(f"{_EGO}.battle", max_episode_steps=525),
+    "EgoDefendTheLine-v0": _egocentric("defend_the_line", "fighting:DefendTheLine", 525, 15.0),
+    "EgoDeadlyCorridor-v0": _egocentric("deadly_corridor", "fighting:DeadlyCorridor", 525, 1000.0),
+    "EgoBattle-v0": _egocentric("battle", "fighting:Battle", 525),
 }
 
 ENVIRONMENTS: Mapping[str, Entry] = MappingProxyType(_entries)
@@ -120,6 +129,29 @@ def find(name: str) -> tuple[str, Entry]:
             "batchsim.environments() lists them all."
         )
     return short, ENVIRONMENTS[short]
+
+
+def original(name: str) -> str:
+    """Return Gymnasium's id of the per-object environment whose batch an id is, bit for bit.
+
+    That is the same id where Gymnasium has it, and `batchsim-baseline/<id>` where batchsim brings
+    the per-object environment along.
+
+    Raises:
+        TypeError, ValueError: as by `find`; ValueError too if there is no such environment, as for
+            one that a user registered with batchsim alone.
+    """
+    from gymnasium.envs import registration
+
+    short, entry = find(name)
+    if short in registration.registry:
+        return short
+    if entry.baseline is None:
+        raise ValueError(
+            f"{short} has no per-object environment to be compared with; expected one that is "
+            f"registered with Gymnasium as {short!r}."
+        )
+    return f"{BASELINE}/{short}"
 
 
 def environments() -> list[str]:
@@ -316,7 +348,9 @@ def _search(directory: Path) -> None:
 
 
 def register_with_gymnasium() -> None:
-    """Make every id known to `gymnasium.make` and `gymnasium.make_vec` as `batchsim/<id>`."""
+    """Make every id known to `gymnasium.make` and `gymnasium.make_vec` as `batchsim/<id>`, and the
+    baselines that come along.
+    """
     from gymnasium.envs import registration
 
     for name, entry in ENVIRONMENTS.items():
@@ -335,3 +369,10 @@ def _register_with_gymnasium(name: str, entry: Entry) -> None:
         reward_threshold=entry.reward_threshold,
         kwargs={"definition": name},
     )
+    if entry.baseline is not None:
+        registration.register(
+            f"{BASELINE}/{name}",
+            entry_point=entry.baseline,
+            max_episode_steps=entry.max_episode_steps,
+            reward_threshold=entry.reward_threshold,
+        )

@@ -19,6 +19,7 @@ import gymnasium
 import numpy as np
 
 import batchsim
+from batchsim import registry
 from batchsim.envs.egocentric.textures import CEILING, COUNT, FLOOR, SIDE
 from batchsim.ladder.check import draw_actions, draw_from
 from batchsim.processors import available_cpus
@@ -73,8 +74,8 @@ def pictures(id: str, num_envs: int, **settings: Any) -> Side:
 
 
 def gymnasium_step(id: str, num_envs: int, mode: str) -> Side:
-    """Steps of Gymnasium's vector environment of that mode."""
-    envs = gymnasium.make_vec(id, num_envs, vectorization_mode=mode)
+    """Steps of per-object environments in Gymnasium's vector environment of that mode."""
+    envs = gymnasium.make_vec(registry.original(id), num_envs, vectorization_mode=mode)
     return _stepping(f"gymnasium {mode}", envs)
 
 

@@ -8,6 +8,7 @@ import gymnasium
 import torch
 
 import batchsim
+from batchsim import registry
 from batchsim.torch import PPO, ActorCritic, Collector, hyperparameters_for
 from batchsim.torch.policy import converter
 from benchmarks.pairs import Side
@@ -56,7 +57,7 @@ def iteration(id: str, simulator: str = "batchsim") -> Side:
     if simulator == "batchsim":
         envs: Any = batchsim.make_vec(id, how.num_envs)
     else:
-        envs = gymnasium.make_vec(id, how.num_envs, vectorization_mode="sync")
+        envs = gymnasium.make_vec(registry.original(id), how.num_envs, vectorization_mode="sync")
     return _iterating(f"PPO on {simulator}", envs, how)
 
 

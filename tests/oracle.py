@@ -1,6 +1,7 @@
-"""The oracle: Gymnasium's own environments, stepped in a loop beside a BatchEnv.
+"""The oracle: per-object environments, stepped in a loop beside a BatchEnv.
 
-Nothing here is recorded; whatever Gymnasium is installed decides what is right.
+Nothing here is recorded; whatever Gymnasium is installed decides what is right. Where it has no
+such environment, batchsim's own per-object one does.
 """
 
 import gymnasium
@@ -8,13 +9,13 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 import batchsim
-from batchsim.registry import ENVIRONMENTS
+from batchsim.registry import ENVIRONMENTS, original
 
 IDS = sorted(name for name in ENVIRONMENTS if name in gymnasium.registry)
-"""Ids that Gymnasium has too: the only ones with an oracle."""
+"""Ids that Gymnasium has too, which are compared with its own environments."""
 
 OWN = sorted(set(ENVIRONMENTS) - set(IDS))
-"""Ids that Gymnasium does not have."""
+"""Ids that Gymnasium does not have, which are compared with `batchsim.baselines`."""
 
 ALL_BUT_SLOW = [*IDS, "EgoBattle-v0"]
 """Ids for what holds without an oracle; one stands for those whose kernels take long to compile."""
@@ -169,9 +170,9 @@ def variants(ids=IDS):
 
 
 def upstream(name, num_envs, mode=AutoresetMode.NEXT_STEP, **kwargs):
-    """Gymnasium's own environments, one after the other."""
+    """The per-object environments, one after the other."""
     return gymnasium.make_vec(
-        name,
+        original(name),
         num_envs,
         vectorization_mode="sync",
         vector_kwargs={"autoreset_mode": mode},

@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from batchsim import __main__ as command  # noqa: E402
+from batchsim import registry  # noqa: E402
 from batchsim.torch import Hyperparameters, TimeSplit  # noqa: E402
 from batchsim.torch import estimate as estimates  # noqa: E402
 from batchsim.torch import estimate_report as report  # noqa: E402
@@ -58,6 +59,16 @@ def run(capsys, monkeypatch):
         return (end.value.code or 0, *capsys.readouterr())
 
     return call
+
+
+def test_the_baseline_of_an_id_that_gymnasium_lacks_is_the_one_brought_along(monkeypatch):
+    settings = estimates.EstimateSettings("EgoBasic-v0", HOW)
+    envs = estimates._make(settings, "baseline")
+    assert {env.spec.id for env in envs.envs} == {"batchsim-baseline/EgoBasic-v0"}
+    envs.close()
+    monkeypatch.setitem(registry._entries, "Mine-v0", registry.Entry("nowhere"))
+    with pytest.raises(ValueError, match="Mine-v0 has no per-object environment"):
+        estimates.EstimateSettings("Mine-v0", HOW)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 import batchsim
+from batchsim import registry
 from batchsim.__main__ import main
 from batchsim.ladder import check, memory, report, runner, soa_numpy
 from batchsim.ladder.peers import PEERS
@@ -36,6 +37,65 @@ def test_rung_is_correct(rung, env_id):
     assert verdict.correct, verdict.detail
     if rung is not BY_NAME["fast"]:
         assert verdict.digest == check.oracle(env_id, ROWS, STEPS).digest
+
+
+PICTURES = "EgoBattle-v0"
+COMPILED = [pytest.param(name, marks=pytest.mark.slow) for name in ("numba", "numba-parallel")]
+
+
+@pytest.mark.parametrize("name", ["python", "multiprocessing", "driver", "fast", *COMPILED])
+def test_rung_draws_the_baselines_pictures(name):
+    rung = BY_NAME[name]
+    verdict = rung.check(rung.make, PICTURES, 4, 60)
+    assert verdict.correct, verdict.detail
+    if name == "fast":
+        assert "numbers in pictures differ" in verdict.detail
+    else:
+        assert verdict.digest == check.oracle(PICTURES, 4, 60).digest
+
+
+class OneLighter(batchsim.BatchEnv):
+    def step(self, actions):
+        results = super().step(actions)
+        results[0][:, :20] += 1
+        return results
+
+
+def test_check_of_fast_precision_counts_pixels():
+    def skewed(env_id, num_envs):
+        return OneLighter(env_id, num_envs, precision="fast")
+
+    verdict = check.within_tolerance(skewed, PICTURES, 4, 5)
+    assert not verdict.correct
+    assert re.match(r"27\.\d+% of the numbers in pictures differ", verdict.detail)
+
+
+def test_difference_of_pictures_is_a_count():
+    verdict = check.same_bits(OneLighter, PICTURES, 4, 5)
+    assert verdict.detail == "step 1: 7,680 of 27,648 numbers in the picture of row 0 differ"
+
+
+def test_large_observations_are_measured_and_checked_in_smaller_batches(monkeypatch):
+    assert runner.default_sizes("CartPole-v1") == runner.SIZES
+    assert runner.default_sizes(PICTURES) == (64, 1024, 4096)
+    assert BY_NAME["python"].absent(PICTURES, 1024) is None
+    assert "up to 1,024" in BY_NAME["python"].absent(PICTURES, 4096)
+    for rung in PEERS:
+        assert PICTURES in rung.absent(PICTURES, 64) or "not installed" in rung.absent(PICTURES, 64)
+
+    monkeypatch.setattr(runner, "RUNGS", ())
+    for env_id, rows in ((PICTURES, 4), ("CartPole-v1", 24)):
+        settings = Settings(env_id, runner.default_sizes(env_id), rungs=())
+        assert runner.climb(settings).settings.check_rows == rows
+    notes = report.Report(runner.climb(Settings(PICTURES, (64, 1024, 4096), rungs=()))).notes
+    assert "The per-object environment is batchsim-baseline/EgoBattle-v0" in "".join(notes)
+    assert "No N above 4,096: 16,384 observations take 453 MB." in notes
+
+
+def test_an_id_without_a_per_object_environment_is_refused(monkeypatch):
+    monkeypatch.setitem(registry._entries, "Mine-v0", registry.Entry("nowhere"))
+    with pytest.raises(ValueError, match="Mine-v0 has no per-object environment"):
+        Settings("Mine-v0")
 
 
 @pytest.mark.parametrize("env_id", ["CartPole-v1", "Pendulum-v1"])

@@ -1,4 +1,4 @@
-"""Rung `multiprocessing`: Gymnasium's own environments, one process each (`AsyncVectorEnv`)."""
+"""Rung `multiprocessing`: per-object environments, one process each (`AsyncVectorEnv`)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import gymnasium
 from gymnasium.vector import AsyncVectorEnv
 
+from batchsim import registry
 from batchsim.ladder.check import same_bits
 from batchsim.ladder.memory import private_to_processes
 from batchsim.ladder.rung import Rung, at_most
@@ -21,8 +22,9 @@ def make(env_id: str, num_envs: int) -> AsyncVectorEnv:
     """Return `num_envs` worker processes that share memory for the observations."""
     # Forked where it is safe: a process that has to import everything takes a second to start.
     fork = sys.platform == "linux" and "fork" in multiprocessing.get_all_start_methods()
+    name = registry.original(env_id)
     return AsyncVectorEnv(
-        [lambda: gymnasium.make(env_id)] * num_envs, context="fork" if fork else None
+        [lambda: gymnasium.make(name)] * num_envs, context="fork" if fork else None
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -15,10 +16,16 @@ from batchsim.spaces import Layout, action_bounds
 
 __all__ = ["OPTIONS", "NumbaBatch", "RowFunctions", "row_functions"]
 
-OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 # For what the loops call. Without reference counts on the arrays, each of which is an atomic
 # operation, and without calls, in which tuples of arrays are copied, CartPole takes a third.
-INNER: dict[str, Any] = {**OPTIONS, "_nrt": False, "forceinline": True}
+# No wrapper for Python either, in which all would be compiled once more.
+INNER: dict[str, Any] = {
+    **OPTIONS,
+    "_nrt": False,
+    "forceinline": True,
+    "no_cpython_wrapper": True,
+}
 
 
 class RowFunctions(NamedTuple):
@@ -33,6 +40,7 @@ class RowFunctions(NamedTuple):
     """`restart_all(state, rng, elapsed, over, observation)` starts an episode in every row."""
 
 
+@functools.cache
 def row_functions(env_id: str) -> RowFunctions:
     """Return the functions of one environment; they are compiled on their first call."""
     definition, entry = registry.read(env_id)
@@ -44,18 +52,17 @@ def row_functions(env_id: str) -> RowFunctions:
     reset, step, observe = map(binder.bind, (definition.reset, definition.step, definition.observe))
 
     @numba.njit(**INNER)
-    def restart_row(state, rng, elapsed, over, observation, i):  # type: ignore[no-untyped-def]
+    def restart_row(state, rng, elapsed, over, i):  # type: ignore[no-untyped-def]
         reset(state, i, parameters, rng)
         elapsed[i] = 0
         over[i] = False
-        observe(state, i, parameters, row_views(observation, i))
 
     @numba.njit(**INNER)
     def step_row(  # type: ignore[no-untyped-def]
         state, rng, elapsed, over, action, observation, reward, terminated, truncated, i
     ):
         if over[i]:
-            restart_row(state, rng, elapsed, over, observation, i)
+            restart_row(state, rng, elapsed, over, i)
             reward[i] = 0.0
             terminated[i] = False
             truncated[i] = False
@@ -64,12 +71,13 @@ def row_functions(env_id: str) -> RowFunctions:
             elapsed[i] += 1
             truncated[i] = elapsed[i] >= time_limit
             over[i] = terminated[i] or truncated[i]
-            observe(state, i, parameters, row_views(observation, i))
+        observe(state, i, parameters, row_views(observation, i))
 
     @numba.njit(**OPTIONS)
     def restart_all(state, rng, elapsed, over, observation):  # type: ignore[no-untyped-def]
         for i in range(over.shape[0]):
-            restart_row(state, rng, elapsed, over, observation, i)
+            restart_row(state, rng, elapsed, over, i)
+            observe(state, i, parameters, row_views(observation, i))
 
     return RowFunctions(step_row, _is_bad(bounds), restart_all)
 

@@ -1,7 +1,7 @@
 """Peers: what else steps these environments in batch, measured the same way and shown apart.
 
-Their random streams are their own, so that their trajectories cannot be compared with Gymnasium's
-per-object environments bit by bit.
+Their random streams are their own, so that their trajectories cannot be compared with
+those of per-object environments bit by bit.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import gymnasium
 
+from batchsim import registry
 from batchsim.ladder.memory import traced, unknown
 from batchsim.ladder.rung import Array, Batch, Rung
 from batchsim.processors import available_cpus
@@ -25,12 +26,13 @@ OLDER = {"Taxi-v4": "Taxi-v3"}
 
 def make_gymnasium(env_id: str, num_envs: int) -> Batch:
     """Return Gymnasium's own vectorised implementation of one id."""
-    return gymnasium.make_vec(env_id, num_envs, vectorization_mode="vector_entry_point")
+    name = registry.original(env_id)
+    return gymnasium.make_vec(name, num_envs, vectorization_mode="vector_entry_point")
 
 
 def no_vector_entry_point(env_id: str, num_envs: int) -> str | None:
     """Say so if Gymnasium has no vectorised implementation."""
-    if gymnasium.spec(env_id).vector_entry_point is None:
+    if gymnasium.spec(registry.original(env_id)).vector_entry_point is None:
         return f"Gymnasium has no vector_entry_point for {env_id}"
     return None
 

@@ -1,4 +1,4 @@
-"""Rung `python`: Gymnasium's own environments, one object each, stepped one after the other."""
+"""Rung `python`: per-object environments, stepped one after the other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import gymnasium
 import numpy as np
 from gymnasium.vector.utils import concatenate, create_empty_array
 
-from batchsim.ladder.check import same_bits
+from batchsim import registry
+from batchsim.ladder.check import observation_bytes, same_bits
 from batchsim.ladder.memory import traced
 from batchsim.ladder.rung import Array, Rung, at_most
 
@@ -19,7 +20,8 @@ class PythonLoop:
     """A list of `gymnasium.make` environments."""
 
     def __init__(self, env_id: str, num_envs: int) -> None:
-        self.envs = [gymnasium.make(env_id) for _ in range(num_envs)]
+        name = registry.original(env_id)
+        self.envs = [gymnasium.make(name) for _ in range(num_envs)]
         self.over = [False] * num_envs
 
     def reset(self, *, seed: int) -> tuple[Array, dict[str, Any]]:
@@ -56,8 +58,14 @@ class PythonLoop:
             env.close()
 
 
+LARGE = 4096
+"""Bytes of an observation that takes about a millisecond to compute in Python."""
+
+
 def absent(env_id: str, num_envs: int) -> str | None:
     """Say so if there are too many."""
+    if observation_bytes(env_id) >= LARGE:
+        return at_most(1024, "one call takes more than a second")(env_id, num_envs)
     # Each of these computes all its transitions when it is made.
     tabular = env_id.startswith(("CliffWalking", "Taxi"))
     limit = at_most(1024 if tabular else 65_536, "making the objects takes longer than measuring")
@@ -66,7 +74,7 @@ def absent(env_id: str, num_envs: int) -> str | None:
 
 RUNG = Rung(
     name="python",
-    description="one Gymnasium object an environment, a Python loop over them",
+    description="one Python object an environment, a Python loop over them",
     make=PythonLoop,
     check=same_bits,
     bytes_per_env=traced,

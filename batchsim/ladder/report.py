@@ -33,9 +33,10 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 
-from batchsim.ladder.check import TOLERANCE, within_tolerance
+from batchsim import registry
+from batchsim.ladder.check import TOLERANCE, observation_bytes, within_tolerance
 from batchsim.ladder.machine import describe
-from batchsim.ladder.runner import Result, Row
+from batchsim.ladder.runner import SIZES, Result, Row, default_sizes
 
 __all__ = [
     "DASH",
@@ -191,10 +192,18 @@ class Report:
         notes = [
             "A step is one environment's transition; a call counts N of them, resets included. "
             "Medians of repeated blocks.",
-            f"Correct: the same bits as Gymnasium's SyncVectorEnv over {settings.check_steps:,} "
-            f"steps of {settings.check_rows} environments, with episodes ending and autoresets.",
+            "Correct: the same bits as per-object environments in Gymnasium's SyncVectorEnv over "
+            f"{settings.check_steps:,} steps of {settings.check_rows} environments, with episodes "
+            "ending and autoresets.",
             "Speed-ups are at the largest N that both rungs were measured at.",
         ]
+        original = registry.original(settings.env_id)
+        if original != settings.env_id:
+            notes.append(f"The per-object environment is {original}, in plain Python and NumPy.")
+        if settings.num_envs == default_sizes(settings.env_id) != SIZES:
+            size = SIZES[-1]
+            memory = format_bytes(size * observation_bytes(settings.env_id))
+            notes.append(f"No N above {max(self.sizes):,}: {size:,} observations take {memory}.")
         compiled = ", ".join(
             f"{row.rung.name} {row.compile_seconds:.1f} s"
             for row in self.result.rows

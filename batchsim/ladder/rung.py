@@ -57,7 +57,7 @@ class Rung:
     """What is new at this rung."""
     make: Make
     check: Check | None
-    """None if the trajectory cannot be compared: other random streams than Gymnasium's."""
+    """None if the trajectory cannot be compared, being drawn from other random streams."""
     bytes_per_env: Callable[[Make, str], float | None]
     """Measures the memory that one more environment takes; None if it cannot."""
     also: tuple[Make, ...] = ()

@@ -1,7 +1,10 @@
-"""Climbs the ladder: each rung is made, checked against Gymnasium, and only then timed."""
+"""Climbs the ladder: each rung is made, checked against per-object environments, and only then
+timed.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import gc
 import itertools
@@ -12,14 +15,22 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from batchsim.ladder.check import SEED, draw_actions
+from batchsim import registry
+from batchsim.ladder.check import SEED, draw_actions, observation_bytes
 from batchsim.ladder.machine import describe_machine, find_versions
 from batchsim.ladder.peers import PEERS
 from batchsim.ladder.rung import Array, Batch, Make, Rung, Verdict
 from batchsim.ladder.rungs import RUNGS
 from batchsim.ladder.timing import time_block, time_calls, warm_up
 
-__all__ = ["Measurement", "Result", "Row", "Settings", "climb"]
+__all__ = ["SIZES", "Measurement", "Result", "Row", "Settings", "climb", "default_sizes"]
+
+SIZES = (64, 1024, 16384)
+"""Numbers of environments, by default."""
+MOST_BYTES = 2**27
+"""That the observations of all environments take, by default: more is a test of memory alone."""
+MOST_CHECKED = 2**27
+"""Bytes of the observations in a checked trajectory, which is kept."""
 
 ACTIONS = 16
 """Batches of random actions, drawn before and passed in turn to every rung."""
@@ -28,17 +39,34 @@ MIN_BLOCKS = 3
 MAX_LATENCIES = 50_000
 
 
+def default_sizes(env_id: str) -> tuple[int, ...]:
+    """Return the numbers of environments to measure: `SIZES`, and less where observations are
+    large.
+    """
+    most = max(1, MOST_BYTES // observation_bytes(env_id))
+    largest = 1 << most.bit_length() - 1
+    return tuple(sorted({min(size, largest) for size in SIZES}))
+
+
 @dataclass(frozen=True)
 class Settings:
-    """What to measure."""
+    """What to measure.
+
+    Raises:
+        ValueError: if there is no per-object environment to compare with.
+    """
 
     env_id: str
-    num_envs: tuple[int, ...] = (64, 1024, 16384)
+    num_envs: tuple[int, ...] = SIZES
     seconds: float = 1.0
     """Time to measure each rung for at each number of environments."""
     rungs: tuple[str, ...] = tuple(rung.name for rung in (*RUNGS, *PEERS))
     check_rows: int = 24
+    """At most; fewer where observations are large."""
     check_steps: int = 1000
+
+    def __post_init__(self) -> None:
+        registry.original(self.env_id)
 
 
 @dataclass(frozen=True)
@@ -102,6 +130,9 @@ def climb(
         on_progress: called as `on_progress(result, doing, done)` before each part: the ladder so
             far, what comes now, and which share of the whole is done.
     """
+    affordable = MOST_CHECKED // (observation_bytes(settings.env_id) * settings.check_steps)
+    check_rows = max(1, min(settings.check_rows, affordable))
+    settings = dataclasses.replace(settings, check_rows=check_rows)
     result = Result(settings)
     chosen = [(rung, rung in PEERS) for rung in (*RUNGS, *PEERS) if rung.name in settings.rungs]
     for number, (rung, peer) in enumerate(chosen):

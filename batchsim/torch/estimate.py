@@ -1,6 +1,6 @@
 """How much sooner an agent learns on faster environments: predicted by Amdahl's law, then measured.
 
-PPO is run on one Gymnasium object an environment, and its wall time split up. What the rungs of
+PPO is run on one Python object an environment, and its wall time split up. What the rungs of
 the ladder take for the same steps then says how much faster the whole process would be with each
 (Amdahl, 1967: only the share of the time that is spent in environments gets shorter). That law
 takes the rest to stay as long as it was, and it does not: thousands of Python objects push policy
@@ -46,7 +46,7 @@ class EstimateSettings:
     """What to measure.
 
     Args:
-        env_id: an id that Gymnasium has, too.
+        env_id: an id with a per-object environment (`registry.original`).
         hyperparameters: of PPO, the number of environments among them.
         iterations: of PPO that are measured, in each repetition.
         repeats: the whole processes are run so often, in turns; medians count.
@@ -69,7 +69,7 @@ class EstimateSettings:
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        registry.find(self.env_id)
+        registry.original(self.env_id)
         whole_number("iterations", self.iterations, at_least=1)
         whole_number("repeats", self.repeats, at_least=1)
         # Those of every run.
@@ -114,7 +114,7 @@ class Estimate:
     threads: int
     """Of PyTorch."""
     baseline: TimeSplit
-    """Of PPO on Gymnasium's `SyncVectorEnv`."""
+    """Of PPO on per-object environments in Gymnasium's `SyncVectorEnv`."""
     record: TimeSplit
     """Of PPO on the record of its steps."""
     predictions: list[Prediction]
@@ -254,14 +254,15 @@ def _training(settings: EstimateSettings) -> contextlib.closing[Training]:
     """Return a training, which finds out how many threads PyTorch should have."""
     how, threads = settings.hyperparameters, settings.threads
     return contextlib.closing(
-        Training(Settings(settings.env_id, how, device="cpu", baseline=True, threads=threads))
+        Training(Settings(settings.env_id, how, device="cpu", threads=threads))
     )
 
 
 def _make(settings: EstimateSettings, name: str) -> VectorEnv[Any, Any, Any]:
     num_envs = settings.hyperparameters.num_envs
     if name == "baseline":
-        return gymnasium.make_vec(settings.env_id, num_envs, vectorization_mode="sync")
+        name = registry.original(settings.env_id)
+        return gymnasium.make_vec(name, num_envs, vectorization_mode="sync")
     return BatchEnv(settings.env_id, num_envs, precision=MEASURED[name])
 
 

@@ -44,7 +44,7 @@ def _sentences(found: Estimate) -> list[str]:
         f"PPO on {settings.env_id}, {settings.hyperparameters.num_envs} environments, "
         f"{settings.steps:,} steps, {found.threads} thread{'s' * (found.threads > 1)} of PyTorch; "
         f"medians of {settings.repeats} runs in turns.",
-        f"The baseline, one Gymnasium object an environment, takes {base.whole:.2f} s: "
+        f"The baseline, one Python object an environment, takes {base.whole:.2f} s: "
         f"{found.share:.1%} in environments. The rest takes {_rest(base):.2f} s beside these, and "
         f"{_rest(found.record):.2f} s by itself, on a record of their steps.",
         f"With environments that took no time the whole would be {found.limit:.2f} times as fast, "

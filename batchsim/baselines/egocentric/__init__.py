@@ -1,0 +1,1 @@
+"""The egocentric scenarios, one object an environment: the same worlds, pictures and draws."""
