@@ -35,8 +35,8 @@ from benchmarks.references import Reference, reference
 MARKERS = ("<!-- learning -->", "<!-- /learning -->")
 COLUMNS = ("environment", "seed", "steps", "batchsim, s", "gymnasium, s", "faster", "mean return")
 COLUMNS += ("environment's share", "same agent")
-ALONE = ("environment", "seed", "steps", "minutes", "random", "mean return", "best possible")
-ALONE += ("of it", "steps an episode", "random")
+ALONE = ("environment", "seed", "steps", "minutes", "random actions", "mean return")
+ALONE += ("best possible", "share of it", "steps an episode", "at random")
 
 
 def main(
