@@ -647,11 +647,11 @@ DAMAGED = {
     "one bit": _flipped,
     "text": lambda data: b"not a checkpoint\n",
     "a pickle with code": lambda data: pickle.dumps(Bomb()),
-    "an archive with code": lambda data: _archive({"format": 1, "training": Bomb()}),
+    "an archive with code": lambda data: _archive({"format": 2, "training": Bomb()}),
     "other tensors": lambda data: _archive(torch.zeros(3)),
     "a state_dict": lambda data: _archive({"weight": torch.zeros(3)}),
-    "another format": lambda data: _archive({"format": 2, "batchsim": "9.9"}),
-    "no name": lambda data: _archive({"format": 1, "training": {}}),
+    "another format": lambda data: _archive({"format": 1, "batchsim": "0.0"}),
+    "no name": lambda data: _archive({"format": 2, "training": {}}),
 }
 
 
@@ -666,7 +666,7 @@ def test_a_file_that_is_no_checkpoint_is_refused_and_not_executed(damage, done, 
     assert printed.out == ""
     assert printed.err.count("\n") == 2
     expected = {
-        "another format": "has format 2, of batchsim 9.9; expected 1.",
+        "another format": "has format 1, of batchsim 0.0; expected 2.",
         "other tensors": "is no checkpoint of batchsim.",
         "a state_dict": "is no checkpoint of batchsim.",
         "no name": "lacks a part of a checkpoint of batchsim.",
