@@ -169,8 +169,8 @@ def watch(
         settings = watching.Settings(out, num_envs, steps, seed, fps)
         check_writable(out)
         target = registry.resolve(env)
-        act = watching.read_policy(policy, target)
-        envs = make_vec(target, num_envs, render_mode="rgb_array")
+        act, arguments = watching.read_policy(policy, target)
+        envs = make_vec(target, num_envs, render_mode="rgb_array", **arguments)
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from error
 
@@ -270,6 +270,7 @@ def train(
         bool, typer.Option("--baseline", help="Train on Gymnasium's SyncVectorEnv instead.")
     ] = False,
     threads: Threads = None,
+    param: Parameters = None,
     set_: Assignments = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="Directory to save checkpoints to.")
@@ -299,12 +300,14 @@ def train(
         if json is not None:
             check_writable(json)
         given = _read_hyperparameters(set_, num_envs=num_envs, total_steps=total_steps)
+        arguments = _read_parameters(param)
         target = registry.resolve(env)
         if resume and checkpoint is not None:
             saved = checkpoints.load(checkpoint)
             hyperparameters = saved.hyperparameters.replace(**given)
             seed = saved.seed if seed is None else seed
             precision = saved.precision if precision is None else precision
+            arguments = {**saved.arguments, **arguments}
         else:
             hyperparameters = hyperparameters_for(target, **given)
         settings = Settings(
@@ -313,6 +316,7 @@ def train(
             seed=0 if seed is None else seed,
             device=device,
             precision="exact" if precision is None else precision,
+            arguments=arguments,
             baseline=baseline,
             threads=threads,
             checkpoint=checkpoint,

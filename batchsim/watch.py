@@ -103,8 +103,8 @@ class Settings:
         return self.path.suffix.lower()
 
 
-def read_policy(text: str, env: Any) -> Policy | None:
-    """Return what acts: None for "random".
+def read_policy(text: str, env: Any) -> tuple[Policy | None, dict[str, Any]]:
+    """Return what acts, None for "random"; and the arguments of the environments it acts in.
 
     Args:
         text: "random", a Python file with a function `act`, or a checkpoint of `train`: a .pt file
@@ -116,7 +116,7 @@ def read_policy(text: str, env: Any) -> Policy | None:
             checkpoint's policy was trained on another environment.
     """
     if text == "random":
-        return None
+        return None, {}
     path = Path(text).resolve()
     if not path.exists():
         raise ValueError(
@@ -136,10 +136,10 @@ def read_policy(text: str, env: Any) -> Policy | None:
             raise WatchError(f"The policy {path} failed: {describe(error, path)}.") from error
         return actions
 
-    return checked
+    return checked, {}
 
 
-def _read_checkpoint(path: Path, env: Any) -> Policy:
+def _read_checkpoint(path: Path, env: Any) -> tuple[Policy, dict[str, Any]]:
     try:
         from batchsim.torch.checkpoint import load_actions
     except ModuleNotFoundError as error:

@@ -4,10 +4,17 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Text, Tuple
-from torch import distributions
+from torch import distributions, nn
 
 from batchsim.torch import ActorCritic
-from batchsim.torch.policy import Encoder, Normalizer, converter, distribution_of
+from batchsim.torch import policy as policies
+from batchsim.torch.policy import (
+    ByteConvolution,
+    Encoder,
+    Normalizer,
+    converter,
+    distribution_of,
+)
 
 SEES = Box(-np.inf, np.inf, (3,), np.float32)
 SAMPLES = 40_000
@@ -347,6 +354,23 @@ def test_pictures_of_any_size_are_encoded(shape, channels):
     assert encoder.convolutions["0"].layers[0].in_channels == channels
     encoder(pixels).sum().backward()
     assert all(weight.grad is not None for weight in encoder.parameters())
+
+
+@pytest.mark.parametrize("rows", [0, 1, 6, 7])
+@pytest.mark.parametrize("at_a_time", [1, 3, 100])
+def test_bytes_are_convolved_as_numbers_from_0_to_1(rows, at_a_time, monkeypatch):
+    """Outputs and gradients are PyTorch's own, however many rows are converted at a time."""
+    monkeypatch.setattr(policies, "CACHED", at_a_time * 3 * 20 * 24)
+    bytes_, plain = ByteConvolution(3, 5, 8, 4), nn.Conv2d(3, 5, 8, 4)
+    plain.load_state_dict(bytes_.state_dict())
+    pixels = torch.randint(0, 256, (rows, 3, 20, 24), generator=generator()).to(torch.uint8)
+    found, expected = bytes_(pixels), plain(pixels / 255)
+    torch.testing.assert_close(found, expected)
+    weights = random_like(expected.shape)
+    (found * weights).sum().backward()
+    (expected * weights).sum().backward()
+    for one, other in zip(bytes_.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-4)
 
 
 def test_a_pictures_channels_may_be_first_or_last():

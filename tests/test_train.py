@@ -28,7 +28,7 @@ from batchsim.torch import ActorCritic, Hyperparameters, Settings, Training, Tra
 from batchsim.torch import checkpoint as checkpoints
 from batchsim.torch.checkpoint import load_actions, load_policy
 from batchsim.torch.evaluate import LONGEST, evaluate, most_likely
-from batchsim.torch.presets import hyperparameters_for
+from batchsim.torch.presets import PIXELS, PRESETS, hyperparameters_for
 from batchsim.torch.train import read_device, to_json
 
 SHORT = ["--num-envs", 8, "--threads", 1, "--episodes", 5]
@@ -143,6 +143,7 @@ def test_the_figures_are_written_as_json():
         "device": str,
         "threads": int,
         "precision": str,
+        "arguments": dict,
         "baseline": bool,
         "hyperparameters": dict,
         "steps": int,
@@ -157,6 +158,7 @@ def test_the_figures_are_written_as_json():
     assert found["env_id"] == "CartPole-v1"
     assert (found["seed"], found["precision"], found["threads"]) == (7, "fast", 1)
     assert found["baseline"] is False
+    assert found["arguments"] == {}
     how = found["hyperparameters"]
     assert how.keys() == {field.name for field in dataclasses.fields(Hyperparameters)}
     assert how["hidden"] == [8]
@@ -178,6 +180,8 @@ def test_what_is_not_given_comes_from_the_presets():
     assert preset != Hyperparameters()
     assert hyperparameters_for("CartPole-v1", gamma=0.5) == preset.replace(gamma=0.5)
     assert hyperparameters_for("Blackjack-v1") == Hyperparameters()
+    assert hyperparameters_for("EgoBattle-v0") == Hyperparameters(**PIXELS)
+    assert set(PRESETS) <= set(batchsim.registry.environments())
     assert train("CartPole-v1", "--total-steps", 128, "--checkpoint", "run") == 0
     found = checkpoints.load(Path("run")).hyperparameters
     assert found == hyperparameters_for(
@@ -257,6 +261,17 @@ BAD = [
         ["CartPole-v1", "--resume", "--checkpoint", "done", "--set", "gamma=0.5"],
         ", not 0.5; expected the same training",
     ),
+    (["CartPole-v1", "--param", "gravit=1"], "no parameter 'gravit' (did you mean 'gravity'?)"),
+    (["CartPole-v1", "--param", "gravity"], "--param is 'gravity'; expected name=value"),
+    (["CartPole-v1", "--param", "gravity=moon"], "The parameter 'gravity' is 'moon'; expected"),
+    (["CartPole-v1", "--param", "gravity=[1,2]"], "The parameter 'gravity' "),
+    (["CartPole-v1", "--param", "frame_stack=0"], "frame_stack is 0; expected"),
+    (["CartPole-v1", "--param", "precision=fast"], "precision is no parameter of an environment"),
+    (
+        ["CartPole-v1", "--resume", "--checkpoint", "done", "--param", "gravity=5"],
+        "with arguments {}, not {'gravity': 5}",
+    ),
+    (["CartPole-v1", "--baseline", "--param", "gravity=5"], "either baseline or parameters"),
     (["CartPole-v1", "--baseline", "--checkpoint", "run"], "either baseline or checkpoint"),
     (["own.py:Side", "--baseline"], "Gymnasium has no environment Side; expected an id"),
     (["CartPole-v1", "--baseline", "--precision", "fast"], "Gymnasium's environments know only"),
@@ -632,11 +647,11 @@ DAMAGED = {
     "one bit": _flipped,
     "text": lambda data: b"not a checkpoint\n",
     "a pickle with code": lambda data: pickle.dumps(Bomb()),
-    "an archive with code": lambda data: _archive({"format": 1, "training": Bomb()}),
+    "an archive with code": lambda data: _archive({"format": 2, "training": Bomb()}),
     "other tensors": lambda data: _archive(torch.zeros(3)),
     "a state_dict": lambda data: _archive({"weight": torch.zeros(3)}),
-    "another format": lambda data: _archive({"format": 2, "batchsim": "9.9"}),
-    "no name": lambda data: _archive({"format": 1, "training": {}}),
+    "another format": lambda data: _archive({"format": 1, "batchsim": "0.0"}),
+    "no name": lambda data: _archive({"format": 2, "training": {}}),
 }
 
 
@@ -651,7 +666,7 @@ def test_a_file_that_is_no_checkpoint_is_refused_and_not_executed(damage, done, 
     assert printed.out == ""
     assert printed.err.count("\n") == 2
     expected = {
-        "another format": "has format 2, of batchsim 9.9; expected 1.",
+        "another format": "has format 1, of batchsim 0.0; expected 2.",
         "other tensors": "is no checkpoint of batchsim.",
         "a state_dict": "is no checkpoint of batchsim.",
         "no name": "lacks a part of a checkpoint of batchsim.",
@@ -743,6 +758,41 @@ def test_pixels_of_an_environment_of_ones_own_are_learned_and_watched(capsys):
         error = capsys.readouterr().err
         assert error.count("\n") == 1
         assert "does not fit Side: the environment ha" in error
+
+
+def test_what_an_environment_was_told_is_remembered(capsys):
+    pytest.importorskip("PIL")
+    told = {"gravity": 20.0, "frame_stack": 2, "max_episode_steps": 30}
+    options = [part for name in told for part in ("--param", f"{name}={told[name]}")]
+    arguments = ["CartPole-v1", "--checkpoint", "run", "--json", "figures.json"]
+    assert train(*arguments, *options, "--total-steps", 256) == 0
+    figures = json.loads(Path("figures.json").read_text())
+    assert figures["arguments"] == told
+    assert figures["evaluation"]["highest"] <= 30
+    saved = checkpoints.load(Path("run"))
+    assert saved.arguments == told
+    assert saved.training["policy"]["actor.0.weight"].shape[1] == 8
+    first = capsys.readouterr().out.splitlines()[2]
+    assert run("train", *arguments, "--episodes", 5, "--resume") == 0
+    assert capsys.readouterr().out.splitlines()[2] == first
+    policy = load_policy("run", "CartPole-v1")
+    found = evaluate(policy, "CartPole-v1", 5, **told)
+    assert (
+        found
+        == Training(
+            Settings(
+                "CartPole-v1",
+                saved.hyperparameters,
+                threads=1,
+                episodes=5,
+                arguments=told,
+                checkpoint=Path("run"),
+                resume=True,
+            )
+        ).evaluate()
+    )
+    watch = ["--num-envs", 1, "--steps", 3, "--out", "cartpole.png"]
+    assert run("watch", "CartPole-v1", "--policy", "run", *watch) == 0
 
 
 # -- TensorBoard -----------------------------------------------------------------------------------
@@ -876,7 +926,7 @@ def test_a_saved_policy_does_what_it_did():
     training = trained(checkpoint=Path("run"))
     policy = load_policy("run", "CartPole-v1")
     assert evaluate(policy, "CartPole-v1", 5) == training.evaluate()
-    act = load_actions(Path("run"), "CartPole-v1")
+    act, _ = load_actions(Path("run"), "CartPole-v1")
     observations = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
     expected = training.policy.best(torch.from_numpy(observations)).numpy()
     np.testing.assert_array_equal(act(observations), expected)

@@ -31,7 +31,7 @@ Array = npt.NDArray[np.generic]
 FILE = "checkpoint.pt"
 """The name of the file in the directory that holds a checkpoint."""
 
-FORMAT = 1
+FORMAT = 2
 
 STALE = 600.0
 """Seconds without a write after which a partial file is what a killed process left behind."""
@@ -46,6 +46,8 @@ class Checkpoint:
     hyperparameters: Hyperparameters
     seed: int
     precision: str
+    arguments: dict[str, Any]
+    """Parameters of the environment, and others of `BatchEnv`, that were given."""
     device: str
     threads: int
     """Of PyTorch: with others the last bits may differ."""
@@ -149,24 +151,25 @@ def load_policy(path: Path | str, env: Any) -> ActorCritic:
     return _load_policy(Path(path), env)[0]
 
 
-def load_actions(path: Path, env: Any) -> Callable[[Any], Array]:
-    """Return a function from observations to the most likely actions of a checkpoint's policy.
+def load_actions(path: Path, env: Any) -> tuple[Callable[[Any], Array], dict[str, Any]]:
+    """Return a function from observations to the most likely actions of a checkpoint's policy, and
+    the arguments of `BatchEnv` that it was trained with.
 
     From now on PyTorch computes with as many threads as in training.
 
     Args, and what is raised: as of `load_policy`.
     """
-    policy, action_space, threads = _load_policy(path, env)
-    pick_threads(lambda: None, candidates=[threads])
-    return most_likely(policy, action_space)
+    policy, action_space, checkpoint = _load_policy(path, env)
+    pick_threads(lambda: None, candidates=[checkpoint.threads])
+    return most_likely(policy, action_space), checkpoint.arguments
 
 
-def _load_policy(path: Path, env: Any) -> tuple[ActorCritic, Space[Any], int]:
+def _load_policy(path: Path, env: Any) -> tuple[ActorCritic, Space[Any], Checkpoint]:
     checkpoint = load(path)
     name = registry.read(env)[0].name
     if checkpoint.name != name:
         raise ValueError(f"The policy {path} was trained on {checkpoint.name}, not on {name}.")
-    with contextlib.closing(BatchEnv(env, 1, backend="reference")) as envs:
+    with contextlib.closing(BatchEnv(env, 1, backend="reference", **checkpoint.arguments)) as envs:
         policy = ActorCritic(
             envs.single_observation_space,
             envs.single_action_space,
@@ -181,4 +184,4 @@ def _load_policy(path: Path, env: Any) -> tuple[ActorCritic, Space[Any], int]:
             f"The policy {path} does not fit {name}: the environment had other spaces when it was "
             "trained."
         ) from error
-    return policy, envs.single_action_space, checkpoint.threads
+    return policy, envs.single_action_space, checkpoint

@@ -18,7 +18,7 @@ from batchsim.torch.nested import mapped
 from batchsim.torch.policy import ActorCritic, converter
 from batchsim.vector import BatchEnv
 
-__all__ = ["Evaluation", "evaluate", "most_likely"]
+__all__ = ["Evaluation", "evaluate", "evaluation_seeds", "most_likely", "play"]
 
 Array = npt.NDArray[Any]
 
@@ -63,10 +63,34 @@ def evaluate(
 ) -> Evaluation:
     """Return how a policy does that always takes its most likely action.
 
+    Args:
+        policy: what acts.
+        env, episodes, seed, **arguments: as of `play`.
+    """
+    return play(
+        lambda envs: most_likely(policy, envs.single_action_space),
+        env,
+        episodes,
+        seed=seed,
+        **arguments,
+    )
+
+
+def play(
+    player: Callable[[BatchEnv], Callable[[Any], Array]],
+    env: Any,
+    episodes: int = 100,
+    *,
+    seed: int = 0,
+    **arguments: Any,
+) -> Evaluation:
+    """Return how fresh episodes go.
+
     Each episode is the first of its own environment, so that short ones do not count more often.
 
     Args:
-        policy: what acts.
+        player: given the environments, all episodes side by side, a function from what they observe
+            to actions, both in arrays.
         env: an id, or the class or module that defines an environment.
         episodes: how many.
         seed: of a stream of seeds that has nothing in common with those of training.
@@ -75,13 +99,12 @@ def evaluate(
     episodes = whole_number("episodes", episodes, at_least=1)
     if registry.read(env)[1].max_episode_steps is None:
         arguments = {"max_episode_steps": LONGEST, **arguments}
-    seeds = np.random.SeedSequence((seed, episodes)).generate_state(episodes)
     totals = np.zeros(episodes)
     lengths = np.zeros(episodes, np.int64)
     running = np.ones(episodes, np.bool_)
     with closing(BatchEnv(env, episodes, **arguments)) as envs:
-        act = most_likely(policy, envs.single_action_space)
-        observations, _ = envs.reset(seed=seeds.tolist())
+        act = player(envs)
+        observations, _ = envs.reset(seed=evaluation_seeds(episodes, seed))
         while running.any():
             observations, rewards, terminated, truncated, _ = envs.step(act(observations))
             totals += np.where(running, rewards, 0.0)
@@ -95,3 +118,9 @@ def evaluate(
         float(totals.max()),
         float(lengths.mean()),
     )
+
+
+def evaluation_seeds(episodes: int, seed: int) -> list[int]:
+    """Return the seeds of the episodes that `play` plays."""
+    found: list[int] = np.random.SeedSequence((seed, episodes)).generate_state(episodes).tolist()
+    return found

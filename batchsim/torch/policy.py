@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete, Space
 from torch import nn
+from torch.nn.grad import conv2d_weight
 
 from batchsim.spaces import Layout
 from batchsim.torch.nested import leaves
@@ -20,6 +21,9 @@ from batchsim.torch.threads import one_thread
 __all__ = ["ActorCritic", "Decision", "Policy", "converter", "distribution_of"]
 
 Array = npt.NDArray[Any]
+
+CACHED = 2**20
+"""Numbers that pixels are made into at a time, on a CPU; 4 MiB."""
 
 
 class Decision(NamedTuple):
@@ -294,6 +298,9 @@ class Encoder(nn.Module):
 class Convolutions(nn.Module):
     """A small convolutional network after Mnih and others (2015), for pictures of any size.
 
+    The first windows are side by side (stride 8, not 4), which costs a third on a CPU; where a
+    thing is within a window, the filters tell.
+
     Args:
         shape: (height, width, channels), or channels first where the first axis is the shortest;
             (k, …) of k frames, whose channels come one after the other.
@@ -306,11 +313,12 @@ class Convolutions(nn.Module):
         frame = (third, first, second) if self.channels_last else (first, second, third)
         channels, height, width = math.prod(stack) * frame[0], *frame[1:]
         layers: list[nn.Module] = []
-        for kernel, stride, filters in ((8, 4, 16), (4, 2, 32), (3, 1, 32)):
+        for kernel, stride, filters in ((8, 8, 16), (4, 2, 32), (3, 1, 32)):
             # Small pictures get small windows.
             kernel = min(kernel, height, width)
             stride = stride if min(height, width) >= 2 * kernel else 1
-            layers += [nn.Conv2d(channels, filters, kernel, stride), nn.ReLU()]
+            convolution = nn.Conv2d if layers else ByteConvolution
+            layers += [convolution(channels, filters, kernel, stride), nn.ReLU()]
             channels, height, width = (
                 filters,
                 (height - kernel) // stride + 1,
@@ -324,9 +332,53 @@ class Convolutions(nn.Module):
         """Return (rows, features) for (rows, …) of uint8."""
         if self.channels_last:
             pixels = pixels.movedim(-1, -3)
-        pixels = pixels.flatten(1, -3)
-        found: torch.Tensor = self.layers(pixels.float() * (1 / 255))
+        found: torch.Tensor = self.layers(pixels.flatten(1, -3))
         return found
+
+
+class ByteConvolution(nn.Conv2d):
+    """A convolution of bytes, taken for numbers from 0 to 1, without a gradient for them."""
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return (rows, filters, …) for (rows, channels, height, width) of uint8."""
+        assert self.bias is not None
+        # Far fewer weights are to be scaled than pixels.
+        weight, stride = self.weight * (1 / 255), (self.stride[0], self.stride[1])
+        found: torch.Tensor = _ByteConvolution.apply(pixels, weight, self.bias, stride)
+        return found
+
+
+class _ByteConvolution(torch.autograd.Function):
+    """Makes numbers of bytes some rows at a time, forward and again backward.
+
+    Those of a whole minibatch fit into no cache, and go to memory that the system takes back and
+    clears each time: that took longer than all the rest of the network.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, pixels: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, stride: Any
+    ) -> torch.Tensor:
+        ctx.save_for_backward(pixels, weight)
+        ctx.stride, ctx.rows = stride, _rows_at_a_time(pixels)
+        parts = [F.conv2d(p.float(), weight, bias, stride) for p in pixels.split(ctx.rows)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (gradient,) = gradients
+        pixels, weight = ctx.saved_tensors
+        of_weight = torch.zeros_like(weight)
+        pairs = zip(pixels.split(ctx.rows), gradient.split(ctx.rows), strict=True)
+        for some, its in pairs:
+            of_weight += conv2d_weight(some.float(), weight.shape, its, ctx.stride)
+        return None, of_weight, gradient.sum((0, 2, 3)), None
+
+
+def _rows_at_a_time(pixels: torch.Tensor) -> int:
+    if pixels.device.type != "cpu":
+        return len(pixels)
+    return max(1, CACHED // math.prod(pixels.shape[1:]))
 
 
 class ActorCritic(nn.Module):

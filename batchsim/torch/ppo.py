@@ -305,16 +305,14 @@ class PPO:
         for _ in range(h.epochs):
             order = torch.randperm(samples, generator=self.generator)
             rows = valid[order.to(self.device)]
-            epoch = (
-                mapped(lambda leaf, rows=rows: leaf.index_select(0, rows), observations),
-                *(
-                    one.index_select(0, rows)
-                    for one in (actions, old_log_probs, advantages, targets)
-                ),
-            )
+            epoch = [
+                one.index_select(0, rows) for one in (actions, old_log_probs, advantages, targets)
+            ]
             for start in range(0, samples - 1, size):
                 part = slice(start, start + size)
-                losses = self._losses(*(mapped(lambda leaf, p=part: leaf[p], one) for one in epoch))
+                # Pictures of a whole epoch would be too much memory at once to be fast.
+                seen = mapped(lambda leaf, r=rows[part]: leaf.index_select(0, r), observations)
+                losses = self._losses(seen, *(one[part] for one in epoch))
                 loss = losses[0] + h.value * losses[1] - h.entropy * losses[2]
                 self.optimizer.zero_grad()
                 loss.backward()
@@ -322,7 +320,8 @@ class PPO:
                 self.optimizer.step()
                 sums += torch.stack(losses).detach()
                 count += 1
-        policy.encoder.show(mapped(lambda leaf: leaf.index_select(0, valid), observations))
+        if h.normalize:
+            policy.encoder.show(mapped(lambda leaf: leaf.index_select(0, valid), observations))
         policy_loss, value_loss, entropy = (sums / max(1, count)).tolist()
         if not all(map(math.isfinite, (policy_loss, value_loss, entropy))):
             raise TrainingError(

@@ -10,8 +10,8 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import gymnasium
 import torch
 
 from batchsim import checks, registry
+from batchsim.definition import OF_BATCHES
 from batchsim.ladder.machine import describe_machine, find_versions
 from batchsim.torch import checkpoint as checkpoints
 from batchsim.torch.checkpoint import Checkpoint
@@ -35,6 +36,9 @@ SCHEMA = 1
 
 LARGEST_SEED = 2**63 - 1
 
+ARGUMENTS = {"frame_stack", "max_episode_steps"}
+"""What may be told of a `BatchEnv` beside its environment's parameters."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -46,6 +50,8 @@ class Settings:
         seed: of everything that is random, the evaluation too.
         device: where policy and learning are: "cpu", "cuda", …; "auto" for a GPU if there is one.
         precision: of the environments.
+        arguments: parameters of the environment by name, one value for all environments; also
+            `frame_stack` and `max_episode_steps` of `BatchEnv`.
         baseline: train on Gymnasium's `SyncVectorEnv` instead, one object an environment: in exact
             precision the agent becomes the same, bit for bit, but later.
         threads: of PyTorch; None to measure which number is best.
@@ -64,6 +70,7 @@ class Settings:
     seed: int = 0
     device: str = "auto"
     precision: str = "exact"
+    arguments: Mapping[str, Any] = field(default_factory=dict)
     baseline: bool = False
     threads: int | None = None
     checkpoint: Path | None = None
@@ -83,6 +90,7 @@ class Settings:
                 f"checkpoint_seconds is {self.checkpoint_seconds}; expected a number of at least 0."
             )
         read_device(self.device)
+        self._check_arguments()
         if self.baseline:
             if not isinstance(self.env, str):
                 name = registry.read(self.env)[0].name
@@ -97,6 +105,11 @@ class Settings:
                     f"precision is {self.precision!r}, but Gymnasium's environments know only "
                     "'exact'."
                 )
+            if self.arguments:
+                raise ValueError(
+                    "Gymnasium's environments have parameters of their own; expected either "
+                    "baseline or parameters."
+                )
         if self.resume and self.checkpoint is None:
             raise ValueError("resume asks for a checkpoint's directory; expected checkpoint too.")
         if self.tensorboard is not None:
@@ -109,6 +122,18 @@ class Settings:
         if self.checkpoint is not None:
             _check_directory("checkpoint", self.checkpoint)
             self._check_checkpoint(self.checkpoint)
+
+    def _check_arguments(self) -> None:
+        """Raise unless the environments can be made with the arguments, however many there are."""
+        for name in self.arguments:
+            if name in OF_BATCHES - ARGUMENTS:
+                raise ValueError(
+                    f"{name} is no parameter of an environment; expected one of those, "
+                    f"{' or '.join(sorted(ARGUMENTS))}."
+                )
+        own = {name: self.arguments[name] for name in self.arguments if name not in ARGUMENTS}
+        definition, entry = registry.read(self.env)
+        definition.read_params({**entry.kwargs, **own}, 1)
 
     def _check_checkpoint(self, directory: Path) -> None:
         file = directory / checkpoints.FILE
@@ -239,7 +264,10 @@ class Training:
             except gymnasium.error.Error as error:
                 raise ValueError(f"Gymnasium has no environment {self.name}.") from error
         return BatchEnv(
-            settings.env, settings.hyperparameters.num_envs, precision=settings.precision
+            settings.env,
+            settings.hyperparameters.num_envs,
+            precision=settings.precision,
+            **settings.arguments,
         )
 
     def _check_same(self, found: Checkpoint) -> None:
@@ -249,6 +277,7 @@ class Training:
             ("environment", self.name, found.name),
             ("seed", self.settings.seed, found.seed),
             ("precision", self.settings.precision, found.precision),
+            ("arguments", dict(self.settings.arguments), found.arguments),
             ("device", self.device.type, found.device),
         ]
         pairs += [
@@ -377,6 +406,7 @@ class Training:
                 settings.hyperparameters,
                 settings.seed,
                 settings.precision,
+                dict(settings.arguments),
                 self.device.type,
                 self.threads,
                 self.seconds,
@@ -409,6 +439,7 @@ class Training:
                 self.settings.episodes,
                 seed=self.settings.seed,
                 precision=self.settings.precision,
+                **self.settings.arguments,
             )
 
     def close(self) -> None:
@@ -420,10 +451,11 @@ def to_json(training: Training, evaluation: Evaluation) -> str:
     """Return what a training did as a JSON document, in plain SI units.
 
     Its keys: `schema` (1), `env_id`, `date`, `machine`, `versions`, `seed`, `device`, `threads`
-    (of PyTorch), `precision`, `baseline` (bool), `hyperparameters`, `steps`, `seconds` (wall time
-    of training), `setup_seconds` (before it: kernels, threads), `steps_per_second`, `times`
-    (seconds in `environment`, `policy`, `learning` and `rest`), and `evaluation` with `episodes`,
-    `mean`, `std`, `lowest`, `highest` and `mean_length`.
+    (of PyTorch), `precision`, `arguments` (of the environments, if any), `baseline` (bool),
+    `hyperparameters`, `steps`, `seconds` (wall time of training), `setup_seconds` (before it:
+    kernels, threads), `steps_per_second`, `times` (seconds in `environment`, `policy`, `learning`
+    and `rest`), and `evaluation` with `episodes`, `mean`, `std`, `lowest`, `highest` and
+    `mean_length`.
     """
     settings = training.settings
     return json.dumps(
@@ -437,6 +469,7 @@ def to_json(training: Training, evaluation: Evaluation) -> str:
             "device": str(training.device),
             "threads": training.threads,
             "precision": settings.precision,
+            "arguments": dict(settings.arguments),
             "baseline": settings.baseline,
             "hyperparameters": dataclasses.asdict(settings.hyperparameters),
             "steps": training.steps,
