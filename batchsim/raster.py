@@ -12,7 +12,13 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload, register_jitable
+from numba.extending import (
+    intrinsic,
+    lower_builtin,
+    overload,
+    register_jitable,
+    type_callable,
+)
 
 __all__ = ["advance", "choose", "paint", "paint_row", "shifted"]
 
@@ -52,57 +58,43 @@ def choose(condition, one, other):  # type: ignore[no-untyped-def]
     return one if condition else other
 
 
-def _words(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    return (
-        context.cast(builder, *both, types.uint32)
-        for both in zip(arguments, signature.args, strict=True)
-    )
+# Lowered as they are called: an overload would be a function to compile for each kind of arguments.
+@type_callable(advance)
+def _type_advance(context: Any) -> Any:
+    return lambda place, step: types.uint32
 
 
-@intrinsic
-def _advance(typing_context: Any, place: Any, step: Any) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.add(*_words(context, builder, signature, arguments))
-
-    return types.uint32(place, step), codegen
+@type_callable(shifted)
+def _type_shifted(context: Any) -> Any:
+    return lambda number, left, right: types.int32
 
 
-@intrinsic
-def _shifted(typing_context: Any, number: Any, left: Any, right: Any) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        number, left, right = _words(context, builder, signature, arguments)
-        return builder.lshr(builder.shl(number, left), right)
-
-    return types.int32(number, left, right), codegen
+@type_callable(choose)
+def _type_choose(context: Any) -> Any:
+    return lambda condition, one, other: types.int32
 
 
-@intrinsic
-def _choose(typing_context: Any, condition: Any, one: Any, other: Any) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        wanted = (types.boolean, types.int32, types.int32)
-        return builder.select(
-            *(
-                context.cast(builder, *each)
-                for each in zip(arguments, signature.args, wanted, strict=True)
-            )
-        )
-
-    return types.int32(condition, one, other), codegen
+def _cast(context: Any, builder: Any, signature: Any, arguments: Any, *wanted: Any) -> Any:
+    each = zip(arguments, signature.args, wanted, strict=True)
+    return [context.cast(builder, *one) for one in each]
 
 
-@overload(advance)
-def _overload_advance(place, step):  # type: ignore[no-untyped-def]
-    return lambda place, step: _advance(place, step)
+@lower_builtin(advance, types.Any, types.Any)
+def _advance(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    words = _cast(context, builder, signature, arguments, *[types.uint32] * 2)
+    return builder.add(*words)
 
 
-@overload(shifted)
-def _overload_shifted(number, left, right):  # type: ignore[no-untyped-def]
-    return lambda number, left, right: _shifted(number, left, right)
+@lower_builtin(shifted, types.Any, types.Any, types.Any)
+def _shifted(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    number, left, right = _cast(context, builder, signature, arguments, *[types.uint32] * 3)
+    return builder.lshr(builder.shl(number, left), right)
 
 
-@overload(choose)
-def _overload_choose(condition, one, other):  # type: ignore[no-untyped-def]
-    return lambda condition, one, other: _choose(condition, one, other)
+@lower_builtin(choose, types.Any, types.Any, types.Any)
+def _choose(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    wanted = types.boolean, types.int32, types.int32
+    return builder.select(*_cast(context, builder, signature, arguments, *wanted))
 
 
 @register_jitable

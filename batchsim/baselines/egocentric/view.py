@@ -19,10 +19,10 @@ from batchsim.baselines.egocentric.world import World
 from batchsim.envs.egocentric import textures
 from batchsim.envs.egocentric import world as rules
 from batchsim.envs.egocentric.pixels import FINEST, FOG, LIGHT, level_of
-from batchsim.envs.egocentric.renderer import SIDE_LIGHT
 from batchsim.envs.egocentric.sprites import ITEM_SIZE, MONSTER_SIZE, NEAREST
 from batchsim.envs.egocentric.textures import AREA, BITS, MEDIKIT, SIDE, level_start
 from batchsim.envs.egocentric.view import Params
+from batchsim.envs.egocentric.walls import SIDE_LIGHT
 from batchsim.raster import BLUE, GREEN, RED
 
 __all__ = ["View"]
