@@ -68,14 +68,23 @@ class Egocentric(gymnasium.Env[Picture, Any]):
         super().reset(seed=seed)
         self.world = self.start(self.np_random)
         self.held = self.nothing()
-        return self.view.draw(self.world), {}
+        return self.view.draw(self.world), self.infos()
 
     def step(self, action: Any) -> tuple[Picture, float, bool, bool, dict[str, Any]]:
-        """Hold buttons for a step; return picture, reward, terminated, False and no infos."""
+        """Hold buttons for a step; return picture, reward, terminated, False and infos."""
         if self.sticky == 0.0 or self.np_random.random() >= self.sticky:
             self.held = copy.copy(action)
         reward, terminated = self.play(self.held)
-        return self.view.draw(self.world), reward, terminated, False, {}
+        return self.view.draw(self.world), reward, terminated, False, self.infos()
+
+    def infos(self) -> dict[str, Any]:
+        """Return health, ammunition and kills."""
+        player = self.world.player
+        return {
+            "health": float(player.health),
+            "ammo": np.int32(player.ammo),
+            "kills": np.int32(player.kills),
+        }
 
     def nothing(self) -> Any:
         """Return the action that presses no button."""
