@@ -41,9 +41,16 @@ class RowFunctions(NamedTuple):
 
 
 @functools.cache
+def _read(env_id: str) -> tuple[Definition, registry.Entry]:
+    """Return the definition and entry of an id, always the same: the class of its columns is part
+    of what loops are compiled for.
+    """
+    return registry.read(env_id)
+
+
 def row_functions(env_id: str) -> RowFunctions:
     """Return the functions of one environment; they are compiled on their first call."""
-    definition, entry = registry.read(env_id)
+    definition, entry = _read(env_id)
     time_limit = entry.max_episode_steps or np.iinfo(np.int32).max
     parameters = _parameters(definition, entry)
     bounds = action_bounds(definition.spaces(parameters)[1])
@@ -127,7 +134,7 @@ class NumbaBatch:
         step_rows: Callable[..., int],
         restart_all: Callable[..., None],
     ) -> None:
-        definition, entry = registry.read(env_id)
+        definition, entry = _read(env_id)
         self.step_rows = step_rows
         self.restart_all = restart_all
         self.num_envs = num_envs

@@ -53,8 +53,8 @@ def draw(result: Result, path: Path) -> None:
         lines,
         sorted(result.settings.num_envs),
         f"{result.settings.env_id}: environment steps per second",
-        "Written out: the speed with the most environments, and in brackets how many times that "
-        f"of {lines[0].name} it is.\n{Report(result).header}",
+        "Written out: the speed with the most environments, and in brackets how many times as fast "
+        f"as {lines[0].name}, with the most that both were measured with.\n{Report(result).header}",
         path,
     )
 

@@ -65,7 +65,7 @@ LARGE = 4096
 def absent(env_id: str, num_envs: int) -> str | None:
     """Say so if there are too many."""
     if observation_bytes(env_id) >= LARGE:
-        return at_most(1024, "one call takes more than a second")(env_id, num_envs)
+        return at_most(1024, "one call would take seconds")(env_id, num_envs)
     # Each of these computes all its transitions when it is made.
     tabular = env_id.startswith(("CliffWalking", "Taxi"))
     limit = at_most(1024 if tabular else 65_536, "making the objects takes longer than measuring")
