@@ -115,7 +115,8 @@ def test_a_baseline_takes_the_same_arguments_with_the_same_defaults(id):
     env = gymnasium.make(registry.original(id)).unwrapped
     arguments = inspect.signature(type(env).__init__).parameters
     given = {name: one.default for name, one in arguments.items() if name != "self"}
-    assert given == view.Params()._asdict()
+    # Depth, labels and the status bar are what batches offer besides.
+    assert given.items() <= view.Params()._asdict().items()
 
 
 @pytest.mark.parametrize(

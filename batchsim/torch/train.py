@@ -257,12 +257,11 @@ class Training:
     def _make_envs(self) -> Any:
         settings = self.settings
         if settings.baseline:
-            try:
-                return gymnasium.make_vec(
-                    self.name, settings.hyperparameters.num_envs, vectorization_mode="sync"
-                )
-            except gymnasium.error.Error as error:
-                raise ValueError(f"Gymnasium has no environment {self.name}.") from error
+            return gymnasium.make_vec(
+                registry.original(self.name),
+                settings.hyperparameters.num_envs,
+                vectorization_mode="sync",
+            )
         return BatchEnv(
             settings.env,
             settings.hyperparameters.num_envs,
