@@ -37,4 +37,5 @@ picture = Image.fromarray(sheet)
 for number, name in enumerate(names):
     place = (BORDER + number % 2 * 2 * column + 6, BORDER + number // 2 * row + 4)
     ImageDraw.Draw(picture).text(place, name, fill="white")
-picture.quantize(256).save(sys.argv[1])
+# Refined: what is small, as monsters and items are, would get the colours of what is large.
+picture.quantize(256, kmeans=8).save(sys.argv[1])
