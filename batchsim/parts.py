@@ -21,7 +21,7 @@ def part(out, name):  # type: ignore[no-untyped-def]
         out: what `observe` writes into: an array, or a namedtuple of a Dict's parts.
         name: the key, a constant.
     """
-    return getattr(out, name) if hasattr(out, "_fields") else out
+    return getattr(out, name) if isinstance(out, tuple) else out
 
 
 def put(out, name, row, column, value):  # type: ignore[no-untyped-def]
@@ -32,7 +32,7 @@ def put(out, name, row, column, value):  # type: ignore[no-untyped-def]
         row, column: the element.
         value: what it becomes.
     """
-    if name in getattr(out, "_fields", ()):
+    if isinstance(out, tuple) and name in out._fields:
         getattr(out, name)[row, column] = value
 
 

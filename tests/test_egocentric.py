@@ -40,6 +40,9 @@ class Tiny(NamedTuple):
     fov: float = 90.0
     grayscale: bool = False
     channels_first: bool = False
+    depth: bool = False
+    labels: bool = False
+    status_bar: bool = False
 
 
 def observe_pose(s, i, p, out):

@@ -159,7 +159,8 @@ def test_memory_of_columns_is_their_size():
         def close(self):
             pass
 
-    assert memory.traced(Floats, "CartPole-v1") == pytest.approx(800, abs=8)
+    # Whatever else the process allocates meanwhile is counted, too.
+    assert memory.traced(Floats, "CartPole-v1") == pytest.approx(800, abs=40)
 
 
 def _broken(env_id, num_envs):

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+import batchsim.parts
 import batchsim.random
 from batchsim.checking.contract import FUNCTIONS
 from batchsim.checking.problems import Findings, Place
@@ -26,7 +27,7 @@ from batchsim.definition import Definition, suggest
 
 __all__ = ["Function", "examine_source", "reached_functions", "return_place"]
 
-LIBRARIES = ("batchsim.random", "batchsim.math")
+LIBRARIES = ("batchsim.random", "batchsim.math", "batchsim.parts", "batchsim.raster")
 INSTALLED = frozenset(("site-packages", "dist-packages"))
 UNKNOWN = object()
 """What a name stands for that only a run can tell."""
@@ -368,6 +369,9 @@ class _Scan:
                 if source != "time"
                 else "Count steps in a column of State; a clock cannot be repeated.",
             )
+        elif called in (batchsim.parts.part, batchsim.parts.put):
+            # The name of a part is known when they are compiled.
+            self.skipped.update(node.args[1:2])
         elif called is print:
             self.skipped.update(ast.walk(node))
             self.add(
