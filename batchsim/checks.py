@@ -189,7 +189,7 @@ def read_seeds(seed: Any, num_envs: int) -> list[int | None] | None:
     """Return one seed a row, or None to go on with the streams there are."""
     if seed is None:
         return None
-    if _is_whole(seed):
+    if is_whole(seed):
         first = _read_seed(seed, "The seed")
         return list(range(first, first + num_envs))
     is_sequence = isinstance(seed, Sequence) or (isinstance(seed, np.ndarray) and seed.ndim > 0)
@@ -207,12 +207,12 @@ def read_seeds(seed: Any, num_envs: int) -> list[int | None] | None:
     ]
 
 
-def _is_whole(value: Any) -> bool:
+def is_whole(value: Any) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def _read_seed(value: Any, what: str) -> int:
-    if not _is_whole(value):
+    if not is_whole(value):
         raise TypeError(
             f"{what} is {value!r}; expected a whole number that is not negative, or None."
         )
@@ -235,7 +235,7 @@ def read_rows(env_ids: Iterable[int], num_envs: int) -> list[int]:
             "numpy.flatnonzero(mask)."
         )
     for row in rows:
-        if not _is_whole(row) or not 0 <= row < num_envs:
+        if not is_whole(row) or not 0 <= row < num_envs:
             raise ValueError(f"env_ids holds {row!r}; expected rows from 0 to {num_envs - 1}.")
     return [int(row) for row in rows]
 
@@ -245,7 +245,7 @@ def whole_number(name: str, value: Any, at_least: int, at_most: int | None = Non
     expected = f"expected a whole number of at least {at_least}"
     if at_most is not None:
         expected += f" and at most {at_most}"
-    if not _is_whole(value):
+    if not is_whole(value):
         raise TypeError(f"{name} is {value!r}; {expected}.")
     if value < at_least or (at_most is not None and value > at_most):
         raise ValueError(f"{name} is {value}; {expected}.")
@@ -289,9 +289,9 @@ def read_time_limit(value: Any, default: int | None) -> int | None:
     """Return the time limit in steps, or None for none."""
     if value is None:
         return default
-    if _is_whole(value) and value == NO_TIME_LIMIT:
+    if is_whole(value) and value == NO_TIME_LIMIT:
         return None
-    if _is_whole(value) and 0 < value < 2**63:
+    if is_whole(value) and 0 < value < 2**63:
         return int(value)
     raise ValueError(
         f"max_episode_steps is {value!r}; expected a positive whole number below 2**63, "

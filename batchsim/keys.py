@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 import string
 from collections.abc import Iterable
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from gymnasium.spaces import Discrete, MultiBinary, MultiDiscrete, Space
 
+from batchsim.checks import is_whole
 from batchsim.definition import Definition, suggest
 from batchsim.spaces import action_bounds
 
@@ -111,7 +111,7 @@ class Keys:
         if (
             not isinstance(value, tuple)
             or len(value) != 2
-            or not _is_whole(value[0])
+            or not is_whole(value[0])
             or not 0 <= value[0] <= last
         ):
             raise ValueError(
@@ -123,7 +123,7 @@ class Keys:
     def _within(self, key: str | None, value: Any, index: int) -> int:
         """Return the value of the action's element `index`, which is in the space."""
         low, high = int(self._low[index]), int(self._high[index])
-        if not _is_whole(value) or not low <= value <= high:
+        if not is_whole(value) or not low <= value <= high:
             where = "the action" if self._discrete else f"at index {index} the value"
             raise ValueError(
                 f"{self._what} gives {key!r} {where} {value!r}; expected a whole number from "
@@ -148,7 +148,3 @@ class Keys:
             index, value = self.actions[key]
             action[index] = value
         return action
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)

@@ -20,7 +20,7 @@ from numba.core.registry import cpu_target
 from numba.core.typing.templates import Signature
 from numba.extending import intrinsic
 
-__all__ = ["FUSES", "WIDTHS", "Lanes", "add_attribute", "describe", "lanewise"]
+__all__ = ["FUSES", "WIDTHS", "Lanes", "lanewise"]
 
 
 def _widths(features: str) -> tuple[int, ...]:
@@ -220,7 +220,7 @@ def lanewise(scalar: Callable[[float], float], body: Callable[[Lanes], tuple[Lan
 def _define(context: Any, module: Any, name: str, scalar: Any, body: Any) -> Any:
     function = ir.Function(module, ir.FunctionType(DOUBLE, [DOUBLE]), name)
     # Inlined before loops are vectorised, it would no longer be a call with other versions.
-    describe(function, "noinline")
+    _describe(function, "noinline")
     builder = ir.IRBuilder(function.append_basic_block())
     builder.ret(_call_python(context, builder, scalar, function.args))
     versions = []
@@ -228,14 +228,14 @@ def _define(context: Any, module: Any, name: str, scalar: Any, body: Any) -> Any
         version = f"{name}_{width}"
         versions.append(f"_ZGV_LLVM_N{width}v_{name}({version})")
         _define_version(module, version, function, width, body)
-    add_attribute(function, f'"vector-function-abi-variant"="{",".join(versions)}"')
+    _add_attribute(function, f'"vector-function-abi-variant"="{",".join(versions)}"')
     return function
 
 
 def _define_version(module: Any, name: str, scalar: Any, width: int, body: Any) -> None:
     kind = ir.VectorType(DOUBLE, width)
     function = ir.Function(module, ir.FunctionType(kind, [kind]), name)
-    describe(function)
+    _describe(function)
     builder = ir.IRBuilder(function.append_basic_block())
     (x,) = function.args
     value, doubtful = body(Lanes(builder, x))
@@ -255,15 +255,15 @@ def _define_version(module: Any, name: str, scalar: Any, width: int, body: Any) 
     builder.ret(builder.load(outputs))
 
 
-def describe(function: Any, *more: str) -> None:
+def _describe(function: Any, *more: str) -> None:
     """Say of an LLVM function that it does nothing but compute its result."""
     # Kept although nothing seems to call it, and merged with its like from other modules.
     function.linkage = "weak_odr"
     for attribute in ("nounwind", "readnone", "willreturn", *more):
-        add_attribute(function, attribute)
+        _add_attribute(function, attribute)
 
 
-def add_attribute(function: Any, attribute: str) -> None:
+def _add_attribute(function: Any, attribute: str) -> None:
     """Add an attribute to an LLVM function."""
     # llvmlite refuses attributes that it does not list.
     set.add(function.attributes, attribute)

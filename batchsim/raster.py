@@ -187,8 +187,8 @@ def _painter(name: str, store: Any) -> Any:
             )
 
             def row(array: Any) -> Any:
-                stride = builder.extract_value(array.strides, 0)
-                return cgutils.pointer_add(builder, array.data, builder.mul(i, stride))
+                apart = builder.extract_value(array.strides, 0)
+                return cgutils.pointer_add(builder, array.data, builder.mul(i, apart))
 
             builder.call(
                 function,
@@ -242,18 +242,19 @@ def _define(module: Any, name: str, store: Any) -> Any:
 
 def _lit(builder: Any, colour: Any, light: Any, lanes: int) -> Any:
     """Return the colours lit: bytes red, green, blue and one to be dropped."""
-    halves = ir.VectorType(SHORT, 2 * lanes)
-
-    def every(number: int, kind: Any = halves) -> Any:
-        return ir.Constant(kind, [number] * kind.count)
-
+    words, halves = ir.VectorType(WORD, lanes), ir.VectorType(SHORT, 2 * lanes)
+    eight = _every(halves, 8)
     # Two channels are 16 bits apart, and 255 * 256 fits into those.
-    words = ir.VectorType(WORD, lanes)
-    both = builder.or_(light, builder.shl(light, every(16, words)))
+    both = builder.or_(light, builder.shl(light, _every(words, 16)))
     factor, colour = builder.bitcast(both, halves), builder.bitcast(colour, halves)
-    even = builder.mul(builder.and_(colour, every(255)), factor)
-    odd = builder.mul(builder.lshr(colour, every(8)), factor)
-    return builder.or_(builder.lshr(even, every(8)), builder.and_(odd, every(0xFF00)))
+    even = builder.mul(builder.and_(colour, _every(halves, 255)), factor)
+    odd = builder.mul(builder.lshr(colour, eight), factor)
+    return builder.or_(builder.lshr(even, eight), builder.and_(odd, _every(halves, 0xFF00)))
+
+
+def _every(kind: Any, number: int) -> Any:
+    """Return a vector of the same number in every lane."""
+    return ir.Constant(kind, [number] * kind.count)
 
 
 def _store(builder: Any, out: Any, place: Any, value: Any, row: Any) -> None:
@@ -273,8 +274,8 @@ def _store(builder: Any, out: Any, place: Any, value: Any, row: Any) -> None:
 def _channel(builder: Any, lit: Any, number: int, lanes: int) -> Any:
     """Return one channel of lit colours, in 32 bits."""
     words = ir.VectorType(WORD, lanes)
-    value = builder.lshr(builder.bitcast(lit, words), ir.Constant(words, [8 * number] * lanes))
-    return builder.and_(value, ir.Constant(words, [255] * lanes))
+    value = builder.lshr(builder.bitcast(lit, words), _every(words, 8 * number))
+    return builder.and_(value, _every(words, 255))
 
 
 def _store_pixels(
@@ -302,11 +303,11 @@ def _store_grey(
     builder: Any, lit: Any, x: Any, out: Any, stride: Any, width: Any, lanes: int
 ) -> None:
     words = ir.VectorType(WORD, lanes)
-    total = ir.Constant(words, [0] * lanes)
+    total = _every(words, 0)
     for number, weight in enumerate((RED, GREEN, BLUE)):
         channel = _channel(builder, lit, number, lanes)
-        total = builder.add(total, builder.mul(channel, ir.Constant(words, [weight] * lanes)))
-    grey = builder.lshr(total, ir.Constant(words, [8] * lanes))
+        total = builder.add(total, builder.mul(channel, _every(words, weight)))
+    grey = builder.lshr(total, _every(words, 8))
     _store(builder, out, x, builder.trunc(grey, ir.VectorType(BYTE, lanes)), width)
 
 

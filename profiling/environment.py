@@ -13,6 +13,7 @@ from line_profiler import LineProfiler
 from batchsim import make_vec, registry
 from batchsim.compile import LIBRARIES
 from profiling.report import (
+    EnvArgument,
     Report,
     UsageError,
     environment_name,
@@ -29,14 +30,7 @@ from profiling.report import (
 
 
 def session(
-    env: Annotated[
-        str,
-        typer.Argument(
-            metavar="ID",
-            help="Environment id; or module:Definition, module or path/to/file.py:Definition of an "
-            "environment of yours.",
-        ),
-    ],
+    env: EnvArgument,
     steps: Annotated[int, typer.Option(min=1, help="Steps of each row.")] = 2000,
     num_envs: Annotated[int, typer.Option(min=1, help="Rows.")] = 4,
     precision: Annotated[str, typer.Option(help="exact or fast.")] = "exact",

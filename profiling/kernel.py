@@ -25,6 +25,7 @@ from numba.core.errors import NumbaDebugInfoWarning
 from batchsim import compile, kernels, make_vec
 from profiling.assembly import Instruction, Loop, common, find_loops, parse, parse_objdump
 from profiling.report import (
+    EnvArgument,
     Report,
     UsageError,
     environment_name,
@@ -38,14 +39,7 @@ from profiling.sampling import SamplingError, sample
 
 
 def session(
-    env: Annotated[
-        str,
-        typer.Argument(
-            metavar="ID",
-            help="Environment id; or module:Definition, module or path/to/file.py:Definition of an "
-            "environment of yours.",
-        ),
-    ],
+    env: EnvArgument,
     precision: Annotated[str, typer.Option(help="exact or fast.")] = "exact",
     mode: Annotated[str, typer.Option(help="NextStep, SameStep or Disabled.")] = "NextStep",
     perf: Annotated[bool, typer.Option(help="Sample the loops with Linux perf.")] = False,

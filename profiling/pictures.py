@@ -23,6 +23,7 @@ from batchsim.envs.egocentric import renderer
 from batchsim.registry import Entry
 from profiling.environment import reached
 from profiling.report import (
+    EnvArgument,
     Report,
     UsageError,
     environment_name,
@@ -76,21 +77,17 @@ MEANINGS = {
 
 
 def session(
-    env: Annotated[
-        str,
-        typer.Argument(
-            metavar="ID",
-            help="Environment id; or module:Definition, module or path/to/file.py:Definition of an "
-            "environment of yours that draws with batchsim's renderer.",
-        ),
-    ],
+    env: EnvArgument,
     num_envs: Annotated[int, typer.Option(min=1, help="Rows.")] = 256,
     steps: Annotated[int, typer.Option(min=0, help="Random steps before rows are frozen.")] = 300,
     width: Annotated[int, typer.Option(min=1, help="Of the picture, in pixels.")] = 128,
     height: Annotated[int, typer.Option(min=1, help="Of the picture, in pixels.")] = 72,
     out: Annotated[Path | None, typer.Option(help="The report.")] = None,
 ) -> None:
-    """Measure the parts of an egocentric environment's step by leaving them out."""
+    """Measure the parts of an egocentric environment's step by leaving them out.
+
+    An environment of yours has to draw with batchsim's renderer.
+    """
     target = resolve(env)
     name = environment_name(env, target)
     definition, entry = registry.read(target)

@@ -12,7 +12,7 @@ import sysconfig
 import timeit
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from line_profiler import LineProfiler
@@ -25,6 +25,16 @@ ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "profiling" / "reports"
 WIDTH = 100
 """Columns of a report's listings."""
+
+EnvArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="Environment id; or module:Definition, module or path/to/file.py:Definition of an "
+        "environment of yours.",
+    ),
+]
+"""What the sessions on an environment's own code are told."""
 
 HEADS = f"{'line':>5} {'hits':>7} {'ns/hit':>7} {'net ns':>8} {'share':>6}  source"
 

@@ -159,8 +159,7 @@ def test_memory_of_columns_is_their_size():
         def close(self):
             pass
 
-    # Whatever else the process allocates meanwhile is counted, too.
-    assert memory.traced(Floats, "CartPole-v1") == pytest.approx(800, abs=40)
+    assert memory.traced(Floats, "CartPole-v1") == pytest.approx(800, abs=8)
 
 
 def _broken(env_id, num_envs):

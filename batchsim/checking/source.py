@@ -23,11 +23,11 @@ import batchsim.parts
 import batchsim.random
 from batchsim.checking.contract import FUNCTIONS
 from batchsim.checking.problems import Findings, Place
+from batchsim.compile import LIBRARIES
 from batchsim.definition import Definition, suggest
 
 __all__ = ["Function", "examine_source", "reached_functions", "return_place"]
 
-LIBRARIES = ("batchsim.random", "batchsim.math", "batchsim.parts", "batchsim.raster")
 INSTALLED = frozenset(("site-packages", "dist-packages"))
 UNKNOWN = object()
 """What a name stands for that only a run can tell."""
