@@ -208,6 +208,7 @@ def read_seeds(seed: Any, num_envs: int) -> list[int | None] | None:
 
 
 def is_whole(value: Any) -> bool:
+    """Whether a value is a whole number of Python's or NumPy's, and no truth value."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
