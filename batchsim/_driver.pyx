@@ -59,6 +59,10 @@ cdef enum:
     # nobody waits long for the last one.
     TILE = 2_000
     MIN_TILE_ROWS = 64   # flags of rows in different tiles lie in different cache lines
+    # Rows of at least so much work (ns) do not wait for each other's cache lines for long, and 64 of
+    # them would keep one thread busy while another has nothing to do.
+    SLOW_ROW = 250
+    MIN_SLOW_ROWS = 8    # float64 and int64 of rows in different tiles lie in different cache lines
     MAX_TILE_ROWS = 4096
     CALIBRATION_CALLS = 16
 
@@ -510,10 +514,11 @@ cdef class Driver:
 
     cdef void _cut_tiles(self, int64_t rows) noexcept:
         """Choose tiles of about `rows` rows, equal, and as many for each thread."""
-        cdef int64_t most = min(MAX_TILE_ROWS, max(MIN_TILE_ROWS, rows))
+        cdef int64_t least = MIN_SLOW_ROWS if self.ns_a_row >= SLOW_ROW else MIN_TILE_ROWS
+        cdef int64_t most = min(MAX_TILE_ROWS, max(least, rows))
         cdef int64_t shares = max(2, divide_up(self.rows, most * self.num_threads))
         rows = divide_up(self.rows, shares * self.num_threads)
-        self.tile_rows = divide_up(rows, MIN_TILE_ROWS) * MIN_TILE_ROWS
+        self.tile_rows = divide_up(rows, least) * least
 
     cdef int _join_pool(self) except -1:
         if self.in_pool and self.job_forks == forks():

@@ -10,13 +10,17 @@ import textwrap
 import threading
 import time
 from collections import UserDict
+from typing import NamedTuple
 
 import numpy as np
 import oracle
 import pytest
 from gymnasium import error
+from gymnasium.spaces import Box, Discrete
 
 import batchsim
+from batchsim.math import sin
+from batchsim.random import uniform
 
 # Forking with threads is what is tested here.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -73,6 +77,44 @@ def test_more_threads_than_tiles_and_cores_do_no_harm(opened):
         for env, twin in zip(envs, twins, strict=True):
             batch = np.full(env.num_envs, t % 2)
             oracle.assert_same_step(twin.step(batch), oracle.send_and_receive(env, batch), str(t))
+
+
+class Slow(NamedTuple):
+    value: float
+
+
+class SlowRows:
+    """An environment whose rows take microseconds."""
+
+    ID = "SlowRows-v0"
+    State = Slow
+    OBSERVATION = Box(-np.inf, np.inf, (1,), np.float64)
+    ACTION = Discrete(2)
+
+    @staticmethod
+    def reset(s, i, p, rng):
+        s.value[i] = uniform(rng, i, 0.0, 1.0)
+
+    @staticmethod
+    def step(s, i, action, p, rng):
+        for _ in range(200):
+            s.value[i] = sin(s.value[i] + action)
+        return s.value[i], False
+
+    @staticmethod
+    def observe(s, i, p, out):
+        out[0] = s.value[i]
+
+
+@pytest.mark.parametrize("num_envs", [1, 7, 8, 9, 20, 64, 100])
+def test_few_slow_rows_are_shared_out_too(opened, num_envs):
+    settings = {"num_envs": num_envs, "max_episode_steps": 30}
+    parallel, serial = (opened(make(SlowRows, num_threads=k, **settings)) for k in (2, 1))
+    oracle.assert_same_reset(serial.reset(seed=2), parallel.reset(seed=2))
+    for t in range(40):
+        batch = np.arange(num_envs) % 2
+        oracle.assert_same_step(serial.step(batch), parallel.step(batch), f"step {t}")
+    assert parallel._driver.tile_rows == 8
 
 
 def test_steps_of_several_environments_can_be_under_way_at_once(opened):
