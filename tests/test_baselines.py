@@ -1,5 +1,6 @@
 """The per-object environments that batchsim brings along are what its batches are, bit for bit."""
 
+import importlib
 import inspect
 
 import gymnasium
@@ -10,6 +11,7 @@ from gymnasium.utils.env_checker import check_env
 
 import batchsim
 from batchsim import registry
+from batchsim.baselines.egocentric.environment import Egocentric, OnMaps
 from batchsim.envs.egocentric import view
 from batchsim.registry import ENVIRONMENTS
 
@@ -35,6 +37,22 @@ VARIANTS = [
     {"width": 1, "height": 1},
     {"fov": 40.0},
     {"fov": 150.0},
+]
+
+WITH_LAYOUT = [
+    "EgoMyWayHome-v0",
+    "EgoHealthGathering-v0",
+    "EgoHealthGatheringSupreme-v0",
+    "EgoBattle-v0",
+]
+LAYOUT = [
+    "##########",
+    "#P...M..P#",
+    "#....M...#",
+    "#V.......#",
+    "#SSS.WWW.#",
+    "#.......V#",
+    "##########",
 ]
 
 each = pytest.mark.parametrize("id", IDS)
@@ -113,10 +131,12 @@ def test_a_baseline_is_a_gymnasium_environment_with_the_ids_spaces_and_limits(op
 @each
 def test_a_baseline_takes_the_same_arguments_with_the_same_defaults(id):
     env = gymnasium.make(registry.original(id)).unwrapped
-    arguments = inspect.signature(type(env).__init__).parameters
+    arguments = inspect.signature(Egocentric.__init__).parameters
     given = {name: one.default for name, one in arguments.items() if name != "self"}
     # Depth, labels and the status bar are what batches offer besides.
     assert given.items() <= view.Params()._asdict().items()
+    module = importlib.import_module(ENVIRONMENTS[id].module)
+    assert isinstance(env, OnMaps) == hasattr(module, "Arguments")
 
 
 @pytest.mark.parametrize(
@@ -128,6 +148,25 @@ def test_a_baseline_refuses_what_a_batch_refuses_in_the_same_words(kwargs):
     with pytest.raises(ValueError, match="expected") as ours:
         batchsim.make_vec("EgoBasic-v0", 1, **kwargs)
     assert str(ours.value).endswith(str(theirs.value))
+
+
+@pytest.mark.parametrize("id", WITH_LAYOUT)
+def test_on_a_callers_map_a_batch_has_the_baselines_bits(beside, id):
+    layout = LAYOUT if id == "EgoMyWayHome-v0" else [row.replace("V", ".") for row in LAYOUT]
+    pair = beside(id, 5, layout=layout, max_episode_steps=40, **SMALL)
+    pair.reset(seed=11)
+    pair.run(150, oracle.Actions(pair.reference, seed=4))
+    pair.compare_streams()
+    assert pair.episodes >= 15
+
+
+def test_a_baseline_refuses_a_map_that_a_batch_refuses_in_the_same_words():
+    layout = ["#####", "#P#V#", "#####"]
+    with pytest.raises(ValueError, match="no way") as theirs:
+        gymnasium.make("batchsim-baseline/EgoMyWayHome-v0", layout=layout)
+    with pytest.raises(ValueError, match="no way") as ours:
+        batchsim.make_vec("EgoMyWayHome-v0", 1, layout=layout)
+    assert str(ours.value) == str(theirs.value)
 
 
 def test_held_buttons_are_not_those_that_the_caller_writes_later():

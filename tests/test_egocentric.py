@@ -3,6 +3,7 @@
 Most of it runs without pictures, whose kernels take long to compile: `bare` leaves the rules alone.
 """
 
+import copy
 import importlib
 import inspect
 import math
@@ -18,7 +19,8 @@ from gymnasium.spaces import Box
 
 import batchsim
 from batchsim.checking import examine
-from batchsim.envs.egocentric import items, maps, monsters, view, world
+from batchsim.envs.egocentric import battle, items, maps, monsters, view, world
+from batchsim.envs.egocentric.textures import BRICKS, METAL, STONE, WOOD
 from batchsim.registry import ENVIRONMENTS
 
 IDS = [name for name, entry in ENVIRONMENTS.items() if ".egocentric." in str(entry.module)]
@@ -55,8 +57,8 @@ def module(id):
 
 def bare(id):
     """The scenario's rules, with the player's pose in place of a picture."""
-    names = ["State", "Params", "ACTION", "reset", "step"]
-    members = {name: getattr(module(id), name) for name in names}
+    names = ["State", "Params", "Arguments", "tables", "ACTION", "reset", "step"]
+    members = {name: getattr(module(id), name) for name in names if hasattr(module(id), name)}
     space = Box(-np.inf, np.inf, (3,), np.float64)
     return type(id, (), {**members, "OBSERVATION": space, "observe": observe_pose, "ID": id})
 
@@ -408,6 +410,94 @@ def test_with_sticky_actions_most_buttons_are_those_of_before(play):
     envs.step(batch)
     assert (columns(envs).buttons[held == 1] == 1).all()
     assert (columns(envs).buttons == 1).sum() > (held == 1).sum()
+
+
+# -- Maps of a caller's own ------------------------------------------------------------------------
+
+LAYOUT = ["#######", "#P.S.V#", "#..M..#", "#P.W..#", "#.....#", "#######"]
+
+
+def laid(opened, layout, num_envs=40, id="EgoMyWayHome-v0"):
+    envs = batchsim.make_vec(tiny(id), num_envs, layout=layout, backend="reference")
+    return opened(envs)
+
+
+def test_a_callers_map_is_laid_into_the_grid_of_every_row(opened):
+    envs = laid(opened, LAYOUT)
+    envs.reset(seed=0)
+    s = columns(envs)
+    inside = s.grid[:, : len(LAYOUT), : len(LAYOUT[0])]
+    walls = {"#": BRICKS + 1, "S": STONE + 1, "M": METAL + 1, "W": WOOD + 1}
+    assert (inside == [[walls.get(letter, 0) for letter in row] for row in LAYOUT]).all()
+    assert (s.grid > 0).sum() == s.grid.size - 40 * (inside[0] == 0).sum()
+    assert set(zip(s.x, s.y, strict=True)) == {(1.5, 1.5), (1.5, 3.5)}
+    assert len(set(s.angle)) == 40
+    assert (s.item_x[:, 0] == 5.5).all()
+    assert (s.item_y[:, 0] == 1.5).all()
+
+
+def test_without_a_start_each_free_cell_is_one_and_there_may_be_several_vests(opened):
+    envs = laid(opened, ["#####", "#V..#", "#..V#", "#####"], 200)
+    envs.reset(seed=0)
+    s = columns(envs)
+    vests = {(1.5, 1.5), (3.5, 2.5)}
+    cells = {(column + 0.5, row + 0.5) for column in (1, 2, 3) for row in (1, 2)}
+    assert set(zip(s.item_x[:, 0], s.item_y[:, 0], strict=True)) == vests
+    assert set(zip(s.x, s.y, strict=True)) == cells - vests
+
+
+def test_a_battle_is_fought_on_a_callers_map(opened):
+    layout = [row.replace("V", ".") for row in LAYOUT]
+    envs = laid(opened, layout, 10, "EgoBattle-v0")
+    envs.reset(seed=0)
+    s = columns(envs)
+    rows, used = np.arange(10)[:, None], slice(battle.COUNT)
+    assert (s.monster[:, used] > 0).all()
+    x, y = s.monster_x[:, used].astype(int), s.monster_y[:, used].astype(int)
+    assert (s.grid[rows, y, x] == 0).all()
+
+
+def test_a_file_is_read_once_and_copies_have_its_map(opened, tmp_path):
+    path = tmp_path / "map.txt"
+    path.write_text("\n".join(LAYOUT) + "\n\n", encoding="utf-8")
+    of_strings = laid(opened, LAYOUT, 3).reset(seed=5)
+    of_file = [laid(opened, name, 3) for name in (path, str(path))]
+    path.unlink()
+    for envs in of_file:
+        copied = opened(copy.deepcopy(envs))
+        for each_one in (envs, copied):
+            assert (each_one.reset(seed=5)[0] == of_strings[0]).all()
+
+
+@pytest.mark.parametrize(
+    ("layout", "message"),
+    [
+        (5, "layout is 5; expected strings of one length, one a row"),
+        ([], "layout is []; expected strings of one length"),
+        (["##", "#"], "layout is ['##', '#']; expected strings of one length"),
+        (["#" * 25] * 3, "layout has 3 rows of 25 letters; expected at most 24 of each."),
+        (["###", "#x#", "###"], "the letter 'x'; expected '#', 'S', 'M', 'W', '.', 'P', 'V'."),
+        (["###", "#.V", "###"], "layout is open at row 1, column 2; expected walls all around."),
+        (["####", "#..#", "####"], "layout has no 'V'; expected one, the place of the vest."),
+        (["###", "#V#", "###"], "layout has no free cell; expected '.' or 'P' in it."),
+        (["#####", "#P#V#", "#####"], "layout has no way from row 1, column 1, to row 1, column 3"),
+        (["####", "#P##", "##V#", "####"], "no way from row 1, column 1, to row 2, column 2"),
+        ("nowhere.txt", "layout is 'nowhere.txt', a file that cannot be read: No such file"),
+    ],
+)
+def test_a_map_that_nobody_can_walk_is_refused_in_one_sentence(layout, message):
+    with pytest.raises(ValueError, match=re.escape(message)) as error:
+        batchsim.make_vec("EgoMyWayHome-v0", 2, backend="reference", layout=layout)
+    assert str(error.value).count(". ") == 0
+
+
+def test_a_vest_has_no_place_where_none_is_looked_for():
+    message = re.escape("layout has the letter 'V'; expected '#', 'S', 'M', 'W', '.', 'P'.")
+    with pytest.raises(ValueError, match=message):
+        batchsim.make_vec("EgoBattle-v0", 2, backend="reference", layout=LAYOUT)
+
+
+# -- Parameters ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

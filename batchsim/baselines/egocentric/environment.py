@@ -10,12 +10,13 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
+from batchsim.baselines.egocentric.maps import Drawn, Layout, Map, Place
 from batchsim.baselines.egocentric.view import View
 from batchsim.baselines.egocentric.world import World
 from batchsim.envs.egocentric.textures import CEILING, FLOOR
 from batchsim.envs.egocentric.view import Params, check_params, pixels
 
-__all__ = ["Egocentric", "axis"]
+__all__ = ["Egocentric", "OnMaps", "axis"]
 
 Picture = npt.NDArray[np.uint8]
 
@@ -97,6 +98,35 @@ class Egocentric(gymnasium.Env[Picture, Any]):
     @abstractmethod
     def play(self, action: Any) -> tuple[float, bool]:
         """Let a step's tics pass; return the reward, and whether the episode is terminated."""
+
+
+class OnMaps(Egocentric):
+    """A scenario whose map the caller may draw.
+
+    Args:
+        layout: the map; the scenario's own if None.
+        settings: the arguments of `Egocentric`.
+
+    Raises:
+        ValueError: if one of them is out of its range, or nobody can walk the map.
+    """
+
+    has_goals = False
+    """Whether a map says where the vest may lie."""
+
+    def __init__(self, layout: Layout | None = None, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.drawn = None if layout is None else Drawn(layout, self.has_goals)
+
+    def enter(self, rng: np.random.Generator) -> tuple[Map, Place]:
+        """Return the map of a new episode, and where the player starts."""
+        if self.drawn is not None:
+            return self.drawn.map, self.drawn.start(rng)
+        return self.found(rng)
+
+    @abstractmethod
+    def found(self, rng: np.random.Generator) -> tuple[Map, Place]:
+        """Return the scenario's own map, and where the player starts."""
 
 
 def axis(button: int, less: int, more: int) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium import spaces
 
 from batchsim.baselines.egocentric import maps
-from batchsim.baselines.egocentric.environment import Egocentric, axis
+from batchsim.baselines.egocentric.environment import Egocentric, OnMaps, axis
 from batchsim.baselines.egocentric.monsters import Monster
 from batchsim.baselines.egocentric.world import Item, Player, World
 from batchsim.envs.egocentric import (
@@ -175,7 +175,7 @@ class DeadlyCorridor(Egocentric):
         return reward - (100.0 if player.is_dead else 0.0), is_over
 
 
-class Battle(Egocentric):
+class Battle(OnMaps):
     """EgoBattle-v0: a maze full of monsters, medikits and ammunition."""
 
     actions = spaces.MultiDiscrete([3, 3, 3, 2])
@@ -184,11 +184,15 @@ class Battle(Egocentric):
         """Return the action that presses no button."""
         return (0, 0, 0, 0)
 
-    def start(self, rng: np.random.Generator) -> World:
-        """Draw a maze, and where everything is."""
+    def found(self, rng: np.random.Generator) -> tuple[maps.Map, maps.Place]:
+        """Draw a maze."""
         plan = maps.maze(rng, battle.SIDE, battle.WIDTH, battle.DOOR, battle.LOOPS)
-        x, y = plan.free_place(rng)
-        player = Player(x, y, rng.uniform(-math.pi, math.pi), ammo=battle.AMMO)
+        return plan, plan.free_place(rng)
+
+    def start(self, rng: np.random.Generator) -> World:
+        """Draw where everything is."""
+        plan, place = self.enter(rng)
+        player = Player(*place, rng.uniform(-math.pi, math.pi), ammo=battle.AMMO)
         world = World(plan, player, rng)
         world.monsters = [self.come(world, k) for k in range(battle.COUNT)]
         world.items = [

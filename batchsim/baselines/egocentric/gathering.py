@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 
 from batchsim.baselines.egocentric import maps
-from batchsim.baselines.egocentric.environment import Egocentric, axis
+from batchsim.baselines.egocentric.environment import OnMaps, axis
 from batchsim.baselines.egocentric.world import Item, Player, World
 from batchsim.envs.egocentric import health_gathering, health_gathering_supreme, my_way_home
 from batchsim.envs.egocentric.textures import ACID, BRICKS
@@ -18,20 +18,26 @@ from batchsim.envs.egocentric.world import ITEMS, MEDIKIT, VEST, VIAL
 __all__ = ["HealthGathering", "HealthGatheringSupreme", "MyWayHome"]
 
 
-class MyWayHome(Egocentric):
+class MyWayHome(OnMaps):
     """EgoMyWayHome-v0: a vest in one of many rooms."""
 
     actions = spaces.Discrete(6)
+    has_goals = True
 
-    def start(self, rng: np.random.Generator) -> World:
-        """Draw the doors, and where the player is."""
+    def found(self, rng: np.random.Generator) -> tuple[maps.Map, maps.Place]:
+        """Draw the doors, and the room the player is in."""
         side = my_way_home.SIDE
         plan = maps.maze(rng, side, my_way_home.WIDTH, my_way_home.DOOR, my_way_home.LOOPS)
         row, column = divmod(int(rng.integers(side * side - 1)), side)
-        x, y = self.middle(column), self.middle(row)
-        player = Player(x, y, rng.uniform(-math.pi, math.pi), ammo=0)
-        vest = Item(VEST, self.middle(side - 1), self.middle(side - 1))
-        return World(plan, player, rng, items=[vest])
+        return plan, (self.middle(column), self.middle(row))
+
+    def start(self, rng: np.random.Generator) -> World:
+        """Put the player into the map, and the vest."""
+        plan, place = self.enter(rng)
+        middle = self.middle(my_way_home.SIDE - 1)
+        goal = (middle, middle) if self.drawn is None else self.drawn.goal(rng)
+        player = Player(*place, rng.uniform(-math.pi, math.pi), ammo=0)
+        return World(plan, player, rng, items=[Item(VEST, *goal)])
 
     @staticmethod
     def middle(room: int) -> float:
@@ -52,7 +58,7 @@ class MyWayHome(Egocentric):
         return reward, False
 
 
-class HealthGathering(Egocentric):
+class HealthGathering(OnMaps):
     """EgoHealthGathering-v0: medikits on a floor of acid."""
 
     actions = spaces.Discrete(4)
@@ -60,20 +66,22 @@ class HealthGathering(Egocentric):
     vials = 0.0
     """How likely what falls is a vial of poison."""
 
-    def start(self, rng: np.random.Generator) -> World:
-        """Put the player into the middle of a room, and medikits around."""
-        side = health_gathering.SIDE
-        plan = maps.room(side, side, BRICKS)
-        angle = rng.uniform(-math.pi, math.pi)
-        world = World(plan, Player(1.0 + side / 2, 1.0 + side / 2, angle, ammo=0), rng)
-        self.scatter(world, health_gathering.AT_FIRST)
-        return world
+    at_first = health_gathering.AT_FIRST
+    """Things."""
 
-    def scatter(self, world: World, count: int) -> None:
-        """Let so many things fall into a new world."""
+    def found(self, rng: np.random.Generator) -> tuple[maps.Map, maps.Place]:
+        """Return a room, and its middle."""
+        side = health_gathering.SIDE
+        return maps.room(side, side, BRICKS), (1.0 + side / 2, 1.0 + side / 2)
+
+    def start(self, rng: np.random.Generator) -> World:
+        """Put the player into the map, and let things fall."""
+        plan, place = self.enter(rng)
+        world = World(plan, Player(*place, rng.uniform(-math.pi, math.pi), ammo=0), rng)
         world.items = [None] * ITEMS
-        for place in range(count):
-            world.items[place] = self.fall(world)
+        for slot in range(self.at_first):
+            world.items[slot] = self.fall(world)
+        return world
 
     def fall(self, world: World) -> Item:
         """Return something that falls from the sky."""
@@ -104,12 +112,10 @@ class HealthGatheringSupreme(HealthGathering):
     """EgoHealthGatheringSupreme-v0: the same in a maze, and some of it poison."""
 
     vials = health_gathering_supreme.VIALS
+    at_first = health_gathering_supreme.AT_FIRST
 
-    def start(self, rng: np.random.Generator) -> World:
-        """Draw a maze, and where the player and the things are."""
+    def found(self, rng: np.random.Generator) -> tuple[maps.Map, maps.Place]:
+        """Draw a maze, and where the player is."""
         rules = health_gathering_supreme
         plan = maps.maze(rng, rules.SIDE, rules.WIDTH, rules.DOOR, rules.LOOPS)
-        player = Player(*plan.free_place(rng), rng.uniform(-math.pi, math.pi), ammo=0)
-        world = World(plan, player, rng)
-        self.scatter(world, rules.AT_FIRST)
-        return world
+        return plan, plan.free_place(rng)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from os import PathLike
 
+import numpy as np
+import numpy.typing as npt
+
+from batchsim.envs.egocentric.layout import Arguments, read_layout, settle
 from batchsim.envs.egocentric.maps import ARENA, MIDDLE, paper
 from batchsim.envs.egocentric.world import SIZE
 
-__all__ = ["Map", "Room", "arena", "corridor", "maze", "room"]
+__all__ = ["Drawn", "Layout", "Map", "Place", "Room", "arena", "corridor", "maze", "room"]
+
+Layout = Sequence[str] | str | PathLike[str]
+"""A map in letters, or the name of a file of its lines."""
+
+Place = tuple[float, float]
+"""x and y."""
 
 Room = tuple[int, int]
 """Row and column of a room of a maze."""
@@ -58,12 +69,42 @@ class Map:
                 row += step_y
         return way
 
-    def free_place(self, rng: np.random.Generator) -> tuple[float, float]:
+    def free_place(self, rng: np.random.Generator) -> Place:
         """Draw x and y of a place where a body fits, every free cell being equally likely."""
         row = column = 0
         while self.cells[row][column] != 0:
             row, column = int(rng.integers(1, SIZE - 1)), int(rng.integers(1, SIZE - 1))
         return column + rng.uniform(0.3, 0.7), row + rng.uniform(0.3, 0.7)
+
+
+class Drawn:
+    """A map that a caller has drawn.
+
+    Args:
+        layout: the map.
+        has_goals: whether it says where the vest may lie.
+
+    Raises:
+        ValueError: if nobody can walk it.
+    """
+
+    def __init__(self, layout: Layout, has_goals: bool = False) -> None:
+        rows = settle(Arguments(layout)).layout
+        plan, self.starts, self.goals = read_layout(rows, has_goals)
+        self.map = Map(plan.tolist())
+
+    def start(self, rng: np.random.Generator) -> Place:
+        """Draw where the player starts."""
+        return self._middle(self.starts, rng)
+
+    def goal(self, rng: np.random.Generator) -> Place:
+        """Draw where the vest lies."""
+        return self._middle(self.goals, rng)
+
+    @staticmethod
+    def _middle(cells: npt.NDArray[np.int32], rng: np.random.Generator) -> Place:
+        row, column = divmod(int(cells[rng.integers(len(cells))]), SIZE)
+        return column + 0.5, row + 0.5
 
 
 def solid(wall: int) -> list[list[int]]:

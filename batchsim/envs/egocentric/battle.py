@@ -49,6 +49,8 @@ up to 100, a clip 10 rounds; another appears elsewhere. The time limit is 525 st
 - `depth`, `labels`, bools, by default False: a `Dict` of `pixels` and of how far away, in cells, is
   what each pixel shows, and of what that is.
 - `status_bar`, bool, by default False: health, kills and ammunition at the picture's lower edge.
+- `layout`, strings or the name of a file of such lines, by default None: [a map of your
+  own](../egocentric.md#maps-of-your-own) in place of the drawn one.
 
 The infos are `health`, `ammo` and `kills`.
 
@@ -61,6 +63,7 @@ from gymnasium.spaces import MultiDiscrete
 
 from batchsim.envs.egocentric.health_gathering import HEALING
 from batchsim.envs.egocentric.items import heal, put_item, take
+from batchsim.envs.egocentric.layout import Arguments, lay, settle, tables
 from batchsim.envs.egocentric.maps import far_place, free_place, maze
 from batchsim.envs.egocentric.monsters import act, hurt, is_buried, put_monster
 from batchsim.envs.egocentric.overview import RENDER_FPS, overview
@@ -73,7 +76,6 @@ from batchsim.envs.egocentric.view import (
     held,
     inform,
     pixels,
-    tables,
 )
 from batchsim.envs.egocentric.world import (
     CLIP,
@@ -116,8 +118,11 @@ KEYS = {
 
 
 def reset(s, i, p, rng):
-    maze(s, i, rng, SIDE, WIDTH, DOOR, LOOPS)
-    x, y = free_place(s, i, rng)
+    if p.has_layout[0]:
+        x, y = lay(s, i, p, rng)
+    else:
+        maze(s, i, rng, SIDE, WIDTH, DOOR, LOOPS)
+        x, y = free_place(s, i, rng)
     begin(s, i, x, y, uniform(rng, i, -pi, pi), AMMO)
     for k in range(COUNT):
         come(s, i, k, rng)

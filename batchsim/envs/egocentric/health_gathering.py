@@ -39,6 +39,8 @@ limit is 525 steps of 4 tics.
 - `depth`, `labels`, bools, by default False: a `Dict` of `pixels` and of how far away, in cells, is
   what each pixel shows, and of what that is.
 - `status_bar`, bool, by default False: health, kills and ammunition at the picture's lower edge.
+- `layout`, strings or the name of a file of such lines, by default None: [a map of your
+  own](../egocentric.md#maps-of-your-own) in place of the room.
 
 The infos are `health`, `ammo` and `kills`.
 
@@ -50,6 +52,7 @@ The infos are `health`, `ammo` and `kills`.
 from gymnasium.spaces import Discrete
 
 from batchsim.envs.egocentric.items import heal, put_item, take
+from batchsim.envs.egocentric.layout import Arguments, lay, settle, tables
 from batchsim.envs.egocentric.maps import free_place, room
 from batchsim.envs.egocentric.overview import RENDER_FPS, overview
 from batchsim.envs.egocentric.renderer import Scratch, draw
@@ -61,7 +64,6 @@ from batchsim.envs.egocentric.view import (
     held,
     inform,
     pixels,
-    tables,
 )
 from batchsim.envs.egocentric.world import (
     ITEMS,
@@ -89,8 +91,12 @@ KEYS = {None: 0, "left": LEFT, "a": LEFT, "right": RIGHT, "d": RIGHT, "up": FORW
 
 
 def reset(s, i, p, rng):
-    room(s, i, SIDE, SIDE, BRICKS)
-    begin(s, i, 1.0 + SIDE / 2, 1.0 + SIDE / 2, uniform(rng, i, -pi, pi), 0)
+    if p.has_layout[0]:
+        x, y = lay(s, i, p, rng)
+    else:
+        room(s, i, SIDE, SIDE, BRICKS)
+        x, y = 1.0 + SIDE / 2, 1.0 + SIDE / 2
+    begin(s, i, x, y, uniform(rng, i, -pi, pi), 0)
     for k in range(AT_FIRST):
         fall(s, i, k, 0.0, rng)
 

@@ -38,6 +38,8 @@ are vials, which take 20 points of health. The time limit is 525 steps of 4 tics
 - `depth`, `labels`, bools, by default False: a `Dict` of `pixels` and of how far away, in cells, is
   what each pixel shows, and of what that is.
 - `status_bar`, bool, by default False: health, kills and ammunition at the picture's lower edge.
+- `layout`, strings or the name of a file of such lines, by default None: [a map of your
+  own](../egocentric.md#maps-of-your-own) in place of the drawn one.
 
 The infos are `health`, `ammo` and `kills`.
 
@@ -49,6 +51,7 @@ The infos are `health`, `ammo` and `kills`.
 from gymnasium.spaces import Discrete
 
 from batchsim.envs.egocentric.health_gathering import KEYS, fall, gather, observe
+from batchsim.envs.egocentric.layout import Arguments, lay, settle, tables
 from batchsim.envs.egocentric.maps import free_place, maze
 from batchsim.envs.egocentric.overview import RENDER_FPS, overview
 from batchsim.envs.egocentric.renderer import Scratch
@@ -59,7 +62,6 @@ from batchsim.envs.egocentric.view import (
     held,
     inform,
     pixels,
-    tables,
 )
 from batchsim.envs.egocentric.world import State, begin
 from batchsim.math import pi
@@ -73,8 +75,11 @@ ACTION = Discrete(4)
 
 
 def reset(s, i, p, rng):
-    maze(s, i, rng, SIDE, WIDTH, DOOR, LOOPS)
-    x, y = free_place(s, i, rng)
+    if p.has_layout[0]:
+        x, y = lay(s, i, p, rng)
+    else:
+        maze(s, i, rng, SIDE, WIDTH, DOOR, LOOPS)
+        x, y = free_place(s, i, rng)
     begin(s, i, x, y, uniform(rng, i, -pi, pi), 0)
     for k in range(AT_FIRST):
         fall(s, i, k, VIALS, rng)

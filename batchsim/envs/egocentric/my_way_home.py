@@ -40,6 +40,9 @@ Terminated when the vest is reached. The time limit is 525 steps of 4 tics.
 - `depth`, `labels`, bools, by default False: a `Dict` of `pixels` and of how far away, in cells, is
   what each pixel shows, and of what that is.
 - `status_bar`, bool, by default False: health, kills and ammunition at the picture's lower edge.
+- `layout`, strings or the name of a file of such lines, by default None: [a map of your
+  own](../egocentric.md#maps-of-your-own) in place of the drawn one; `V`
+  is where the vest lies, in one of these places if there are several.
 
 The infos are `health`, `ammo` and `kills`.
 
@@ -51,6 +54,7 @@ The infos are `health`, `ammo` and `kills`.
 from gymnasium.spaces import Discrete
 
 from batchsim.envs.egocentric.items import put_item, take
+from batchsim.envs.egocentric.layout import Arguments, lay, place_of, settle, to_tables
 from batchsim.envs.egocentric.maps import maze
 from batchsim.envs.egocentric.overview import RENDER_FPS, overview
 from batchsim.envs.egocentric.renderer import Scratch, draw
@@ -62,7 +66,6 @@ from batchsim.envs.egocentric.view import (
     held,
     inform,
     pixels,
-    tables,
 )
 from batchsim.envs.egocentric.world import VEST, State, axis, begin, move, tick, turn
 from batchsim.math import pi
@@ -83,11 +86,21 @@ KEYS = {
 }
 
 
+def tables(arguments):
+    return to_tables(arguments, True)
+
+
 def reset(s, i, p, rng):
-    maze(s, i, rng, SIDE, WIDTH, DOOR, LOOPS)
-    start = integers(rng, i, 0, SIDE * SIDE - 1)
-    begin(s, i, middle(start % SIDE), middle(start // SIDE), uniform(rng, i, -pi, pi), 0)
-    put_item(s, i, 0, VEST, middle(SIDE - 1), middle(SIDE - 1))
+    if p.has_layout[0]:
+        x, y = lay(s, i, p, rng)
+        vest_x, vest_y = place_of(i, p.goals, rng)
+    else:
+        maze(s, i, rng, SIDE, WIDTH, DOOR, LOOPS)
+        start = integers(rng, i, 0, SIDE * SIDE - 1)
+        x, y = middle(start % SIDE), middle(start // SIDE)
+        vest_x, vest_y = middle(SIDE - 1), middle(SIDE - 1)
+    begin(s, i, x, y, uniform(rng, i, -pi, pi), 0)
+    put_item(s, i, 0, VEST, vest_x, vest_y)
 
 
 def middle(room):
