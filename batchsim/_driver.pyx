@@ -64,7 +64,11 @@ cdef enum:
     SLOW_ROW = 250
     MIN_SLOW_ROWS = 8    # float64 and int64 of rows in different tiles lie in different cache lines
     MAX_TILE_ROWS = 4096
-    CALIBRATION_CALLS = 16
+    # The first calls are timed, on one thread: as many as take so long (ns), but a few, since the first
+    # one finds no page of memory in its place.
+    CALIBRATION = 2_000_000
+    FEWEST_TIMED_CALLS = 3
+    MOST_TIMED_CALLS = 16
 
 NAMES = {UNRESET: "unreset", READY: "ready", STEPPING: "stepping", SENT: "sent", CLOSED: "closed"}
 
@@ -128,6 +132,8 @@ cdef class Driver:
     cdef bint in_pool, offered
     cdef double ns_a_row
     cdef int timed_calls
+    cdef bint is_calibrated
+    cdef double timed_ns
     cdef readonly int64_t tile_rows
 
     def __cinit__(self, kernel, tile, arrays, dict slots, dict pools, action, checks, layout, infos, guard,
@@ -172,6 +178,7 @@ cdef class Driver:
         self.action_shape = action.shape
         self.action_bytes = action.nbytes
         self.ns_a_row = 0.0
+        self.timed_ns = 0.0
         self._cut_tiles(self.rows)
         if guard is not None:
             # The kernel notes the row at work by its number in the tile.
@@ -444,14 +451,14 @@ cdef class Driver:
             bad = self._interpret(kernels_CHECK)
             if not bad:
                 self.finished_rows = self._interpret(kernels_STEP)
-        elif self.timed_calls < CALIBRATION_CALLS and self.guard is None:
+        elif not self.is_calibrated and self.guard is None:
             with nogil:
                 bad = run_kernel(self.kernel, self.table, kernels_CHECK, 0, self.rows)
                 start = nanoseconds()
                 if not bad:
                     self.finished_rows = run_kernel(self.kernel, self.table, kernels_STEP, 0, self.rows)
             if not bad:
-                self._calibrate(<double> (nanoseconds() - start) / self.rows)
+                self._calibrate(<double> (nanoseconds() - start))
         elif self.num_threads > 1 and self.rows > self.tile_rows and work >= <double> PARALLEL_FROM:
             self._join_pool()
             with nogil:
@@ -508,13 +515,17 @@ cdef class Driver:
     cdef void _calibrate(self, double ns) noexcept:
         """Learn from the first steps how long a row takes, and cut tiles by it."""
         self.timed_calls += 1
-        if self.ns_a_row == 0.0 or ns < self.ns_a_row:
-            self.ns_a_row = ns
+        self.timed_ns += ns
+        self.is_calibrated = self.timed_calls >= MOST_TIMED_CALLS or (
+            self.timed_calls >= FEWEST_TIMED_CALLS and self.timed_ns >= <double> CALIBRATION
+        )
+        if self.timed_calls == 1 or ns < self.ns_a_row * self.rows:
+            self.ns_a_row = ns / self.rows
         self._cut_tiles(<int64_t> (TILE / max(self.ns_a_row, 0.1)))
 
     cdef void _cut_tiles(self, int64_t rows) noexcept:
         """Choose tiles of about `rows` rows, equal, and as many for each thread."""
-        cdef int64_t least = MIN_SLOW_ROWS if self.ns_a_row >= SLOW_ROW else MIN_TILE_ROWS
+        cdef int64_t least = MIN_SLOW_ROWS if self.ns_a_row >= <double> SLOW_ROW else MIN_TILE_ROWS
         cdef int64_t most = min(MAX_TILE_ROWS, max(least, rows))
         cdef int64_t shares = max(2, divide_up(self.rows, most * self.num_threads))
         rows = divide_up(self.rows, shares * self.num_threads)
