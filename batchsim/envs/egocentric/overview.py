@@ -40,25 +40,37 @@ def overview(name, p):
 
 
 def plan(s, i, side):
-    """Return a square map, rows downwards as in the grid: walls, items, monsters, player."""
-    scale = max(1, side // SIZE)
-    cells = np.where((s.grid[i] == 0)[..., None], FREE, WALL).astype(np.uint8)
+    """Return a square map, rows downwards as in the grid: walls, items, monsters, player.
+
+    It shows the smallest square that has all free cells and the walls around them.
+    """
+    is_free = s.grid[i] == 0
+    rows, columns = np.nonzero(is_free)
+    top, left = rows.min() - 1, columns.min() - 1
+    size = max(rows.max() + 2 - top, columns.max() + 2 - left)
+    top, left = min(top, SIZE - size), min(left, SIZE - size)
+    scale = max(1, side // size)
+    shown = is_free[top : top + size, left : left + size]
+    cells = np.where(shown[..., None], FREE, WALL).astype(np.uint8)
     picture = np.full((side, side, 3), WALL, np.uint8)
-    inner = cells.repeat(scale, 0).repeat(scale, 1)
-    picture[: SIZE * scale, : SIZE * scale] = inner[:side, :side]
+    inner = cells.repeat(scale, 0).repeat(scale, 1)[:side, :side]
+    picture[: len(inner), : len(inner)] = inner
+
+    def mark(x, y, radius, colour):
+        dot(picture, (x - left) * scale, (y - top) * scale, radius * scale, colour)
+
     for kind, x, y in zip(s.item[i], s.item_x[i], s.item_y[i], strict=True):
         if kind:
-            dot(picture, x * scale, y * scale, 0.22 * scale, THINGS[int(kind)])
+            mark(x, y, 0.22, THINGS[int(kind)])
     monsters = s.monster[i], s.monster_state[i], s.monster_x[i], s.monster_y[i]
     for kind, state, x, y in zip(*monsters, strict=True):
         if kind:
             colour = CORPSE if state == DEAD else BITING if kind == MELEE else SHOOTING
-            dot(picture, x * scale, y * scale, 0.35 * scale, colour)
+            mark(x, y, 0.35, colour)
     x, y, angle = s.x[i], s.y[i], s.angle[i]
     for ahead in np.linspace(0.0, 0.9, 10):
-        at_x, at_y = x + ahead * math.cos(angle), y + ahead * math.sin(angle)
-        dot(picture, at_x * scale, at_y * scale, 0.12 * scale, PLAYER)
-    dot(picture, x * scale, y * scale, 0.3 * scale, PLAYER)
+        mark(x + ahead * math.cos(angle), y + ahead * math.sin(angle), 0.12, PLAYER)
+    mark(x, y, 0.3, PLAYER)
     return picture
 
 
