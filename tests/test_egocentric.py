@@ -19,7 +19,7 @@ from gymnasium.spaces import Box
 
 import batchsim
 from batchsim.checking import examine
-from batchsim.envs.egocentric import battle, items, maps, monsters, view, world
+from batchsim.envs.egocentric import battle, items, maps, monsters, overview, view, world
 from batchsim.envs.egocentric.textures import BRICKS, METAL, STONE, WOOD
 from batchsim.registry import ENVIRONMENTS
 
@@ -457,6 +457,13 @@ def test_a_battle_is_fought_on_a_callers_map(opened):
     assert (s.grid[rows, y, x] == 0).all()
 
 
+def test_a_text_is_a_map_too(opened):
+    of_strings = laid(opened, LAYOUT, 3).reset(seed=5)
+    for end in ("\n", "\r\n", "\n    "):
+        text = end + end.join(LAYOUT) + end
+        assert (laid(opened, text, 3).reset(seed=5)[0] == of_strings[0]).all()
+
+
 def test_a_file_is_read_once_and_copies_have_its_map(opened, tmp_path):
     path = tmp_path / "map.txt"
     path.write_text("\n".join(LAYOUT) + "\n\n", encoding="utf-8")
@@ -495,6 +502,34 @@ def test_a_vest_has_no_place_where_none_is_looked_for():
     message = re.escape("layout has the letter 'V'; expected '#', 'S', 'M', 'W', '.', 'P'.")
     with pytest.raises(ValueError, match=message):
         batchsim.make_vec("EgoBattle-v0", 2, backend="reference", layout=LAYOUT)
+
+
+def test_the_map_beside_the_view_shows_the_cells_that_are_used_and_what_is_in_them(opened):
+    envs = laid(opened, ["######", "#P..V#", "#....#", "######"], 1)
+    envs.reset(seed=0)
+    picture = overview.plan(columns(envs), 0, 62)  # 6 cells a side of 10 pixels, and 2 left
+    assert picture.shape == (62, 62, 3)
+    assert picture.dtype == np.uint8
+    colours = {
+        (5, 5): overview.WALL,
+        (15, 25): overview.FREE,
+        (15, 15): overview.PLAYER,
+        (15, 45): overview.THINGS[world.VEST],
+        (28, 45): overview.FREE,
+        (35, 25): overview.WALL,
+        (61, 61): overview.WALL,
+    }
+    for place, colour in colours.items():
+        assert tuple(picture[place]) == colour, place
+
+
+def test_a_map_of_the_whole_grid_is_shown_whole(opened):
+    envs = laid(
+        opened, ["#" * 24, "#V" + "." * 21 + "#"] + ["#" + "." * 22 + "#"] * 21 + ["#" * 24], 1
+    )
+    envs.reset(seed=0)
+    free = overview.plan(columns(envs), 0, 24) != overview.WALL
+    assert free.any(axis=2).sum() == 22 * 22
 
 
 # -- Parameters ------------------------------------------------------------------------------------

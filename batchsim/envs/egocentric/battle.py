@@ -49,7 +49,7 @@ up to 100, a clip 10 rounds; another appears elsewhere. The time limit is 525 st
 - `depth`, `labels`, bools, by default False: a `Dict` of `pixels` and of how far away, in cells, is
   what each pixel shows, and of what that is.
 - `status_bar`, bool, by default False: health, kills and ammunition at the picture's lower edge.
-- `layout`, strings or the name of a file of such lines, by default None: [a map of your
+- `layout`, strings, a text or the name of its file, by default None: [a map of your
   own](../egocentric.md#maps-of-your-own) in place of the drawn one.
 
 The infos are `health`, `ammo` and `kills`.

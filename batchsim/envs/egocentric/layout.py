@@ -29,18 +29,21 @@ class Tables(NamedTuple):
 
 
 def settle(arguments):
-    """Return the arguments with the rows of a file in place of its name."""
+    """Return the arguments with the rows of a map in place of its text, or of a file's name."""
     layout = arguments.layout
-    if not isinstance(layout, (str, os.PathLike)):
+    if isinstance(layout, str) and "\n" in layout:
+        text = layout
+    elif isinstance(layout, (str, os.PathLike)):
+        try:
+            text = Path(layout).read_text(encoding="utf-8-sig")  # some editors sign what they write
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "it is no text"
+            raise ValueError(
+                f"layout is {str(layout)!r}, a file that cannot be read: {why}."
+            ) from error
+    else:
         return arguments
-    try:
-        text = Path(layout).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is no text"
-        raise ValueError(
-            f"layout is {str(layout)!r}, a file that cannot be read: {why}."
-        ) from error
-    return Arguments(tuple(line.rstrip() for line in text.rstrip().splitlines()))
+    return Arguments(tuple(line.strip() for line in text.strip().splitlines()))
 
 
 def tables(arguments):
@@ -90,7 +93,7 @@ def _letters(rows, has_goals):
     if not is_text or not rows or not rows[0] or len({len(row) for row in rows}) > 1:
         raise ValueError(
             f"layout is {rows!r}; expected strings of one length, one a row of the map, "
-            "or the name of a file of such lines."
+            "a text of such lines, or the name of a file of it."
         )
     if max(len(rows), len(rows[0])) > SIZE:
         raise ValueError(

@@ -40,7 +40,7 @@ Terminated when the vest is reached. The time limit is 525 steps of 4 tics.
 - `depth`, `labels`, bools, by default False: a `Dict` of `pixels` and of how far away, in cells, is
   what each pixel shows, and of what that is.
 - `status_bar`, bool, by default False: health, kills and ammunition at the picture's lower edge.
-- `layout`, strings or the name of a file of such lines, by default None: [a map of your
+- `layout`, strings, a text or the name of its file, by default None: [a map of your
   own](../egocentric.md#maps-of-your-own) in place of the drawn one; `V`
   is where the vest lies, in one of these places if there are several.
 
