@@ -531,7 +531,7 @@ def _read_assignment(option: str, text: str, example: str) -> tuple[str, Any]:
         raise ValueError(f"--{option} is {text!r}; expected name=value, such as {example}.")
     try:
         return name, ast.literal_eval(value)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, TypeError, ValueError, MemoryError, RecursionError):
         return name, value
 
 

@@ -8,6 +8,7 @@ A definition is any namespace (a module here, a module or a class in a user's pr
 from __future__ import annotations
 
 import collections
+import copy
 import difflib
 import importlib
 import inspect
@@ -264,7 +265,8 @@ class Definition:
         """
         if not self.arguments:
             return ()
-        chosen = {name: given[name] for name in self.arguments if name in given}
+        # Copied: copies of a batch are made from them, whatever the caller does to its own.
+        chosen = {name: copy.deepcopy(given[name]) for name in self.arguments if name in given}
         arguments = self.namespace.Arguments(**chosen)
         settle = getattr(self.namespace, "settle", None)
         return arguments if settle is None else settle(arguments)

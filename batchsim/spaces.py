@@ -22,7 +22,7 @@ from gymnasium.vector.utils import batch_space
 
 from batchsim import kernels
 
-__all__ = ["Layout", "action_bounds", "named", "row_of", "stacked"]
+__all__ = ["Layout", "action_bounds", "are_alike", "named", "row_of", "stacked"]
 
 Array = npt.NDArray[Any]
 LEAVES = (Box, Discrete, MultiDiscrete, MultiBinary)
@@ -77,6 +77,19 @@ class Layout:
         Raises ValueError if a dict or tuple does not have the space's parts; `what` is its name.
         """
         return [batch] if self.flat else list(_split(self.space, batch, what))
+
+
+def are_alike(one: Space[Any], other: Space[Any]) -> bool:
+    """Return whether values of two spaces lie in arrays of the same shapes, dtypes and places."""
+    return _form(one) == _form(other)
+
+
+def _form(space: Space[Any]) -> list[tuple[Any, ...]]:
+    leaves = _leaves(space, "The space")
+    return [
+        (path, type(leaf), _shape(leaf), leaf.dtype)
+        for path, leaf in zip(_paths(space), leaves, strict=True)
+    ]
 
 
 def _leaves(space: Space[Any], what: str) -> Iterator[Space[Any]]:

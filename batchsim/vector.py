@@ -21,7 +21,7 @@ from batchsim.columns import cut_rows
 from batchsim.definition import Definition, batch_parameter
 from batchsim.infos import Infos
 from batchsim.processors import available_cpus
-from batchsim.spaces import Layout, action_bounds, stacked
+from batchsim.spaces import Layout, action_bounds, are_alike, stacked
 
 __all__ = ["BatchEnv", "Step", "make_vec"]
 
@@ -150,11 +150,16 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         action_bounds(self.single_action_space)  # Raises for a space that cannot be used.
         if any(isinstance(value, np.ndarray) for value in self.params.values()):
             rows = [self.definition.spaces(self._row_values(k)) for k in range(self.num_envs)]
-            for row, (_, action_space) in enumerate(rows):
+            for row, (space, action_space) in enumerate(rows):
                 if action_space != self.single_action_space:
                     raise ValueError(
                         f"The parameters give row {row} the action space {action_space} and row 0 "
                         f"{self.single_action_space}; expected the same for all rows."
+                    )
+                if not are_alike(space, frame_space):
+                    raise ValueError(
+                        f"The parameters give row {row} the observation space {space} and row 0 "
+                        f"{frame_space}; expected the same keys, shapes and dtypes for all rows."
                     )
             self.observation_space = batch_differing_spaces(
                 [stacked(space, self.frame_stack) for space, _ in rows]

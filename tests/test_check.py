@@ -834,7 +834,9 @@ def test_the_command_says_what_was_tried(tmp_path):
     [
         (["swing.py"], "There is no file"),
         (["CartPole-v1", "--param", "gravity"], "--param is 'gravity'; expected name=value"),
+        (["CartPole-v1", "--param", "gravity={[]:1}"], "'gravity' is '{[]:1}'; expected"),
         (["CartPole-v1", "--ignore", "nothing"], "no kind of problem 'nothing'"),
+        (["EgoBattle-v0", "--param", "layout=no"], "layout is 'no', a file that cannot be read"),
     ],
 )
 def test_the_command_refuses_bad_input(tmp_path, arguments, expected):

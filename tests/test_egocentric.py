@@ -476,19 +476,39 @@ def test_a_file_is_read_once_and_copies_have_its_map(opened, tmp_path):
             assert (each_one.reset(seed=5)[0] == of_strings[0]).all()
 
 
+def test_a_list_that_is_changed_later_does_not_matter(opened):
+    layout = list(LAYOUT)
+    envs = laid(opened, layout, 3)
+    before = envs.reset(seed=5)[0]
+    layout[:] = ["no map"]
+    for copied in (copy.copy(envs), copy.deepcopy(envs)):
+        assert (opened(copied).reset(seed=5)[0] == before).all()
+
+
 @pytest.mark.parametrize(
     ("layout", "message"),
     [
         (5, "layout is 5; expected strings of one length, one a row"),
-        ([], "layout is []; expected strings of one length"),
-        (["##", "#"], "layout is ['##', '#']; expected strings of one length"),
+        ([], "layout is (); expected strings of one length"),
+        (["###", "#.#", "##"], "layout has 2 letters in row 2 and 3 in row 0; expected rows of"),
+        ("", "layout is ''; expected strings of one length, one a row of the map, a text"),
         (["#" * 25] * 3, "layout has 3 rows of 25 letters; expected at most 24 of each."),
-        (["###", "#x#", "###"], "the letter 'x'; expected '#', 'S', 'M', 'W', '.', 'P', 'V'."),
-        (["###", "#.V", "###"], "layout is open at row 1, column 2; expected walls all around."),
+        (["###", "#x#", "###"], "layout has 'x' in row 1, column 1; expected '#', 'S', "),
+        (
+            ["###", "#.V", "###"],
+            "layout is open at row 1, column 2, counted from 0; expected walls",
+        ),
         (["####", "#..#", "####"], "layout has no 'V'; expected one, the place of the vest."),
-        (["###", "#V#", "###"], "layout has no free cell; expected '.' or 'P' in it."),
-        (["#####", "#P#V#", "#####"], "layout has no way from row 1, column 1, to row 1, column 3"),
-        (["####", "#P##", "##V#", "####"], "no way from row 1, column 1, to row 2, column 2"),
+        (["###", "#V#", "###"], "layout has no place to start at; expected '.' or 'P' in it."),
+        (
+            ["#####", "#P#V#", "#####"],
+            "layout has no way from row 1, column 1 to row 1, column 3, ",
+        ),
+        (
+            ["####", "#P##", "##V#", "####"],
+            "no way from row 1, column 1 to row 2, column 2, counted",
+        ),
+        ("a\0b", "layout is 'a\\x00b', a file that cannot be read: it is no text."),
         ("nowhere.txt", "layout is 'nowhere.txt', a file that cannot be read: No such file"),
     ],
 )
@@ -499,7 +519,7 @@ def test_a_map_that_nobody_can_walk_is_refused_in_one_sentence(layout, message):
 
 
 def test_a_vest_has_no_place_where_none_is_looked_for():
-    message = re.escape("layout has the letter 'V'; expected '#', 'S', 'M', 'W', '.', 'P'.")
+    message = re.escape("layout has 'V' in row 1, column 5; expected '#', 'S', 'M', 'W', '.', 'P'.")
     with pytest.raises(ValueError, match=message):
         batchsim.make_vec("EgoBattle-v0", 2, backend="reference", layout=LAYOUT)
 
@@ -521,6 +541,21 @@ def test_the_map_beside_the_view_shows_the_cells_that_are_used_and_what_is_in_th
     }
     for place, colour in colours.items():
         assert tuple(picture[place]) == colour, place
+
+
+def test_frames_are_as_the_player_sees_and_have_room_for_the_map(opened):
+    settings = {"width": 100, "height": 16, "grayscale": True, "status_bar": True}
+    envs = batchsim.make_vec(
+        "EgoMyWayHome-v0", 1, render_mode="rgb_array", backend="reference", **settings
+    )
+    picture = opened(envs).reset(seed=0)[0][0]
+    (frame,) = envs.render()
+    assert frame.shape == (72, 400 + 72, 3)
+    view = frame[:64, :400]
+    assert (view == view[..., :1]).all()
+    assert (view[-1, 0] == picture[-1, 0]).all()
+    assert (frame[64:, :400] == 0).all()
+    assert (frame == overview.THINGS[world.VEST]).all(axis=2).any()
 
 
 def test_a_map_of_the_whole_grid_is_shown_whole(opened):

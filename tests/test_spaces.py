@@ -222,6 +222,16 @@ def test_tables_are_not_compiled_in():
     assert not same(one.step(actions)[0], other.step(actions)[0])
 
 
+@pytest.mark.parametrize(
+    "settings", [{"width": [8, 9]}, {"depth": [True, False]}, {"grayscale": [False, True]}]
+)
+def test_rows_with_different_observations_are_refused(settings):
+    settings = {"width": 8, "height": 6, "backend": "reference", **settings}
+    message = r"^The parameters give row 1 the observation space .* and row 0 .*; expected the same"
+    with pytest.raises(ValueError, match=message):
+        batchsim.make_vec("EgoBasic-v0", 2, **settings)
+
+
 def test_out_takes_the_parts_of_an_observation(backend):
     envs = batchsim.make_vec(Zoo, N, backend=backend)
     envs.reset(seed=0)

@@ -425,6 +425,20 @@ def test_settings_are_checked_in_python_too():
     assert read_device("cpu") == torch.device("cpu")
 
 
+def test_settings_hold_a_map_whatever_becomes_of_its_file():
+    rows = ("#####", "#P.V#", "#####")
+    Path("map.txt").write_text("\n".join(rows), encoding="utf-8")
+    for layout in (Path("map.txt"), "map.txt", list(rows)):
+        settings = Settings("EgoMyWayHome-v0", HOW, arguments={"layout": layout})
+        assert settings.arguments == {"layout": rows}
+    drawn = Settings("FrozenLake-v1", HOW, arguments={"map_name": None}).arguments
+    assert len(drawn.pop("desc")) == 8
+    assert drawn == {"map_name": None}
+    assert Settings("FrozenLake8x8-v1", HOW).arguments == {}
+    with pytest.raises(ValueError, match="layout is 'gone', a file that cannot be read"):
+        Settings("EgoMyWayHome-v0", HOW, arguments={"layout": "gone"})
+
+
 def test_a_directory_without_permission_is_refused(monkeypatch):
     Path("locked").mkdir()
     monkeypatch.setattr(os, "access", lambda path, mode: path.name != "locked")  # root may do all

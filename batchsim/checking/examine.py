@@ -155,6 +155,8 @@ def _examine_tables(
     try:
         return definition.make_tables(definition.read_arguments(given))
     except Exception as error:
+        if isinstance(error, ValueError) and not definition.arguments.keys().isdisjoint(given):
+            raise  # The caller's own arguments are refused.
         findings.add(
             "tables",
             f"tables raises {type(error).__name__}: {error}",

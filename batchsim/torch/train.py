@@ -133,7 +133,18 @@ class Settings:
                 )
         own = {name: self.arguments[name] for name in self.arguments if name not in ARGUMENTS}
         definition, entry = registry.read(self.env)
-        definition.read_params({**entry.kwargs, **own}, 1)
+        given = {**entry.kwargs, **own}
+        definition.read_params(given, 1)
+        settled = definition.read_arguments(given)
+        definition.make_tables(settled)
+        if settled:
+            # What a checkpoint says must hold when a file that was named is another or gone.
+            changed = {
+                name: value
+                for name, value in settled._asdict().items()
+                if name in own or value is not given.get(name, definition.arguments[name])
+            }
+            object.__setattr__(self, "arguments", {**self.arguments, **changed})
 
     def _check_checkpoint(self, directory: Path) -> None:
         file = directory / checkpoints.FILE

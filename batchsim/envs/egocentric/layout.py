@@ -1,6 +1,7 @@
 """Maps that a caller draws in letters: read, refused if nobody can walk them, and laid."""
 
 import os
+import reprlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -33,7 +34,7 @@ def settle(arguments):
     layout = arguments.layout
     if isinstance(layout, str) and "\n" in layout:
         text = layout
-    elif isinstance(layout, (str, os.PathLike)):
+    elif isinstance(layout, os.PathLike) or (isinstance(layout, str) and layout):
         try:
             text = Path(layout).read_text(encoding="utf-8-sig")  # some editors sign what they write
         except (OSError, ValueError) as error:
@@ -42,7 +43,8 @@ def settle(arguments):
                 f"layout is {str(layout)!r}, a file that cannot be read: {why}."
             ) from error
     else:
-        return arguments
+        # Equal to the rows of a file: a training may go on from either.
+        return Arguments(tuple(layout)) if isinstance(layout, list) else arguments
     return Arguments(tuple(line.strip() for line in text.strip().splitlines()))
 
 
@@ -68,20 +70,21 @@ def read_layout(rows, has_goals):
     for row, column in free:
         if row in (0, height - 1) or column in (0, width - 1):
             raise ValueError(
-                f"layout is open at row {row}, column {column}; expected walls all around."
+                f"layout is open at row {row}, column {column}, counted from 0; "
+                "expected walls all around."
             )
     starts, goals = (np.argwhere(letters == letter).tolist() for letter in (START, GOAL))
     if has_goals and not goals:
         raise ValueError(f"layout has no {GOAL!r}; expected one, the place of the vest.")
     starts = starts or [cell for cell in free if cell not in goals]
     if not starts:
-        raise ValueError(f"layout has no free cell; expected {FREE!r} or {START!r} in it.")
+        raise ValueError(f"layout has no place to start at; expected {FREE!r} or {START!r} in it.")
     ways = distances(plan, *starts[0])
     for row, column in free:
         if ways[row][column] < 0:
             there = "row {}, column {}".format(*starts[0])
             raise ValueError(
-                f"layout has no way from {there}, to row {row}, column {column}; "
+                f"layout has no way from {there} to row {row}, column {column}, counted from 0; "
                 "expected one between any two free cells."
             )
     return plan, _cells(starts), _cells(goals or starts)
@@ -90,22 +93,31 @@ def read_layout(rows, has_goals):
 def _letters(rows, has_goals):
     """Return the letters of a layout, (rows, columns)."""
     is_text = isinstance(rows, Sequence) and all(isinstance(row, str) for row in rows)
-    if not is_text or not rows or not rows[0] or len({len(row) for row in rows}) > 1:
+    if not is_text or isinstance(rows, str) or not rows or not rows[0]:
         raise ValueError(
-            f"layout is {rows!r}; expected strings of one length, one a row of the map, "
-            "a text of such lines, or the name of a file of it."
+            f"layout is {reprlib.repr(rows)}; expected strings of one length, one a row of the "
+            "map, a text of such lines, or the name of a file of it."
         )
+    for number, row in enumerate(rows):
+        if len(row) != len(rows[0]):
+            raise ValueError(
+                f"layout has {len(row)} letters in row {number} and {len(rows[0])} in row 0; "
+                "expected rows of one length."
+            )
     if max(len(rows), len(rows[0])) > SIZE:
         raise ValueError(
             f"layout has {len(rows)} rows of {len(rows[0])} letters; "
             f"expected at most {SIZE} of each."
         )
     known = [*WALLS, FREE, START, *([GOAL] if has_goals else [])]
-    for letter in "".join(rows):
+    letters = np.array([list(row) for row in rows])
+    for (row, column), letter in np.ndenumerate(letters):
         if letter not in known:
             expected = ", ".join(map(repr, known))
-            raise ValueError(f"layout has the letter {letter!r}; expected {expected}.")
-    return np.array([list(row) for row in rows])
+            raise ValueError(
+                f"layout has {str(letter)!r} in row {row}, column {column}; expected {expected}."
+            )
+    return letters
 
 
 def _cells(places):

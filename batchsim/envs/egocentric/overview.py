@@ -26,15 +26,20 @@ def overview(name, p):
     times = max(1, min(math.ceil(WIDTH / p.width), WIDEST // max(p.width, p.height)))
     width, height = times * p.width, times * p.height
     # One row that is put into the state of whichever is drawn.
-    envs = make_vec(name, 1, width=width, height=height, fov=p.fov)
+    settings = {"fov": p.fov, "grayscale": p.grayscale, "status_bar": p.status_bar}
+    envs = make_vec(name, 1, width=width, height=height, **settings)
     envs.reset(seed=0)
     snapshot = envs.get_state()
 
     def draw(s, i):
         for column in State._fields:
             snapshot[f"state.{column}"][0] = getattr(s, column)[i]
-        picture = envs.set_state(snapshot)[0]
-        return np.concatenate([picture, plan(s, i, height)], axis=1)
+        # Gray has one channel.
+        view = np.broadcast_to(envs.set_state(snapshot)[0], (height, width, 3))
+        # A map needs a few pixels a cell, however low the picture is.
+        beside = plan(s, i, max(height, 3 * SIZE))
+        below = np.zeros((len(beside) - height, width, 3), np.uint8)
+        return np.concatenate([np.concatenate([view, below]), beside], axis=1)
 
     return draw
 
