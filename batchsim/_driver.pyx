@@ -480,7 +480,7 @@ cdef class Driver:
         return self._raise_if_failed(kernels_STEP)
 
     cdef int _check_and_send(self) except -1:
-        if self.kernel is NULL or self.guard is not None or not self.is_calibrated:
+        if self.kernel is NULL or self.guard is not None:
             return self._check_and_step()
         with nogil:
             bad = run_kernel(self.kernel, self.table, kernels_CHECK, 0, self.rows)

@@ -117,15 +117,6 @@ def test_few_slow_rows_are_shared_out_too(opened, num_envs):
     assert parallel._driver.tile_rows == 8
 
 
-def test_sending_learns_how_slow_rows_are_too(opened):
-    envs, twin = (opened(make(SlowRows, 50, num_threads=k, max_episode_steps=30)) for k in (2, 1))
-    oracle.assert_same_reset(twin.reset(seed=2), envs.reset(seed=2))
-    for t in range(40):
-        batch = (np.arange(50) + t) % 2
-        oracle.assert_same_step(twin.step(batch), oracle.send_and_receive(envs, batch), f"step {t}")
-    assert envs._driver.tile_rows == 8
-
-
 def test_steps_of_several_environments_can_be_under_way_at_once(opened):
     envs = [opened(make(num_envs=200 + 100 * k, num_threads=2)) for k in range(5)]
     twins = [opened(make(num_envs=env.num_envs, num_threads=1)) for env in envs]
