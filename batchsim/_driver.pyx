@@ -132,8 +132,8 @@ cdef class Driver:
     cdef bint in_pool, offered
     cdef double ns_a_row
     cdef int timed_calls
-    cdef bint is_calibrated
     cdef double timed_ns
+    cdef bint is_calibrated
     cdef readonly int64_t tile_rows
 
     def __cinit__(self, kernel, tile, arrays, dict slots, dict pools, action, checks, layout, infos, guard,
@@ -178,7 +178,6 @@ cdef class Driver:
         self.action_shape = action.shape
         self.action_bytes = action.nbytes
         self.ns_a_row = 0.0
-        self.timed_ns = 0.0
         self._cut_tiles(self.rows)
         if guard is not None:
             # The kernel notes the row at work by its number in the tile.

@@ -136,7 +136,6 @@ class Settings:
         given = {**entry.kwargs, **own}
         definition.read_params(given, 1)
         settled = definition.read_arguments(given)
-        definition.make_tables(settled)
         if settled:
             # What a checkpoint says must hold when a file that was named is another or gone.
             changed = {

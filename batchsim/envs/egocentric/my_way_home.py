@@ -41,8 +41,8 @@ Terminated when the vest is reached. The time limit is 525 steps of 4 tics.
   what each pixel shows, and of what that is.
 - `status_bar`, bool, by default False: health, kills and ammunition at the picture's lower edge.
 - `layout`, strings, a text or the name of its file, by default None: [a map of your
-  own](../egocentric.md#maps-of-your-own) in place of the drawn one; `V`
-  is where the vest lies, in one of these places if there are several.
+  own](../egocentric.md#maps-of-your-own) in place of the drawn one; `V` is where the
+  vest lies, in one of these places if there are several.
 
 The infos are `health`, `ammo` and `kills`.
 
