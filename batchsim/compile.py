@@ -27,9 +27,8 @@ import numba
 import numpy as np
 from gymnasium.vector import AutoresetMode
 from numba import types
-from numba.core.registry import cpu_target
 
-from batchsim import cache, columns, kernels, parts, raster  # noqa: F401
+from batchsim import cache, columns, kernels, parts, raster, target  # noqa: F401
 from batchsim import math as batchsim_math
 from batchsim.definition import Definition
 from batchsim.kernels import Tile
@@ -286,7 +285,7 @@ def _is_users(module: python_types.ModuleType) -> bool:
 def _own_code() -> str:
     """Return a hash of the modules of batchsim that kernels are made of."""
     digest = _Digest()
-    for module in (__name__, "batchsim.lanes", *LIBRARIES):
+    for module in (__name__, "batchsim.lanes", "batchsim.target", *LIBRARIES):
         digest.add_module(sys.modules[module])
     return digest.hexdigest()
 
@@ -401,18 +400,16 @@ def _bind(spec: KernelSpec) -> tuple[Any, str]:
     ):
         step_rows = kernels.step_next_step_guarded
     accessors = {**columns.NATIVE, "view": columns.native_view(spec.tile)}
-    inline = {**INLINE, "boundscheck": spec.checked}
-    binder = Binder(spec.precision, _placeholders(spec, accessors, step_rows), numba.njit(**inline))
+    wrap = functools.partial(target.callee, **{**INLINE, "boundscheck": spec.checked})
+    binder = Binder(spec.precision, _placeholders(spec, accessors, step_rows), wrap)
     entry = binder.copy(kernels.run_task)
     return entry, binder.digests[kernels.run_task]
 
 
-def _translate(spec: KernelSpec, entry: Any) -> tuple[Any, str, Any]:
-    """Return the library with the machine code, its function's name there, and its owner."""
+def _translate(spec: KernelSpec, entry: Any) -> tuple[Any, str]:
+    """Return the library with the machine code, and its function's name there."""
     options = {**OPTIONS, **NO_WRAPPERS, "boundscheck": spec.checked}
-    function: Any = numba.njit(_signature(), **options)(entry)
-    (result,) = function.overloads.values()
-    return result.library, result.fndesc.llvm_func_name, function
+    return target.compile_function(entry, _signature(), **options)
 
 
 def _key(spec: KernelSpec, code: str) -> str:
@@ -425,7 +422,7 @@ def _key(spec: KernelSpec, code: str) -> str:
     scratch = sorted(spec.definition.scratch)
     digest = _Digest(code, layout(spec.tile), scratch, lengths, INLINE, spec.checked)
     digest.add("versions", [sys.version, np.__version__, numba.__version__, llvmlite.__version__])
-    digest.add("cpu", cpu_target.target_context.codegen().magic_tuple())
+    digest.add("cpu", target.processor())
     digest.add("batchsim", _own_code())
     return digest.hexdigest()
 
@@ -435,7 +432,7 @@ def _load(key: str) -> NativeKernel | None:
     if content is None:
         return None
     name, serialized = marshal.loads(content)
-    library = cpu_target.target_context.codegen().unserialize_library(serialized)
+    library = target.generator().unserialize_library(serialized)
     return NativeKernel(library.get_pointer_to_function(name), (library,), 0.0)
 
 
@@ -448,13 +445,13 @@ def _compile(spec: KernelSpec, entry: Any, key: str) -> NativeKernel:
             flush=True,
         )
     start = time.perf_counter()
-    library, name, function = _translate(spec, entry)
+    library, name = _translate(spec, entry)
     # Code that holds the addresses of this process's arrays (large global ones) is of no use in
     # another process, and the arrays must live as long as the code does.
     if not library.has_dynamic_globals:
         cache.store(key, marshal.dumps((name, library.serialize_using_object_code())))
     return NativeKernel(
-        library.get_pointer_to_function(name), (library, function), time.perf_counter() - start
+        library.get_pointer_to_function(name), (library, entry), time.perf_counter() - start
     )
 
 
