@@ -392,9 +392,12 @@ def assemble(spec: KernelSpec) -> tuple[str, bytes]:
 def _bind(spec: KernelSpec) -> tuple[Any, str]:
     """Return the function that `spec` stands for, and a hash of everything that it reaches."""
     step_rows = STEP_LOOPS[spec.autoreset_mode]
-    by_row = getattr(spec.tile.parameters, "_fields", ())
+    varying = {
+        *getattr(spec.tile.parameters, "_fields", ()),
+        *getattr(spec.tile.tables, "_fields", ()),
+    }
     constants = {
-        name: value for name, value in spec.constants._asdict().items() if name not in by_row
+        name: value for name, value in spec.constants._asdict().items() if name not in varying
     }
     if step_rows is kernels.step_next_step and not may_step_finished_rows(
         spec.definition, constants
