@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import marshal
 import sys
+import threading
 import time
 import types as python_types
 from collections.abc import Callable
@@ -341,21 +342,50 @@ def _signature() -> Any:
     return types.int64(types.CPointer(types.int64), types.int64, types.int64, types.int64)
 
 
+class _Jit:
+    """A context in which Numba compiles, whatever `NUMBA_DISABLE_JIT` says.
+
+    That is for functions that a user decorates; who wants plain Python here says
+    `backend="reference"`, and a kernel from the cache is compiled code anyway.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.inside = 0
+        self.config: Any = numba.config
+        self.disabled = 0
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if self.inside == 0:
+                self.disabled, self.config.DISABLE_JIT = self.config.DISABLE_JIT, 0
+            self.inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.inside -= 1
+            if self.inside == 0:
+                self.config.DISABLE_JIT = self.disabled
+
+
+_jit = _Jit()
 _loaded: dict[str, NativeKernel] = {}
 
 
 def compile_native(spec: KernelSpec) -> NativeKernel:
     """Return the kernel of `spec` from this process, the disk cache or the compiler."""
-    entry, code = _bind(spec)
-    key = _key(spec, code)
-    if key not in _loaded:
-        _loaded[key] = _load(key) or _compile(spec, entry, key)
-    return _loaded[key]
+    with _jit:
+        entry, code = _bind(spec)
+        key = _key(spec, code)
+        if key not in _loaded:
+            _loaded[key] = _load(key) or _compile(spec, entry, key)
+        return _loaded[key]
 
 
 def assemble(spec: KernelSpec) -> tuple[str, bytes]:
     """Return the kernel of `spec`, compiled anew, as assembly and as an object file, to be read."""
-    library = _translate(spec, _bind(spec)[0])[0]
+    with _jit:
+        library = _translate(spec, _bind(spec)[0])[0]
     return library.get_asm_str(), library.serialize_using_object_code()[2][0]
 
 

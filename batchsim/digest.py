@@ -14,6 +14,7 @@ import dis
 import enum
 import functools
 import hashlib
+import importlib
 import importlib.metadata
 import reprlib
 import struct
@@ -63,10 +64,16 @@ INSTALLED = frozenset(("site-packages", "dist-packages"))
 
 
 class Digest:
-    """A hash of values. Different values have different hashes: each part says how long it is."""
+    """A hash of values. Different values have different hashes: each part says how long it is.
 
-    def __init__(self, *values: Any) -> None:
+    Args:
+        values: what to begin with.
+        deep: whether a function counts with all that it reads, or else by its own code.
+    """
+
+    def __init__(self, *values: Any, deep: bool = True) -> None:
         self.hash = hashlib.sha256()
+        self.deep = deep
         self.seen: dict[int, tuple[int, Any]] = {}
         for value in values:
             self.add("", value)
@@ -115,11 +122,10 @@ class Digest:
             self._put(value.__name__)
             if not is_known(value) and self._is_first(value):
                 self.add_contents(value)
-        elif _is_known_by_name(value):
+        elif _is_known_by_name(value) and (self.deep or _function_of(value) is None):
             self._put(_name_of(value))
         elif (function := _function_of(value)) is not None:
-            if self._is_first(function):
-                self._add_function(function)
+            self._add_function(function)
         elif isinstance(value, type):
             self._put(_name_of(value), repr(getattr(value, "_fields", "")))
             if isinstance(value, enum.EnumMeta):
@@ -141,9 +147,10 @@ class Digest:
             function = _function_of(value)
             if function is not None and function.__module__ == module.__name__:
                 self._put(name)
-                if self._is_first(function):
-                    self._add_code(function)
-            elif isinstance(value, types.ModuleType) and not _is_part(value, module):
+                self._add_function(function)
+            elif isinstance(value, types.ModuleType) and not (
+                self.deep and _is_part(value, module)
+            ):
                 top = sys.modules.get(value.__name__.partition(".")[0])
                 self._put(name, value.__name__, str(getattr(top, "__version__", "")))
             else:
@@ -158,24 +165,24 @@ class Digest:
         self._put(str(place))
         return first
 
-    def _add_code(self, function: types.FunctionType) -> None:
-        self.add("code", function.__code__)
-        self.add("defaults", (function.__defaults__, function.__kwdefaults__))
-
     def _add_function(self, function: types.FunctionType) -> None:
-        """Add a function that is compiled as it stands, with what it reads."""
-        self._add_code(function)
+        """Add a function that is compiled as it stands."""
+        if not self._is_first(function):
+            return
         code = function.__code__
+        self.add("code", code)
+        self.add("defaults", (function.__defaults__, function.__kwdefaults__))
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             with contextlib.suppress(TypeError, ValueError):
                 self.add(name, cell.cell_contents)
-        for name, parts in reads(code).items():
-            self._add_read(name, look_up(function.__globals__, name), parts)
+        if self.deep:
+            for name, attributes in reads(code).items():
+                self._add_read(name, look_up(function.__globals__, name), attributes)
 
-    def _add_read(self, name: str, value: Any, parts: Reads) -> None:
-        if isinstance(value, types.ModuleType) and WHOLE not in parts:
-            for part, inner in parts.items():
-                self._add_read(f"{name}.{part}", getattr(value, part, MISSING), inner)
+    def _add_read(self, name: str, value: Any, attributes: Reads) -> None:
+        if isinstance(value, types.ModuleType) and WHOLE not in attributes:
+            for attribute, inner in attributes.items():
+                self._add_read(f"{name}.{attribute}", getattr(value, attribute, MISSING), inner)
         else:
             # An implementation for the compiler may use other things than kernels do.
             with contextlib.suppress(TypeError):
@@ -283,10 +290,10 @@ def _digest_of_code(code: types.CodeType) -> str:
 @functools.cache
 def own_code() -> str:
     """Return a hash of the modules of batchsim that kernels are made of."""
-    digest = Digest()
+    digest = Digest(deep=False)
     for name in OWN:
         digest.add("", name)
-        digest.add_contents(sys.modules[name])
+        digest.add_contents(importlib.import_module(name))
     return digest.hexdigest()
 
 
