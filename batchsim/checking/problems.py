@@ -31,7 +31,7 @@ KINDS: Mapping[str, str] = {
     "recursion": "a function calls itself",
     "closure": "a function uses a variable of an enclosing function, or defines a function",
     "global": "a function changes a module-level variable, or uses one that compiled code cannot",
-    "module-call": "a helper function is called through its module",
+    "module-call": "a function of a class or of Python's own modules is called through it",
     "random": "randomness or time that no seed decides",
     "name": "a name is not defined",
     "compile": "the compiler refuses the functions for another reason",
