@@ -32,6 +32,7 @@ from numba.core.registry import cpu_target
 from batchsim import cache, columns, kernels, parts, raster  # noqa: F401
 from batchsim import math as batchsim_math
 from batchsim.definition import Definition
+from batchsim.interrupts import PollingCompiler
 from batchsim.kernels import Tile
 from batchsim.safety import may_step_finished_rows
 
@@ -61,7 +62,12 @@ OPTIONS: dict[str, Any] = {
 NO_WRAPPERS: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 # Callees are inlined whatever their size: a loop with a call in it cannot be vectorised.
-INLINE: dict[str, Any] = {**OPTIONS, **NO_WRAPPERS, "forceinline": True}
+INLINE: dict[str, Any] = {
+    **OPTIONS,
+    **NO_WRAPPERS,
+    "forceinline": True,
+    "pipeline_class": PollingCompiler,
+}
 
 LIBRARIES = (
     "batchsim.columns",
@@ -286,7 +292,7 @@ def _is_users(module: python_types.ModuleType) -> bool:
 def _own_code() -> str:
     """Return a hash of the modules of batchsim that kernels are made of."""
     digest = _Digest()
-    for module in (__name__, "batchsim.lanes", *LIBRARIES):
+    for module in (__name__, "batchsim.interrupts", "batchsim.lanes", *LIBRARIES):
         digest.add_module(sys.modules[module])
     return digest.hexdigest()
 
