@@ -29,7 +29,7 @@ from gymnasium.vector import AutoresetMode
 from numba import types
 from numba.core.registry import cpu_target
 
-from batchsim import cache, columns, kernels, parts, raster  # noqa: F401
+from batchsim import cache, columns, forks, kernels, parts, raster  # noqa: F401
 from batchsim import math as batchsim_math
 from batchsim.definition import Definition
 from batchsim.interrupts import PollingCompiler
