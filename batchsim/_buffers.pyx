@@ -12,12 +12,16 @@ from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uintptr_t
 
 cimport numpy as cnp
+
+import math
+
 import numpy as np
 
 cnp.import_array()
 
 cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(PyObject*)
+    const Py_ssize_t PY_SSIZE_T_MAX
 
 cdef extern from "numpy/arrayobject.h":
     object PyArray_NewFromDescr(
@@ -52,6 +56,7 @@ cdef enum:
     PROBES = 4
     MAX_ARRAYS = 256
     MAX_BYTES = 32 * 1024 * 1024
+    MOST_AXES = 64  # that any NumPy has; before 2.0 it has 32
 
 
 cdef Py_ssize_t blocks = 0
@@ -73,7 +78,7 @@ cdef class Memory:
         # Zeroed by the system, pages that are never touched take no memory.
         self.allocated = PyMem_RawCalloc(nbytes + apart + ALIGNMENT, 1)
         if self.allocated is NULL:
-            raise MemoryError()
+            raise MemoryError(f"The system has no {nbytes:,} bytes of memory for the arrays of a batch.")
         if nbytes >= LARGE:
             want_large_pages(self.allocated, nbytes + apart + ALIGNMENT)
         cdef uintptr_t address = <uintptr_t> self.allocated
@@ -106,20 +111,31 @@ def aligned_zeros(shape, dtype):
 
     A view of it refers to the array itself, not to the memory below, so that the array's reference count
     tells whether anyone still sees its data.
+
+    Raises ValueError for more axes than an array can have, MemoryError for more bytes than there can be.
     """
     cdef cnp.dtype descr = np.dtype(dtype)
-    cdef cnp.npy_intp dims[32]
+    cdef cnp.npy_intp dims[MOST_AXES]
     cdef int nd = len(shape)
-    cdef Py_ssize_t nbytes = descr.itemsize
+    if nd > MOST_AXES:
+        raise ValueError(f"An array would have {nd} axes, {shape}; expected at most {MOST_AXES}.")
+    nbytes = size_of(shape, descr)
+    # Half of all addresses: what is added below, and every place in the array, is then far from wrapping around.
+    if nbytes > PY_SSIZE_T_MAX // 2:
+        raise MemoryError(f"An array of shape {shape} and dtype {descr} would have {nbytes:,} bytes.")
     for k in range(nd):
         dims[k] = shape[k]
-        nbytes *= shape[k]
     memory = Memory(nbytes)
     Py_INCREF(descr)  # PyArray_NewFromDescr takes the reference over
     array = PyArray_NewFromDescr(
         cnp.ndarray, descr, nd, dims, NULL, (<Memory> memory).data, cnp.NPY_ARRAY_CARRAY, None)
     cnp.set_array_base(array, memory)
     return array
+
+
+def size_of(shape, dtype):
+    """Return the bytes of an array, a Python int: the product of its axes may be more than 64 bits hold."""
+    return math.prod(map(int, shape)) * dtype.itemsize
 
 
 cdef inline bint is_whole(cnp.ndarray array, tuple shape, object dtype) noexcept:
@@ -148,8 +164,7 @@ cdef class BufferPool:
         self.shape = shape
         self.dtype = np.dtype(dtype)
         self.arrays = []
-        cdef Py_ssize_t nbytes = max(1, int(np.prod(shape)) * self.dtype.itemsize)
-        self.limit = max(PROBES, min(MAX_ARRAYS, MAX_BYTES // nbytes))
+        self.limit = max(PROBES, min(MAX_ARRAYS, MAX_BYTES // max(1, size_of(shape, self.dtype))))
 
     cdef object take(self):
         """Return an array that nobody else holds; its contents are arbitrary."""

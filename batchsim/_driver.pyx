@@ -5,34 +5,45 @@ It knows no environment: it has a kernel, a table of pointers to the columns, an
 
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cpython.object cimport PyObject
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t
 from libcpp cimport bool as cbool
 from libcpp.memory cimport make_shared, shared_ptr
 
 cimport numpy as cnp
 from batchsim._buffers cimport BufferPool
 
+import threading
 import time
 
 import numpy as np
 
 from batchsim import kernels
+from batchsim._buffers import share_memory
 
 cnp.import_array()
+
+cdef extern from "Python.h":
+    PyObject* PyErr_Occurred()
+    void PyErr_SetInterrupt()
 
 cdef extern from "_threads.hpp" namespace "batchsim" nogil:
     ctypedef int32_t (*Kernel)(int64_t*, void**, int64_t*, int64_t, int64_t, int64_t)
     int64_t run_kernel(Kernel kernel, int64_t* table, int64_t task, int64_t lo, int64_t hi)
+    int64_t run_alone(
+        Kernel kernel, int64_t* table, int64_t task, int64_t rows, int64_t tile, uint32_t tiles_a_look)
+    int32_t poll()
+    void set_main_thread(unsigned long number)
 
     cdef cppclass Job:
         Job(int participants) except +
-        void start(Kernel kernel, int64_t* table, int64_t task, int64_t rows, int64_t tile)
+        void start(
+            Kernel kernel, int64_t* table, int64_t task, int64_t rows, int64_t tile, uint32_t tiles_a_look)
         void work(int participant)
         cbool finished()
         int64_t wait()
 
     cdef cppclass Pool:
-        void enter(int workers) except +
+        int enter(int workers) except +
         void leave()
         void offer(const shared_ptr[Job]& job, int helpers)
         void withdraw(const shared_ptr[Job]& job)
@@ -43,8 +54,12 @@ cdef extern from "_threads.hpp" namespace "batchsim" nogil:
     int64_t nanoseconds()
     void leak(const shared_ptr[Job]& job)
 
+set_main_thread(threading.main_thread().ident)
+pool()  # from here on it is noticed when this process is forked
+
 cdef enum Status:
     UNRESET     # no row has been reset since the driver was made
+    TORN        # a call that changed the rows was broken off: they must be reset
     READY
     STEPPING    # a call is at work
     SENT        # send() was called, recv() was not
@@ -69,13 +84,25 @@ cdef enum:
     CALIBRATION = 2_000_000
     FEWEST_TIMED_CALLS = 3
     MOST_TIMED_CALLS = 16
+    # After so much work (ns) a thread looks at the clock, whether it is time to look for signals.
+    LOOK = 100_000
 
-NAMES = {UNRESET: "unreset", READY: "ready", STEPPING: "stepping", SENT: "sent", CLOSED: "closed"}
+NAMES = {
+    UNRESET: "unreset", TORN: "torn", READY: "ready", STEPPING: "stepping", SENT: "sent", CLOSED: "closed",
+}
 
 
 def live_threads():
     """Return how many worker threads the process-wide pool has now."""
     return pool().threads()
+
+
+def poll_address():
+    """Return the address of `int32 poll()`: not 0 if the task at work in this thread is to be left.
+
+    Kernels call it in loops of which nobody knows the end.
+    """
+    return <size_t> &poll
 
 
 cdef class Driver:
@@ -106,6 +133,7 @@ cdef class Driver:
     cdef readonly int num_threads
     cdef bint same_step, disabled, statistics
     cdef int status, status_before
+    cdef bint is_torn
     cdef int64_t finished_rows, status_forks
 
     cdef int action_slot, choice_slot, reward_slot, terminated_slot, truncated_slot
@@ -135,6 +163,7 @@ cdef class Driver:
     cdef double timed_ns
     cdef bint is_calibrated
     cdef readonly int64_t tile_rows
+    cdef uint32_t tiles_a_look
 
     def __cinit__(self, kernel, tile, arrays, dict slots, dict pools, action, checks, layout, infos, guard,
                   int num_threads, bint same_step, bint disabled, bint statistics):
@@ -190,8 +219,12 @@ cdef class Driver:
             self.kernel = <Kernel> <size_t> kernel
 
     def __dealloc__(self):
-        self._leave_pool()
-        PyMem_RawFree(self.table)
+        try:
+            self._leave_pool()
+        except KeyboardInterrupt:
+            PyErr_SetInterrupt()  # Nothing can be raised here; it is in the next line of Python.
+        finally:
+            PyMem_RawFree(self.table)
 
     # -- what the user calls -------------------------------------------------------------------
 
@@ -203,9 +236,7 @@ cdef class Driver:
             return self._results()
         finally:
             self._drop_outputs()
-            # Last: from here on another thread may step.
-            if self.status == STEPPING:
-                self.status = READY
+            self._release(READY)
 
     def send(self, actions, out):
         """Begin a step in the worker threads; `recv` returns its results."""
@@ -216,7 +247,7 @@ cdef class Driver:
             self._check_and_send()
         except BaseException:
             self._drop_outputs()
-            self.status = READY
+            self._release(READY)
             raise
         self.status = SENT
 
@@ -237,32 +268,42 @@ cdef class Driver:
             return self._results()
         finally:
             self._drop_outputs()
-            if self.status == STEPPING:
-                self.status = READY
+            self._release(READY)
 
-    def begin(self, str operation, bint unreset=False):
-        """Keep every other call out until `end`, so that the columns may be read and written.
+    def exclusively(self, str operation, function, *arguments, bint unreset=False, bint resets=False):
+        """Return `function(*arguments)`, which may read and write the columns: every other call is kept out.
 
-        Raises if `operation` may not begin now; `unreset` says whether it may before the first reset.
+        A signal's handler may raise between any two lines of Python: there, what was begun might not be ended.
+        `unreset` says whether `operation` is allowed before the first reset, `resets` whether every row has an
+        episode once it is done.
         """
         self._notice_fork()
-        if self.status != READY and not (unreset and self.status == UNRESET):
+        if self.status != READY and not (unreset and self.status in (UNRESET, TORN)):
             raise self.checks.refuse(operation, NAMES[self.status])
-        self.status_before = self.status
+        cdef int status = self.status
+        self.status_before = status
         self._take_over()
+        try:
+            result = function(*arguments)
+            self.is_torn = False
+            if resets:
+                status = READY
+            return result
+        finally:
+            self._release(status)
 
-    def end(self, bint reset=False):
-        """End what `begin` began; `reset` says that every row has an episode from now on."""
-        self.status = READY if reset else self.status_before
+    def tear(self):
+        """In a function called `exclusively`: from here to its end the rows are in an unknown state."""
+        self.is_torn = True
 
     @property
     def unreset(self):
-        """Whether no reset has been made yet."""
-        return self.status == UNRESET
+        """Whether every row must be reset before a step."""
+        return self.status in (UNRESET, TORN)
 
     @property
     def was_reset(self):
-        """Between `begin` and `end`: whether every row has an episode."""
+        """In a function called `exclusively`: whether every row had an episode when it was called."""
         return self.status_before == READY
 
     def output(self, out):
@@ -270,8 +311,12 @@ cdef class Driver:
         return self._outputs(
             self.observations, self.observation_slots, None if out is None else self.checks.observation_leaves(out))
 
-    def reset(self, observation):
-        """Between `begin` and `end`: reset the rows that `tile.selected` marks, observe all rows.
+    def reset(self, observation, kept):
+        """In a function called `exclusively`: reset the rows that `tile.selected` marks, observe all rows.
+
+        Args:
+            observation: what `output` returned.
+            kept: in the checked mode, what `Guard.keep` returned before anything was changed.
 
         Returns the observations and the infos of the rows that were reset.
         """
@@ -282,7 +327,7 @@ cdef class Driver:
         if self.statistics:
             self.now[0] = time.perf_counter()
         if self.guard is not None:
-            self.guard.begin()
+            self.guard.begin(kept)
         try:
             if self.kernel is NULL:
                 self._interpret(kernels_RESET)
@@ -304,9 +349,11 @@ cdef class Driver:
         self._notice_fork()
         if self.status == STEPPING:
             raise self.checks.refuse("close", NAMES[self.status])
-        self._leave_pool()
-        self.status = CLOSED
-        self.action = None
+        try:
+            self._leave_pool()
+        finally:
+            self._drop_outputs()
+            self.status = CLOSED
 
     # -- a step, piece by piece ----------------------------------------------------------------
 
@@ -315,23 +362,35 @@ cdef class Driver:
         self.status = STEPPING
         self.status_forks = forks()
 
+    cdef void _release(self, int status) noexcept:
+        """From here on another thread may call."""
+        self.status = TORN if self.is_torn else status
+        self.is_torn = False
+
     cdef void _notice_fork(self) noexcept:
         # Whoever was at work on the rows when this process was forked is not in it.
         if self.status in (STEPPING, SENT) and self.status_forks != forks():
             self.status = UNRESET
+            self.is_torn = False
             self._drop_outputs()
 
     cdef int _raise_if_failed(self, int64_t task) except -1:
         if self.finished_rows < 0:
             self.finished_rows = 0
-            if self.guard is not None:
-                error = self.guard.explain(self._tile_at_work(), task)
-                if self.disabled:
-                    self.finished_rows = int(np.count_nonzero(self.tile.pending))
-                raise error
-            self.status = self.status_before = UNRESET
-            raise self.checks.failed()
+            self.is_torn = True
+            _raise_signal()
+            if self.guard is None:
+                raise self.checks.failed()
+            self._explain(task)
         return 0
+
+    cdef int _explain(self, int64_t task) except -1:
+        """In the checked mode: put the rows back, and raise what went wrong in which."""
+        error = self.guard.explain(self._tile_at_work(), task)
+        if self.disabled:
+            self.finished_rows = int(np.count_nonzero(self.tile.pending))
+        self.is_torn = False
+        raise error
 
     cdef int _begin(self, object actions, object out) except -1:
         """Check everything, then take the outputs: nothing changes if this raises."""
@@ -364,9 +423,11 @@ cdef class Driver:
                 self.returns = self._output(self.totals, self.returns_slot, None, "")
                 self.lengths = self._output(self.counts, self.lengths_slot, None, "")
                 self.durations = self._output(self.totals, self.durations_slot, None, "")
+            if out is not None:
+                self._keep_apart(out[0] + list(out[1:]))
         except BaseException:
             self._drop_outputs()
-            self.status = READY
+            self._release(READY)
             raise
         return 0
 
@@ -408,6 +469,13 @@ cdef class Driver:
             raise self.checks.bad_output(name, array, buffers.shape, buffers.dtype)
         self.table[slot] = <int64_t> cnp.PyArray_DATA(array)
         return array
+
+    cdef int _keep_apart(self, list out) except -1:
+        """Raise if one of these arrays lies in the memory of the actions, which the step reads as it writes."""
+        for array in out:
+            if array is not None and share_memory([self.action, array]):
+                raise self.checks.shared_with_actions()
+        return 0
 
     cdef object _results(self):
         cdef dict infos = {}
@@ -455,8 +523,9 @@ cdef class Driver:
                 bad = run_kernel(self.kernel, self.table, kernels_CHECK, 0, self.rows)
                 start = nanoseconds()
                 if not bad:
-                    self.finished_rows = run_kernel(self.kernel, self.table, kernels_STEP, 0, self.rows)
-            if not bad:
+                    self.finished_rows = run_alone(
+                        self.kernel, self.table, kernels_STEP, self.rows, MAX_TILE_ROWS, 1)
+            if not bad and self.finished_rows >= 0:
                 self._calibrate(<double> (nanoseconds() - start))
         elif self.num_threads > 1 and self.rows > self.tile_rows and work >= <double> PARALLEL_FROM:
             self._join_pool()
@@ -465,7 +534,7 @@ cdef class Driver:
                 bad = self._share(kernels_CHECK)
                 if not bad:
                     self.finished_rows = self._share(kernels_STEP)
-        elif work >= <double> RELEASE_GIL_FROM:
+        elif work >= <double> RELEASE_GIL_FROM or self.guard is not None:
             with nogil:
                 bad = run_kernel(self.kernel, self.table, kernels_CHECK, 0, self.rows)
                 if not bad:
@@ -474,7 +543,8 @@ cdef class Driver:
             bad = run_kernel(self.kernel, self.table, kernels_CHECK, 0, self.rows)
             if not bad:
                 self.finished_rows = self._run_alone(kernels_STEP)
-        if bad > 0:
+        if bad:
+            _raise_signal()
             raise self.checks.bad_action(self.action)
         return self._raise_if_failed(kernels_STEP)
 
@@ -486,15 +556,18 @@ cdef class Driver:
         if bad:
             raise self.checks.bad_action(self.action)
         self._join_pool()
-        self.job.get().start(self.kernel, self.table, kernels_STEP, self.rows, self.tile_rows)
+        self._start_job(kernels_STEP)
         with nogil:
             pool().offer(self.job, max(1, self.num_threads - 1))
         self.offered = True
         return 0
 
+    cdef void _start_job(self, int64_t task) noexcept nogil:
+        self.job.get().start(self.kernel, self.table, task, self.rows, self.tile_rows, self.tiles_a_look)
+
     cdef int64_t _share(self, int64_t task) noexcept nogil:
         """Run a task with the workers' help."""
-        self.job.get().start(self.kernel, self.table, task, self.rows, self.tile_rows)
+        self._start_job(task)
         pool().offer(self.job, self.num_threads - 1)
         return self._finish_job()
 
@@ -504,12 +577,9 @@ cdef class Driver:
         return self.job.get().wait()
 
     cdef int64_t _run_alone(self, int64_t task) noexcept nogil:
-        cdef int64_t lo = 0, hi, total = 0
-        while lo < self.rows:
-            hi = min(lo + self.tile_rows, self.rows)
-            total += run_kernel(self.kernel, self.table, task, lo, hi)
-            lo = hi
-        return total
+        # How long a reset takes is not known.
+        cdef uint32_t tiles_a_look = 1 if task == kernels_RESET else self.tiles_a_look
+        return run_alone(self.kernel, self.table, task, self.rows, self.tile_rows, tiles_a_look)
 
     cdef void _calibrate(self, double ns) noexcept:
         """Learn from the first steps how long a row takes, and cut tiles by it."""
@@ -529,23 +599,27 @@ cdef class Driver:
         cdef int64_t shares = max(2, divide_up(self.rows, most * self.num_threads))
         rows = divide_up(self.rows, shares * self.num_threads)
         self.tile_rows = divide_up(rows, least) * least
+        self.tiles_a_look = <uint32_t> max(1.0, LOOK / max(self.ns_a_row * self.tile_rows, TILE))
 
     cdef int _join_pool(self) except -1:
         if self.in_pool and self.job_forks == forks():
             return 0
         # A send() needs a worker even where a step is the caller's alone.
         cdef int workers = max(1, self.num_threads - 1)
+        cdef int started
         self._leave_pool()
         self.job = make_shared[Job](workers + 1)
         self.job_forks = forks()
         with nogil:
-            pool().enter(workers)
+            started = pool().enter(workers)
         self.in_pool = True
+        if started < workers:
+            self.checks.warn_of_threads(started, workers)
         return 0
 
-    cdef void _leave_pool(self) noexcept:
+    cdef int _leave_pool(self) except -1:
         if not self.in_pool:
-            return
+            return 0
         if self.job_forks == forks():
             with nogil:
                 if self.offered:
@@ -555,14 +629,20 @@ cdef class Driver:
             # The parent's threads may have been in the job when this process began.
             leak(self.job)
         self.in_pool = self.offered = False
+        return _raise_signal()
 
     cdef object _interpret(self, int64_t task):
-        if self.guard is None:
-            return self.interpreted(self._tile_at_work(), task, 0, self.rows)
+        self.is_torn = self.is_torn or task != kernels_CHECK
         try:
-            return self.interpreted(self._tile_at_work(), task, 0, self.rows)
+            result = self.interpreted(self._tile_at_work(), task, 0, self.rows)
         except Exception:
-            raise self.guard.explain(self._tile_at_work(), task)
+            if self.guard is None:
+                raise
+            self._explain(task)
+        # That of a reset ends with the function that called it.
+        if task == kernels_STEP:
+            self.is_torn = False
+        return result
 
     cdef object _tile_at_work(self):
         """Return the tile with the arrays of this step in place of the ones that it was compiled for."""
@@ -594,6 +674,11 @@ cdef class Driver:
 
 cdef inline int64_t divide_up(int64_t a, int64_t b) noexcept nogil:
     return (a + b - 1) // b
+
+
+cdef int _raise_signal() except -1:
+    """Raise what a signal's handler raised while a task was at work, if one did."""
+    return 0 if PyErr_Occurred() is NULL else -1
 
 
 cdef int64_t kernels_CHECK = kernels.CHECK_ACTIONS

@@ -6,12 +6,15 @@
 // then waits for tiles already taken, never for a thread: a worker that the scheduler does not run costs nothing.
 #pragma once
 
+#include <Python.h>
+
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -26,15 +29,16 @@ namespace batchsim {
 using Kernel = std::int32_t (*)(std::int64_t* result, void** exception, std::int64_t* table, std::int64_t task,
                                 std::int64_t lo, std::int64_t hi);
 
-// What a tile adds to the sum of results when the kernel raised: it stays negative whatever the others add.
-constexpr std::int64_t kRaised = -(std::int64_t{1} << 48);
+// In place of a result, of which none is negative: the task was not done, since the kernel raised or was left.
+constexpr std::int64_t kFailed = -1;
 
 inline std::int64_t run_kernel(Kernel kernel, std::int64_t* table, std::int64_t task, std::int64_t lo,
                                std::int64_t hi) {
     std::int64_t result = 0;
     void* exception = nullptr;
-    return kernel(&result, &exception, table, task, lo, hi) == 0 ? result : kRaised;
+    return kernel(&result, &exception, table, task, lo, hi) == 0 ? result : kFailed;
 }
+
 using Clock = std::chrono::steady_clock;
 
 // How long a thread looks for work, or for the last tile, before it sleeps. Long enough to catch the next step
@@ -62,6 +66,65 @@ inline bool spin_until(Condition condition) {
     return condition();
 }
 
+// How often a thread of Python's looks for signals, such as that of Ctrl-C, while it is at work on a task.
+constexpr std::chrono::milliseconds kLook{100};
+
+// The thread in which Python handles signals.
+inline std::atomic<unsigned long>& main_thread() {
+    static std::atomic<unsigned long> number{0};
+    return number;
+}
+
+inline void set_main_thread(unsigned long number) { main_thread().store(number); }
+
+// In a thread of the pool: whether the job at work is to be left. In other threads there is none.
+inline thread_local const std::atomic<bool>* job_is_left = nullptr;
+
+// Handle the signals that have come; return whether a handler raised. The exception is then set in this thread.
+inline bool a_signal_raised() {
+    const PyGILState_STATE state = PyGILState_Ensure();
+    const bool raised = PyErr_Occurred() != nullptr || PyErr_CheckSignals() != 0;
+    PyGILState_Release(state);
+    return raised;
+}
+
+// Whether the task at work in this thread is to be left before its end.
+inline bool is_to_be_left() {
+    if (job_is_left != nullptr) return job_is_left->load(std::memory_order_relaxed);
+    static thread_local Clock::time_point next_look;
+    const auto now = Clock::now();
+    if (now < next_look) return false;
+    next_look = now + kLook;
+    const bool is_main = PyThread_get_thread_ident() == main_thread().load(std::memory_order_relaxed);
+    if (is_main && a_signal_raised()) return true;
+    if (PyGILState_Check()) {
+        // A task so short that it kept the GIL was not short after all.
+        PyThreadState* const thread = PyEval_SaveThread();
+        PyEval_RestoreThread(thread);
+    }
+    return false;
+}
+
+// What kernels call in loops of which nobody knows the end.
+inline std::int32_t poll() { return is_to_be_left() ? 1 : 0; }
+
+// Run a task in this thread; `tiles_a_look` tiles from one look for signals to the next.
+inline std::int64_t run_alone(Kernel kernel, std::int64_t* table, std::int64_t task, std::int64_t rows,
+                              std::int64_t tile, std::uint32_t tiles_a_look) {
+    std::int64_t sum = 0;
+    std::uint32_t unseen = 0;
+    for (std::int64_t lo = 0; lo < rows; lo += tile) {
+        if (unseen++ == tiles_a_look) {
+            if (is_to_be_left()) return kFailed;
+            unseen = 1;
+        }
+        const std::int64_t result = run_kernel(kernel, table, task, lo, lo + tile < rows ? lo + tile : rows);
+        if (result < 0) return kFailed;
+        sum += result;
+    }
+    return sum;
+}
+
 class Job {
    public:
     // `participants`: the thread that wants the result and the workers that may help it, at least one.
@@ -69,13 +132,17 @@ class Job {
         : ranges_(static_cast<std::size_t>(participants)), participants_(participants) {}
 
     // Describe the work and open it to all. Only when finished() (nobody holds a tile).
-    void start(Kernel kernel, std::int64_t* table, std::int64_t task, std::int64_t rows, std::int64_t tile) {
+    // `tiles_a_look`: after so many tiles the thread that wants the result looks for signals.
+    void start(Kernel kernel, std::int64_t* table, std::int64_t task, std::int64_t rows, std::int64_t tile,
+               std::uint32_t tiles_a_look) {
         kernel_ = kernel;
         table_ = table;
         task_ = task;
         rows_ = rows;
         tile_ = tile;
+        tiles_a_look_ = tiles_a_look;
         sum_.store(0, std::memory_order_relaxed);
+        left_.store(false, std::memory_order_relaxed);
         const auto tiles = static_cast<std::uint32_t>((rows + tile - 1) / tile);
         unfinished_.store(tiles, std::memory_order_relaxed);
         const auto count = static_cast<std::uint32_t>(participants_);
@@ -86,14 +153,23 @@ class Job {
         }
     }
 
-    // Run tiles until none is left to take, preferring the range of this participant.
+    // Run tiles until none is left to take, preferring the range of this participant; the thread that wants the
+    // result is participant 0.
     void work(int participant) {
         std::int64_t number, sum = 0;
         std::uint32_t tiles = 0;
-        for (; (number = take_front(participant % participants_)) >= 0; ++tiles) sum += run(number);
+        const bool looks = participant == 0;
+        const auto run_taken = [&] {
+            sum += run(number);
+            ++tiles;
+            if (looks && tiles % tiles_a_look_ == 0 && is_to_be_left()) leave();
+        };
+        if (!looks) job_is_left = &left_;
+        while ((number = take_front(participant % participants_)) >= 0) run_taken();
         for (int k = 1; k < participants_; ++k) {
-            for (; (number = take_back((participant + k) % participants_)) >= 0; ++tiles) sum += run(number);
+            while ((number = take_back((participant + k) % participants_)) >= 0) run_taken();
         }
+        job_is_left = nullptr;
         if (tiles == 0) return;
         // Told once, not for every tile: all participants write here.
         sum_.fetch_add(sum, std::memory_order_relaxed);
@@ -114,13 +190,17 @@ class Job {
 
     bool finished() const { return unfinished_.load(std::memory_order_acquire) == 0; }
 
-    // Wait until the tiles taken by others are done; return the sum of the kernel's results.
+    // Wait until the tiles taken by others are done; return the sum of the kernel's results, or kFailed.
     std::int64_t wait() {
         if (!spin_until([this] { return finished(); })) {
             std::unique_lock<std::mutex> lock(mutex_);
-            done_.wait(lock, [this] { return finished(); });
+            while (!done_.wait_for(lock, kLook, [this] { return finished(); })) {
+                lock.unlock();
+                if (is_to_be_left()) leave();
+                lock.lock();
+            }
         }
-        return sum_.load(std::memory_order_relaxed);
+        return left_.load(std::memory_order_relaxed) ? kFailed : sum_.load(std::memory_order_relaxed);
     }
 
     int participants() const { return participants_; }
@@ -159,16 +239,26 @@ class Job {
         return -1;
     }
 
+    // Let the tiles that follow be taken, but not run.
+    void leave() { left_.store(true, std::memory_order_relaxed); }
+
     // The fields are read only after a tile is taken: until it is done no new work can be described.
-    std::int64_t run(std::int64_t number) const {
+    std::int64_t run(std::int64_t number) {
+        if (left_.load(std::memory_order_relaxed)) return 0;
         const std::int64_t lo = number * tile_;
         const std::int64_t hi = lo + tile_ < rows_ ? lo + tile_ : rows_;
-        return run_kernel(kernel_, table_, task_, lo, hi);
+        const std::int64_t result = run_kernel(kernel_, table_, task_, lo, hi);
+        if (result >= 0) return result;
+        leave();
+        return 0;
     }
 
     Kernel kernel_ = nullptr;
     std::int64_t* table_ = nullptr;
     std::int64_t task_ = 0, rows_ = 0, tile_ = 1;
+    std::uint32_t tiles_a_look_ = 1;
+    // Whether a tile failed, or a signal came: the rows are then of no use.
+    std::atomic<bool> left_{false};
     std::vector<Range> ranges_;
     const int participants_;
     alignas(kCacheLine) std::atomic<int> workers_{0};
@@ -180,16 +270,25 @@ class Job {
 
 class Pool {
    public:
-    // Register a driver that wants `workers` threads beside its own; the threads live while drivers do.
-    void enter(int workers) {
+    // Register a driver that wants `workers` threads beside its own; the threads live while drivers do. Returns how
+    // many there are: fewer, even none, where the system starts no more.
+    int enter(int workers) {
         std::lock_guard<std::mutex> life(life_);
-        while (static_cast<int>(threads_.size()) < workers) {
-            const int number = static_cast<int>(threads_.size());
-            threads_.emplace_back([this, number] { run(number); });
+        {
+            std::lock_guard<std::mutex> lock(mutex_);
+            jobs_.reserve(static_cast<std::size_t>(drivers_) + 1);
         }
+        threads_.reserve(static_cast<std::size_t>(workers));
         ++drivers_;
-        std::lock_guard<std::mutex> lock(mutex_);
-        jobs_.reserve(static_cast<std::size_t>(drivers_));
+        try {
+            while (static_cast<int>(threads_.size()) < workers) {
+                const int number = static_cast<int>(threads_.size());
+                threads_.emplace_back([this, number] { run(number); });
+            }
+        } catch (const std::system_error&) {
+        } catch (const std::bad_alloc&) {
+        }
+        return static_cast<int>(threads_.size());
     }
 
     void leave() {
@@ -294,6 +393,7 @@ inline std::int64_t nanoseconds() { return Clock::now().time_since_epoch() / std
 // After a fork the child has the memory of the pool but none of its threads, and perhaps locks that nobody will
 // release: it starts with a new pool, and drivers enter it when they next step.
 inline void forget_pool() {
+    set_main_thread(PyThread_get_thread_ident());
     current_pool().store(new Pool());
     fork_count().fetch_add(1);
 }

@@ -59,9 +59,9 @@ def store(key: str, payload: bytes) -> None:
                 file.write(hashlib.sha256(payload).digest() + payload)
             os.replace(name, _file(key))
         except BaseException:
-            os.unlink(name)
+            with contextlib.suppress(OSError):
+                os.unlink(name)
             raise
-        _remove_oldest()
     except OSError as error:
         warnings.warn(
             f"batchsim cannot keep compiled kernels in {folder} ({error.strerror or error}): every "
@@ -70,6 +70,8 @@ def store(key: str, payload: bytes) -> None:
             RuntimeWarning,
             stacklevel=2,
         )
+        return
+    _remove_oldest()
 
 
 def kernels() -> list[Path]:
@@ -90,9 +92,11 @@ def find_error() -> str | None:
 
 
 def _remove_oldest() -> None:
-    kept = kernels()
-    if len(kept) <= MAX_KERNELS:
-        return
-    kept.sort(key=lambda path: path.stat().st_mtime)
-    for path in kept[: len(kept) - MAX_KERNELS]:
-        path.unlink(missing_ok=True)
+    """Remove what is too much: other processes may do so at the same time."""
+    kept = []
+    for path in kernels():
+        with contextlib.suppress(OSError):
+            kept.append((path.stat().st_mtime, path))
+    for _, path in sorted(kept)[: max(0, len(kept) - MAX_KERNELS)]:
+        with contextlib.suppress(OSError):
+            path.unlink()

@@ -7,10 +7,9 @@ reference backend, whose exception has the author's file and line.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -52,23 +51,20 @@ class Guard:
         self.name = name
         self.interpreted = interpreted
         self.columns = [seeds, *(a for field in CHANGED for a in flatten(getattr(tile, field)))]
-        self.kept: list[Array] | None = None
+        self.kept: list[Array] = []
         self.begun: list[Array] = []
 
-    @contextlib.contextmanager
-    def keeping(self) -> Iterator[None]:
-        """Put the rows back as they are now if a task fails in this block, which changes them."""
-        self.kept = self._copies()
-        try:
-            yield
-        finally:
-            self.kept = None
+    def begin(self, kept: list[Array] | None = None) -> None:
+        """Copy the rows before a task begins.
 
-    def begin(self) -> None:
-        """Copy the rows before a task begins."""
-        self.begun = self._copies()
+        Args:
+            kept: `copies` of the rows from before they were prepared for the task: what to put back
+                should it fail, if not what they are now.
+        """
+        self.begun = self.copies()
+        self.kept = self.begun if kept is None else kept
 
-    def _copies(self) -> list[Array]:
+    def copies(self) -> list[Array]:
         return [column.copy() for column in self.columns]
 
     def _put_back(self, copies: list[Array]) -> None:
@@ -81,8 +77,7 @@ class Guard:
         row = int(tile.settings.row[0])
         what = "the reset" if task == kernels.RESET else f"step {int(tile.elapsed[row]) + 1}"
         where, cause = self._find(tile, task, row)
-        if self.kept is not None:
-            self._put_back(self.kept)
+        self._put_back(self.kept)
         error = RuntimeError(
             f"{self.name} failed in row {row}, {what} of its episode{where}; no row was changed."
         )

@@ -6,6 +6,7 @@ Everything here runs before any state changes.
 from __future__ import annotations
 
 import reprlib
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ from batchsim.spaces import Layout, action_bounds
 
 Array = npt.NDArray[Any]
 NO_TIME_LIMIT = -1
+MOST_ENVS = 2**31 - 1
+"""What a kernel's 32-bit numbers of rows reach."""
 MOST_THREADS = 4096
 """More than any machine has processors."""
 MOST_FRAMES = 1024
@@ -122,6 +125,10 @@ class Checks:
             f"{shape} and dtype {dtype}."
         )
 
+    def shared_with_actions(self) -> Exception:
+        """Phrase that an array in `out` lies in the memory of the actions."""
+        return ValueError("An array in out shares memory with the actions; expected separate ones.")
+
     def failed(self) -> Exception:
         """Phrase that an environment's function raised in compiled code."""
         return RuntimeError(
@@ -146,6 +153,11 @@ class Checks:
                 f"{operation}() was called on a BatchEnv of {self.name} that is closed; "
                 "make a new one."
             )
+        if status == "torn":
+            return error.ResetNeeded(
+                f"{operation}() was called after a call that was broken off and left the rows in "
+                "an unknown state; call reset() first."
+            )
         if status == "forked":
             return error.NoAsyncCallError(
                 "This process was forked between send() and recv(), so the step will never end "
@@ -167,6 +179,22 @@ class Checks:
                 operation,
             )
         return error.ResetNeeded(f"{operation}() was called before reset(); call reset() first.")
+
+
+_has_warned = False
+
+
+def warn_of_threads(started: int, wanted: int) -> None:
+    """Warn, once a process, that the system starts no more threads."""
+    global _has_warned
+    if not _has_warned:
+        _has_warned = True
+        warnings.warn(
+            f"batchsim could start {started} of {wanted} threads: steps go on with these, and take "
+            "longer; pass a smaller num_threads, or allow this process more threads or memory.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 def read_mask(mask: Any, num_envs: int) -> Array | None:

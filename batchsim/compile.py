@@ -23,7 +23,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numba import types
 
-from batchsim import cache, columns, kernels, parts, raster, target  # noqa: F401
+from batchsim import cache, columns, forks, kernels, parts, raster, target  # noqa: F401
 from batchsim import math as batchsim_math
 from batchsim.definition import Definition
 from batchsim.digest import (

@@ -56,7 +56,13 @@ LIBRARIES = (
     "batchsim.raster",
 )
 """Modules whose functions Numba can call as they stand; they choose their own arithmetic."""
-OWN = ("batchsim.compile", "batchsim.lanes", *LIBRARIES)
+OWN = (
+    "batchsim.compile",
+    "batchsim.interrupts",
+    "batchsim.lanes",
+    "batchsim.target",
+    *LIBRARIES,
+)
 """The modules of batchsim that are in the key of every kernel."""
 VERSIONED = ("llvmlite", "numba", "numpy")
 """The packages whose versions are in the key of every kernel."""

@@ -26,6 +26,8 @@ __all__ = ["Layout", "action_bounds", "are_alike", "named", "row_of", "stacked"]
 
 Array = npt.NDArray[Any]
 LEAVES = (Box, Discrete, MultiDiscrete, MultiBinary)
+MOST_AXES = 64 if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else 32
+"""Of an array of NumPy."""
 
 
 class Layout:
@@ -39,10 +41,13 @@ class Layout:
 
     Raises:
         TypeError: if it is or holds a space that has no fixed size, or a key that is no name.
+        ValueError: if a batch of it would have more axes than an array can have.
     """
 
     def __init__(self, space: Space[Any], what: str, frames: int = 1) -> None:
         leaves = tuple(_leaves(space, what))
+        for leaf in leaves:
+            _check_axes(leaf, what, 1 if frames == 1 else 2)
         self.frames = frames
         self.space = space = stacked(space, frames)
         """What one environment observes: `space`, of all frames."""
@@ -134,6 +139,15 @@ def _shape(leaf: Space[Any]) -> tuple[int, ...]:
     return shape
 
 
+def _check_axes(leaf: Space[Any], what: str, more: int) -> None:
+    axes = len(_shape(leaf)) + more
+    if axes > MOST_AXES:
+        raise ValueError(
+            f"{what} is or holds {leaf}, of which a batch has {axes} axes; expected at most "
+            f"{MOST_AXES}, the most that an array of NumPy has."
+        )
+
+
 def stacked(space: Space[Any], frames: int) -> Space[Any]:
     """Return the space of so many members of `space`, of one the space itself."""
     return space if frames == 1 else batch_space(space, frames)
@@ -191,6 +205,8 @@ def row_of(batch: Any, row: int) -> Any:
 
 def action_bounds(space: Space[Any]) -> kernels.DiscreteBounds | kernels.BoxBounds:
     """Return the bounds of an action space, as a kernel checks them."""
+    if isinstance(space, LEAVES):
+        _check_axes(space, "The action space", 1)
     if isinstance(space, Discrete):
         start = int(space.start)
         return kernels.DiscreteBounds(start, start + int(space.n) - 1)

@@ -24,6 +24,8 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.cpu import CPUContext
 from numba.core.registry import CPUDispatcher, cpu_target
 
+from batchsim.interrupts import PollingCompiler
+
 __all__ = ["callee", "compile_function", "generator", "processor"]
 
 LEFT_OUT = {"x86": ("avx512dq",)}
@@ -84,7 +86,8 @@ class _Callee(CPUDispatcher):
 
 def callee(function: Any, **options: Any) -> Any:
     """Return a function that those that are compiled for this target can call."""
-    return _Callee(function, targetoptions={"nopython": True, **options})
+    wanted = {"nopython": True, **options}
+    return _Callee(function, targetoptions=wanted, pipeline_class=PollingCompiler)
 
 
 def generator() -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -42,7 +41,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
 
     Args:
         definition: an id, or the class or module that defines an environment.
-        num_envs: N, the number of environments, at least 1.
+        num_envs: N, the number of environments, at least 1 and below 2**31.
         autoreset_mode: when a finished episode is followed by a new one
             (`gymnasium.vector.AutoresetMode` or its value: "NextStep", "SameStep", "Disabled").
         precision: "exact" (float64 inside, the C library's functions; rewards float64) or "fast"
@@ -94,7 +93,9 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         self.closed = True
         definition, entry = registry.read(definition)
         self.definition: Definition = definition
-        self.num_envs = checks.whole_number("num_envs", num_envs, at_least=1)
+        self.num_envs = checks.whole_number(
+            "num_envs", num_envs, at_least=1, at_most=checks.MOST_ENVS
+        )
         self.precision = checks.one_of("precision", precision, PRECISIONS)
         self.backend = checks.one_of("backend", backend, BACKENDS)
         self.autoreset_mode = checks.read_autoreset_mode(autoreset_mode)
@@ -272,15 +273,13 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             raise ValueError(
                 "split() was called with autoreset_mode DISABLED; expected NEXT_STEP or SAME_STEP."
             )
-        self._driver.begin("split")
-        try:
-            sizes = [self.num_envs // parts + (k < self.num_envs % parts) for k in range(parts)]
-            ends = np.cumsum(sizes).tolist()
-            return tuple(
-                self._part(slice(end - size, end)) for size, end in zip(sizes, ends, strict=True)
-            )
-        finally:
-            self._driver.end()
+        sizes = [self.num_envs // parts + (k < self.num_envs % parts) for k in range(parts)]
+        ends = np.cumsum(sizes).tolist()
+        rows = [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]
+        return self._driver.exclusively("split", self._parts, rows)  # type: ignore[no-any-return]
+
+    def _parts(self, rows: list[slice]) -> tuple[BatchEnv, ...]:
+        return tuple(map(self._part, rows))
 
     def _part(self, rows: slice) -> BatchEnv:
         part = object.__new__(BatchEnv)
@@ -297,8 +296,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         )
         part._renderers = {}
         part._make_driver(Infos(self.definition.info, self.definition.info_at_reset))
-        part._driver.begin("split", unreset=True)
-        part._driver.end(reset=True)
+        part._driver.exclusively("split", lambda: None, unreset=True, resets=True)
         return part
 
     # -- Gymnasium's contract ------------------------------------------------------------------
@@ -323,14 +321,9 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         Returns:
             Observations (N, …) of all rows, and the infos of the rows that were reset.
         """
-        self._driver.begin("reset", unreset=True)
-        reset = False
-        try:
-            result = self._reset(seed, options, out)
-            reset = True
-        finally:
-            self._driver.end(reset)
-        return result
+        return self._driver.exclusively(  # type: ignore[no-any-return]
+            "reset", self._reset, seed, options, out, unreset=True, resets=True
+        )
 
     def _reset(self, seed: Any, options: Any, out: Any) -> tuple[Any, dict[str, Any]]:
         n = self.num_envs
@@ -347,24 +340,20 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         if mask is not None and not mask.all() and not self._driver.was_reset:
             row = int(np.flatnonzero(~mask)[0])
             raise error.ResetNeeded(
-                f"Row {row} is outside the reset_mask and was never reset; reset all rows first."
+                f"Row {row} is outside the reset_mask and has no episode; reset all rows first."
             )
         selected = np.ones(n, np.bool_) if mask is None else mask
-        with self._keeping():
-            self._seed(selected, seeds)
-            tile.selected[:] = selected
-            if given:
-                self._set_options(values)
-            try:
-                result: tuple[Any, dict[str, Any]] = self._driver.reset(observation)
-            finally:
-                if given:
-                    self._set_options(self.definition.options)
-        return result
+        kept = self._copies()
+        self._driver.tear()
+        self._seed(selected, seeds)
+        tile.selected[:] = selected
+        for name in self.definition.options:
+            getattr(tile.options, name)[:] = values[name]
+        return self._driver.reset(observation, kept)  # type: ignore[no-any-return]
 
-    def _keeping(self) -> AbstractContextManager[None]:
-        """In the checked mode, keep the rows as they are should the block fail."""
-        return nullcontext() if self._guard is None else self._guard.keeping()
+    def _copies(self) -> list[Array] | None:
+        """In the checked mode, return the rows as they are, to be put back should they fail."""
+        return None if self._guard is None else self._guard.copies()
 
     def step(self, actions: Array, *, out: Sequence[Array | None] | None = None) -> Step:
         """Step every row.
@@ -415,11 +404,10 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
                 "This BatchEnv has render_mode=None; make it with render_mode='rgb_array'."
             )
         rows = self._rows(env_ids)
-        self._driver.begin("render")
-        try:
-            return tuple(self._render_row(row) for row in np.arange(self.num_envs)[rows].tolist())
-        finally:
-            self._driver.end()
+        return self._driver.exclusively("render", self._render, rows)  # type: ignore[no-any-return]
+
+    def _render(self, rows: slice | list[int]) -> tuple[Array, ...]:
+        return tuple(self._render_row(row) for row in np.arange(self.num_envs)[rows].tolist())
 
     def _render_row(self, row: int) -> Array:
         if row not in self._renderers:
@@ -469,12 +457,11 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             One array a field, its first axis the rows asked for.
         """
         rows = self._rows(env_ids)
-        self._driver.begin("get_state")
-        try:
-            columns = self._snapshot_columns()
-            return {name: np.array(column[rows]) for name, column in columns.items()}
-        finally:
-            self._driver.end()
+        return self._driver.exclusively("get_state", self._copy, rows)  # type: ignore[no-any-return]
+
+    def _copy(self, rows: slice | list[int]) -> dict[str, Array]:
+        columns = self._snapshot_columns()
+        return {name: np.array(column[rows]) for name, column in columns.items()}
 
     def set_state(self, state: Mapping[str, Array], env_ids: Iterable[int] | None = None) -> Any:
         """Make rows go on from a snapshot of `get_state`, of this or another BatchEnv of the kind.
@@ -493,19 +480,19 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         rows = self._rows(env_ids)
         columns = self._snapshot_columns()
         checks.check_snapshot(state, columns, len(np.arange(self.num_envs)[rows]))
-        self._driver.begin("set_state", unreset=True)
-        reset = False
-        try:
-            if not self._driver.was_reset:
-                self._require_all(rows)
-            with self._keeping():
-                for name, column in columns.items():
-                    column[rows] = state[name]
-                self._tile.selected[:] = False
-                observation, _ = self._driver.reset(self._driver.output(None))
-            reset = True
-        finally:
-            self._driver.end(reset)
+        return self._driver.exclusively(
+            "set_state", self._write, state, rows, unreset=True, resets=True
+        )
+
+    def _write(self, state: Mapping[str, Array], rows: slice | list[int]) -> Any:
+        if not self._driver.was_reset:
+            self._require_all(rows)
+        kept = self._copies()
+        self._driver.tear()
+        for name, column in self._snapshot_columns().items():
+            column[rows] = state[name]
+        self._tile.selected[:] = False
+        observation, _ = self._driver.reset(self._driver.output(None), kept)
         return observation
 
     def _rows(self, env_ids: Iterable[int] | None) -> slice | list[int]:
@@ -572,10 +559,6 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         if rows:
             random.seed_rows(self._tile.rng, np.array(rows), values)
             self._seeds[rows] = values
-
-    def _set_options(self, values: Mapping[str, Any]) -> None:
-        for name, column in zip(self._tile.options._fields, self._tile.options, strict=True):
-            column[:] = values[name]
 
 
 def make_vec(id: Any, num_envs: int = 1, **arguments: Any) -> BatchEnv:
