@@ -27,6 +27,7 @@ import numba
 import numpy as np
 from gymnasium.vector import AutoresetMode
 from numba import types
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
 from batchsim import cache, columns, kernels, parts, raster  # noqa: F401
@@ -379,7 +380,11 @@ def compile_native(spec: KernelSpec) -> NativeKernel:
     entry, code = _bind(spec)
     key = _key(spec, code)
     if key not in _loaded:
-        _loaded[key] = _load(key) or _compile(spec, entry, key)
+        # LLVM finds functions by name: of two kernels that threads load under one key, both would
+        # run the code of the first, which goes when the second takes its place.
+        with global_compiler_lock:
+            if key not in _loaded:
+                _loaded[key] = _load(key) or _compile(spec, entry, key)
     return _loaded[key]
 
 

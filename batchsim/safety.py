@@ -13,7 +13,9 @@ import ast
 import builtins
 import inspect
 import math
+import os
 import textwrap
+import threading
 import types
 from collections.abc import Mapping
 from typing import Any
@@ -42,6 +44,15 @@ EXPRESSIONS = (
 BUILTINS = (abs, min, max, float, int, bool)
 MODULES = (math, np)
 
+# Some Pythons, 3.11.7 for one, count the depth of a tree for all threads together: where a parse
+# collects garbage, and a batch in it lets other threads in while it waits for its own, a second
+# parse raises SystemError.
+_parsing = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_parsing.acquire, after_in_parent=_parsing.release, after_in_child=_parsing.release
+    )
+
 
 def may_step_finished_rows(
     definition: Definition, constants: Mapping[str, Any] | None = None
@@ -66,7 +77,8 @@ def _parse(function: Any) -> ast.FunctionDef | None:
     try:
         if not _is_source_of(function):
             return None
-        body = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+        with _parsing:
+            body = ast.parse(textwrap.dedent(inspect.getsource(function))).body
     except (OSError, TypeError, SyntaxError):
         return None
     if len(body) != 1 or not isinstance(body[0], ast.FunctionDef):
