@@ -92,6 +92,13 @@ class SlowRipples:
 KINDS = [*SETTINGS, (SlowRipples, {})]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def kernels():
+    """Compile every kernel first: no thread waits for another's compiler then."""
+    for kind in range(len(KINDS)):
+        make(kind, 1).close()
+
+
 @pytest.fixture(autouse=True)
 def guarded():
     """Canaries around the arrays of every batch, and a witness where a sanitizer needs one."""
