@@ -17,6 +17,7 @@ reads beyond it ends the process too, at that very instruction.
 import contextlib
 import ctypes
 import mmap
+import sys
 import weakref
 
 import numpy as np
@@ -31,6 +32,9 @@ POISON = b"\xa5"
 
 LINE = 64
 """Where arrays begin, as those of the pools do."""
+
+HAS_PAGES = sys.platform.startswith("linux")
+"""Whether `guard(pages=True)` works here."""
 
 
 class _Guarded(_buffers.Memory):

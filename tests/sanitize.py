@@ -3,8 +3,8 @@
     python tests/sanitize.py [thread] [address] [undefined]
 
 Each build lies in a place of its own below build/, and the installed one stays as it is. Before the
-stress tests run, each sanitizer must find a fault that is made on purpose: one that finds nothing may
-be one that does not look.
+stress tests run, each sanitizer must find a fault that is made on purpose: one that finds nothing
+may be one that does not look.
 """
 
 import argparse
@@ -38,10 +38,11 @@ with witness.watching(os.environ["BATCHSIM_WITNESS"]):
 # The values want a row more than the rewards have.
 OVERRUN = """
 import numpy as np, test_stress
-zeros = lambda dtype, rows=3: np.zeros((rows, 999), dtype)
+zeros = lambda dtype: np.zeros((3, 999), dtype)
+number, flag = np.float32, np.uint8
 test_stress.load_rollout_loops().estimate_advantages(
-    zeros(np.float32), zeros(np.float32), zeros(np.uint8), zeros(np.uint8), zeros(np.uint8)[0], None,
-    0.9, 0.9, zeros(np.float32), zeros(np.float32), zeros(np.uint8), np.zeros(999))
+    zeros(number), zeros(number), zeros(flag), zeros(flag), np.zeros(999, flag), None, 0.9, 0.9,
+    zeros(number), zeros(number), zeros(flag), np.zeros(999))
 """
 
 OVERFLOW = """
@@ -56,8 +57,8 @@ FAULTS = {
     "address": (OVERRUN, "heap-buffer-overflow"),
     "thread": (RACE, "data race"),
 }
-"""A program with a fault for each sanitizer, and what is reported of it. The first is the fastest, and
-leaves its kernels to the others."""
+"""A program with a fault for each sanitizer, and what is reported of it. The first sanitizer slows
+Python down least, and leaves the kernels that it compiled to the others."""
 
 OPTIONS = {
     # Without die_after_fork no child of a process with threads may start any.
@@ -136,6 +137,7 @@ def check(sanitizer):
     """Return what is wrong under a sanitizer, or None."""
     folder = BUILD / f"sanitize-{sanitizer}"
     start = time.monotonic()
+    print(f"{sanitizer}: building", flush=True)
     build(sanitizer, folder)
     built = time.monotonic()
     variables = environment(sanitizer, folder)
@@ -148,10 +150,8 @@ def check(sanitizer):
         return f"it did not report the {report} that was made on purpose"
     pytest = ["-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "test_stress.py"]
     done = subprocess.run(command_of(*pytest), cwd=TESTS, env=variables, check=False)
-    print(
-        f"{sanitizer}: built in {built - start:.0f} s, stressed in {time.monotonic() - built:.0f} s",
-        flush=True,
-    )
+    ended = time.monotonic()
+    print(f"{sanitizer}: built in {built - start:.0f} s, stressed in {ended - built:.0f} s")
     found = reports(folder)
     if found:
         return f"it reported:\n{found}"
