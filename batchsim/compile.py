@@ -8,6 +8,7 @@ Two backends give the same bits: `native`, machine code that the driver calls by
 from __future__ import annotations
 
 import contextlib
+import functools
 import marshal
 import sys
 import threading
@@ -22,6 +23,7 @@ import numba
 import numpy as np
 from gymnasium.vector import AutoresetMode
 from numba import types
+from numba.core.compiler_lock import global_compiler_lock
 
 from batchsim import cache, columns, forks, kernels, parts, raster, target  # noqa: F401
 from batchsim import math as batchsim_math
@@ -377,7 +379,11 @@ def compile_native(spec: KernelSpec) -> NativeKernel:
         entry, code = _bind(spec)
         key = _key(spec, code)
         if key not in _loaded:
-            _loaded[key] = _load(key) or _compile(spec, entry, key)
+            # LLVM finds functions by name: of two kernels that threads load under one key, both
+            # would run the code of the first, which goes when the second takes its place.
+            with global_compiler_lock:
+                if key not in _loaded:
+                    _loaded[key] = _load(key) or _compile(spec, entry, key)
         return _loaded[key]
 
 

@@ -14,6 +14,8 @@ import builtins
 import functools
 import inspect
 import math
+import os
+import threading
 import types
 from collections.abc import Mapping
 from typing import Any
@@ -84,6 +86,15 @@ def _harmless_functions() -> tuple[Any, ...]:
 
 HARMLESS = _harmless_functions()
 
+# Some Pythons, 3.11.7 for one, count the depth of a tree for all threads together: where a parse
+# collects garbage, and a batch in it lets other threads in while it waits for its own, a second
+# parse raises SystemError.
+_parsing = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_parsing.acquire, after_in_parent=_parsing.release, after_in_child=_parsing.release
+    )
+
 
 def may_step_finished_rows(
     definition: Definition, constants: Mapping[str, Any] | None = None
@@ -115,7 +126,8 @@ def _parse(function: Any) -> ast.FunctionDef | None:
         # Not `inspect.getsource`, which gives the source of what a function wraps. The file may
         # have changed since it was loaded.
         lines, _ = inspect.findsource(function)
-        tree = _definitions("".join(lines)).get(function.__code__)
+        with _parsing:
+            tree = _definitions("".join(lines)).get(function.__code__)
     except (OSError, TypeError, ValueError, SyntaxError):
         return None
     if tree is None or tree.decorator_list:
