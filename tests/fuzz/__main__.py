@@ -40,7 +40,9 @@ def fuzz(
     configurations: Annotated[
         int, typer.Option(help="How many random configurations of the built-in ids.")
     ] = 0,
-    seed: Annotated[int | None, typer.Option(help="Decides them all; by default a new one.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Decides them all; by default a new one.")
+    ] = None,
     first: Annotated[int, typer.Option(help="Number of the first one.")] = 0,
     processes: Annotated[int, typer.Option(help="How many processes share the work.")] = 1,
     cpu: Annotated[str, typer.Option(help=f"What to compile for: {', '.join(CPUS)}.")] = "native",
@@ -48,8 +50,10 @@ def fuzz(
     reduce: Annotated[int, typer.Option(help="Attempts at a smaller text of one that fails.")] = 0,
     static: Annotated[
         str | None,
-        typer.Option(help="module:function that reads assembly and returns what is wrong with it;"
-                     " the definitions are compiled, and not run."),
+        typer.Option(
+            help="module:function that reads assembly and returns what is wrong with it;"
+            " the definitions are compiled, and not run."
+        ),
     ] = None,
     switch: Annotated[
         list[str] | None, typer.Option(help=f"Turn constructs on: {', '.join(SWITCHES)}, all.")
@@ -60,7 +64,9 @@ def fuzz(
         raise typer.BadParameter(f"--cpu is {cpu!r}; expected one of {', '.join(CPUS)}.")
     for name in switch or []:
         if name not in (*SWITCHES, "all"):
-            raise typer.BadParameter(f"--switch is {name!r}; expected one of {', '.join(SWITCHES)}.")
+            raise typer.BadParameter(
+                f"--switch is {name!r}; expected one of {', '.join(SWITCHES)}."
+            )
     switches = set(SWITCHES) if "all" in (switch or []) else {*DEFAULT_SWITCHES, *(switch or [])}
     if seed is None:
         seed = int.from_bytes(os.urandom(4), "little")
@@ -75,11 +81,18 @@ def fuzz(
     for kind, count in (("definitions", definitions), ("configurations", configurations)):
         if count:
             options = "".join(f" --switch {name}" for name in switch or [])
-            again = f"python -m tests.fuzz --{kind} 1 --seed {seed} --first {{}} --cpu {cpu}{options}"
+            again = (
+                f"python -m tests.fuzz --{kind} 1 --seed {seed} --first {{}} --cpu {cpu}{options}"
+            )
             again += f" --checked-every {checked_every}" if checked_every != 10 else ""
             worked = "machine code" if static and kind == "definitions" else kind
             shares = [
-                {**common, "kind": worked, "first": begin, "count": min(SHARE, first + count - begin)}
+                {
+                    **common,
+                    "kind": worked,
+                    "first": begin,
+                    "count": min(SHARE, first + count - begin),
+                }
                 for begin in range(first, first + count, SHARE)
             ]
             failed += Run(kind, shares, CPUS[cpu], again).go(processes)
@@ -190,7 +203,9 @@ class Run:
         if code == 0:
             return None
         tail = "".join(errors[-30:])
-        self.note({"number": begun, "seconds": 0.0, "failure": f"its process ended with {code}\n{tail}"})
+        self.note(
+            {"number": begun, "seconds": 0.0, "failure": f"its process ended with {code}\n{tail}"}
+        )
         return begun
 
     def note(self, found: dict[str, Any]) -> None:
@@ -209,7 +224,11 @@ class Run:
                 return
             facts = found["facts"]
             self.compiling += facts.get("compile", 0.0)
-            self.counts.update(f"{key} {facts[key]}" for key in ("style", "mode", "guarded", "native") if key in facts)
+            self.counts.update(
+                f"{key} {facts[key]}"
+                for key in ("style", "mode", "precision", "harmless", "native")
+                if key in facts
+            )
             self.counts["episodes"] += facts.get("episodes", 0)
             if sys.stderr.isatty():
                 print(f"\r{self.done}/{self.total}", end="", file=sys.stderr, flush=True)

@@ -53,7 +53,9 @@ def timeless(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return lambda env, actions: without_times(function(env, actions))
 
 
-def parameters(name: str, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def parameters(
+    name: str, rng: np.random.Generator, n: int
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return parameters as arrays, and the same as one dict a row."""
     columns = {}
     for key, ends in oracle.PARAMETERS.get(name, {}).items():
@@ -137,7 +139,9 @@ def check(seed: int, number: int) -> dict[str, Any]:
     return {**chosen, "mode": mode.value, "native": native, "steps": pair.steps * n}
 
 
-def _live(pair: Pair, rng: np.random.Generator, name: str, n: int, settings: dict[str, Any]) -> None:
+def _live(
+    pair: Pair, rng: np.random.Generator, name: str, n: int, settings: dict[str, Any]
+) -> None:
     actions = oracle.Actions(pair.reference, seed=int(rng.integers(2**32)))
     pair.reset(seed=int(rng.integers(2**40)))
     for _ in range(6):
@@ -145,7 +149,11 @@ def _live(pair: Pair, rng: np.random.Generator, name: str, n: int, settings: dic
         way = rng.random()
         if way < 0.3:
             continue
-        seeds = [None, int(rng.integers(2**40)), [int(s) if rng.random() < 0.6 else None for s in rng.integers(0, 2**33, n)]]
+        seeds = [
+            None,
+            int(rng.integers(2**40)),
+            [int(s) if rng.random() < 0.6 else None for s in rng.integers(0, 2**33, n)],
+        ]
         choices = oracle.OPTIONS.get(name, [{}])
         options = dict(choices[int(rng.integers(len(choices)))])
         if way < 0.8:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .vocabulary import DEFAULT_SWITCHES, LARGEST_INT, WORDS, Expression, bounded, boolean
+from .vocabulary import DEFAULT_SWITCHES, LARGEST_INT, WORDS, Expression, boolean, bounded
 
 STYLES = {"plain": 0.35, "loops": 0.25, "arrays": 0.2, "draws": 0.2}
 
@@ -134,6 +134,9 @@ class Generator:
         self.parameters: dict[str, tuple[Any, Callable[..., Any]]] = {}
         self.options: dict[str, Callable[..., Any]] = {}
         self.arguments: dict[str, Callable[..., Any]] = {}
+        self.parameter_leaves: list[Expression] = []
+        self.option_leaves: list[Expression] = []
+        self.tables: list[Column] = []
 
     # -- chance ------------------------------------------------------------------------------
 
@@ -176,9 +179,21 @@ class Generator:
         if kind == "int":
             low, high = (-9, 20) if low is None else (int(low), int(high))
             value = self.pick([low, high, self.rng.integers(low, high + 1)], [1, 1, 4])
-            return Expression(str(int(value)) if value >= 0 else f"({int(value)})", kind, int(value), int(value))
+            return Expression(
+                str(int(value)) if value >= 0 else f"({int(value)})", kind, int(value), int(value)
+            )
         low, high = (-3.0, 3.0) if low is None else (low, high)
-        value = float(self.pick([low, high, 0.0 if low <= 0 <= high else low, round(self.rng.uniform(low, high), 3)], [1, 1, 1, 8]))
+        value = float(
+            self.pick(
+                [
+                    low,
+                    high,
+                    0.0 if low <= 0 <= high else low,
+                    round(self.rng.uniform(low, high), 3),
+                ],
+                [1, 1, 1, 8],
+            )
+        )
         value = min(max(value, low), high)
         text = repr(value) if value >= 0 else f"({value!r})"
         if kind == "float32":
@@ -234,8 +249,6 @@ class Generator:
         """The arrays that the function at work may read."""
         columns = [column for column in self.columns if column.shape] if self.state_is_known else []
         return columns + self.tables
-
-    tables: list[Column] = []
 
     def place(self, column: Column) -> str:
         """Return a column's element of row i, or an element of another array."""
@@ -324,7 +337,10 @@ class Generator:
                 if column.dtype == "float32":
                     self.know(Expression(f"{column.name}[i]", "float32", column.low, column.high))
                 if column.kind == "int" and self.chance(0.3):
-                    sign, value = self.pick(["<", ">", "=="]), self.literal("int", max(column.low, -9), min(column.high, 20))
+                    sign, value = (
+                        self.pick(["<", ">", "=="]),
+                        self.literal("int", max(column.low, -9), min(column.high, 20)),
+                    )
                     self.know(boolean(f"({column.name}[i] {sign} {value.text})"))
 
     def know_parameters(self, name: str = "p", options: bool = True) -> None:
@@ -334,9 +350,6 @@ class Generator:
         if options:
             for expression in self.option_leaves:
                 self.know(expression)
-
-    parameter_leaves: list[Expression] = []
-    option_leaves: list[Expression] = []
 
     # -- statements --------------------------------------------------------------------------
 
@@ -352,12 +365,24 @@ class Generator:
         ways: list[tuple[float, Callable[[], None]]] = [
             (5, self.store),
             (2, self.add_in_place),
-            (1.5, lambda: self.new_local(self.expression(self.pick(["float", "int", "bool"], [3, 2, 1]))) and None),
+            (
+                1.5,
+                lambda: (
+                    self.new_local(self.expression(self.pick(["float", "int", "bool"], [3, 2, 1])))
+                    and None
+                ),
+            ),
             (1.0 if self.assignable else 0, self.change_local),
             (0 if deep else 2.5, lambda: self.branch(loops, arrays, draws)),
             (0.6, self.decrement_unless),
-            (2 if loops and not deep and self.in_loop < 2 else 0, lambda: self.counted_loop(arrays, draws)),
-            (0.8 if loops and not deep and self.in_loop < 1 else 0, lambda: self.open_loop(arrays, draws)),
+            (
+                2 if loops and not deep and self.in_loop < 2 else 0,
+                lambda: self.counted_loop(arrays, draws),
+            ),
+            (
+                0.8 if loops and not deep and self.in_loop < 1 else 0,
+                lambda: self.open_loop(arrays, draws),
+            ),
             (0.7 if loops and not deep and self.in_loop < 2 else 0, self.substeps),
             (2 if arrays_there else 0, self.store_element),
             (0.5 if arrays_there else 0, self.fill_row),
@@ -383,10 +408,20 @@ class Generator:
         if column.kind == "bool":
             self.write(f"{place} = not {place}")
         elif column.kind == "float":
-            self.write(f"{place} *= {self.pick(['0.5', '0.99', 'np.float32(0.75)'] if column.dtype == 'float32' else ['0.5', '0.99', '0.125'])}" if column.low <= 0 <= column.high else f"{place} = {place}")
+            factors = ["0.5", "0.125"]  # exact in any width
+            if column.dtype == "float32":
+                factors.append("np.float32(0.75)")
+            if column.dtype == "float64" or "promotion" in self.switches:
+                factors.append("0.99")
+            smaller = column.low <= 0 <= column.high
+            self.write(f"{place} *= {self.pick(factors)}" if smaller else f"{place} = {place}")
         elif column.dtype == "uint64":
-            self.write(f"{place} = np.int64({place} + np.uint64({self.count(1, 9)})) % {int(column.high) + 1}")
-        elif column.dtype == "int64" or (column.low, column.high) != (np.iinfo(column.dtype).min, np.iinfo(column.dtype).max):
+            added = f"np.int64({place} + np.uint64({self.count(1, 9)}))"
+            self.write(f"{place} = {added} % {int(column.high) + 1}")
+        elif column.dtype == "int64" or (column.low, column.high) != (
+            np.iinfo(column.dtype).min,
+            np.iinfo(column.dtype).max,
+        ):
             self.write(f"{place} += {self.count(1, 3)}")
             self.write(f"if {place} > {int(column.high) - 4}:")
             self.write(f"    {place} = {int(column.low)}")
@@ -396,8 +431,12 @@ class Generator:
     def decrement_unless(self) -> None:
         """Change a narrow number under the condition of a flag."""
         flags = self.scalars("bool")
-        numbers = [c for c in self.scalars("int") if c.dtype in ("int8", "uint8", "int16", "int32", "uint16", "uint32")
-                   and (c.low, c.high) == (np.iinfo(c.dtype).min, np.iinfo(c.dtype).max)]
+        numbers = [
+            c
+            for c in self.scalars("int")
+            if c.dtype in ("int8", "uint8", "int16", "int32", "uint16", "uint32")
+            and (c.low, c.high) == (np.iinfo(c.dtype).min, np.iinfo(c.dtype).max)
+        ]
         if not flags or not numbers:
             return self.store()
         flag, number = self.pick(flags), self.pick(numbers)
@@ -407,7 +446,13 @@ class Generator:
     def change_local(self) -> None:
         """Assign another value to a name that keeps its kind and range."""
         name = self.pick(self.assignable)
-        column = Column(name.text, {"float": "float64", "int": "int64", "bool": "bool"}[name.kind], (), name.low, name.high)
+        column = Column(
+            name.text,
+            {"float": "float64", "int": "int64", "bool": "bool"}[name.kind],
+            (),
+            name.low,
+            name.high,
+        )
         self.write(f"{name.text} = {self.fitted(self.expression(name.kind), column)}")
 
     def declare(self) -> None:
@@ -460,7 +505,9 @@ class Generator:
         self.write(f"{name} = 0")
         self.know(Expression(name, "int", 0, 5))
         self.in_loop += 1
-        with self.block(f"while {name} < {self.count(1, 5)} and {self.expression('bool', 1).text}:"):
+        with self.block(
+            f"while {name} < {self.count(1, 5)} and {self.expression('bool', 1).text}:"
+        ):
             self.write(f"{name} += 1")
             self.statements(self.count(1, 2), False, arrays, draws)
         self.in_loop -= 1
@@ -474,13 +521,12 @@ class Generator:
         place = f"{column.name}[i]"
         self.locals += 1
         with self.block(f"for _{self.locals} in range({self.count(1, 3)}):"):
-            if column.dtype == "float32":
-                self.write(f"{place} = min(max(np.float64({place}) + 0.05 * sin(np.float64({place})), {column.low!r}), {column.high!r})")
-            else:
-                self.write(f"{place} = {self.pick(['', 'min('])}{place} + 0.05 * {self.pick(['sin', 'cos'])}({place})")
-                if "min(" in self.lines[-1]:
-                    self.lines[-1] += f", {column.high!r})"
-                self.write(f"{place} = min(max({place}, {column.low!r}), {column.high!r})")
+            wide = f"np.float64({place})" if column.dtype == "float32" else place
+            moved = f"{wide} + 0.05 * {self.pick(['sin', 'cos'])}({wide})"
+            if column.dtype == "float64" and self.chance(0.5):
+                self.write(f"{place} = {moved}")
+                moved = place
+            self.write(f"{place} = min(max({moved}, {column.low!r}), {column.high!r})")
         self.add_in_place()
 
     def arrays_written(self) -> list[Column]:
@@ -495,15 +541,27 @@ class Generator:
         """Write all elements of a row."""
         column = self.pick(self.arrays_written())
         kind = column.kind
-        value = self.literal(kind) if kind == "bool" else self.literal(kind, column.low, min(column.high, 2**31))
+        value = (
+            self.literal(kind)
+            if kind == "bool"
+            else self.literal(kind, column.low, min(column.high, 2**31))
+        )
         self.write(f"{column.name}[i] = {value.text}")
 
     def draw(self) -> None:
         """Draw from the row's stream."""
         self.draw_sites += 1
-        numbers = [c for c in self.columns if len(c.shape) == 1 and c.kind == "int" and c.low <= 0 and c.high >= 8]
+        numbers = [
+            c
+            for c in self.columns
+            if len(c.shape) == 1 and c.kind == "int" and c.low <= 0 and c.high >= 8
+        ]
         some = [c for c in self.columns if len(c.shape) == 1]
-        weights = [c for c in self.readable_arrays() if len(c.shape) == 1 and c.name.startswith("p.weights")]
+        weights = [
+            c
+            for c in self.readable_arrays()
+            if len(c.shape) == 1 and c.name.startswith("p.weights")
+        ]
         ways: list[tuple[float, Callable[[], None]]] = [
             (2, lambda: self.drawn("float", "random(rng, i)", 0.0, 1.0)),
             (2, self.draw_uniform),
@@ -511,10 +569,24 @@ class Generator:
             (0.7, lambda: self.drawn("float", "standard_normal(rng, i)", -60.0, 60.0)),
             (0.5, self.draw_normal),
             (0.7, self.draw_choice),
-            (1 if weights else 0, lambda: self.drawn("int", f"choice_weighted(rng, i, {weights[0].name})", 0, weights[0].shape[0] - 1)),
+            (
+                1 if weights else 0,
+                lambda: self.drawn(
+                    "int", f"choice_weighted(rng, i, {weights[0].name})", 0, weights[0].shape[0] - 1
+                ),
+            ),
             (0.7 if some else 0, lambda: self.write(f"shuffle(rng, i, {self.pick(some).name}[i])")),
-            (0.6 if numbers else 0, lambda: self.write(f"permutation(rng, i, {self.pick(numbers).name}[i])")),
-            (0.6 if numbers else 0, lambda: self.write(f"choice_without_replacement(rng, i, {self.count(8, 9)}, {self.pick(numbers).name}[i])")),
+            (
+                0.6 if numbers else 0,
+                lambda: self.write(f"permutation(rng, i, {self.pick(numbers).name}[i])"),
+            ),
+            (
+                0.6 if numbers else 0,
+                lambda: self.write(
+                    f"choice_without_replacement(rng, i, {self.count(8, 9)}, "
+                    f"{self.pick(numbers).name}[i])"
+                ),
+            ),
         ]
         self.pick([way for _, way in ways], [weight for weight, _ in ways])()
 
@@ -524,7 +596,9 @@ class Generator:
             return
         column = self.pick(self.scalars(kind) or self.scalars("float", "int") or self.scalars())
         if column.kind == kind:
-            self.write(f"{column.name}[i] = {self.fitted(Expression(text, kind, low, high), column)}")
+            self.write(
+                f"{column.name}[i] = {self.fitted(Expression(text, kind, low, high), column)}"
+            )
         else:
             self.new_local(Expression(text, kind, low, high))
 
@@ -566,7 +640,9 @@ class Generator:
         self.write_observe(observation)
         if self.chance(0.4):
             self.write_infos()
-        return Source("\n".join(self.lines) + "\n", self.style, self.parameters, self.options, self.arguments)
+        return Source(
+            "\n".join(self.lines) + "\n", self.style, self.parameters, self.options, self.arguments
+        )
 
     def named_tuple(self, name: str, members: list[str]) -> None:
         """Write a class."""
@@ -580,7 +656,9 @@ class Generator:
         scalar = ANNOTATIONS.get(column.dtype, f"np.{column.dtype}")
         if not column.shape:
             return scalar
-        return f"np.dtype((np.{column.dtype if column.dtype != 'bool' else 'bool_'}, {column.shape}))"
+        return (
+            f"np.dtype((np.{column.dtype if column.dtype != 'bool' else 'bool_'}, {column.shape}))"
+        )
 
     def new_column(self, prefix: str, dtype: str, shape: tuple[int, ...] = ()) -> Column:
         return Column(prefix, dtype, shape, *dtype_range(self.rng, dtype))
@@ -593,7 +671,9 @@ class Generator:
         self.rng.shuffle(chosen)
         for k, dtype in enumerate(chosen):
             self.columns.append(self.new_column(f"s.{'xabcdefgh'[k % 9]}{k}", dtype))
-        self.columns.append(Column("s.age", str(self.pick(["int64", "int32", "int16"])), (), 0, 1000))
+        self.columns.append(
+            Column("s.age", str(self.pick(["int64", "int32", "int16"])), (), 0, 1000)
+        )
         if self.style == "arrays" or (self.style == "draws" and self.chance(0.7)):
             for k in range(self.count(1, 2)):
                 shape = self.pick([(3,), (5,), (8,), (2, 3), (4, 4), (2, 2, 2), (1,)])
@@ -603,7 +683,9 @@ class Generator:
             for k in range(self.count(1, 2)):
                 shape = self.pick([(), (4,), (2, 3)])
                 self.scratch.append(self.new_column(f"s.t{k}", self.pick(DTYPES), shape))
-            self.named_tuple("Scratch", [f"{c.name[2:]}: {self.annotation(c)}" for c in self.scratch])
+            self.named_tuple(
+                "Scratch", [f"{c.name[2:]}: {self.annotation(c)}" for c in self.scratch]
+            )
 
     def make_parameters(self) -> None:
         self.parameter_leaves, self.option_leaves = [], []
@@ -614,7 +696,10 @@ class Generator:
             if way == "float":
                 low, high = self.pick(FLOAT_RANGES)
                 members.append(f"{name}: float = {self.literal('float', low, high).low!r}")
-                self.parameters[name] = low, lambda rng, n, low=low, high=high: rng.uniform(low, high, n)
+                self.parameters[name] = (
+                    low,
+                    lambda rng, n, low=low, high=high: rng.uniform(low, high, n),
+                )
                 self.parameter_leaves.append(Expression(f"p.{name}", "float", low, high))
             elif way == "int":
                 members.append(f"{name}: int = {self.count(-3, 9)}")
@@ -626,8 +711,13 @@ class Generator:
                 self.parameter_leaves.append(boolean(f"p.{name}"))
             else:
                 members.append(f"{name}: tuple[float, float] = (-1.0, {self.count(0, 4)}.5)")
-                self.parameters[name] = (), lambda rng, n: rng.uniform(-1.0, 5.0, 2 if n is None else (n, 2))
-                self.parameter_leaves += [Expression(f"p.{name}[{j}]", "float", -1.0, 5.0) for j in (0, 1)]
+                self.parameters[name] = (
+                    (),
+                    lambda rng, n: rng.uniform(-1.0, 5.0, 2 if n is None else (n, 2)),
+                )
+                self.parameter_leaves += [
+                    Expression(f"p.{name}[{j}]", "float", -1.0, 5.0) for j in (0, 1)
+                ]
         if members:
             self.named_tuple("Params", members)
         members = []
@@ -652,7 +742,10 @@ class Generator:
             self.write("")
             self.write(f"NUMBERS = np.array({values})")
             self.write(f"COUNTS = ({', '.join(str(self.count(-9, 9)) for _ in range(4))})")
-            self.tables += [Column("NUMBERS", "float64", (5,), -4.0, 4.0), Column("COUNTS", "int64", (4,), -9, 9)]
+            self.tables += [
+                Column("NUMBERS", "float64", (5,), -4.0, 4.0),
+                Column("COUNTS", "int64", (4,), -9, 9),
+            ]
         if self.chance(0.5):
             dtype = self.pick(["int64", "int8", "uint8", "float64", "bool"])
             size = self.count(2, 5)
@@ -663,8 +756,12 @@ class Generator:
             self.write("def tables(arguments):")
             self.write("    n = arguments.size")
             self.write("    grid = (np.arange(n * n) + arguments.offset).reshape(n, n) % 7")
-            self.write(f"    return Tables(grid.astype(np.{dtype if dtype != 'bool' else 'bool_'}), np.arange(1.0, n + 1.0))")
-            self.tables += [Column("p.grid", dtype, (size, size), 0, 6), Column("p.weights", "float64", (size,), 1.0, size)]
+            scalar = "bool_" if dtype == "bool" else dtype
+            self.write(f"    return Tables(grid.astype(np.{scalar}), np.arange(1.0, n + 1.0))")
+            self.tables += [
+                Column("p.grid", dtype, (size, size), 0, 6),
+                Column("p.weights", "float64", (size,), 1.0, size),
+            ]
             self.arguments["offset"] = lambda rng: int(rng.integers(0, 7))
 
     def make_helpers(self) -> None:
@@ -680,7 +777,11 @@ class Generator:
             self.write(f"def helper{k}({', '.join(names + ['p'] * with_parameters)}):")
             self.depth += 1
             for name, kind in zip(names, takes, strict=True):
-                self.know(Expression(name, kind, -100.0, 100.0) if kind == "float" else Expression(name, kind, -100, 100))
+                self.know(
+                    Expression(name, kind, -100.0, 100.0)
+                    if kind == "float"
+                    else Expression(name, kind, -100, 100)
+                )
             if with_parameters:
                 self.know_parameters(options=False)
             result = Column("", "float64", (), -100.0, 100.0)
@@ -696,12 +797,18 @@ class Generator:
             self.write(f"return {self.as_float(self.expression('float'), result)}")
             self.depth -= 1
 
-            def call(k: int = k, takes: list[str] = takes, with_parameters: bool = with_parameters) -> Expression:
+            def call(
+                k: int = k, takes: list[str] = takes, with_parameters: bool = with_parameters
+            ) -> Expression:
                 arguments = []
                 for kind in takes:
                     like = Column("", "float64" if kind == "float" else "int64", (), -100, 100)
                     leaf = self.leaf(kind)
-                    arguments.append(self.fitted(leaf, like._replace(low=-100.0, high=100.0) if kind == "float" else like))
+                    arguments.append(
+                        self.fitted(
+                            leaf, like._replace(low=-100.0, high=100.0) if kind == "float" else like
+                        )
+                    )
                 arguments += ["p"] * with_parameters
                 return Expression(f"helper{k}({', '.join(arguments)})", "float", -100.0, 100.0)
 
@@ -717,7 +824,9 @@ class Generator:
         way = self.pick(["discrete", "box", "multidiscrete", "multibinary"], [5, 3, 1.5, 0.7])
         if way == "discrete":
             n, start = self.count(2, 7), self.pick([0, 0, 0, -2, 3])
-            return f"spaces.Discrete({n}, start={start})", [Expression("action", "int", start, start + n - 1)]
+            return f"spaces.Discrete({n}, start={start})", [
+                Expression("action", "int", start, start + n - 1)
+            ]
         size = self.count(1, 3)
         leaves = []
         if way == "multibinary":
@@ -727,9 +836,13 @@ class Generator:
             counts = [self.count(2, 6) for _ in range(size)]
             dtype = self.pick(["int64", "int32", "int8"])
             space = f"spaces.MultiDiscrete({counts}, dtype=np.{dtype})"
-            leaves = [Expression(f"int(action[{k}])", "int", 0, n - 1) for k, n in enumerate(counts)]
+            leaves = [
+                Expression(f"int(action[{k}])", "int", 0, n - 1) for k, n in enumerate(counts)
+            ]
         else:
-            dtype = self.pick(["float32", "float64", "int8", "uint8", "int16", "int64"], [5, 3, 1, 1, 1, 1])
+            dtype = self.pick(
+                ["float32", "float64", "int8", "uint8", "int16", "int64"], [5, 3, 1, 1, 1, 1]
+            )
             low, high = self.pick([(-1, 1), (0, 3), (-2, 2)])
             low = max(low, 0) if dtype.startswith("u") else low
             space = f"spaces.Box({low}, {high}, ({size},), np.{dtype})"
@@ -740,16 +853,25 @@ class Generator:
         return space, leaves
 
     def make_space(self, depth: int) -> tuple[str, list[Column]]:
-        """Return an observation space's text and the arrays that are to be written, by their path."""
-        way = self.pick(["box", "discrete", "multidiscrete", "multibinary", "dict", "tuple"], [7, 0.7, 0.7, 0.7, 1.5 if depth else 0, 1 if depth else 0])
+        """Return an observation space's text and the arrays to be written, by their path."""
+        way = self.pick(
+            ["box", "discrete", "multidiscrete", "multibinary", "dict", "tuple"],
+            [7, 0.7, 0.7, 0.7, 1.5 if depth else 0, 1 if depth else 0],
+        )
         if way in ("dict", "tuple"):
             parts = [self.make_space(depth - 1) for _ in range(self.count(1, 3))]
             leaves = []
             for k, (_, inner) in enumerate(parts):
                 path = f".part{k}" if way == "dict" else f"[{k}]"
                 leaves += [leaf._replace(name=path + leaf.name) for leaf in inner]
-            texts = [f"part{k}={text}" if way == "dict" else text for k, (text, _) in enumerate(parts)]
-            return (f"spaces.Dict({', '.join(texts)})" if way == "dict" else f"spaces.Tuple(({', '.join(texts)},))"), leaves
+            texts = [
+                f"part{k}={text}" if way == "dict" else text for k, (text, _) in enumerate(parts)
+            ]
+            return (
+                f"spaces.Dict({', '.join(texts)})"
+                if way == "dict"
+                else f"spaces.Tuple(({', '.join(texts)},))"
+            ), leaves
         if way == "discrete":
             n = self.count(2, 9)
             return f"spaces.Discrete({n})", [Column("", "int64", (1,), 0, n - 1)]
@@ -758,10 +880,14 @@ class Generator:
         if way == "multibinary":
             return "spaces.MultiBinary(3)", [Column("", "int8", (3,), 0, 1)]
         dtype = self.pick(DTYPES[1:], [1] * (len(DTYPES) - 3) + [5, 3])
-        shape = self.pick([(1,), (2,), (3,), (4,), (7,), (2, 3), (3, 2, 2), ()], [2, 3, 3, 3, 1, 1, 0.5, 0.5])
+        shape = self.pick(
+            [(1,), (2,), (3,), (4,), (7,), (2, 3), (3, 2, 2), ()], [2, 3, 3, 3, 1, 1, 0.5, 0.5]
+        )
         low, high = (-1e6, 1e6) if dtype.startswith("float") else dtype_range(self.rng, dtype)
         ends = ("-np.inf", "np.inf") if dtype.startswith("float") else (low, high)
-        return f"spaces.Box({ends[0]}, {ends[1]}, {shape}, np.{dtype})", [Column("", dtype, shape or (1,), low, high)]
+        return f"spaces.Box({ends[0]}, {ends[1]}, {shape}, np.{dtype})", [
+            Column("", dtype, shape or (1,), low, high)
+        ]
 
     def make_observation(self) -> list[Column]:
         space, leaves = self.make_space(2)
@@ -777,7 +903,11 @@ class Generator:
     def start_scratch(self) -> None:
         """Scratch holds anything before it is written."""
         for column in self.scratch:
-            value = self.literal(column.kind) if column.kind == "bool" else self.literal(column.kind, column.low, min(column.high, 2**31))
+            value = (
+                self.literal(column.kind)
+                if column.kind == "bool"
+                else self.literal(column.kind, column.low, min(column.high, 2**31))
+            )
             self.write(f"{column.name}[i] = {value.text}")
 
     @contextmanager
@@ -808,7 +938,11 @@ class Generator:
             if column.name == "s.age":
                 self.write("s.age[i] = 0")
             elif column.shape:
-                value = self.literal(column.kind) if column.kind == "bool" else self.literal(column.kind, column.low, min(column.high, 2**31))
+                value = (
+                    self.literal(column.kind)
+                    if column.kind == "bool"
+                    else self.literal(column.kind, column.low, min(column.high, 2**31))
+                )
                 self.write(f"{column.name}[i] = {value.text}")
             else:
                 self.write(f"{column.name}[i] = {self.value_for(column, 1)}")
@@ -816,7 +950,9 @@ class Generator:
             self.know_state()
             with self.with_scratch():
                 self.returns = lambda: "return"
-                self.statements(self.count(0, 2), self.style != "plain", True, self.style == "draws")
+                self.statements(
+                    self.count(0, 2), self.style != "plain", True, self.style == "draws"
+                )
         self.depth -= 1
 
     def drawn_local(self) -> None:
@@ -844,21 +980,36 @@ class Generator:
         with self.with_scratch():
             for _ in range(self.count(0, 2)):
                 self.declare()
-            self.write("s.age[i] = min(s.age[i] + 1, 1000)" if self.chance(0.5) else "s.age[i] += 1")
+            self.write(
+                "s.age[i] = min(s.age[i] + 1, 1000)" if self.chance(0.5) else "s.age[i] += 1"
+            )
             if self.lines[-1].endswith("+= 1"):
                 self.write("if s.age[i] > 999:")
                 self.write("    s.age[i] = 999")
             self.returns = self.final
             loops = self.style != "plain"
-            self.statements(self.count(3, 8), loops, self.style in ("arrays", "draws"), self.style == "draws")
+            self.statements(
+                self.count(3, 8), loops, self.style in ("arrays", "draws"), self.style == "draws"
+            )
             self.write(self.final())
         self.depth -= 1
 
     def final(self) -> str:
         reward = self.expression("float", 2)
-        ending = self.pick([f"s.age[i] >= {self.count(2, 12)}", f"{self.expression('bool').text} and s.age[i] > 1",
-                            f"{self.expression('bool').text} or s.age[i] > {self.count(3, 9)}", "False"], [4, 3, 3, 0.5])
-        return f"return float({reward.text}), {ending}" if reward.kind == "float" and self.chance(0.3) else f"return {reward.text}, {ending}"
+        ending = self.pick(
+            [
+                f"s.age[i] >= {self.count(2, 12)}",
+                f"{self.expression('bool').text} and s.age[i] > 1",
+                f"{self.expression('bool').text} or s.age[i] > {self.count(3, 9)}",
+                "False",
+            ],
+            [4, 3, 3, 0.5],
+        )
+        return (
+            f"return float({reward.text}), {ending}"
+            if reward.kind == "float" and self.chance(0.3)
+            else f"return {reward.text}, {ending}"
+        )
 
     def write_observe(self, leaves: list[Column]) -> None:
         self.forget()
@@ -880,8 +1031,16 @@ class Generator:
                 self.write(f"{array.name}[{k}] = {self.value_for(array, 1)}")
             return
         if self.chance(0.4):
-            value = self.literal(array.kind) if array.kind == "bool" else self.literal(array.kind, max(array.low, -100), min(array.high, 2**31))
-            self.write(f"{array.name}[:] = {value.text}" if len(array.shape) == 1 else f"{array.name}[...] = {value.text}")
+            value = (
+                self.literal(array.kind)
+                if array.kind == "bool"
+                else self.literal(array.kind, max(array.low, -100), min(array.high, 2**31))
+            )
+            self.write(
+                f"{array.name}[:] = {value.text}"
+                if len(array.shape) == 1
+                else f"{array.name}[...] = {value.text}"
+            )
             first = ", ".join("0" for _ in array.shape)
             self.write(f"{array.name}[{first}] = {self.value_for(array, 1)}")
             return
@@ -905,7 +1064,7 @@ class Generator:
         if whole and self.chance(0.5):
             self.write("")
             self.write("")
-            self.write(f"INFO_AT_RESET = {{\"{whole[0].name[1:]}\": int}}")
+            self.write(f'INFO_AT_RESET = {{"{whole[0].name[1:]}": int}}')
         self.forget()
         self.write("")
         self.write("")
@@ -915,7 +1074,9 @@ class Generator:
         self.know_state()
         with self.with_scratch():
             for column in fields:
-                self.write_array(column._replace(name=f"out{column.name}", shape=column.shape or (1,)))
+                self.write_array(
+                    column._replace(name=f"out{column.name}", shape=column.shape or (1,))
+                )
         self.depth -= 1
 
 

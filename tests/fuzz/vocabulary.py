@@ -67,15 +67,11 @@ def _products(a: Expression, b: Expression) -> list[float]:
 
 
 def _sum(kind: str) -> Callable[[Expression, Expression], Expression]:
-    return lambda a, b: Expression(
-        f"({a.text} + {b.text})", kind, a.low + b.low, a.high + b.high
-    )
+    return lambda a, b: Expression(f"({a.text} + {b.text})", kind, a.low + b.low, a.high + b.high)
 
 
 def _difference(kind: str) -> Callable[[Expression, Expression], Expression]:
-    return lambda a, b: Expression(
-        f"({a.text} - {b.text})", kind, a.low - b.high, a.high - b.low
-    )
+    return lambda a, b: Expression(f"({a.text} - {b.text})", kind, a.low - b.high, a.high - b.low)
 
 
 def _product(kind: str) -> Callable[[Expression, Expression], Expression]:
@@ -95,7 +91,9 @@ def _function(
     return make
 
 
-def _growing(template: str, function: Callable[[float], float], largest: float) -> Callable[..., Expression | None]:
+def _growing(
+    template: str, function: Callable[[float], float], largest: float
+) -> Callable[..., Expression | None]:
     """A function that grows, of arguments up to a magnitude; its ends with room for rounding."""
 
     def make(a: Expression) -> Expression | None:
@@ -108,7 +106,9 @@ def _growing(template: str, function: Callable[[float], float], largest: float) 
     return make
 
 
-def _two(template: str, kind: str, ends: Callable[[Expression, Expression], tuple[float, ...]]) -> Callable[..., Expression]:
+def _two(
+    template: str, kind: str, ends: Callable[[Expression, Expression], tuple[float, ...]]
+) -> Callable[..., Expression]:
     return lambda a, b: _within(kind, template.format(a.text, b.text), *ends(a, b))
 
 
@@ -123,9 +123,7 @@ def _conditional(kind: str) -> Callable[[Expression, Expression, Expression], Ex
 
 
 def _floor_divided(divisor: int) -> Callable[[Expression], Expression]:
-    return lambda a: _within(
-        "int", f"({a.text} // {divisor})", a.low // divisor, a.high // divisor
-    )
+    return lambda a: _within("int", f"({a.text} // {divisor})", a.low // divisor, a.high // divisor)
 
 
 def _remainder(divisor: int) -> Callable[[Expression], Expression]:
@@ -192,9 +190,7 @@ def _ratio(a: Expression, b: Expression) -> Expression | None:
 
 
 def _power(a: Expression, b: Expression) -> Expression:
-    return Expression(
-        f"power(abs(sin({a.text})) + 0.5, sin({b.text}) * 3.0)", "float", 0.0, 8.1
-    )
+    return Expression(f"power(abs(sin({a.text})) + 0.5, sin({b.text}) * 3.0)", "float", 0.0, 8.1)
 
 
 def _square(a: Expression) -> Expression:
@@ -267,15 +263,27 @@ WORDS = [
     Word("float", ("float",), 0.3, _growing("math.asinh({})", math.asinh, 1e9)),
     Word("float", ("float",), 0.3, _function("math.asin(sin({}))", -1.6, 1.6)),
     Word("float", ("float",), 0.3, _function("math.acos(cos({}))", -0.1, 3.2)),
-    Word("float", ("float",), 0.3, _function("math.tan({} * 0.001)", -60.0, 60.0, (-1500.0, 1500.0))),
+    Word(
+        "float", ("float",), 0.3, _function("math.tan({} * 0.001)", -60.0, 60.0, (-1500.0, 1500.0))
+    ),
     Word("float", ("float",), 0.3, _growing("math.erf({})", math.erf, 1e3)),
     Word("float", ("float",), 0.7, _function("math.sqrt(abs({}))", 0.0, 1e5)),
     Word("float", ("float",), 0.5, _function("math.log(abs({}) + 0.001)", -7.0, 24.0)),
     Word("float", ("float",), 0.3, _function("math.log2(abs({}) + 0.001)", -10.0, 34.0)),
     Word("float", ("float",), 0.3, _function("math.log10(abs({}) + 0.001)", -3.1, 10.0)),
     Word("float", ("float",), 0.3, _function("math.log1p(abs({}))", 0.0, 24.0)),
-    Word("float", ("float", "float"), 0.5, _two("math.atan2({}, {})", "float", lambda a, b: (-3.2, 3.2))),
-    Word("float", ("float", "float"), 0.3, _two("math.copysign({}, {})", "float", lambda a, b: (-a.size, a.size))),
+    Word(
+        "float",
+        ("float", "float"),
+        0.5,
+        _two("math.atan2({}, {})", "float", lambda a, b: (-3.2, 3.2)),
+    ),
+    Word(
+        "float",
+        ("float", "float"),
+        0.3,
+        _two("math.copysign({}, {})", "float", lambda a, b: (-a.size, a.size)),
+    ),
     # NumPy's, of which each value is rounded correctly.
     Word("float", ("float",), 0.5, _function("np.sqrt(abs({}))", 0.0, 1e5)),
     Word("float", ("float",), 0.5, _growing("np.floor({})", math.floor, 1e15)),
@@ -290,10 +298,17 @@ WORDS = [
     *(Word("int", ("int",), 0.4, _remainder(k)) for k in (-5, 2, 7, 64)),
     *(Word("int", ("int",), 0.3, _shifted(k)) for k in (1, 5)),
     *(Word("int", ("int",), 0.3, _masked(k)) for k in (1, 6, 255)),
-    Word("int", ("int",), 0.5, lambda a: Expression(f"({a.text} >> 2)", "int", a.low // 4, a.high // 4)),
+    Word(
+        "int",
+        ("int",),
+        0.5,
+        lambda a: Expression(f"({a.text} >> 2)", "int", a.low // 4, a.high // 4),
+    ),
     Word("int", ("int", "int"), 0.4, _bits("^")),
     Word("int", ("int", "int"), 0.4, _bits("|")),
-    Word("int", ("int",), 0.3, lambda a: Expression(f"(~{a.text})", "int", -a.high - 1, -a.low - 1)),
+    Word(
+        "int", ("int",), 0.3, lambda a: Expression(f"(~{a.text})", "int", -a.high - 1, -a.low - 1)
+    ),
     Word("int", ("int",), 0.7, _negative("int")),
     Word("int", ("int",), 0.7, _magnitude("int")),
     Word("int", ("int", "int"), 0.7, _lesser("min", "int")),
@@ -395,7 +410,13 @@ WORDS = [
         _two("math.hypot({}, {})", "float", lambda a, b: (0.0, 2 * (a.size + b.size))),
         "python-functions",
     ),
-    Word("float", ("float",), 0.5, _function("math.lgamma(abs({}) + 0.5)", -1.0, 1e11), "python-functions"),
+    Word(
+        "float",
+        ("float",),
+        0.5,
+        _function("math.lgamma(abs({}) + 0.5)", -1.0, 1e11),
+        "python-functions",
+    ),
 ]
 """The table: add a line for another function or construct."""
 
