@@ -1,6 +1,7 @@
 # Every target sets up the virtual environment that it runs in; `make help` lists them.
 
 PYTHON ?= python3
+FUZZ_ARGS ?= --definitions 100 --configurations 100
 LADDER_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
@@ -19,7 +20,7 @@ REQUIREMENTS := $(VENV)/requirements.stamp
 INSTALLATION := $(VENV)/batchsim-$(BATCHSIM_CYTHON_CHECKS)-$(BATCHSIM_CYTHON_PROFILE).stamp
 NATIVE_SOURCES := $(shell find batchsim -name '*.pyx' -o -name '*.pxd' -o -name '*.hpp')
 
-.PHONY: help ladder test bench profile lint docs clean
+.PHONY: help ladder test fuzz bench profile lint docs clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -30,6 +31,9 @@ ladder: $(INSTALLATION) ## measure the table of improvements (LADDER_ARGS="--env
 
 test: $(INSTALLATION) ## run the tests on all processors (PYTEST_ARGS="-k … -x -n 0")
 	$(RUN) -m pytest tests --numprocesses auto --dist worksteal $(PYTEST_ARGS)
+
+fuzz: $(INSTALLATION) ## compare random definitions (FUZZ_ARGS="--definitions … --seed …")
+	$(RUN) -m tests.fuzz $(FUZZ_ARGS)
 
 bench: $(INSTALLATION) ## run the benchmarks, write $BENCH_JSON (BENCH_ARGS="--full -k …")
 	$(RUN) -m pytest benchmarks --benchmark-json=$(BENCH_JSON) $(BENCH_ARGS)

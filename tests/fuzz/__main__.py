@@ -230,8 +230,8 @@ class Run:
                 if key in facts
             )
             self.counts["episodes"] += facts.get("episodes", 0)
-            if sys.stderr.isatty():
-                print(f"\r{self.done}/{self.total}", end="", file=sys.stderr, flush=True)
+            if self.done % 100 == 0:
+                print(f"{self.done} of {self.total} are done", flush=True)
 
 
 if __name__ == "__main__":
