@@ -1,6 +1,7 @@
 # Every target sets up the virtual environment that it runs in; `make help` lists them.
 
 PYTHON ?= python3
+FUZZ_ARGS ?= --definitions 100 --configurations 100
 LADDER_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
@@ -21,7 +22,7 @@ REQUIREMENTS := $(VENV)/requirements.stamp
 INSTALLATION := $(VENV)/batchsim-$(BATCHSIM_CYTHON_CHECKS)-$(BATCHSIM_CYTHON_PROFILE).stamp
 NATIVE_SOURCES := $(shell find batchsim -name '*.pyx' -o -name '*.pxd' -o -name '*.hpp')
 
-.PHONY: help ladder test sanitize soak bench profile lint docs clean
+.PHONY: help ladder test fuzz sanitize soak bench profile lint docs clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -32,6 +33,9 @@ ladder: $(INSTALLATION) ## measure the table of improvements (LADDER_ARGS="--env
 
 test: $(INSTALLATION) ## run the tests on all processors (PYTEST_ARGS="-k … -x -n 0")
 	$(RUN) -m pytest tests --numprocesses auto --dist worksteal $(PYTEST_ARGS)
+
+fuzz: $(INSTALLATION) ## compare random definitions (FUZZ_ARGS="--definitions … --seed …")
+	$(RUN) -m tests.fuzz $(FUZZ_ARGS)
 
 sanitize: $(INSTALLATION) ## stress builds with GCC's sanitizers (SANITIZERS="thread address undefined")
 	$(RUN) tests/sanitize.py $(SANITIZERS)
