@@ -19,6 +19,7 @@ PROFILE = os.environ.get("BATCHSIM_CYTHON_PROFILE") == "1"
 MODULES = {
     "batchsim._buffers": [],
     "batchsim._driver": ["batchsim/_threads.hpp"],
+    "batchsim._snapshots": [],
     "batchsim.ladder._cython_loops": [],
     "batchsim.torch._rollout": [],
 }
