@@ -22,6 +22,7 @@ SANITIZE = os.environ.get("BATCHSIM_SANITIZE", "")
 MODULES = {
     "batchsim._buffers": [],
     "batchsim._driver": ["batchsim/_threads.hpp"],
+    "batchsim._snapshots": [],
     "batchsim.ladder._cython_loops": [],
     "batchsim.torch._rollout": [],
 }

@@ -326,23 +326,3 @@ def read_time_limit(value: Any, default: int | None) -> int | None:
         f"max_episode_steps is {value!r}; expected a positive whole number below 2**63, "
         "-1 for no limit, or None for the environment's own."
     )
-
-
-def check_snapshot(state: Any, columns: Mapping[str, Array], rows: int) -> None:
-    """Raise unless `state` holds `rows` rows of exactly these columns."""
-    if not isinstance(state, Mapping):
-        raise TypeError(f"The snapshot is {state!r}; expected what get_state() returned.")
-    for name in (*columns, *state):
-        if name not in state or name not in columns:
-            where = "no" if name not in state else "an unexpected"
-            raise ValueError(
-                f"The snapshot has {where} field {name!r}; expected {', '.join(columns)}, as in "
-                "one of the same environment and settings."
-            )
-        array = np.asarray(state[name])
-        shape = (rows, *columns[name].shape[1:])
-        if array.shape != shape or array.dtype != columns[name].dtype:
-            raise ValueError(
-                f"The snapshot's {name} has shape {array.shape} and dtype {array.dtype}; expected "
-                f"{shape} and {columns[name].dtype}."
-            )

@@ -176,6 +176,8 @@ class Definition:
                 "fields and the function that writes them, or neither."
             )
         self.info_at_reset = self._read_info_at_reset()
+        # Asked for once: a module takes its time to say that it has no such name.
+        self.state_check: Callable[..., Any] | None = getattr(namespace, "check_state", None)
         self.params = self._read_defaults("Params")
         self.options = self._read_defaults("Options")
         self._refuse_shared(self.params, "Params", self.options, "Options")
@@ -367,6 +369,31 @@ class Definition:
                     check(self.namespace.Options(**scalars))
                 except ValueError as error:
                     raise ValueError(f"The reset options{where} do not fit: {error}") from error
+
+    def check_state(
+        self, columns: Mapping[str, Array], values: Any, by_row: Mapping[str, Array]
+    ) -> None:
+        """Raise ValueError if the environment, which has a `check_state`, refuses what rows hold.
+
+        Args:
+            columns: the columns of `State` by name, (rows, …).
+            values: what its functions see as `p`, any row's.
+            by_row: the parameters that differ by row, (rows, …).
+        """
+        check = self.state_check
+        assert check is not None
+        state = self.State(**columns)
+        try:
+            check(state, values._replace(**by_row))
+        except ValueError as error:
+            for row in range(len(state[0])):
+                one = slice(row, row + 1)
+                p = values._replace(**{name: value[one] for name, value in by_row.items()})
+                try:
+                    check(self.State(*(column[one] for column in state)), p)
+                except ValueError as its_own:
+                    raise ValueError(f"The state of row {row} does not fit: {its_own}") from its_own
+            raise ValueError(f"The state does not fit: {error}") from error
 
     def spaces(self, values: Any) -> tuple[Space[Any], Space[Any]]:
         """Return the observation and the action space of an environment with these `parameters`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_differing_spaces, batch_space
 
 from batchsim import checked as checked_mode
-from batchsim import checks, compile, kernels, random, registry
+from batchsim import checks, compile, kernels, random, registry, snapshots
 from batchsim._driver import Driver
 from batchsim.allocation import Allocator, number_of, slots
 from batchsim.columns import cut_rows
@@ -295,6 +296,8 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             settings=kernels.Settings(*(array.copy() for array in self._tile.settings))
         )
         part._renderers = {}
+        for of_all_rows in ("_fingerprints", "_values_of_any_row"):
+            part.__dict__.pop(of_all_rows, None)
         part._make_driver(Infos(self.definition.info, self.definition.info_at_reset))
         part._driver.exclusively("split", lambda: None, unreset=True, resets=True)
         return part
@@ -454,7 +457,8 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             env_ids: the rows, in the order wanted; all by default.
 
         Returns:
-            One array a field, its first axis the rows asked for.
+            One array a field, its first axis the rows asked for. The field "fingerprint" (rows,)
+            says what the rows are of; the others are what `set_state` puts back.
         """
         rows = self._rows(env_ids)
         return self._driver.exclusively("get_state", self._copy, rows)  # type: ignore[no-any-return]
@@ -466,6 +470,11 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
     def set_state(self, state: Mapping[str, Array], env_ids: Iterable[int] | None = None) -> Any:
         """Make rows go on from a snapshot of `get_state`, of this or another BatchEnv of the kind.
 
+        The other one has the same environment, observations and actions of the same form, the same
+        tables (which arguments such as a map make), and in each row the same whole-number and bool
+        parameters. Floating-point parameters may be others, as may backend, autoreset mode, time
+        limit, threads and the number of rows.
+
         Args:
             state: what `get_state` returned, as many rows as `env_ids` names.
             env_ids: the rows to overwrite; all by default. A row may be given several times in
@@ -475,25 +484,67 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             The observations (N, …) of all rows.
 
         Raises:
-            ValueError, TypeError: if fields, shapes or dtypes do not fit; no row has then changed.
+            ValueError, TypeError: if fields, shapes or dtypes do not fit, if the snapshot is of
+                something else, or if rows hold what cannot be or what the environment's
+                `check_state` refuses; no row has then changed.
         """
         rows = self._rows(env_ids)
         columns = self._snapshot_columns()
-        checks.check_snapshot(state, columns, len(np.arange(self.num_envs)[rows]))
+        given = self._read_snapshot(state, columns, rows)
         return self._driver.exclusively(
-            "set_state", self._write, state, rows, unreset=True, resets=True
+            "set_state", self._write, given, rows, unreset=True, resets=True
         )
 
-    def _write(self, state: Mapping[str, Array], rows: slice | list[int]) -> Any:
+    def _write(self, given: Mapping[str, Array], rows: slice | list[int]) -> Any:
         if not self._driver.was_reset:
             self._require_all(rows)
+        observation = self._driver.output(None)
+        columns = self._snapshot_columns()
         kept = self._copies()
         self._driver.tear()
-        for name, column in self._snapshot_columns().items():
-            column[rows] = state[name]
+        for name, array in given.items():
+            if name != snapshots.FINGERPRINT:
+                columns[name][rows] = array
         self._tile.selected[:] = False
-        observation, _ = self._driver.reset(self._driver.output(None), kept)
-        return observation
+        observations, _ = self._driver.reset(observation, kept)
+        return observations
+
+    def _read_snapshot(
+        self, state: Any, columns: Mapping[str, Array], rows: slice | list[int]
+    ) -> dict[str, Array]:
+        """Return the arrays of a snapshot from which these rows can go on."""
+        count = self.num_envs if isinstance(rows, slice) else len(rows)
+        given = snapshots.read_snapshot(state, columns, count)
+        own = columns[snapshots.FINGERPRINT][rows]
+        snapshots.refuse_other(
+            given[snapshots.FINGERPRINT], own, self.definition, self.arguments, self.params
+        )
+        snapshots.check_rows(given, self._seeds, self._same_step())
+        if self.definition.state_check is not None:
+            by_row = {
+                name: value[rows]
+                for name, value in self.params.items()
+                if isinstance(value, np.ndarray)
+            }
+            state_columns = {name: given[f"state.{name}"] for name in self.definition.columns}
+            self.definition.check_state(state_columns, self._values_of_any_row, by_row)
+        return given
+
+    @cached_property
+    def _values_of_any_row(self) -> Any:
+        return self._row_values(0)
+
+    @cached_property
+    def _fingerprints(self) -> Array:
+        """Of each row, (N,)."""
+        found = snapshots.fingerprints(
+            self.definition,
+            self._layout,
+            self.single_action_space,
+            self.tables,
+            self.params,
+        )
+        return np.broadcast_to(found, (self.num_envs,))
 
     def _rows(self, env_ids: Iterable[int] | None) -> slice | list[int]:
         """Return what picks these rows of a column; a slice of all is copied fastest."""
@@ -521,6 +572,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         if self.record_episode_statistics:
             columns["episode.total"] = tile.episode.total
             columns["episode.started"] = tile.episode.started
+        columns[snapshots.FINGERPRINT] = self._fingerprints
         return columns
 
     def __reduce__(self) -> tuple[Any, ...]:
