@@ -373,7 +373,7 @@ LIBRARY = {
         def step(s, i, action, p, rng):
             s.x[i] = s.x[i] + mylib.sub.LIMIT + mylib.SCALES[0][1] + mylib.CONSTANTS.mass + view
             s.x[i] = mylib.twice(s.x[i]) + mylib.sub.shifted(1.0) + pulled(0.5) + mylib.pulled(2.0)
-            return mylib.LAZY + mylib.Kind.GOAL + number, False
+            return mylib.LAZY + (action + mylib.Kind.GOAL) + number, False
 
         def observe(s, i, p, out):
             out[0] = s.x[i]
