@@ -122,7 +122,7 @@ def _to_float32(value: Any) -> Any:
 def _rebuilt(value: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:
     """Return a tuple or namedtuple with its members changed."""
     members = [change(member) for member in value]
-    return type(value)(*members) if hasattr(value, "_fields") else tuple(members)
+    return tuple.__new__(type(value) if hasattr(value, "_fields") else tuple, members)
 
 
 class Binder:
@@ -236,22 +236,27 @@ class Binder:
     ) -> Any:
         """Return a module that holds what `module` holds now, what is read of it bound."""
         known = is_known(module) and module is not batchsim_math
-        bound = {}
-        for part, inner in attributes.items():
-            if part == WHOLE:
-                digest.add(name, module)
-                continue
-            path = f"{name}.{part}"
-            value = getattr(module, part, MISSING)
+        bound: dict[str, Any] = {}
+        if WHOLE in attributes:
+            digest.add(name, module)
+            if not known:
+                bound |= {
+                    attribute: self._frozen(_to_float32(value) if demote else value)
+                    for attribute, value in vars(module).items()
+                    if isinstance(value, (float, tuple, np.ndarray))
+                }
+        for attribute in filter(None, attributes):  # all but WHOLE
+            path = f"{name}.{attribute}"
+            value = getattr(module, attribute, MISSING)
             if not known or value is MISSING or isinstance(value, python_types.ModuleType):
-                member = self._bind_name(path, value, inner, demote, digest)
+                member = self._bind_name(path, value, attributes[attribute], demote, digest)
             else:
                 member = _to_float32(value) if demote and value is not float else value
                 # What the compiler makes of it follows from its name.
                 with contextlib.suppress(TypeError):
                     digest.add(path, member)
             if member is not value:
-                bound[part] = member
+                bound[attribute] = member
         if known and not bound:
             return module
         copy = python_types.ModuleType(module.__name__, module.__doc__)

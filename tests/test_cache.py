@@ -19,7 +19,7 @@ import batchsim.compile
 import batchsim.random
 from batchsim import cache
 from batchsim.definition import Definition
-from batchsim.digest import Digest, own_code
+from batchsim.digest import Digest, own_code, reads
 
 GAME = """
 from typing import NamedTuple
@@ -373,7 +373,7 @@ LIBRARY = {
         def step(s, i, action, p, rng):
             s.x[i] = s.x[i] + mylib.sub.LIMIT + mylib.SCALES[0][1] + mylib.CONSTANTS.mass + view
             s.x[i] = mylib.twice(s.x[i]) + mylib.sub.shifted(1.0) + pulled(0.5) + mylib.pulled(2.0)
-            return mylib.LAZY + mylib.Kind.GOAL + number, False
+            return mylib.LAZY + (action + mylib.Kind.GOAL) + number, False
 
         def observe(s, i, p, out):
             out[0] = s.x[i]
@@ -487,7 +487,15 @@ def test_in_fast_precision_constants_of_modules_are_float32(world):
         return (mylib.GRAVITY, mylib.sub.LIMIT, mylib.CONSTANTS.mass, math.pi, np.e, number)  # noqa: F821
 
     read.__globals__["mylib"] = importlib.import_module("mylib")
-    found = batchsim.compile.Binder("fast", {}, lambda copy: copy).copy(read)()
+
+    def read_of_another_name():
+        library = mylib  # noqa: F821
+        return library.GRAVITY, library.CONSTANTS.mass, library.SCALES[1], library.TABLE[0]
+
+    copies = map(
+        batchsim.compile.Binder("fast", {}, lambda copy: copy).copy, (read, read_of_another_name)
+    )
+    found = [value for copy in copies for value in copy()]
     del read.__globals__["mylib"]
     assert {type(value) for value in found} == {np.float32}
     assert found[0] == np.float32(9.8)
@@ -548,6 +556,38 @@ def test_a_module_as_a_whole_counts_by_what_it_holds():
     before = Digest(one).hexdigest()
     one.number = 2.0
     assert Digest(one).hexdigest() != before
+
+
+def test_the_bytecode_tells_what_is_read_of_modules():
+    text = """
+def function(x):
+    a = one.sub.X + one.f(x) + one.sub.g(one.K)(x)
+    b = (two if x else three).Y
+    m = four
+    h(five, six.Z.method(1)[2].real)
+    if seven.A < seven.B:
+        eight.C[0] = 3
+    c = [nine.Q for _ in x]
+    return (lambda: ten.R)() + abs(x.attribute) + eleven.a.b.c(x).d
+"""
+    names = {}
+    exec(text, names)
+    leaf = {"": {}}
+    assert reads(names["function"].__code__) == {
+        "one": {"sub": {"X": leaf, "g": leaf}, "f": leaf, "K": leaf},
+        "two": leaf,
+        "three": {"Y": leaf},
+        "four": leaf,
+        "h": leaf,
+        "five": leaf,
+        "six": {"Z": {"method": leaf}},
+        "seven": {"A": leaf, "B": leaf},
+        "eight": {"C": leaf},
+        "nine": {"Q": leaf},
+        "ten": {"R": leaf},
+        "abs": leaf,
+        "eleven": {"a": {"b": {"c": leaf}}},
+    }
 
 
 def test_batchsims_own_code_is_in_every_key(monkeypatch):
