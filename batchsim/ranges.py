@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 __all__ = ["require_between"]
 
 
-def require_between(name: str, values: npt.NDArray[Any], low: Any, high: Any) -> None:
+def require_between(name: str, values: Any, low: Any, high: Any) -> None:
     """Raise ValueError, naming the first one, unless all values are in a range.
 
     Args:
         name: of the column.
-        values: numbers, of any shape; NaN is in no range.
+        values: a number, or an array of any shape; NaN is in no range.
         low, high: the bounds, both allowed; numbers, or arrays that go with the values.
 
     Example:
@@ -24,6 +23,7 @@ def require_between(name: str, values: npt.NDArray[Any], low: Any, high: Any) ->
         ...
         ValueError: cell is 48; expected from 0 to 47.
     """
+    values = np.asarray(values)
     fits = (values >= low) & (values <= high)
     if not fits.all():
         place = np.unravel_index(int(np.argmin(fits)), fits.shape)

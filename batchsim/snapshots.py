@@ -17,7 +17,13 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Discrete, MultiDiscrete, Space
 
-from batchsim import _snapshots as scans
+from batchsim._snapshots import (
+    first_bad_count,
+    first_bad_seed,
+    first_bad_stream,
+    first_difference,
+    first_no_flag,
+)
 from batchsim.definition import Definition
 from batchsim.spaces import Layout
 
@@ -56,7 +62,7 @@ def fingerprints(
     digest = 0
     for name, table in tables.items():
         digest = zlib.crc32(f"{name} {table.dtype.str} {table.shape}".encode(), digest)
-        digest = zlib.crc32(table.reshape(-1).view(np.uint8), digest)
+        digest = zlib.crc32(table.reshape(-1).view(np.uint8).data, digest)
     found = np.zeros(1, np.uint64)
     for part in (_digest((definition.name, columns)), _digest(spaces), digest):
         found = found << np.uint64(BITS) | np.uint64(part % 2**BITS)
@@ -102,7 +108,7 @@ def refuse_other(
         arguments: its `Arguments`, or an empty tuple.
         params: its parameters.
     """
-    row = scans.first_difference(given, own)
+    row = first_difference(given, own)
     if row < 0:
         return
     pairs = zip(_parts_of(given[row]), _parts_of(own[row]), strict=True)
@@ -182,7 +188,7 @@ def check_rows(snapshot: Mapping[str, Array], seeds: Array, same_step: bool) -> 
         same_step: the rows are to go on with `AutoresetMode.SAME_STEP`, where none is ever over.
     """
     for name, array in snapshot.items():
-        if array.dtype.kind == "b" and (place := scans.first_no_flag(array)) >= 0:
+        if array.dtype.kind == "b" and (place := first_no_flag(array)) >= 0:
             row = place // (array.size // len(array))
             byte = int(array.reshape(-1).view(np.uint8)[place])
             raise ValueError(
@@ -190,7 +196,7 @@ def check_rows(snapshot: Mapping[str, Array], seeds: Array, same_step: bool) -> 
                 "or True."
             )
     elapsed, pending = snapshot["elapsed"], snapshot["pending"]
-    if (row := scans.first_bad_count(elapsed, pending)) >= 0:
+    if (row := first_bad_count(elapsed, pending)) >= 0:
         raise ValueError(
             f"The snapshot's elapsed is {elapsed[row]} in row {row}; expected from 0 to "
             f"{np.iinfo(elapsed.dtype).max - 1} steps."
@@ -200,16 +206,16 @@ def check_rows(snapshot: Mapping[str, Array], seeds: Array, same_step: bool) -> 
             f"The episode of the snapshot's row {int(pending.argmax())} is over; with "
             "AutoresetMode.SAME_STEP expected one that goes on, as in a snapshot of that mode."
         )
-    if (row := scans.first_bad_stream(snapshot["rng.state"], snapshot["rng.spare"])) >= 0:
+    if (row := first_bad_stream(snapshot["rng.state"], snapshot["rng.spare"])) >= 0:
         words = [*snapshot["rng.state"][row].tolist(), int(snapshot["rng.spare"][row])]
         raise ValueError(
             f"The snapshot's rng.state and rng.spare are {words} in row {row}; expected those of a "
             "PCG64 generator: the fourth word odd, the last 0 or from 2**32 to below 2**33."
         )
-    if (row := scans.first_bad_seed(snapshot["seed"], seeds)) >= 0:
+    if (row := first_bad_seed(snapshot["seed"], seeds)) >= 0:
         raise ValueError(
-            f"The snapshot's seed is {reprlib.repr(snapshot['seed'][row])} in row {row}; expected a "
-            "whole number that is not negative, -1 for an unknown one, or None."
+            f"The snapshot's seed is {reprlib.repr(snapshot['seed'][row])} in row {row}; "
+            "expected a whole number that is not negative, -1 for an unknown one, or None."
         )
     started = snapshot.get("episode.started")
     if started is not None and not np.isfinite(started).all():
