@@ -216,7 +216,8 @@ cdef class Driver:
             self._check_and_send()
         except BaseException:
             self._drop_outputs()
-            self.status = READY
+            if self.status == STEPPING:
+                self.status = READY
             raise
         self.status = SENT
 
@@ -557,12 +558,15 @@ cdef class Driver:
         self.in_pool = self.offered = False
 
     cdef object _interpret(self, int64_t task):
-        if self.guard is None:
-            return self.interpreted(self._tile_at_work(), task, 0, self.rows)
         try:
             return self.interpreted(self._tile_at_work(), task, 0, self.rows)
-        except Exception:
-            raise self.guard.explain(self._tile_at_work(), task)
+        except BaseException as failure:
+            if self.guard is not None and isinstance(failure, Exception):
+                raise self.guard.explain(self._tile_at_work(), task)
+            if task != kernels_CHECK:
+                # As after a failure in machine code: some rows are done, one is half done.
+                self.status = self.status_before = UNRESET
+            raise
 
     cdef object _tile_at_work(self):
         """Return the tile with the arrays of this step in place of the ones that it was compiled for."""
