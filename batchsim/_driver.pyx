@@ -257,11 +257,6 @@ cdef class Driver:
         self.status = READY if reset else self.status_before
 
     @property
-    def unreset(self):
-        """Whether no reset has been made yet."""
-        return self.status == UNRESET
-
-    @property
     def was_reset(self):
         """Between `begin` and `end`: whether every row has an episode."""
         return self.status_before == READY
@@ -295,10 +290,12 @@ cdef class Driver:
                 self.infos.add(infos, self.info, self.tile.selected, True)
         finally:
             self.observation = self.info = None
-        self.finished_rows = 0
-        if self.disabled:
-            self.finished_rows = int(np.count_nonzero(self.tile.pending))
+        self.notice_pending()
         return (observation if self.flat else self.layout.outer(observation)), infos
+
+    def notice_pending(self):
+        """Between `begin` and `end`: learn which rows are over, where their columns were written from outside."""
+        self.finished_rows = int(np.count_nonzero(self.tile.pending)) if self.disabled else 0
 
     def close(self):
         """Finish a step that `send` began, and let the threads go; later calls are refused."""
