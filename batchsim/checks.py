@@ -28,6 +28,8 @@ MOST_THREADS = 4096
 """More than any machine has processors."""
 MOST_FRAMES = 1024
 """More than any network looks back."""
+PROPERTIES = ("np_random", "np_random_seed")
+"""Those of `BatchEnv` that the driver may refuse."""
 
 
 class Checks:
@@ -148,10 +150,10 @@ class Checks:
 
     def refuse(self, operation: str, status: str) -> Exception:
         """Phrase that `operation` is not to be called in the driver's present status."""
+        called = f"{operation} was read" if operation in PROPERTIES else f"{operation}() was called"
         if status == "closed":
             return error.ClosedEnvironmentError(
-                f"{operation}() was called on a BatchEnv of {self.name} that is closed; "
-                "make a new one."
+                f"{called} on a BatchEnv of {self.name} that is closed; make a new one."
             )
         if status == "torn":
             return error.ResetNeeded(
@@ -170,15 +172,15 @@ class Checks:
             )
         if status == "sent":
             return error.AlreadyPendingCallError(
-                f"{operation}() was called while a step is under way; call recv() first.", operation
+                f"{called} while a step is under way; call recv() first.", operation
             )
         if status == "stepping":
             return error.AlreadyPendingCallError(
-                f"{operation}() was called while another thread steps this BatchEnv; "
+                f"{called} while another thread steps this BatchEnv; "
                 "use one BatchEnv for each thread.",
                 operation,
             )
-        return error.ResetNeeded(f"{operation}() was called before reset(); call reset() first.")
+        return error.ResetNeeded(f"{called} before reset(); call reset() first.")
 
 
 _has_warned = False

@@ -381,26 +381,32 @@ _loaded: dict[str, NativeKernel] = {}
 def compile_native(spec: KernelSpec) -> NativeKernel:
     """Return the kernel of `spec` from this process, the disk cache or the compiler."""
     with _jit:
-        entry, code = _bind(spec)
-        key = _key(spec, code)
+        # Bound for Numba only where it must compile: what Numba makes of a function, it keeps.
+        key = _key(spec, _bind(spec, for_numba=False)[1])
         if key not in _loaded:
             # LLVM finds functions by name: of two kernels that threads load under one key, both
             # would run the code of the first, which goes when the second takes its place.
             with global_compiler_lock:
                 if key not in _loaded:
-                    _loaded[key] = _load(key) or _compile(spec, entry, key)
+                    kernel = _load(key)
+                    if kernel is None:
+                        key, kernel = _compile(spec)
+                    _loaded.setdefault(key, kernel)
         return _loaded[key]
 
 
 def assemble(spec: KernelSpec) -> tuple[str, bytes]:
     """Return the kernel of `spec`, compiled anew, as assembly and as an object file, to be read."""
     with _jit:
-        library = _translate(spec, _bind(spec)[0])[0]
+        library = _translate(spec, _bind(spec, for_numba=True)[0])[0]
     return library.get_asm_str(), library.serialize_using_object_code()[2][0]
 
 
-def _bind(spec: KernelSpec) -> tuple[Any, str]:
-    """Return the function that `spec` stands for, and a hash of everything that it reaches."""
+def _bind(spec: KernelSpec, *, for_numba: bool) -> tuple[Any, str]:
+    """Return the function that `spec` stands for, and a hash of everything that it reaches.
+
+    Unless it is `for_numba`, the function is of no use, and nothing outlives this call.
+    """
     step_rows = STEP_LOOPS[spec.autoreset_mode]
     varying = {
         *getattr(spec.tile.parameters, "_fields", ()),
@@ -413,11 +419,18 @@ def _bind(spec: KernelSpec) -> tuple[Any, str]:
         spec.definition, constants
     ):
         step_rows = kernels.step_next_step_guarded
-    accessors = {**columns.NATIVE, "view": columns.native_view(spec.tile)}
-    wrap = functools.partial(target.callee, **{**INLINE, "boundscheck": spec.checked})
+    wrap, view = _as_it_is, None
+    if for_numba:
+        wrap = functools.partial(target.callee, **{**INLINE, "boundscheck": spec.checked})
+        view = columns.native_view(columns.layout_of(spec.tile))
+    accessors = {**columns.NATIVE, "view": view}
     binder = Binder(spec.precision, _placeholders(spec, accessors, step_rows), wrap)
     entry = binder.copy(kernels.run_task)
     return entry, binder.digests[kernels.run_task]
+
+
+def _as_it_is(copy: Any) -> Any:
+    return copy
 
 
 def _translate(spec: KernelSpec, entry: Any) -> tuple[Any, str]:
@@ -453,7 +466,10 @@ def _load(key: str) -> NativeKernel | None:
     return NativeKernel(library.get_pointer_to_function(name), (library,), 0.0)
 
 
-def _compile(spec: KernelSpec, entry: Any, key: str) -> NativeKernel:
+def _compile(spec: KernelSpec) -> tuple[str, NativeKernel]:
+    """Compile the kernel and keep it; return its key too, of what it was compiled from."""
+    entry, code = _bind(spec, for_numba=True)
+    key = _key(spec, code)
     if sys.stderr.isatty():
         print(
             f"batchsim: compiling {spec.definition.name} ({spec.precision} precision, "
@@ -467,7 +483,7 @@ def _compile(spec: KernelSpec, entry: Any, key: str) -> NativeKernel:
     # another process, and the arrays must live as long as the code does.
     if not library.has_dynamic_globals:
         cache.store(key, marshal.dumps((name, library.serialize_using_object_code())))
-    return NativeKernel(
+    return key, NativeKernel(
         library.get_pointer_to_function(name), (library, entry), time.perf_counter() - start
     )
 
@@ -482,5 +498,5 @@ def interpret(spec: KernelSpec) -> Callable[[Tile, int, int, int], int]:
         # put.
         step_rows = kernels.step_next_step_guarded
     accessors = {**columns.REFERENCE, "view": columns.reference_view}
-    binder = Binder(spec.precision, _placeholders(spec, accessors, step_rows), lambda copy: copy)
+    binder = Binder(spec.precision, _placeholders(spec, accessors, step_rows), _as_it_is)
     return binder.copy(kernels.run_task)  # type: ignore[no-any-return]

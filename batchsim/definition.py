@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import copy
 import difflib
+import functools
 import importlib
 import inspect
 import math
@@ -17,13 +18,13 @@ import numbers
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Space
 
-__all__ = ["Column", "Definition", "suggest"]
+__all__ = ["Column", "Definition", "batch_parameter", "record", "suggest"]
 
 Array = npt.NDArray[Any]
 
@@ -51,6 +52,17 @@ OF_RESETS = {"reset_mask"}
 
 OF_INFOS = {"episode", "final_info", "final_obs"}
 """Gymnasium's own infos."""
+
+
+@functools.cache
+def record(name: str, fields: tuple[str, ...], scratch: tuple[str, ...] = ()) -> Any:
+    """Return the namedtuple class of these fields, of which `scratch` are those of `Scratch`.
+
+    There is one class a field set: Numba has a type for each class, and a process many batches.
+    """
+    made = cast(Any, collections.namedtuple)(name, fields)
+    made._scratch = scratch  # No field can have this name.
+    return made
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
@@ -164,10 +176,8 @@ class Definition:
         self._refuse_shared(self.columns, "State", self.scratch, "Scratch")
         self.Columns: Any = self.State
         if self.scratch:
-            self.Columns = collections.namedtuple(  # type: ignore[misc]
-                "Columns", (*self.columns, *self.scratch)
-            )
-            self.Columns.scratch = tuple(self.scratch)
+            scratch = tuple(self.scratch)
+            self.Columns = record("Columns", (*self.columns, *scratch), scratch)
         self.info = self._read_columns("Info")
         self.inform: Callable[..., Any] | None = getattr(namespace, "inform", None)
         if bool(self.info) != bool(self.inform):
@@ -310,7 +320,7 @@ class Definition:
     def parameters(self, values: Mapping[str, Any]) -> Any:
         """Return what the functions see as `p`: these values, and options at their defaults."""
         every = {**values, **self.options}
-        return collections.namedtuple("Parameters", every)(**every)
+        return record("Parameters", tuple(every))(**every)
 
     def read_options(self, given: Mapping[str, Any], num_envs: int) -> dict[str, Any]:
         """Return all reset options: defaults and `given`, each a scalar or an array (num_envs,)."""

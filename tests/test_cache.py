@@ -1,12 +1,16 @@
 """Compiled kernels are kept on disk, found again, never stale, and never in the way."""
 
+import copy
+import gc
 import importlib
 import math
 import os
+import pickle
 import subprocess
 import sys
 import textwrap
 import warnings
+import weakref
 from enum import Enum, IntEnum
 from pathlib import Path
 from types import ModuleType
@@ -283,11 +287,12 @@ class NewKernelError(Exception):
     """Raised in place of compiling a kernel, which takes seconds."""
 
 
+def refuse(*_):
+    raise NewKernelError
+
+
 @pytest.mark.parametrize("edit", EDITS)
 def test_an_edit_of_whatever_a_kernel_reaches_is_noticed(project, monkeypatch, edit):
-    def refuse(*_):
-        raise NewKernelError
-
     forget(monkeypatch)
     outcome(project())
     monkeypatch.setattr(batchsim.compile, "_load", lambda *_: None)
@@ -728,6 +733,41 @@ def test_a_damaged_kernel_is_compiled_again(project, own_cache, monkeypatch):
         assert seen == expected
         assert (seconds > 0) == compiles
     assert list(own_cache.iterdir()) == [path]
+
+
+def test_a_compiled_kernel_keeps_no_batch(project, own_cache):
+    env = batchsim.BatchEnv(project(), 2, autoreset_mode="Disabled")
+    assert env.kernel.compile_seconds > 0
+    traces = [weakref.ref(env), weakref.ref(env._tile.state.x)]
+    del env
+    gc.collect()
+    assert [trace() for trace in traces] == [None, None]
+
+
+COPIERS = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda env: pickle.loads(pickle.dumps(env)),
+}
+
+
+@pytest.mark.parametrize("copier", COPIERS.values(), ids=COPIERS)
+def test_a_copy_is_what_its_original_is_whatever_was_edited_since(project, monkeypatch, copier):
+    definition = project()
+    env = batchsim.BatchEnv(definition, 2, autoreset_mode="Disabled")
+    env.reset(seed=0)
+    monkeypatch.setattr(batchsim.compile, "_load", lambda *_: None)
+    monkeypatch.setattr(batchsim.compile, "_compile", refuse)
+    definition.namespace.STEP_COST = 0.75
+    twin = copier(env)
+    assert twin.step(np.array([0, 1]))[1].tolist() == env.step(np.array([0, 1]))[1].tolist()
+    with pytest.raises(NewKernelError):
+        batchsim.BatchEnv(definition, 2, autoreset_mode="Disabled")
+    # A pickle is read anew where its original is gone.
+    data = pickle.dumps(env)
+    del env, twin
+    with pytest.raises(NewKernelError):
+        pickle.loads(data)
 
 
 def test_a_process_loads_a_kernel_once(project):

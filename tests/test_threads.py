@@ -330,7 +330,7 @@ class Sneaky:
         return self.actions
 
 
-@pytest.mark.parametrize("intruder", ["step", "send", "reset", "close", "get_state"])
+@pytest.mark.parametrize("intruder", ["step", "send", "reset", "close", "get_state", "np_random"])
 @pytest.mark.parametrize("method", ["step", "send"])
 def test_a_call_that_slips_in_while_another_converts_is_refused(name, method, intruder):
     # Whatever runs then, a thread or an array's own code, must not get between check and step.
