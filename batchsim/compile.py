@@ -29,7 +29,7 @@ from gymnasium.vector import AutoresetMode
 from numba import types
 from numba.core.registry import cpu_target
 
-from batchsim import cache, columns, kernels, parts, raster  # noqa: F401
+from batchsim import agreement, cache, columns, kernels, parts, raster, ufuncs  # noqa: F401
 from batchsim import math as batchsim_math
 from batchsim.definition import Definition
 from batchsim.kernels import Tile
@@ -286,8 +286,12 @@ def _is_users(module: python_types.ModuleType) -> bool:
 def _own_code() -> str:
     """Return a hash of the modules of batchsim that kernels are made of."""
     digest = _Digest()
-    for module in (__name__, "batchsim.lanes", *LIBRARIES):
+    for module in (__name__, "batchsim.lanes", "batchsim.agreement", "batchsim.ufuncs", *LIBRARIES):
         digest.add_module(sys.modules[module])
+        for kind in vars(sys.modules[module]).values():
+            if isinstance(kind, type) and kind.__module__ == module:
+                methods = {k: m for k, m in vars(kind).items() if hasattr(m, "__code__")}
+                digest.add(kind.__name__, methods)
     return digest.hexdigest()
 
 
@@ -402,6 +406,8 @@ def _bind(spec: KernelSpec) -> tuple[Any, str]:
         step_rows = kernels.step_next_step_guarded
     accessors = {**columns.NATIVE, "view": columns.native_view(spec.tile)}
     inline = {**INLINE, "boundscheck": spec.checked}
+    if spec.precision == "exact":
+        inline["pipeline_class"] = agreement.Compiler
     binder = Binder(spec.precision, _placeholders(spec, accessors, step_rows), numba.njit(**inline))
     entry = binder.copy(kernels.run_task)
     return entry, binder.digests[kernels.run_task]
@@ -424,6 +430,7 @@ def _key(spec: KernelSpec, code: str) -> str:
     lengths = [len(table) for table in spec.tile.tables]
     scratch = sorted(spec.definition.scratch)
     digest = _Digest(code, layout(spec.tile), scratch, lengths, INLINE, spec.checked)
+    digest.add("functions", [spec.precision, *ufuncs.fingerprint()])
     digest.add("versions", [sys.version, np.__version__, numba.__version__, llvmlite.__version__])
     digest.add("cpu", cpu_target.target_context.codegen().magic_tuple())
     digest.add("batchsim", _own_code())
