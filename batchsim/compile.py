@@ -25,7 +25,17 @@ from gymnasium.vector import AutoresetMode
 from numba import types
 from numba.core.compiler_lock import global_compiler_lock
 
-from batchsim import cache, columns, forks, kernels, parts, raster, target  # noqa: F401
+from batchsim import (  # noqa: F401
+    agreement,
+    cache,
+    columns,
+    forks,
+    kernels,
+    parts,
+    raster,
+    target,
+    ufuncs,
+)
 from batchsim import math as batchsim_math
 from batchsim.definition import Definition
 from batchsim.digest import (
@@ -40,6 +50,7 @@ from batchsim.digest import (
     own_code,
     reads,
 )
+from batchsim.interrupts import PollingCompiler
 from batchsim.kernels import Tile
 from batchsim.safety import may_step_finished_rows
 
@@ -421,7 +432,9 @@ def _bind(spec: KernelSpec, *, for_numba: bool) -> tuple[Any, str]:
         step_rows = kernels.step_next_step_guarded
     wrap, view = _as_it_is, None
     if for_numba:
-        wrap = functools.partial(target.callee, **{**INLINE, "boundscheck": spec.checked})
+        compiler = agreement.Compiler if spec.precision == "exact" else PollingCompiler
+        options = {**INLINE, "boundscheck": spec.checked}
+        wrap = functools.partial(target.callee, pipeline_class=compiler, **options)
         view = columns.native_view(columns.layout_of(spec.tile))
     accessors = {**columns.NATIVE, "view": view}
     binder = Binder(spec.precision, _placeholders(spec, accessors, step_rows), wrap)
@@ -449,6 +462,7 @@ def _key(spec: KernelSpec, code: str) -> str:
     scratch = sorted(spec.definition.scratch)
     digest = Digest(code, layout(spec.tile), scratch, lengths, INLINE, spec.checked)
     digest.add("precision", spec.precision)
+    digest.add("functions", ufuncs.fingerprint())
     digest.add("settings", [getattr(numba.config, setting, None) for setting in SETTINGS])
     digest.add("extensions", extensions())
     digest.add("versions", [sys.version, np.__version__, numba.__version__, llvmlite.__version__])

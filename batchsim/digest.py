@@ -57,10 +57,12 @@ LIBRARIES = (
 )
 """Modules whose functions Numba can call as they stand; they choose their own arithmetic."""
 OWN = (
+    "batchsim.agreement",
     "batchsim.compile",
     "batchsim.interrupts",
     "batchsim.lanes",
     "batchsim.target",
+    "batchsim.ufuncs",
     *LIBRARIES,
 )
 """The modules of batchsim that are in the key of every kernel."""
@@ -163,6 +165,13 @@ class Digest:
                 # What a kernel cannot use is no part of it.
                 with contextlib.suppress(TypeError):
                     self.add(name, value)
+
+    def add_methods(self, kind: type) -> None:
+        """Add the functions of a class."""
+        for name, value in sorted(vars(kind).items()):
+            if isinstance(value, types.FunctionType):
+                self._put(kind.__qualname__, name)
+                self._add_function(value)
 
     def _is_first(self, value: Any) -> bool:
         """Tell whether a function or a module is met for the first time; note which it is."""
@@ -299,7 +308,12 @@ def own_code() -> str:
     digest = Digest(deep=False)
     for name in OWN:
         digest.add("", name)
-        digest.add_contents(importlib.import_module(name))
+        module = importlib.import_module(name)
+        digest.add_contents(module)
+        for kind in vars(module).values():
+            if isinstance(kind, type) and kind.__module__ == name:
+                # By its name alone a class would count.
+                digest.add_methods(kind)
     return digest.hexdigest()
 
 

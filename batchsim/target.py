@@ -84,10 +84,16 @@ class _Callee(CPUDispatcher):
     targetdescr: Any = _Target()
 
 
-def callee(function: Any, **options: Any) -> Any:
-    """Return a function that those that are compiled for this target can call."""
+def callee(function: Any, *, pipeline_class: Any = PollingCompiler, **options: Any) -> Any:
+    """Return a function that those that are compiled for this target can call.
+
+    Args:
+        function: plain Python.
+        pipeline_class: Numba's compiler, or one made of it.
+        **options: Numba's.
+    """
     wanted = {"nopython": True, **options}
-    return _Callee(function, targetoptions=wanted, pipeline_class=PollingCompiler)
+    return _Callee(function, targetoptions=wanted, pipeline_class=pipeline_class)
 
 
 def generator() -> Any:
