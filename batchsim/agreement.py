@@ -38,7 +38,9 @@ class RefusedError(TypeError):
     """A function cannot be compiled so that it gives Python's bits."""
 
     def __init__(self, reason: str, loc: Any) -> None:
-        super().__init__(reason)
+        super().__init__(f"{loc.filename}:{loc.line}: {reason}.")
+        self.reason = reason
+        """What differs, and which spelling agrees; without a full stop."""
         self.loc = loc
         """Where it stands, with Numba's `filename` and `line`."""
 
@@ -332,9 +334,10 @@ class _Infer(NopythonTypeInference):
             return super().run_pass(state)
         except errors.TypingError as error:
             found = re.search(f"{ufuncs.MARK}([^\n\x1b]*)", str(error))
-            if found is None:
+            loc = getattr(error, "loc", None)
+            if found is None or loc is None:
                 raise
-            raise RefusedError(found[1].strip(), getattr(error, "loc", None)) from None
+            raise RefusedError(found[1].strip(), loc) from None
 
 
 class Compiler(PollingCompiler):

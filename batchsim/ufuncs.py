@@ -189,11 +189,13 @@ def _resolve(
 
 
 def _without_narrower(found: set[tuple[str, ...]], nin: int) -> set[tuple[str, ...]]:
-    """Return the widest of loops that give the same for whole numbers of any width."""
+    """Return the widest of loops that give the same: for whole numbers of any width, and for
+    whether numbers are zero.
+    """
     dtypes = [tuple(map(np.dtype, loop)) for loop in found]
     same_results = len({loop[nin:] for loop in dtypes}) == 1
     if same_results and all(
-        len(operands) == 1 or all(dtype.kind in "biu" for dtype in operands)
+        len(operands - {np.dtype(bool)}) <= 1 or all(dtype.kind in "biu" for dtype in operands)
         for operands in map(set, zip(*(loop[:nin] for loop in dtypes), strict=True))
     ):
         return {max(found, key=lambda loop: sum(np.dtype(kind).itemsize for kind in loop))}
