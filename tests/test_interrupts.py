@@ -2,6 +2,7 @@
 batch that can be reset and closed.
 """
 
+import contextlib
 import gc
 import os
 import random
@@ -23,9 +24,10 @@ import batchsim
 from batchsim.math import sin
 from batchsim.random import uniform
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(signal, "setitimer"), reason="needs a timer that sends a signal"
-)
+pytestmark = [
+    pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer's signal"),
+    pytest.mark.timeout(method="thread"),  # The timer is in use.
+]
 
 N = 70
 GO_ON, WORK, HANG = 0, 1, 2
@@ -68,7 +70,7 @@ class Endless:
             for _ in range(s.work[i]):
                 s.value[i] = sin(s.value[i])
         k = 0
-        while k < 1000:  # several times as many turns as from one poll to the next
+        while k < 600:  # more turns than from one poll to the next
             k += 1 + int(s.value[i])
         s.turns[i] += k
         s.value[i] += uniform(rng, i, 0.0, 1.0)
@@ -107,12 +109,16 @@ def handler():
 
 def interrupted(call, seconds):
     """Call again and again until the signal comes, after so many seconds."""
-    try:
+    with contextlib.suppress(Interrupt):
         signal.setitimer(signal.ITIMER_REAL, seconds)
         while True:
             call()
-    except Interrupt:
-        pass
+
+
+def interrupted_after(seconds, call):
+    """Call once; the signal comes after so many seconds."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    call()
 
 
 def time_of(call):
@@ -143,25 +149,24 @@ CALLS = {
 def test_an_interrupt_at_any_moment_leaves_a_batch_that_can_be_reset(
     opened, request, call, settings
 ):
-    turns = 4000 if request.config.getoption("--slow") else 40 if settings else 150
     envs, twin = opened(make(**settings)), opened(make())
     expected = twin.reset(seed=7), twin.step(ACTIONS)
     envs.reset(seed=0)
-    longest = 3 * time_of(lambda: CALLS[call](envs))
+    typical = time_of(lambda: CALLS[call](envs))
+    turn = typical + time_of(lambda: envs.step(envs.reset(seed=7) and ACTIONS))
+    turns, seconds = (4000, 60.0) if request.config.getoption("--slow") else (150, 0.2)
     rng = random.Random(call)
-    for _ in range(turns):
-        interrupted(lambda: CALLS[call](envs), rng.uniform(1e-6, longest))
-        try:
-            envs.recv()
-        except (error.NoAsyncCallError, error.ResetNeeded):
-            pass
+    for _ in range(max(5, min(turns, int(seconds / turn)))):
+        interrupted(lambda: CALLS[call](envs), rng.uniform(1e-6, 3 * typical))
+        with contextlib.suppress(error.NoAsyncCallError, error.ResetNeeded):
+            envs.recv()  # if the interrupt came between it and send
         oracle.assert_same_reset(expected[0], envs.reset(seed=7))
         oracle.assert_same_step(expected[1], envs.step(ACTIONS), call)
 
 
 def test_an_interrupted_close_can_be_repeated(request):
     rng = random.Random(1)
-    for _ in range(400 if request.config.getoption("--slow") else 40):
+    for _ in range(400 if request.config.getoption("--slow") else 15):
         envs = make(backend="reference")
         envs.reset(seed=0)
         envs.send(np.zeros(N, np.int64))
@@ -196,8 +201,19 @@ def step(envs, actions):
 
 
 def send_and_receive(envs, actions):
-    envs.send(actions)
+    with contextlib.suppress(error.AlreadyPendingCallError):  # sent the last time
+        envs.send(actions)
     envs.recv()
+
+
+def break_off(envs, call):
+    """Interrupt a call that does not end while it is at work, not before."""
+    seconds = 0.02
+    while not envs._driver.unreset:
+        with pytest.raises(Interrupt):
+            interrupted_after(seconds, call)
+        seconds *= 3
+    assert_broken_off(envs)
 
 
 @pytest.mark.parametrize("checked", [False, True])
@@ -212,26 +228,21 @@ def test_a_while_without_end_is_left(opened, num_envs, num_threads, method, chec
     for row in (0, num_envs - 1):
         actions[:] = GO_ON
         actions[row] = HANG
-        with pytest.raises(Interrupt):
-            signal.setitimer(signal.ITIMER_REAL, 0.02)
-            method(envs, actions)
-        assert_broken_off(envs)
+        break_off(envs, lambda: method(envs, actions))
 
 
 def test_a_reset_without_end_is_left(opened):
     envs = opened(make())
+    envs.reset(seed=0)
     for _ in range(2):
-        with pytest.raises(Interrupt):
-            signal.setitimer(signal.ITIMER_REAL, 0.02)
-            envs.reset(options={"start": -1})
-        assert_broken_off(envs)
+        break_off(envs, lambda: envs.reset(options={"start": -1}))
 
 
 def test_ctrl_c_leaves_a_while_without_end(opened):
     envs = opened(make())
     envs.reset(seed=0)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
     try:
         timer.start()
         with pytest.raises(KeyboardInterrupt):
@@ -245,15 +256,12 @@ def test_ctrl_c_leaves_a_while_without_end(opened):
 @pytest.mark.parametrize("method", [step, send_and_receive])
 @pytest.mark.parametrize("timed", [False, True])
 def test_a_long_step_lets_an_interrupt_through_between_tiles(opened, num_threads, method, timed):
-    envs = opened(make(50_000, num_threads=num_threads))
+    envs = opened(make(5_000, num_threads=num_threads))
     envs.reset(seed=0)
     for _ in range(20 * timed):
-        envs.step(np.full(50_000, GO_ON))
-    envs.reset(seed=0, options={"work": 20_000})  # ten seconds
-    with pytest.raises(Interrupt):
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
-        method(envs, np.full(50_000, WORK))
-    assert_broken_off(envs)
+        envs.step(np.full(5_000, GO_ON))
+    envs.reset(seed=0, options={"work": 200_000})  # ten seconds
+    break_off(envs, lambda: method(envs, np.full(5_000, WORK)))
 
 
 def test_a_handler_that_returns_changes_nothing(opened):
@@ -275,8 +283,7 @@ def test_a_handler_cannot_call_what_is_at_work(opened):
     envs.reset(seed=0)
     signal.signal(signal.SIGALRM, lambda *_: envs.step(ACTIONS))
     with pytest.raises(error.AlreadyPendingCallError, match=r"^step\(\) was called while"):
-        signal.setitimer(signal.ITIMER_REAL, 0.02)
-        envs.step(np.full(N, HANG))
+        interrupted_after(0.5, lambda: envs.step(np.full(N, HANG)))
     signal.signal(signal.SIGALRM, interrupt)
     assert_broken_off(envs)
 
@@ -288,15 +295,14 @@ def test_closing_during_a_while_without_end_can_be_interrupted(how):
     envs.send(np.full(N, HANG))
     if how == "close":
         with pytest.raises(Interrupt):
-            signal.setitimer(signal.ITIMER_REAL, 0.02)
-            envs.close()
+            interrupted_after(0.5, envs.close)
         with pytest.raises(error.ClosedEnvironmentError):
             envs.recv()
         envs.close()
         return
     # Python cannot raise where an object ends: what Ctrl-C raises comes with the next line.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
     try:
         envs.closed = True  # Gymnasium's own end would close, and lose what that raises
         with pytest.raises(KeyboardInterrupt):  # noqa: PT012
