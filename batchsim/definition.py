@@ -392,7 +392,9 @@ class Definition:
         """
         check = self.state_check
         assert check is not None
-        state = self.State(**columns)
+        state = self.State(*(columns[name].view() for name in self.columns))
+        for column in state:
+            column.flags.writeable = False  # It may be the caller's.
         try:
             check(state, values._replace(**by_row))
         except ValueError as error:

@@ -55,6 +55,7 @@ KINDS: Mapping[str, str] = {
     "restart": "step starts the next episode itself",
     # How runs compare.
     "not-reproducible": "the same seed and actions give different episodes",
+    "check-state": "check_state refuses a state that stepping reaches, or fails",
     "row-number": "an episode depends on the number of its row, of all rows or of the threads",
     "backends": "compiled code and plain Python differ",
     # Hints: they may be meant.

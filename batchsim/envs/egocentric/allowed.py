@@ -35,7 +35,7 @@ def check_state(s, p):
     border = s.grid[:, 0], s.grid[:, LAST], s.grid[:, :, 0], s.grid[:, :, LAST]
     require_between("the grid's border", np.stack(border), 1, COUNT)
     for name in ("x", "y"):
-        require_between(name, getattr(s, name), 1.0, np.nextafter(np.float32(LAST), 0.0))
+        require_between(name, getattr(s, name), 1.0, LAST)
     _require_free(s)
     require_between("angle", s.angle, -TURNED, TURNED)
     for name in ("speed_x", "speed_y", "monster_dx", "monster_dy"):
