@@ -54,7 +54,7 @@ def _poll(typing_context: Any) -> Any:
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
-class _PollInLoops(FunctionPass):  # type: ignore[misc]
+class _PollInLoops(FunctionPass):
     """Calls `_poll` in every turn of every loop that is not over a range or an array."""
 
     _name = "poll_in_loops"
@@ -94,7 +94,7 @@ def _is_of_for(statement: Any) -> bool:
     return isinstance(value, ir.Expr) and value.op == "iternext"
 
 
-class PollingCompiler(CompilerBase):  # type: ignore[misc]
+class PollingCompiler(CompilerBase):
     """Numba's compiler, whose `while` loops can be left."""
 
     def define_pipelines(self) -> list[Any]:
