@@ -35,6 +35,9 @@ PROPERTIES = ("np_random", "np_random_seed")
 class Checks:
     """Converts what a caller passes to the driver, and phrases what is wrong with it."""
 
+    has_warned = False
+    """Whether `warn_of_threads` has warned."""
+
     def __init__(
         self, name: str, num_envs: int, space: Space[Any], action: Array, observations: Layout
     ) -> None:
@@ -131,6 +134,18 @@ class Checks:
         """Phrase that an array in `out` lies in the memory of the actions."""
         return ValueError("An array in out shares memory with the actions; expected separate ones.")
 
+    def warn_of_threads(self, started: int, wanted: int) -> None:
+        """Warn, once a process, that the system starts no more threads."""
+        if not Checks.has_warned:
+            Checks.has_warned = True
+            warnings.warn(
+                f"batchsim could start {started} of {wanted} threads: steps go on with these, and "
+                "take longer; pass a smaller num_threads, or allow this process more threads or "
+                "memory.",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+
     def failed(self) -> Exception:
         """Phrase that an environment's function raised in compiled code."""
         return RuntimeError(
@@ -181,22 +196,6 @@ class Checks:
                 operation,
             )
         return error.ResetNeeded(f"{called} before reset(); call reset() first.")
-
-
-_has_warned = False
-
-
-def warn_of_threads(started: int, wanted: int) -> None:
-    """Warn, once a process, that the system starts no more threads."""
-    global _has_warned
-    if not _has_warned:
-        _has_warned = True
-        warnings.warn(
-            f"batchsim could start {started} of {wanted} threads: steps go on with these, and take "
-            "longer; pass a smaller num_threads, or allow this process more threads or memory.",
-            RuntimeWarning,
-            stacklevel=3,
-        )
 
 
 def read_mask(mask: Any, num_envs: int) -> Array | None:

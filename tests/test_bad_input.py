@@ -598,6 +598,8 @@ BAD_ARGUMENTS = [
     ({"id": 5}, TypeError, "id is 5; expected a string"),
     ({"num_envs": 0}, ValueError, "num_envs is 0; expected .*at least 1"),
     ({"num_envs": -3}, ValueError, "num_envs is -3; expected .*at least 1"),
+    ({"num_envs": 2**31}, ValueError, "num_envs is 2147483648; expected .*at most 2147483647"),
+    ({"num_envs": 2**64}, ValueError, "num_envs is 18446744073709551616; expected .*at most"),
     ({"num_envs": 2.0}, TypeError, r"num_envs is 2\.0; expected a whole number"),
     ({"num_envs": True}, TypeError, "num_envs is True; expected a whole number"),
     ({"num_envs": "3"}, TypeError, "num_envs is '3'; expected a whole number"),

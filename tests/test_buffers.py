@@ -267,6 +267,43 @@ def test_arrays_outlive_their_environment(name):
 # -- Writing into the caller's arrays --------------------------------------------------------------
 
 
+@pytest.mark.parametrize("function", ["step", "send"])
+@pytest.mark.parametrize("place", range(4))
+def test_outputs_in_the_memory_of_the_actions_are_refused(opened, name, place, function):
+    env, twin = opened(batchsim.make_vec(name, 6)), opened(batchsim.make_vec(name, 6))
+    oracle.assert_same_reset(twin.reset(seed=1), env.reset(seed=1))
+    good = oracle.Actions(twin)()
+    outputs = (*twin.step(good)[:4],)
+    env.step(good)
+    # Actions begin in the last bytes of the output: a part is enough.
+    output = outputs[place]
+    before = output.nbytes // good.itemsize * good.itemsize - good.itemsize
+    memory = np.zeros(max(before, 0) + good.nbytes + output.nbytes, np.uint8)
+    actions = memory[max(before, 0) :][: good.nbytes].view(good.dtype).reshape(good.shape)
+    actions[:] = good
+    out = [None] * 4
+    out[place] = memory[: output.nbytes].view(output.dtype).reshape(output.shape)
+    kept = memory.copy()
+    message = "^An array in out shares memory with the actions; expected separate ones.$"
+    with pytest.raises(ValueError, match=message):
+        getattr(env, function)(actions, out=tuple(out))
+    assert (memory == kept).all()
+    oracle.assert_same_step(twin.step(good), env.step(actions), "afterwards")
+
+
+def test_an_array_of_more_bytes_than_there_can_be_is_refused_before_it_is_allocated():
+    # The product of the axes is 2**64 and more, or 0 in 64 bits.
+    message = r"^An array of shape \(\d.* would have [\d,]+ bytes\.$"
+    for shape in [(2**31, 2**31, 2), (2**32, 2**32), (2**62, 4, 4), (2**61,)]:
+        with pytest.raises(MemoryError, match=message):
+            aligned_zeros(shape, np.float64)
+
+
+def test_an_array_of_more_axes_than_numpy_has_is_refused():
+    with pytest.raises(ValueError, match="65 axes"):
+        aligned_zeros((1,) * 65, np.int8)
+
+
 def storage(env, steps, reward=np.float64):
     """Rollout storage [T, N, …] for each of the four outputs."""
     n = env.num_envs

@@ -792,6 +792,22 @@ def test_the_least_recently_used_kernels_are_removed(own_cache, monkeypatch):
     assert [cache.load(key) is not None for key in keys] == [True, False, True, True, False]
 
 
+def test_kernels_that_another_process_removes_are_no_reason_to_warn(own_cache, monkeypatch):
+    """Between the listing of the files and the look at each, and in the removal itself."""
+    monkeypatch.setattr(cache, "MAX_KERNELS", 1)
+    for k in range(4):
+        cache.store(f"{k:064x}", b"content")
+    listed = cache.kernels()
+    gone = own_cache / f"{9:064x}.kernel"
+    monkeypatch.setattr(cache, "kernels", lambda: [gone, *cache.directory().glob("*.kernel")])
+    monkeypatch.setattr(Path, "unlink", lambda path, **_: path.rename(gone.parent / "x" / "y"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cache.store("ef" * 32, b"content")
+    assert len(listed) == 1
+    assert cache.load("ef" * 32) == b"content"
+
+
 def test_nothing_is_left_behind_when_a_file_cannot_be_written(own_cache, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")

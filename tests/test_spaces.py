@@ -13,6 +13,7 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Te
 
 import batchsim
 from batchsim.random import integers, random
+from batchsim.spaces import MOST_AXES
 
 N = 7
 
@@ -283,6 +284,57 @@ def test_parts_that_share_memory_are_refused(backend):
     assert not memory.any()
     assert envs.np_random_seed == twin.np_random_seed
     assert same(envs.reset(), twin.reset())
+
+
+class ManyAxes:
+    """An observation with as many axes as NumPy allows, with that of the environments."""
+
+    AXES = MOST_AXES - 1
+
+    class State(NamedTuple):
+        last: float
+
+    OBSERVATION = Box(-1, 1, (1,) * AXES)
+    ACTION = Discrete(2)
+
+    @staticmethod
+    def reset(s, i, p, rng):
+        s.last[i] = 0.5
+
+    @staticmethod
+    def step(s, i, action, p, rng):
+        s.last[i] = -s.last[i]
+        return s.last[i], False
+
+    @staticmethod
+    def observe(s, i, p, out):
+        out[:] = s.last[i]
+
+
+class OneAxisMore(ManyAxes):
+    OBSERVATION = Box(-1, 1, (1,) * MOST_AXES)
+
+
+class ActionOfTooManyAxes(ManyAxes):
+    ACTION = Box(-1, 1, (1,) * MOST_AXES)
+
+
+def test_an_observation_has_as_many_axes_as_an_array(backend):
+    envs = batchsim.make_vec(ManyAxes, N, backend=backend)
+    observations, _ = envs.reset(seed=0)
+    assert observations.ndim == MOST_AXES
+    assert (observations == 0.5).all()
+    assert (envs.step(np.zeros(N, np.int64))[0] == -0.5).all()
+
+
+@pytest.mark.parametrize(
+    ("definition", "settings"),
+    [(OneAxisMore, {}), (ManyAxes, {"frame_stack": 2}), (ActionOfTooManyAxes, {})],
+)
+def test_more_axes_are_refused_in_a_sentence(definition, settings):
+    message = rf"of which a batch has {MOST_AXES + 1} axes; expected at most {MOST_AXES}, the most"
+    with pytest.raises(ValueError, match=message):
+        batchsim.make_vec(definition, N, **settings)
 
 
 def test_a_single_environment_returns_parts_of_a_batch_of_one():

@@ -3,6 +3,7 @@
 import gc
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -117,6 +118,71 @@ def test_few_slow_rows_are_shared_out_too(opened, num_envs):
         batch = np.arange(num_envs) % 2
         oracle.assert_same_step(serial.step(batch), parallel.step(batch), f"step {t}")
     assert parallel._driver.tile_rows == 8
+
+
+class Failing(SlowRows):
+    """Raises for an action of 1."""
+
+    @staticmethod
+    def step(s, i, action, p, rng):
+        if action == 1:
+            raise ValueError
+        for _ in range(50):
+            s.value[i] = sin(s.value[i])
+        return s.value[i], False
+
+
+@pytest.mark.parametrize("method", [oracle.step, oracle.send_and_receive])
+@pytest.mark.parametrize("num_threads", [1, 2])
+@pytest.mark.parametrize("num_envs", [1000, 300_000])
+def test_however_many_tiles_fail_the_step_raises(opened, num_envs, num_threads, method):
+    envs = opened(make(Failing, num_envs, num_threads=num_threads))
+    envs.reset(seed=0)
+    for _ in range(4):
+        envs.step(np.zeros(num_envs, np.int64))
+    with pytest.raises(RuntimeError, match="raised an exception in compiled code"):
+        method(envs, np.ones(num_envs, np.int64))
+    with pytest.raises(error.ResetNeeded, match="after a call that was broken off"):
+        envs.step(np.zeros(num_envs, np.int64))
+    envs.reset(seed=0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit of a process's memory")
+def test_where_threads_cannot_start_steps_go_on_with_those_that_are_there():
+    printed = run_python("""
+        import re, resource, warnings
+        from pathlib import Path
+        import numpy as np
+        import batchsim
+        from batchsim._driver import live_threads
+
+        envs = [batchsim.make_vec("CartPole-v1", 9000, num_threads=64) for _ in range(3)]
+        twin = batchsim.make_vec("CartPole-v1", 9000, num_threads=1)
+        batch = np.ones(9000, np.int64)
+        expected = []
+        twin.reset(seed=0)
+        for t in range(40):
+            expected.append(twin.step(batch))
+        for env in envs:
+            env.reset(seed=0)
+        # Room for the stacks of a few threads.
+        size = int(re.search(r"VmSize:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+        resource.setrlimit(resource.RLIMIT_AS, (size + 40 * 2**20, resource.RLIM_INFINITY))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for results in expected:
+                for k, env in enumerate(envs):
+                    env.send(batch)
+                    found = env.recv()
+                    assert all((a == b).all() for a, b in zip(found[:4], results[:4]))
+        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        started = live_threads()
+        for env in envs:
+            env.close()
+        (warning,) = caught
+        print(started < 63, live_threads(), warning.category.__name__, str(warning.message)[:38])
+    """)
+    assert re.fullmatch(r"True 0 RuntimeWarning batchsim could start \d+ of 63 threads.*", printed)
 
 
 def test_steps_of_several_environments_can_be_under_way_at_once(opened):
@@ -686,6 +752,53 @@ def test_forking_while_another_thread_steps_gives_a_working_child():
                 right &= drive(batchsim.make_vec("CartPole-v1", 1000, num_threads=2)) == expected
                 busy = None
                 os._exit(0 if right else 1)
+            status = os.waitpid(child, 0)[1]
+            if status:
+                failed.append(status)
+        stop = True
+        thread.join()
+        print(failed)
+    """)
+    assert printed == "[]"
+
+
+@needs_fork
+def test_forking_while_another_thread_compiles_gives_a_child_that_can_compile():
+    printed = run_python("""
+        import os, signal, threading, time
+        import numba
+        import numpy as np
+        import batchsim
+        from batchsim import compile
+
+        def drive():
+            env = batchsim.make_vec("CartPole-v1", 3)
+            env.reset(seed=0)
+            return env.step(np.ones(3, np.int64))[0].tobytes()
+
+        expected = drive()
+        compiled = 0
+        stop = False
+
+        def work():
+            global compiled
+            while not stop:
+                constant = compiled
+                numba.njit(lambda x: x * constant + np.sin(x))(1.0)
+                compiled += 1
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        failed = []
+        for k in range(5):
+            while compiled < k + 1:
+                time.sleep(0.001)
+            time.sleep(0.02)  # Some way into the next one.
+            child = os.fork()
+            if child == 0:
+                signal.alarm(60)
+                compile._loaded.clear()
+                os._exit(0 if drive() == expected else 1)
             status = os.waitpid(child, 0)[1]
             if status:
                 failed.append(status)
