@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(config, items):
 
 # A run of all tests compiles most kernels first, on all processors. Of several workers each
 # compiles its share once it has collected; none is given a test before the last has.
-MANY_TESTS = 500
+MANY_FILES = 20
 COMPILE = """
 import batchsim
 from batchsim.processors import available_cpus
@@ -76,7 +76,8 @@ def kernels():
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist tells that this worker is ready
 def pytest_collection_finish(session):
-    if len(session.items) < MANY_TESTS or session.config.option.collectonly:
+    files = {item.path for item in session.items}
+    if len(files) < MANY_FILES or session.config.option.collectonly:
         return
     todo = list(kernels())
     worker = getattr(session.config, "workerinput", None)
