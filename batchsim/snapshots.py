@@ -63,10 +63,11 @@ def fingerprints(
     for name, table in tables.items():
         digest = zlib.crc32(f"{name} {table.dtype.str} {table.shape}".encode(), digest)
         digest = zlib.crc32(table.reshape(-1).view(np.uint8).data, digest)
-    found = np.zeros(1, np.uint64)
+    found = 0
     for part in (_digest((definition.name, columns)), _digest(spaces), digest):
-        found = found << np.uint64(BITS) | np.uint64(part % 2**BITS)
-    return found << np.uint64(BITS) | _digest_of_numbers(params) >> np.uint64(64 - BITS)
+        found = found << BITS | part % 2**BITS
+    numbers = _digest_of_numbers(params) >> (64 - BITS)
+    return np.atleast_1d(np.asarray(found << BITS | numbers, np.uint64))
 
 
 def _digest(value: Any) -> int:
@@ -82,17 +83,22 @@ def _form(space: Space[Any]) -> tuple[Any, ...]:
     return type(space).__name__, space.shape, np.dtype(space.dtype).str
 
 
-def _digest_of_numbers(params: Mapping[str, Any]) -> Array:
-    """Return 64 bits of each row's whole numbers and truth values, (N,), or (1,) of all rows."""
-    found = np.zeros(1, np.uint64)
+def _digest_of_numbers(params: Mapping[str, Any]) -> Any:
+    """Return 64 bits of whole numbers and truth values: an int, or uint64 (N,) if any is by row."""
+    found: Any = 0
     for value in params.values():
-        numbers = np.atleast_1d(np.asarray(value))
-        if numbers.dtype.kind in "ib":
-            found = (found ^ numbers.astype(np.int64).view(np.uint64)) * np.uint64(_ODD)
-            found ^= found >> np.uint64(32)
-    return found * np.uint64(_ODD)
+        if isinstance(value, int):
+            numbers: Any = value & _WORD
+        elif isinstance(value, np.ndarray) and value.dtype.kind in "ib":
+            numbers = value.astype(np.int64).view(np.uint64)
+        else:
+            continue
+        found = (found ^ numbers) * _ODD & _WORD
+        found ^= found >> 32
+    return found * _ODD & _WORD
 
 
+_WORD = 2**64 - 1
 _ODD = 0x9E3779B97F4A7C15  # 2**64 over the golden ratio: its multiples spread over all bits.
 
 
