@@ -4,9 +4,6 @@ from libc.stdint cimport int64_t
 cdef class Memory:
     cdef void* allocated
     cdef void* data
-    cdef Py_ssize_t nbytes
-
-    cdef bint is_intact(self) noexcept
 
 
 cdef class BufferPool:

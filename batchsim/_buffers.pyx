@@ -10,7 +10,6 @@ from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uintptr_t
-from libc.string cimport memset
 
 cimport numpy as cnp
 
@@ -58,19 +57,16 @@ cdef enum:
     MAX_ARRAYS = 256
     MAX_BYTES = 32 * 1024 * 1024
     MOST_AXES = 64  # that any NumPy has; before 2.0 it has 32
-    CANARY = 0xA5  # in each byte of the line before a block and of the ALIGNMENT bytes behind it
 
 
 cdef Py_ssize_t blocks = 0
-cdef Py_ssize_t damaged_blocks = 0
 
 
 cdef class Memory:
     """A block of zeroed memory that starts on a cache line; the base of the arrays in it.
 
     Large blocks come from whole pages. One after the other starts on another line of its page, so that the same rows
-    of many columns have room in the cache together. Whoever writes beyond the block is found out by the
-    bytes on both sides of it.
+    of many columns have room in the cache together.
     """
 
     def __cinit__(self, Py_ssize_t nbytes):
@@ -80,40 +76,16 @@ cdef class Memory:
             blocks += 1
             apart = blocks * STRIDE % LINES * ALIGNMENT
         # Zeroed by the system, pages that are never touched take no memory.
-        self.allocated = PyMem_RawCalloc(nbytes + apart + 3 * ALIGNMENT, 1)
+        self.allocated = PyMem_RawCalloc(nbytes + apart + ALIGNMENT, 1)
         if self.allocated is NULL:
             raise MemoryError(f"The system has no {nbytes:,} bytes of memory for the arrays of a batch.")
         if nbytes >= LARGE:
-            want_large_pages(self.allocated, nbytes + apart + 3 * ALIGNMENT)
-        cdef uintptr_t address = <uintptr_t> self.allocated + ALIGNMENT
+            want_large_pages(self.allocated, nbytes + apart + ALIGNMENT)
+        cdef uintptr_t address = <uintptr_t> self.allocated
         self.data = <void*> (((address + ALIGNMENT - 1) & ~(<uintptr_t> ALIGNMENT - 1)) + apart)
-        self.nbytes = nbytes
-        memset(<char*> self.data - ALIGNMENT, CANARY, ALIGNMENT)
-        memset(<char*> self.data + nbytes, CANARY, ALIGNMENT)
-
-    cdef bint is_intact(self) noexcept:
-        cdef unsigned char* start = <unsigned char*> self.data
-        cdef Py_ssize_t k
-        for k in range(ALIGNMENT):
-            if start[k - ALIGNMENT] != CANARY or start[self.nbytes + k] != CANARY:
-                return False
-        return True
 
     def __dealloc__(self):
-        global damaged_blocks
-        if self.allocated is not NULL and not self.is_intact():
-            damaged_blocks += 1
         PyMem_RawFree(self.allocated)
-
-
-def intact(Memory memory):
-    """Tell whether nothing was written beside a block."""
-    return memory.is_intact()
-
-
-def damaged():
-    """Return beside how many of the blocks that have been freed something had been written."""
-    return damaged_blocks
 
 
 def share_memory(list arrays):

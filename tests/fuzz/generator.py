@@ -114,11 +114,8 @@ class Generator:
             kind: [word for word in words if word.kind == kind]
             for kind in ("float", "int", "bool", "float32")
         }
-        self.weights = {
-            kind: np.array([word.weight for word in words]) / sum(word.weight for word in words)
-            for kind, words in self.words.items()
-        }
-        self.style = str(rng.choice(list(STYLES), p=list(STYLES.values())))
+        self.weights = {kind: [word.weight for word in words] for kind, words in self.words.items()}
+        self.style = self.pick(list(STYLES), list(STYLES.values()))
         self.columns: list[Column] = []
         self.scratch: list[Column] = []
         self.lines: list[str] = []
@@ -146,8 +143,14 @@ class Generator:
 
     def pick(self, members: Sequence[Any], weights: Sequence[float] | None = None) -> Any:
         """Return one of several members."""
-        p = None if weights is None else np.array(weights) / np.sum(weights)
-        return members[int(self.rng.choice(len(members), p=p))]
+        if weights is None:
+            return members[int(self.rng.random() * len(members))]
+        place = self.rng.random() * sum(weights)
+        for member, weight in zip(members, weights, strict=True):
+            place -= weight
+            if place < 0:
+                return member
+        return members[-1]
 
     def count(self, low: int, high: int) -> int:
         """Return a whole number from low to high, both included."""

@@ -2,15 +2,13 @@
 
 First *together*: a batch of the reference backend and batches of the native one, in step through
 resets, masks, options, snapshots, copies and parts. Then *apart*: a thousand rows at once beside
-slices of them, as no row may depend on the others, on threads or on tiles. Arrays that callers pass
-lie between bytes that are looked at afterwards; those that batchsim allocates do so by themselves
-(`batchsim._buffers.intact`).
+slices of them, as no row may depend on the others, on threads or on tiles. All arrays, those of
+callers too, lie between canaries.
 """
 
 from __future__ import annotations
 
 import copy
-import gc
 import importlib.util
 import itertools
 import pickle
@@ -18,14 +16,15 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import canaries
 import numpy as np
 from gymnasium import spaces
 
-from batchsim import _buffers, compile
+from batchsim import compile
 from batchsim.safety import may_step_finished_rows
 from batchsim.vector import BatchEnv
 
@@ -35,9 +34,6 @@ SIZES = [1, 2, 3, 5, 7, 8, 9, 12, 15, 16, 17, 24, 31, 33, 40, 64, 65, 133]
 MANY = 1000
 STEPS = 24
 MODES = ["NextStep", "SameStep", "Disabled"]
-FENCE = 64
-"""Bytes on either side of an array that must stay as they are."""
-POISON = 0xA7
 CLOCK = ("episode.t", "episode.started")
 """What no two batches have in common: the time of day."""
 
@@ -55,63 +51,15 @@ class Case:
     """Arguments of `BatchEnv` that decide the kernel; arrays have a value for each of MANY rows."""
     options: dict[str, Callable[..., Any]]
     checked: bool
-    facts: dict[str, Any] = field(default_factory=dict)
+    guarded: canaries.Canaries
 
-    def make(self, rows: slice, **arguments: Any) -> FencedBatch:
+    def make(self, rows: slice, **arguments: Any) -> BatchEnv:
         """Return a batch of these rows."""
         settings = {
             name: value[rows] if isinstance(value, np.ndarray) else value
             for name, value in self.settings.items()
         }
-        return FencedBatch(self.module, rows.stop - rows.start, **{**settings, **arguments})
-
-
-class FencedBatch(BatchEnv):
-    """A BatchEnv whose random streams lie between fences, too."""
-
-    def _allocator(self, infos: Any) -> Any:
-        allocator = super()._allocator(infos)
-
-        class Fenced(type(allocator)):  # type: ignore[misc]
-            def tile(self) -> Any:
-                tile = super().tile()
-                return tile._replace(rng=type(tile.rng)(*(fenced(a) for a in tile.rng)))
-
-        return Fenced(**vars(allocator))
-
-    def damage(self) -> list[str]:
-        """Return the names of columns beside which something was written."""
-        found = []
-        for name, part in self._tile._asdict().items():
-            for array in compile.flatten(part):
-                base = array.base
-                while isinstance(base, np.ndarray) and not is_fence(base):
-                    base = base.base
-                if isinstance(base, np.ndarray):
-                    whole = fence_is_whole(base)
-                else:
-                    whole = not isinstance(base, _buffers.Memory) or _buffers.intact(base)
-                if not whole:
-                    found.append(name)
-        return found
-
-
-def fenced(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return a copy of an array that lies between fences, aligned as its dtype asks for."""
-    block = np.full(array.nbytes + 2 * FENCE, POISON, np.uint8)
-    inner = block[FENCE : FENCE + array.nbytes].view(array.dtype).reshape(array.shape)
-    inner[...] = array
-    return inner
-
-
-def is_fence(block: np.ndarray[Any, Any]) -> bool:
-    """Tell whether an array is the whole block that `fenced` made."""
-    return block.dtype == np.uint8 and block.base is None and block.ndim == 1
-
-
-def fence_is_whole(block: np.ndarray[Any, Any]) -> bool:
-    """Tell whether the ends of a block are as `fenced` left them."""
-    return bool((block[:FENCE] == POISON).all() and (block[-FENCE:] == POISON).all())
+        return BatchEnv(self.module, rows.stop - rows.start, **{**settings, **arguments})
 
 
 def load(source: str, name: str, folder: Path) -> Any:
@@ -136,7 +84,13 @@ def unload(name: str) -> None:
 # --- Choices --------------------------------------------------------------------------------------
 
 
-def choose(module: Any, source: Source, rng: np.random.Generator, checked: bool) -> Case:
+def choose(
+    module: Any,
+    source: Source,
+    rng: np.random.Generator,
+    checked: bool,
+    guarded: canaries.Canaries,
+) -> Case:
     """Choose what batches of a definition are made with."""
     settings: dict[str, Any] = {
         "autoreset_mode": str(rng.choice(MODES)),
@@ -155,7 +109,7 @@ def choose(module: Any, source: Source, rng: np.random.Generator, checked: bool)
     for name, choose_argument in source.arguments.items():
         if rng.random() < 0.5:
             settings[name] = choose_argument(rng)
-    return Case(module, settings, source.options, checked)
+    return Case(module, settings, source.options, checked, guarded)
 
 
 def sample(space: Any, rng: np.random.Generator, n: int) -> np.ndarray[Any, Any]:
@@ -261,15 +215,23 @@ def streams(env: BatchEnv) -> list[Any]:
 class Subject:
     """A batch that does what the first one does, in its own way of stepping."""
 
-    def __init__(self, name: str, env: FencedBatch, sends: bool, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        name: str,
+        env: BatchEnv,
+        sends: bool,
+        rng: np.random.Generator,
+        guarded: canaries.Canaries,
+    ) -> None:
         self.name = name
         self.env = env
         self.sends = sends
         self.rng = rng
+        self.guarded = guarded
         self.held: list[tuple[np.ndarray[Any, Any], bytes]] = []
 
     def step(self, actions: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
-        """Step, sometimes into arrays between fences."""
+        """Step, sometimes into the caller's own arrays."""
         given = actions.copy()
         out = self.outputs() if self.rng.random() < 0.4 else None
         if self.sends:
@@ -279,9 +241,6 @@ class Subject:
             result = self.env.step(given, out=out)
         if given.tobytes() != actions.tobytes():
             raise Difference(f"{self.name}: the step has written into the actions")
-        for path, array in leaves([] if out is None else list(out)):
-            if array is not None and not fence_is_whole(array.base):
-                raise Difference(f"{self.name}: the step has written beyond out{path}")
         found = flat(result)
         self.keep(found)
         return found
@@ -290,16 +249,12 @@ class Subject:
         """Return arrays to be passed as `out`, None in some places."""
         n = self.env.num_envs
         layout, number = self.env._layout, self.env._tile.reward.dtype
-        arrays = [
-            fenced(np.full(shape, 3, dtype))
-            for shape, dtype in zip(layout.shapes(n), layout.dtypes(), strict=True)
-        ]
-        found = [
-            layout.outer(arrays),
-            fenced(np.full(n, 3, number)),
-            fenced(np.ones(n, bool)),
-            fenced(np.ones(n, bool)),
-        ]
+        zeros = self.guarded.zeros
+        arrays = [zeros(*both) for both in zip(layout.shapes(n), layout.dtypes(), strict=True)]
+        flags = [zeros((n,), bool) for _ in range(2)]
+        for flag in flags:
+            flag[:] = True
+        found = [layout.outer(arrays), zeros((n,), number), *flags]
         return tuple(part if self.rng.random() < 0.7 else None for part in found)
 
     def keep(self, result: Mapping[str, np.ndarray[Any, Any]]) -> None:
@@ -308,15 +263,10 @@ class Subject:
             self.held += [(array, array.tobytes()) for array in result.values()]
 
     def finish(self) -> None:
-        """Raise Difference if anything was written where nothing should have been."""
+        """Raise Difference if what was returned has changed; close."""
         for array, content in self.held:
             if array.tobytes() != content:
                 raise Difference(f"{self.name}: an array that was returned has changed since")
-            if isinstance(array.base, _buffers.Memory) and not _buffers.intact(array.base):
-                raise Difference(f"{self.name}: something was written beside a returned array")
-        damage = self.env.damage() if isinstance(self.env, FencedBatch) else []
-        if damage:
-            raise Difference(f"{self.name}: something was written beside {', '.join(damage)}")
         self.env.close()
 
 
@@ -334,21 +284,24 @@ class Together:
         self.rng = rng
         self.n = n
         self.disabled = case.settings["autoreset_mode"] == "Disabled"
-        rows = slice(0, n)
         threads = int(rng.integers(2, 5))
-        self.subjects = [Subject("native", case.make(rows, num_threads=1), False, rng)]
+        self.subjects = [self.subject("native", num_threads=1)]
         # In fast precision a draw and all that comes of it is wider in one backend than in the
         # other.
         if case.settings["precision"] == "exact":
-            reference = case.make(rows, backend="reference")
-            self.subjects.insert(0, Subject("reference", reference, False, rng))
-        sent = case.make(rows, num_threads=threads)
-        self.subjects.append(Subject(f"native, sent to {threads} threads", sent, True, rng))
+            self.subjects.insert(0, self.subject("reference", backend="reference"))
+        sent = f"native, sent to {threads} threads"
+        self.subjects.append(self.subject(sent, sends=True, num_threads=threads))
         if case.checked:
-            self.subjects.append(Subject("checked", case.make(rows, checked=True), False, rng))
+            self.subjects.append(self.subject("checked", checked=True))
         self.over = np.zeros(n, bool)
         self.turn = 0
         self.episodes = 0
+
+    def subject(self, name: str, sends: bool = False, **arguments: Any) -> Subject:
+        """Return a batch of the rows."""
+        env = self.case.make(slice(0, self.n), **arguments)
+        return Subject(name, env, sends, self.rng, self.case.guarded)
 
     def everywhere(self, what: str, call: Callable[[Subject], Any]) -> Any:
         """Do something in each batch, and compare what it returns."""
@@ -397,8 +350,6 @@ class Together:
             subject.env = pickle.loads(pickle.dumps(old))
         else:
             subject.env = getattr(copy, way)(old)
-        if isinstance(old, FencedBatch) and old.damage():
-            raise Difference(f"{subject.name}: something was written beside {old.damage()}")
         old.close()
 
     def parts(self) -> None:
@@ -448,6 +399,7 @@ class Together:
             elif way < 0.16:
                 self.copied()
             self.step()
+            self.case.guarded.check()
         self.parts()
         self.everywhere("snapshot", lambda subject: snapshot(subject.env))
         expected = streams(self.subjects[0].env), self.subjects[0].env.np_random_seed
@@ -480,7 +432,8 @@ class Script:
 
     def run(self, rows: slice, sends: bool, **arguments: Any) -> dict[str, np.ndarray[Any, Any]]:
         """Return what these rows live through, arrays (rows, steps, …)."""
-        subject = Subject("", self.case.make(rows, **arguments), sends, np.random.default_rng(0))
+        rng = np.random.default_rng(0)
+        subject = Subject("", self.case.make(rows, **arguments), sends, rng, self.case.guarded)
         subject.env.reset(seed=self.seeds[rows])
         steps = []
         over = np.zeros(rows.stop - rows.start, bool)
@@ -557,16 +510,15 @@ def check(
     """Compare all ways of running a definition; return facts about it.
 
     Raises:
-        Difference: with the first one.
+        Difference: with the first one, or with what was written beside an array.
     """
     name = f"fuzz_{seed}_{number}_{next(_modules)}"
     rng = np.random.default_rng([seed, number, 1])
-    damaged = _buffers.damaged()
     module = load(text, name, folder)
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
+        with warnings.catch_warnings(), np.errstate(all="ignore"), canaries.guard() as guarded:
             warnings.simplefilter("ignore")
-            case = choose(module, source, rng, checked)
+            case = choose(module, source, rng, checked, guarded)
             weights = [3.0 if 8 <= size <= 40 else 1.0 for size in SIZES]
             start = time.process_time()
             native = case.make(slice(0, MANY), num_threads=1)
@@ -586,16 +538,13 @@ def check(
                 facts["episodes"] += together.episodes
             apart(case, rng, native.single_action_space)
         return facts
-    except Difference as difference:
+    except AssertionError as difference:
         settings = {
             k: "array" if isinstance(v, np.ndarray) else v for k, v in case.settings.items()
         }
         raise Difference(f"{difference}\nsettings: {settings}") from None
     finally:
         unload(name)
-        gc.collect()
-        if _buffers.damaged() != damaged:
-            raise Difference("something was written beside an array that has been freed since")
 
 
 _modules = itertools.count()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import canaries
 import numpy as np
 
 from batchsim import compile
@@ -30,7 +31,8 @@ def specifications(
         source = generate(seed, number, switches)
         name = f"fuzz_static_{seed}_{number}"
         module = load(source.text, name, folder)
-        case = choose(module, source, np.random.default_rng([seed, number, 1]), False)
+        rng = np.random.default_rng([seed, number, 1])
+        case = choose(module, source, rng, False, canaries.Canaries(pages=False))
         found: list[KernelSpec] = []
 
         def keep(spec: KernelSpec, found: list[KernelSpec] = found) -> Any:

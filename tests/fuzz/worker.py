@@ -16,7 +16,7 @@ from typing import Any
 
 from . import machine_code
 from .generator import Source, generate
-from .harness import Difference, check
+from .harness import check
 from .reducer import reduced
 
 
@@ -49,7 +49,7 @@ def reduce(
         nonlocal message
         try:
             check(text, source, share["seed"], number, folder, checked)
-        except Difference as difference:
+        except AssertionError as difference:
             message = str(difference)
             return True
         except Exception:
