@@ -17,7 +17,7 @@ import gymnasium
 import llvmlite.binding
 import numpy as np
 import pytest
-from fuzz import configurations, generator, harness, machine_code, reducer, vocabulary
+from fuzz import configurations, expressions, generator, harness, machine_code, reducer, vocabulary
 
 import batchsim
 from batchsim.definition import Definition
@@ -92,7 +92,7 @@ def test_every_kind_of_thing_is_generated():
     assert kinds >= {ast.For, ast.While, ast.Break, ast.Continue, ast.IfExp, ast.AugAssign}
     for part in ("Scratch", "Params", "Options", "Arguments", "Info"):
         assert f"class {part}(NamedTuple)" in whole
-    for dtype in generator.DTYPES:
+    for dtype in expressions.DTYPES:
         assert f": {generator.ANNOTATIONS.get(dtype, f'np.{dtype}')}\n" in whole
     for space in ("Discrete", "Box", "MultiDiscrete", "MultiBinary", "Dict", "Tuple"):
         assert f"OBSERVATION = spaces.{space}(" in whole
@@ -102,13 +102,14 @@ def test_every_kind_of_thing_is_generated():
 
 
 def test_what_waits_for_a_switch_is_generated_with_it_alone():
-    switch = frozenset(["numpy-functions"])
+    switch = frozenset(["promotion"])
     plain, other = (
-        [generator.generate(3, k, on).text for k in range(60)] for on in (set(), switch)
+        [generator.generate(3, k, on).text for k in range(60)] for on in (frozenset(), switch)
     )
-    assert not any("np.tanh(" in text for text in plain)
-    assert any("np.tanh(" in text for text in other)
-    assert {word.switch for word in vocabulary.WORDS} - {""} <= set(vocabulary.SWITCHES)
+    assert not any(" * 0.1)" in text for text in plain)
+    assert any(" * 0.1)" in text for text in other)
+    words = vocabulary.WORDS + vocabulary.CALLS
+    assert {word.switch for word in words} - {""} == set(vocabulary.SWITCHES)
 
 
 def test_harmless_and_guarded_steps_are_both_common(tmp_path):

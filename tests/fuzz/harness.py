@@ -333,13 +333,21 @@ class Together:
 
     def branch(self) -> None:
         """Make rows go on from others."""
-        rows = self.rng.integers(0, self.n, self.n).tolist()
+        rows = [int(self.rng.choice(self.alike(row))) for row in range(self.n)]
         self.everywhere("snapshot", lambda subject: snapshot(subject.env, rows))
         state = self.subjects[int(self.rng.integers(len(self.subjects)))].env.get_state(rows)
         self.everywhere(
             "set_state", lambda subject: dict(leaves(subject.env.set_state(state), "observation"))
         )
         self.over = state["pending"].copy()
+
+    def alike(self, row: int) -> np.ndarray[Any, Any]:
+        """Return the rows whose snapshots a row takes: those with its whole numbers and flags."""
+        found = np.ones(self.n, bool)
+        for value in self.case.settings.values():
+            if isinstance(value, np.ndarray) and value.dtype.kind in "iub":
+                found &= value[: self.n] == value[row]
+        return np.flatnonzero(found)
 
     def copied(self) -> None:
         """Put a copy in a native batch's place."""

@@ -2,8 +2,9 @@
 
 An expression is text with a kind and a range. Ranges keep every definition within what the
 author's contract allows, so that any difference between two backends is a fault: divisors are not
-zero, arguments lie in a function's domain, what is stored fits the column. `WORDS` is the table of
-ways to make an expression of others; an entry that names a switch is used only where that is on.
+zero, arguments lie in a function's domain, what is stored fits the column. `WORDS` and `CALLS` are
+the tables of ways to make an expression of others; an entry that names a switch is used only where
+that is on.
 """
 
 from __future__ import annotations
@@ -12,14 +13,8 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-SWITCHES = {
-    "float-of-float32": "float() of a float32 is a float64 number",
-    "numpy-functions": "NumPy's transcendental functions of numbers give NumPy's own bits",
-    "promotion": "a Python number beside a float32 has its width",
-    "unsigned": "int() of an unsigned number is a signed one",
-    "python-functions": "math.hypot, gamma and lgamma give Python's own bits",
-}
-"""Constructs that backends do not agree on in every version, by the name that turns them on."""
+SWITCHES = {"promotion": "a Python number beside a float32 has its width"}
+"""Constructs that backends do not agree on, by the name that turns them on."""
 
 DEFAULT_SWITCHES: frozenset[str] = frozenset()
 
@@ -79,14 +74,18 @@ def _product(kind: str) -> Callable[[Expression, Expression], Expression]:
 
 
 def _function(
-    template: str, low: float, high: float, domain: tuple[float, float] = (-math.inf, math.inf)
+    template: str,
+    low: float,
+    high: float,
+    domain: tuple[float, float] = (-math.inf, math.inf),
+    kind: str = "float",
 ) -> Callable[[Expression], Expression | None]:
     """A function of one number with this range, of arguments within a domain."""
 
     def make(a: Expression) -> Expression | None:
         if a.low < domain[0] or a.high > domain[1]:
             return None
-        return Expression(template.format(a.text), "float", low, high)
+        return Expression(template.format(a.text), kind, low, high)
 
     return make
 
@@ -106,10 +105,38 @@ def _growing(
     return make
 
 
-def _two(
-    template: str, kind: str, ends: Callable[[Expression, Expression], tuple[float, ...]]
-) -> Callable[..., Expression]:
-    return lambda a, b: _within(kind, template.format(a.text, b.text), *ends(a, b))
+Ends = Callable[[Expression, Expression], float]
+
+
+def _two(template: str, size: Ends) -> Callable[[Expression, Expression], Expression]:
+    """A function of two numbers, with the largest magnitude of its values."""
+    return lambda a, b: Expression(
+        template.format(a.text, b.text), "float", -size(a, b), size(a, b)
+    )
+
+
+def _of_first(a: Expression, b: Expression) -> float:
+    return a.size
+
+
+def _of_divisor(a: Expression, b: Expression) -> float:
+    return b.size + 0.25
+
+
+def _of_whole_quotient(a: Expression, b: Expression) -> float:
+    return 4 * a.size + 1
+
+
+def _of_angle(a: Expression, b: Expression) -> float:
+    return 3.2
+
+
+def _of_hypotenuse(a: Expression, b: Expression) -> float:
+    return 2 * (a.size + b.size)
+
+
+def _quotient(a: Expression, b: Expression) -> Expression:
+    return Expression(f"({a.text} / (abs({b.text}) + 0.5))", "float", -2 * a.size, 2 * a.size)
 
 
 def _comparison(sign: str) -> Callable[[Expression, Expression], Expression]:
@@ -132,10 +159,24 @@ def _remainder(divisor: int) -> Callable[[Expression], Expression]:
     )
 
 
-def _shifted(places: int) -> Callable[[Expression], Expression]:
+def _shifted_left(places: int) -> Callable[[Expression], Expression]:
     return lambda a: Expression(
         f"({a.text} << {places})", "int", a.low * 2**places, a.high * 2**places
     )
+
+
+def _shifted_right(places: int) -> Callable[[Expression], Expression]:
+    return lambda a: Expression(
+        f"({a.text} >> {places})", "int", a.low // 2**places, a.high // 2**places
+    )
+
+
+def _inverted(a: Expression) -> Expression:
+    return Expression(f"(~{a.text})", "int", -a.high - 1, -a.low - 1)
+
+
+def _chain(a: Expression, b: Expression, c: Expression) -> Expression:
+    return boolean(f"({a.text} <= {b.text} < {c.text})")
 
 
 def _masked(mask: int) -> Callable[[Expression], Expression]:
@@ -189,8 +230,13 @@ def _ratio(a: Expression, b: Expression) -> Expression | None:
     return Expression(f"({a.text} / (abs({b.text}) + 1))", "float", -a.size, a.size)
 
 
-def _power(a: Expression, b: Expression) -> Expression:
-    return Expression(f"power(abs(sin({a.text})) + 0.5, sin({b.text}) * 3.0)", "float", 0.0, 8.1)
+def _power(template: str) -> Callable[[Expression, Expression], Expression]:
+    return lambda a, b: Expression(
+        "(" + template.format(f"(abs(sin({a.text})) + 0.5)", f"(sin({b.text}) * 3.0)") + ")",
+        "float",
+        0.0,
+        8.1,
+    )
 
 
 def _square(a: Expression) -> Expression:
@@ -208,6 +254,10 @@ def _widened(template: str) -> Callable[[Expression], Expression]:
     )
 
 
+def _scaled(template: str) -> Callable[[Expression], Expression]:
+    return lambda a: Expression(template.format(a.text), "float32", -a.size, a.size)
+
+
 UNIT = (-1.0, 1.0)
 
 WORDS = [
@@ -217,26 +267,9 @@ WORDS = [
     Word("float", ("float", "float"), 5, _product("float")),
     Word("float", ("int", "float"), 1, _product("float")),
     Word("float", ("float", "int"), 1, _sum("float")),
-    Word(
-        "float",
-        ("float", "float"),
-        2,
-        _two("({} / (abs({}) + 0.5))", "float", lambda a, b: (-2 * a.size, 2 * a.size)),
-    ),
-    Word(
-        "float",
-        ("float", "float"),
-        1,
-        _two("({} % (abs({}) + 0.25))", "float", lambda a, b: (0.0, b.size + 0.25)),
-    ),
-    Word(
-        "float",
-        ("float", "float"),
-        0.5,
-        _two("({} // (abs({}) + 0.25))", "float", lambda a, b: (-4 * a.size - 1, 4 * a.size + 1)),
-    ),
+    Word("float", ("float", "float"), 2, _quotient),
     Word("float", ("float",), 1, _negative("float")),
-    Word("float", ("float",), 1, _magnitude("float")),
+    Word("float", ("float",), 1.3, _magnitude("float")),
     Word("float", ("float", "float"), 1, _lesser("min", "float")),
     Word("float", ("float", "float"), 1, _lesser("max", "float")),
     Word("float", ("float", "float"), 0.3, _lesser("np.minimum", "float")),
@@ -244,71 +277,31 @@ WORDS = [
     Word("float", ("bool", "float", "float"), 2, _conditional("float")),
     Word("float", ("int",), 1, _float_of),
     Word("float", ("int", "int"), 0.5, _ratio),
+    Word("float", ("float",), 0.7, _function("math.sqrt(abs({}))", 0.0, 1e5)),
+    Word("float", ("float",), 0.5, _function("np.sqrt(abs({}))", 0.0, 1e5)),
+    Word("float", ("float",), 0.5, _growing("np.floor({})", math.floor, 1e15)),
+    Word("float", ("float",), 0.3, _growing("np.ceil({})", math.ceil, 1e15)),
+    Word("float", ("float",), 0.3, _growing("np.trunc({})", math.trunc, 1e15)),
+    Word("float", ("float",), 0.3, _growing("np.rint({})", round, 1e15)),
+    Word("float", ("float",), 0.3, _function("np.sign({})", *UNIT)),
+    Word("float", ("float", "float"), 0.3, _two("math.copysign({}, {})", _of_first)),
     # Functions of batchsim, with versions for vectors.
     Word("float", ("float",), 5, _function("sin({})", *UNIT)),
     Word("float", ("float",), 5, _function("cos({})", *UNIT)),
     Word("float", ("float",), 2, _square),
-    Word("float", ("float", "float"), 1, _power),
     Word("float", ("float",), 1, _function("wrap_angle({})", -3.15, 3.15)),
     Word("float", ("float",), 1, _function("wrap_turns({})", -3.15, 3.15, (-1e4, 1e4))),
-    # The C library's.
-    Word("float", ("float",), 0.7, _function("math.sin({})", *UNIT)),
-    Word("float", ("float",), 0.7, _function("math.cos({})", *UNIT)),
-    Word("float", ("float",), 0.7, _growing("math.tanh({})", math.tanh, 1e3)),
-    Word("float", ("float",), 0.7, _growing("math.exp({})", math.exp, 15.0)),
-    Word("float", ("float",), 0.3, _growing("math.expm1({})", math.expm1, 15.0)),
-    Word("float", ("float",), 0.3, _growing("math.sinh({})", math.sinh, 15.0)),
-    Word("float", ("float",), 0.3, _function("math.cosh({})", 1.0, 1.7e6, (-15.0, 15.0))),
-    Word("float", ("float",), 0.3, _growing("math.atan({})", math.atan, 1e9)),
-    Word("float", ("float",), 0.3, _growing("math.asinh({})", math.asinh, 1e9)),
-    Word("float", ("float",), 0.3, _function("math.asin(sin({}))", -1.6, 1.6)),
-    Word("float", ("float",), 0.3, _function("math.acos(cos({}))", -0.1, 3.2)),
-    Word(
-        "float", ("float",), 0.3, _function("math.tan({} * 0.001)", -60.0, 60.0, (-1500.0, 1500.0))
-    ),
-    Word("float", ("float",), 0.3, _growing("math.erf({})", math.erf, 1e3)),
-    Word("float", ("float",), 0.7, _function("math.sqrt(abs({}))", 0.0, 1e5)),
-    Word("float", ("float",), 0.5, _function("math.log(abs({}) + 0.001)", -7.0, 24.0)),
-    Word("float", ("float",), 0.3, _function("math.log2(abs({}) + 0.001)", -10.0, 34.0)),
-    Word("float", ("float",), 0.3, _function("math.log10(abs({}) + 0.001)", -3.1, 10.0)),
-    Word("float", ("float",), 0.3, _function("math.log1p(abs({}))", 0.0, 24.0)),
-    Word(
-        "float",
-        ("float", "float"),
-        0.5,
-        _two("math.atan2({}, {})", "float", lambda a, b: (-3.2, 3.2)),
-    ),
-    Word(
-        "float",
-        ("float", "float"),
-        0.3,
-        _two("math.copysign({}, {})", "float", lambda a, b: (-a.size, a.size)),
-    ),
-    # NumPy's, of which each value is rounded correctly.
-    Word("float", ("float",), 0.5, _function("np.sqrt(abs({}))", 0.0, 1e5)),
-    Word("float", ("float",), 0.5, _growing("np.floor({})", math.floor, 1e15)),
-    Word("float", ("float",), 0.3, _growing("np.ceil({})", math.ceil, 1e15)),
-    Word("float", ("float",), 0.3, _function("np.sign({})", *UNIT)),
-    Word("float", ("float",), 0.3, _magnitude("float")),
     # Whole numbers.
     Word("int", ("int", "int"), 4, _sum("int")),
     Word("int", ("int", "int"), 3, _difference("int")),
     Word("int", ("int", "int"), 2, _product("int")),
     *(Word("int", ("int",), 0.4, _floor_divided(k)) for k in (-7, -2, 3, 8, 10)),
     *(Word("int", ("int",), 0.4, _remainder(k)) for k in (-5, 2, 7, 64)),
-    *(Word("int", ("int",), 0.3, _shifted(k)) for k in (1, 5)),
+    *(Word("int", ("int",), 0.3, _shifted_left(k)) for k in (1, 5)),
+    *(Word("int", ("int",), 0.3, _shifted_right(k)) for k in (1, 2, 6)),
     *(Word("int", ("int",), 0.3, _masked(k)) for k in (1, 6, 255)),
-    Word(
-        "int",
-        ("int",),
-        0.5,
-        lambda a: Expression(f"({a.text} >> 2)", "int", a.low // 4, a.high // 4),
-    ),
-    Word("int", ("int", "int"), 0.4, _bits("^")),
-    Word("int", ("int", "int"), 0.4, _bits("|")),
-    Word(
-        "int", ("int",), 0.3, lambda a: Expression(f"(~{a.text})", "int", -a.high - 1, -a.low - 1)
-    ),
+    *(Word("int", ("int", "int"), 0.4, _bits(sign)) for sign in ("^", "|")),
+    Word("int", ("int",), 0.3, _inverted),
     Word("int", ("int",), 0.7, _negative("int")),
     Word("int", ("int",), 0.7, _magnitude("int")),
     Word("int", ("int", "int"), 0.7, _lesser("min", "int")),
@@ -322,103 +315,87 @@ WORDS = [
     # Truth.
     *(Word("bool", ("float", "float"), 1, _comparison(sign)) for sign in ("<", ">", "<=", ">=")),
     *(Word("bool", ("int", "int"), 1, _comparison(sign)) for sign in ("<", ">=", "==", "!=")),
+    Word("bool", ("float32", "float32"), 0.7, _comparison(">")),
     Word("bool", ("bool",), 2, lambda a: boolean(f"(not {a.text})")),
     Word("bool", ("bool", "bool"), 1.5, lambda a, b: boolean(f"({a.text} and {b.text})")),
     Word("bool", ("bool", "bool"), 1.5, lambda a, b: boolean(f"({a.text} or {b.text})")),
-    Word(
-        "bool",
-        ("int", "int", "int"),
-        0.5,
-        lambda a, b, c: boolean(f"({a.text} <= {b.text} < {c.text})"),
-    ),
+    Word("bool", ("int", "int", "int"), 0.5, _chain),
     Word("bool", ("int",), 0.3, lambda a: boolean(f"bool({a.text})")),
-    # float32 in both backends.
+    # float32, in both backends.
     Word("float32", ("float32", "float32"), 3, _sum("float32")),
     Word("float32", ("float32", "float32"), 3, _product("float32")),
     Word("float32", ("float32", "float32"), 2, _difference("float32")),
     Word("float32", ("float32",), 1, _magnitude("float32")),
     Word("float32", ("float32", "float32"), 1, _lesser("max", "float32")),
     Word("float32", ("bool", "float32", "float32"), 1, _conditional("float32")),
-    Word("float32", ("float32",), 0.5, lambda a: Expression(f"sin32({a.text})", "float32", *UNIT)),
-    Word("float32", ("float32",), 0.5, lambda a: Expression(f"cos32({a.text})", "float32", *UNIT)),
+    Word("float32", ("float32",), 0.5, _function("sin32({})", *UNIT, kind="float32")),
+    Word("float32", ("float32",), 0.5, _function("cos32({})", *UNIT, kind="float32")),
+    Word("float32", ("float32",), 0.3, _function("np.sqrt(abs({}))", 0.0, 1e5, kind="float32")),
     Word("float32", ("float",), 3, _float32),
-    Word("float", ("float32",), 2, _widened("np.float64({})")),
-    Word("bool", ("float32", "float32"), 0.7, _comparison(">")),
-    # What backends do not agree on in every version.
-    Word("float", ("float32",), 2, _widened("float({})"), "float-of-float32"),
-    Word(
-        "float32",
-        ("float32",),
-        2,
-        lambda a: Expression(f"({a.text} * 0.1)", "float32", -a.size, a.size),
-        "promotion",
-    ),
-    Word(
-        "float32",
-        ("float32",),
-        2,
-        lambda a: Expression(f"(2 + {a.text})", "float32", a.low + 2, a.high + 2),
-        "promotion",
-    ),
+    Word("float", ("float32",), 1, _widened("np.float64({})")),
+    Word("float", ("float32",), 1, _widened("float({})")),
+    # With other widths in Python than in compiled code.
+    Word("float32", ("float32",), 2, _scaled("({} * 0.1)"), "promotion"),
+    Word("float32", ("float32",), 2, _scaled("(0.5 * {})"), "promotion"),
     Word("bool", ("float32",), 1, lambda a: boolean(f"({a.text} > 0.1)"), "promotion"),
-    *(
-        Word("float", ("float",), 0.5, make, "numpy-functions")
-        for make in (
-            _function("np.sin({})", *UNIT),
-            _function("np.cos({})", *UNIT),
-            _function("np.tan({} * 0.001)", -60.0, 60.0, (-1500.0, 1500.0)),
-            _growing("np.exp({})", math.exp, 15.0),
-            _growing("np.expm1({})", math.expm1, 15.0),
-            _growing("np.tanh({})", math.tanh, 1e3),
-            _growing("np.sinh({})", math.sinh, 15.0),
-            _growing("np.arctan({})", math.atan, 1e9),
-            _growing("np.cbrt({})", lambda x: math.copysign(abs(x) ** (1 / 3), x), 1e12),
-            _function("np.cosh({})", 1.0, 1.7e6, (-15.0, 15.0)),
-            _function("np.log(abs({}) + 0.001)", -7.0, 24.0),
-            _function("np.log2(abs({}) + 0.001)", -10.0, 34.0),
-            _function("np.log10(abs({}) + 0.001)", -3.1, 10.0),
-            _function("np.log1p(abs({}))", 0.0, 24.0),
-            _function("np.arcsin(sin({}))", -1.6, 1.6),
-            _function("np.arccos(cos({}))", -0.1, 3.2),
-        )
-    ),
-    Word(
-        "float",
-        ("float", "float"),
-        0.5,
-        _two("np.arctan2({}, {})", "float", lambda a, b: (-3.2, 3.2)),
-        "numpy-functions",
-    ),
-    Word(
-        "float",
-        ("float", "float"),
-        0.5,
-        _two("np.hypot({}, {})", "float", lambda a, b: (0.0, 2 * (a.size + b.size))),
-        "numpy-functions",
-    ),
-    Word(
-        "float",
-        ("float", "float"),
-        0.5,
-        _two("np.mod({}, abs({}) + 0.25)", "float", lambda a, b: (0.0, b.size + 0.25)),
-        "numpy-functions",
-    ),
-    Word(
-        "float",
-        ("float", "float"),
-        0.5,
-        _two("math.hypot({}, {})", "float", lambda a, b: (0.0, 2 * (a.size + b.size))),
-        "python-functions",
-    ),
-    Word(
-        "float",
-        ("float",),
-        0.5,
-        _function("math.lgamma(abs({}) + 0.5)", -1.0, 1e11),
-        "python-functions",
-    ),
 ]
-"""The table: add a line for another function or construct."""
+"""The table of what loops can hold and be vectorised: add a line for another construct."""
+
+CALLS = [
+    Word("float", ("float", "float"), 1, _two("({} % (abs({}) + 0.25))", _of_divisor)),
+    Word("float", ("float", "float"), 0.5, _two("({} // (abs({}) + 0.25))", _of_whole_quotient)),
+    # Python's and the C library's.
+    Word("float", ("float", "float"), 1, _power("power({}, {})")),
+    Word("float", ("float", "float"), 0.5, _power("{} ** {}")),
+    Word("float", ("float", "float"), 0.3, _power("math.pow({}, {})")),
+    Word("float", ("float",), 0.3, lambda a: _square(a)._replace(text=f"({a.text} ** 2.0)")),
+    Word("float", ("float",), 0.7, _function("math.sin({})", *UNIT)),
+    Word("float", ("float",), 0.7, _function("math.cos({})", *UNIT)),
+    Word("float", ("float",), 0.3, _function("math.tan({} * 0.001)", -60.0, 60.0, (-1500, 1500))),
+    Word("float", ("float",), 0.7, _growing("math.tanh({})", math.tanh, 1e3)),
+    Word("float", ("float",), 0.7, _growing("math.exp({})", math.exp, 15.0)),
+    Word("float", ("float",), 0.3, _growing("math.expm1({})", math.expm1, 15.0)),
+    Word("float", ("float",), 0.3, _growing("math.sinh({})", math.sinh, 15.0)),
+    Word("float", ("float",), 0.3, _function("math.cosh({})", 1.0, 1.7e6, (-15.0, 15.0))),
+    Word("float", ("float",), 0.3, _growing("math.atan({})", math.atan, 1e9)),
+    Word("float", ("float",), 0.3, _growing("math.asinh({})", math.asinh, 1e9)),
+    Word("float", ("float",), 0.3, _function("math.asin(sin({}))", -1.6, 1.6)),
+    Word("float", ("float",), 0.3, _function("math.acos(cos({}))", -0.1, 3.2)),
+    Word("float", ("float",), 0.3, _growing("math.erf({})", math.erf, 1e3)),
+    Word("float", ("float",), 0.5, _function("math.log(abs({}) + 0.001)", -7.0, 24.0)),
+    Word("float", ("float",), 0.3, _function("math.log2(abs({}) + 0.001)", -10.0, 34.0)),
+    Word("float", ("float",), 0.3, _function("math.log10(abs({}) + 0.001)", -3.1, 10.0)),
+    Word("float", ("float",), 0.3, _function("math.log1p(abs({}))", 0.0, 24.0)),
+    Word("float", ("float", "float"), 0.5, _two("math.atan2({}, {})", _of_angle)),
+    # NumPy's own.
+    Word("float", ("float",), 0.5, _function("np.sin({})", *UNIT)),
+    Word("float", ("float",), 0.5, _function("np.cos({})", *UNIT)),
+    Word("float", ("float",), 0.5, _function("np.tan({} * 0.001)", -60.0, 60.0, (-1500, 1500))),
+    Word("float", ("float",), 0.5, _growing("np.tanh({})", math.tanh, 1e3)),
+    Word("float", ("float",), 0.5, _growing("np.exp({})", math.exp, 15.0)),
+    Word("float", ("float",), 0.5, _growing("np.expm1({})", math.expm1, 15.0)),
+    Word("float", ("float",), 0.5, _growing("np.sinh({})", math.sinh, 15.0)),
+    Word("float", ("float",), 0.5, _function("np.cosh({})", 1.0, 1.7e6, (-15.0, 15.0))),
+    Word("float", ("float",), 0.5, _growing("np.arctan({})", math.atan, 1e9)),
+    Word("float", ("float",), 0.5, _growing("np.arcsinh({})", math.asinh, 1e9)),
+    Word("float", ("float",), 0.5, _function("np.arcsin(sin({}))", -1.6, 1.6)),
+    Word("float", ("float",), 0.5, _function("np.arccos(cos({}))", -0.1, 3.2)),
+    Word("float", ("float",), 0.5, _function("np.cbrt({})", -1e4, 1e4, (-1e12, 1e12))),
+    Word("float", ("float",), 0.5, _function("np.log(abs({}) + 0.001)", -7.0, 24.0)),
+    Word("float", ("float",), 0.5, _function("np.log2(abs({}) + 0.001)", -10.0, 34.0)),
+    Word("float", ("float",), 0.5, _function("np.log10(abs({}) + 0.001)", -3.1, 10.0)),
+    Word("float", ("float",), 0.5, _function("np.log1p(abs({}))", 0.0, 24.0)),
+    Word("float", ("float", "float"), 0.5, _power("np.power({}, {})")),
+    Word("float", ("float", "float"), 0.5, _two("np.arctan2({}, {})", _of_angle)),
+    Word("float", ("float", "float"), 0.5, _two("np.hypot({}, {})", _of_hypotenuse)),
+    Word("float", ("float", "float"), 0.5, _two("np.mod({}, abs({}) + 0.25)", _of_divisor)),
+    Word("float32", ("float32",), 0.5, _function("np.exp({})", 0.0, 3.3e6, (-15, 15), "float32")),
+    Word("float32", ("float32",), 0.5, _function("np.tanh({})", *UNIT, kind="float32")),
+    Word("float32", ("float32",), 0.5, _function("np.sin({})", *UNIT, kind="float32")),
+]
+"""The table of what takes a call, or keeps a loop from being vectorised: half of all definitions do
+without.
+"""
 
 
 def bounded(expression: Expression) -> Expression:
