@@ -381,22 +381,22 @@ class Definition:
                     raise ValueError(f"The reset options{where} do not fit: {error}") from error
 
     def check_state(
-        self, columns: Mapping[str, Array], values: Any, by_row: Mapping[str, Array]
+        self, columns: Iterable[Array], values: Any, by_row: Mapping[str, Array]
     ) -> None:
         """Raise ValueError if the environment, which has a `check_state`, refuses what rows hold.
 
         Args:
-            columns: the columns of `State` by name, (rows, …).
+            columns: those of `State`, (rows, …).
             values: what its functions see as `p`, any row's.
             by_row: the parameters that differ by row, (rows, …).
         """
         check = self.state_check
         assert check is not None
-        state = self.State(*(columns[name].view() for name in self.columns))
+        state = self.State(*[column.view() for column in columns])
         for column in state:
             column.flags.writeable = False  # It may be the caller's.
         try:
-            check(state, values._replace(**by_row))
+            check(state, values._replace(**by_row) if by_row else values)
         except ValueError as error:
             for row in range(len(state[0])):
                 one = slice(row, row + 1)

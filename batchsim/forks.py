@@ -17,13 +17,14 @@ from numba.core.compiler_lock import global_compiler_lock
 __all__: list[str] = []
 
 
+_compiler_lock: Any = global_compiler_lock
 # llvmlite has no public name for it.
 _llvm_lock: Any = getattr(ffi.lib, "_lock", contextlib.nullcontext())
 
 
 def _hold() -> None:
     # In the order in which a compilation takes them.
-    global_compiler_lock.acquire()
+    _compiler_lock.acquire()
     _llvm_lock.__enter__()
 
 
@@ -31,7 +32,7 @@ def _release() -> None:
     try:
         _llvm_lock.__exit__(None, None, None)
     finally:
-        global_compiler_lock.release()
+        _compiler_lock.release()
 
 
 if hasattr(os, "register_at_fork"):

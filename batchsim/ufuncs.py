@@ -222,19 +222,6 @@ def width(
 # --- Compiled code --------------------------------------------------------------------------------
 
 
-def _takes_the_first_of_equals() -> bool:
-    """Tell whether NumPy's greater and lesser of two numbers are the first of them if they are
-    equal, as zeros of both signs are.
-    """
-    zeros = [kind(zero) for kind in (np.float32, np.float64) for zero in (0.0, -0.0)]
-    pairs = [(zeros[0], zeros[1]), (zeros[1], zeros[0]), (zeros[2], zeros[3]), (zeros[3], zeros[2])]
-    return all(
-        np.signbit(ufunc(one, other)) == np.signbit(one)
-        for ufunc in (np.maximum, np.minimum)
-        for one, other in pairs
-    )
-
-
 # Correctly rounded, or no arithmetic at all: Numba's instructions give the same bits.
 _INSTRUCTIONS = frozenset(
     {
@@ -247,14 +234,37 @@ _INSTRUCTIONS = frozenset(
 
 
 def _maximum(x, y):  # type: ignore[no-untyped-def]
-    return x if x >= y or x != x else y
+    return x if x > y or x != x else y
 
 
 def _minimum(x, y):  # type: ignore[no-untyped-def]
+    return x if x < y or x != x else y
+
+
+def _first_maximum(x, y):  # type: ignore[no-untyped-def]
+    return x if x >= y or x != x else y
+
+
+def _first_minimum(x, y):  # type: ignore[no-untyped-def]
     return x if x <= y or x != x else y
 
 
-_WRITTEN_OUT = {np.maximum: _maximum, np.minimum: _minimum} if _takes_the_first_of_equals() else {}
+def _choose(ufunc: np.ufunc, *versions: Any) -> dict[np.ufunc, Any]:
+    """Return, with its function, the version that answers zeros of both signs as NumPy does, which
+    is a matter of the processor and all that can differ.
+    """
+    zeros = [(kind(one), kind(-one)) for kind in (np.float32, np.float64) for one in (0.0, -0.0)]
+    theirs = [np.signbit(ufunc(one, other)) for one, other in zeros]
+    for version in versions:
+        if [np.signbit(version(one, other)) for one, other in zeros] == theirs:
+            return {ufunc: version}
+    return {}
+
+
+_WRITTEN_OUT = {
+    **_choose(np.maximum, _maximum, _first_maximum),
+    **_choose(np.minimum, _minimum, _first_minimum),
+}
 
 
 def _of_numbers(ufunc: np.ufunc, constants: frozenset[int] = frozenset()) -> Any:
@@ -301,7 +311,7 @@ of_numbers = functools.cache(_of_numbers)
 
 def fingerprint() -> list[str]:
     """Return what of this process's NumPy decides how functions are compiled."""
-    return sorted(SYMBOLS) + sorted(ufunc.__name__ for ufunc in _WRITTEN_OUT)
+    return sorted(SYMBOLS) + [version.__name__ for version in _WRITTEN_OUT.values()]
 
 
 def _by_instruction(function: Any, own: Any) -> Any:

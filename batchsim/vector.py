@@ -565,7 +565,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
                 for name, value in self.params.items()
                 if isinstance(value, np.ndarray)
             }
-            state_columns = {name: given[f"state.{name}"] for name in self.definition.columns}
+            state_columns = [given[f"state.{name}"] for name in self.definition.columns]
             self.definition.check_state(state_columns, self._values_of_any_row, by_row)
         return given
 

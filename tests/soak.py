@@ -38,6 +38,9 @@ SIZES = [1, 8, 65, 133, 1000, 4096, 20_000]
 MOST_BYTES = 16_000_000
 """Of the columns of one batch: pictures come in smaller batches."""
 
+BETWEEN_EVENTS = 50
+"""Steps; an event takes as long as some of them."""
+
 SHORT = 25
 """The time limit in half of the turns, so that many episodes end."""
 
@@ -81,6 +84,7 @@ class Turn:
         actions = oracle.Actions(self.serial, seed=int(rng.integers(2**32)))
         self.batches = [actions() for _ in range(16)]
         self.settings = settings
+        self.out = None
 
     def run(self, seconds):
         """Step both for so long; raises AssertionError for what is wrong."""
@@ -88,7 +92,7 @@ class Turn:
         self.reset(seed=int(self.rng.integers(2**40)))
         number = 0
         while time.perf_counter() < start + seconds:
-            for _ in range(16):
+            for _ in range(BETWEEN_EVENTS):
                 self.step(number)
                 number += 1
             self.rng.choice([self.reset_some, self.copy_rows, self.go_back, self.step_halves])()
@@ -113,8 +117,10 @@ class Turn:
             found = self.parallel.recv()
             self.done.sends += 1
         else:
-            out = [self.guarded.zeros(part.shape, part.dtype) for part in expected[1:4]]
-            found = self.parallel.step(batch, out=(None, *out))
+            if self.out is None:
+                shapes = [(part.shape, part.dtype) for part in expected[1:4]]
+                self.out = (None, *(self.guarded.zeros(*both) for both in shapes))
+            found = self.parallel.step(batch, out=self.out)
         over = expected[2] | expected[3]
         self.done.steps += 2 * self.rows
         self.done.episodes += 2 * int(np.count_nonzero(over))

@@ -230,7 +230,7 @@ def test_an_episode_that_is_over_does_not_go_on_where_none_is_ever_over():
 
 
 def extremes(column):
-    """Arrays as a column, with another value in the first or the last element of row 0."""
+    """Arrays as a column, with another value in the first element of row 0."""
     kind = column.dtype.kind
     if kind == "b":
         values = [2, 255]
@@ -242,11 +242,10 @@ def extremes(column):
     else:
         values = [-2, 1.5, "text", (1,), None]
     for value in values:
-        for place in {0, column[:1].size - 1}:
-            changed = column.copy()
-            target = changed.view(np.uint8) if kind == "b" else changed
-            target.reshape(-1)[place] = value
-            yield changed
+        changed = column.copy()
+        target = changed.view(np.uint8) if kind == "b" else changed
+        target.reshape(-1)[0] = value
+        yield changed
 
 
 def misshapen(column):
