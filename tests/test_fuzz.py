@@ -4,7 +4,10 @@ built-in ids do what Gymnasium does; both from new seeds each time.
 # ruff: noqa: N805 - the author's contract: plain functions, whose first argument is the state
 
 import ast
+import builtins
+import dis
 import functools
+import inspect
 import os
 import platform
 import subprocess
@@ -80,7 +83,7 @@ def test_a_number_of_a_seed_is_always_the_same_definition():
 
 
 def test_every_kind_of_thing_is_generated():
-    whole = "\n".join(source.text for source in texts(250))
+    whole = "\n".join(source.text for source in texts(500))
     nodes = list(ast.walk(ast.parse(whole)))
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
     assert names >= {
@@ -98,7 +101,7 @@ def test_every_kind_of_thing_is_generated():
         assert f"OBSERVATION = spaces.{space}(" in whole
     # What has been miscompiled: small steps of vector functions, a narrow number under a flag.
     assert any("+ 0.05 * sin(" in source.text for source in texts(40))
-    assert any("    s.a1[i] -= 1" in source.text for source in texts(250))
+    assert any("    s.a1[i] -= 1" in source.text for source in texts(500))
 
 
 def test_what_waits_for_a_switch_is_generated_with_it_alone():
@@ -112,12 +115,29 @@ def test_what_waits_for_a_switch_is_generated_with_it_alone():
     assert {word.switch for word in words} - {""} == set(vocabulary.SWITCHES)
 
 
-def test_harmless_and_guarded_steps_are_both_common(tmp_path):
-    found = []
-    for number, source in enumerate(texts(80)):
-        module = harness.load(source.text, f"fuzz_common_{number}", tmp_path)
-        found.append(may_step_finished_rows(Definition(module, "Random-v0")))
+@pytest.fixture
+def modules(tmp_path):
+    """Some definitions, imported."""
+    found = [
+        harness.load(source.text, f"fuzz_some_{number}", tmp_path)
+        for number, source in enumerate(texts(80))
+    ]
+    yield found
+    for module in found:
         sys.modules.pop(module.__name__)
+
+
+def test_functions_use_names_that_are_there(modules):
+    for module in modules:
+        known = {*vars(module), *dir(builtins)}
+        for function in filter(inspect.isfunction, vars(module).values()):
+            if function.__module__ == module.__name__:
+                used = {i.argval for i in dis.get_instructions(function) if "GLOBAL" in i.opname}
+                assert used <= known, function
+
+
+def test_harmless_and_guarded_steps_are_both_common(modules):
+    found = [may_step_finished_rows(Definition(module, "Random-v0")) for module in modules]
     assert 0.2 <= np.mean(found) <= 0.7
 
 

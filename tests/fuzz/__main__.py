@@ -22,8 +22,8 @@ from .vocabulary import DEFAULT_SWITCHES, SWITCHES
 ROOT = Path(__file__).parents[2]
 SHARE = 50
 """How many of a kind a process does: what it has compiled stays in its memory."""
-PATIENCE = 600
-"""Seconds that one may take."""
+PATIENCE = 1800
+"""Seconds that one may take before its process is ended, as one that never does."""
 CPUS = {
     "native": {},
     "avx2": {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": ""},

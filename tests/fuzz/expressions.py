@@ -83,6 +83,7 @@ class Expressions:
         self.helpers: list[Callable[[], Expression]] = []
         self.draw_sites = 0
         self.state_is_known = True
+        self.parameters_are_known = True
         self.parameters: dict[str, tuple[Any, Callable[..., Any]]] = {}
         self.options: dict[str, Callable[..., Any]] = {}
         self.arguments: dict[str, Callable[..., Any]] = {}
@@ -212,7 +213,12 @@ class Expressions:
     def readable_arrays(self) -> list[Column]:
         """The arrays that the function at work may read."""
         columns = [column for column in self.columns if column.shape] if self.state_is_known else []
-        return columns + self.tables
+        tables = [
+            table
+            for table in self.tables
+            if self.parameters_are_known or not table.name.startswith("p.")
+        ]
+        return columns + tables
 
     def place(self, column: Column) -> str:
         """Return a column's element of row i, or an element of another array."""
@@ -283,7 +289,8 @@ class Expressions:
         return made
 
     def forget(self) -> None:
-        """Begin a function: only parameters are known."""
+        """Begin a function: nothing is known."""
+        self.state_is_known = self.parameters_are_known = False
         self.leaves = {}
         self.assignable = []
         self.locals = 0
@@ -305,10 +312,11 @@ class Expressions:
                     )
                     self.know(boolean(f"({column.name}[i] {sign} {value.text})"))
 
-    def know_parameters(self, name: str = "p", options: bool = True) -> None:
+    def know_parameters(self, options: bool = True) -> None:
         """Make the parameters leaves."""
+        self.parameters_are_known = True
         for expression in self.parameter_leaves:
-            self.know(expression._replace(text=expression.text.replace("p.", f"{name}.")))
+            self.know(expression)
         if options:
             for expression in self.option_leaves:
                 self.know(expression)

@@ -207,7 +207,6 @@ class Generator(Statements):
         self.helpers = []
         for k in range(self.count(0, 2)):
             self.forget()
-            self.state_is_known = False
             takes = [self.pick(["float", "int"]) for _ in range(self.count(1, 2))]
             names = [f"a{j}" for j in range(len(takes))]
             with_parameters = self.chance(0.3)
@@ -362,7 +361,6 @@ class Generator(Statements):
         self.write("def reset(s, i, p, rng):")
         self.depth += 1
         self.know_parameters()
-        self.state_is_known = False
         self.draw_sites = 0
         for _ in range(self.count(0, 2) if self.style != "draws" else self.count(1, 3)):
             self.drawn_local()
