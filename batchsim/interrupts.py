@@ -45,6 +45,9 @@ def _poll(typing_context: Any) -> Any:
             builder.store(number(0), turns)
             kind = llvm_ir.FunctionType(number, [])
             poll = cgutils.get_or_insert_function(builder.module, kind, POLL)
+            # It touches no column: what was read of them need not be read again after it.
+            for attribute in ("inaccessiblememonly", "nounwind", "cold"):
+                poll.attributes.add(attribute)
             is_to_be_left = builder.icmp_unsigned("!=", builder.call(poll, []), number(0))
             with builder.if_then(is_to_be_left, likely=False):
                 context.call_conv.return_user_exc(builder, KeyboardInterrupt, ())
@@ -54,7 +57,7 @@ def _poll(typing_context: Any) -> Any:
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
-class _PollInLoops(FunctionPass):  # type: ignore[misc]
+class _PollInLoops(FunctionPass):
     """Calls `_poll` in every turn of every loop that is not over a range or an array."""
 
     _name = "poll_in_loops"
@@ -70,7 +73,7 @@ class _PollInLoops(FunctionPass):  # type: ignore[misc]
         headers = [
             blocks[label]
             for label in compute_cfg_from_blocks(blocks).loops()
-            if not any(_is_of_for(statement) for statement in blocks[label].body)
+            if not _begins_for(blocks, label)
         ]
         for block in headers:
             self._call_poll(state.func_ir, block)
@@ -89,12 +92,17 @@ class _PollInLoops(FunctionPass):  # type: ignore[misc]
             function._definitions[variable.name].append(value)
 
 
-def _is_of_for(statement: Any) -> bool:
-    value = getattr(statement, "value", None)
-    return isinstance(value, ir.Expr) and value.op == "iternext"
+def _begins_for(blocks: dict[int, Any], label: int) -> bool:
+    """Tell whether a loop that begins with this block is a `for`, which asks for the next value."""
+    body = [statement for statement in blocks[label].body if not isinstance(statement, ir.Del)]
+    while isinstance(body[0], ir.Jump):  # An instruction with a long argument has a block more.
+        target = blocks[body[0].target]
+        body = [statement for statement in target.body if not isinstance(statement, ir.Del)]
+    values = [getattr(statement, "value", None) for statement in body]
+    return any(isinstance(value, ir.Expr) and value.op == "iternext" for value in values)
 
 
-class PollingCompiler(CompilerBase):  # type: ignore[misc]
+class PollingCompiler(CompilerBase):
     """Numba's compiler, whose `while` loops can be left."""
 
     def define_pipelines(self) -> list[Any]:
