@@ -1,15 +1,18 @@
 # Every target sets up the virtual environment that it runs in; `make help` lists them.
 
 PYTHON ?= python3
+FUZZ_ARGS ?= --definitions 100 --configurations 100
 LADDER_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 BENCH_JSON ?= benchmarks.json
 PROFILE_ENV ?= CartPole-v1
+SANITIZERS ?=
+SOAK_ARGS ?=
 
 # Threads of torch's OpenMP library would otherwise spin while they wait, and hold the cores that
 # others need. The ladder goes without: its numba-parallel rung is meant to run as Numba ships.
-test bench: export OMP_WAIT_POLICY ?= passive
+test bench soak: export OMP_WAIT_POLICY ?= passive
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -19,17 +22,26 @@ REQUIREMENTS := $(VENV)/requirements.stamp
 INSTALLATION := $(VENV)/batchsim-$(BATCHSIM_CYTHON_CHECKS)-$(BATCHSIM_CYTHON_PROFILE).stamp
 NATIVE_SOURCES := $(shell find batchsim -name '*.pyx' -o -name '*.pxd' -o -name '*.hpp')
 
-.PHONY: help ladder test bench profile lint docs clean
+.PHONY: help ladder test fuzz sanitize soak bench profile lint docs clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 ladder: $(INSTALLATION) ## measure the table of improvements (LADDER_ARGS="--env … --seconds …")
 	$(RUN) -m batchsim ladder $(LADDER_ARGS)
 
 test: $(INSTALLATION) ## run the tests on all processors (PYTEST_ARGS="-k … -x -n 0")
 	$(RUN) -m pytest tests --numprocesses auto --dist worksteal $(PYTEST_ARGS)
+
+fuzz: $(INSTALLATION) ## compare random definitions (FUZZ_ARGS="--definitions … --seed …")
+	$(RUN) -m tests.fuzz $(FUZZ_ARGS)
+
+sanitize: $(INSTALLATION) ## stress builds with GCC's sanitizers (SANITIZERS="thread address undefined")
+	$(RUN) tests/sanitize.py $(SANITIZERS)
+
+soak: $(INSTALLATION) ## step every id 10^9 steps in all, between canaries (SOAK_ARGS="--steps 1e7 …")
+	$(RUN) tests/soak.py $(SOAK_ARGS)
 
 bench: $(INSTALLATION) ## run the benchmarks, write $BENCH_JSON (BENCH_ARGS="--full -k …")
 	$(RUN) -m pytest benchmarks --benchmark-json=$(BENCH_JSON) $(BENCH_ARGS)

@@ -3,6 +3,8 @@
 Environment variables:
     BATCHSIM_CYTHON_CHECKS: 1 turns on the checks of indices, None and uninitialised views.
     BATCHSIM_CYTHON_PROFILE: 1 builds in line tracing, for line_profiler and coverage.
+    BATCHSIM_SANITIZE: thread, address or undefined builds in GCC's sanitizer of that name, which
+        tests/sanitize.py runs.
 """
 
 import os
@@ -15,10 +17,12 @@ from setuptools.command.build_py import build_py
 
 CHECKS = os.environ.get("BATCHSIM_CYTHON_CHECKS") == "1"
 PROFILE = os.environ.get("BATCHSIM_CYTHON_PROFILE") == "1"
+SANITIZE = os.environ.get("BATCHSIM_SANITIZE", "")
 
 MODULES = {
     "batchsim._buffers": [],
     "batchsim._driver": ["batchsim/_threads.hpp"],
+    "batchsim._snapshots": [],
     "batchsim.ladder._cython_loops": [],
     "batchsim.torch._rollout": [],
 }
@@ -49,6 +53,24 @@ else:
     if sys.platform != "darwin":
         COMPILE.append("-pthread")
         LINK.append("-pthread")
+
+SANITIZERS = {
+    "thread": ["-fsanitize=thread"],
+    "address": ["-fsanitize=address", "-D_GLIBCXX_ASSERTIONS"],
+    # Python's own flags have -fwrapv, with which no sum can overflow.
+    "undefined": [
+        "-fsanitize=undefined,float-cast-overflow",
+        "-fno-sanitize-recover=all",
+        "-fno-wrapv",
+    ],
+}
+"""What each adds to the compiler's options; the first is the linker's too."""
+
+if SANITIZE:
+    if SANITIZE not in SANITIZERS:
+        sys.exit(f"BATCHSIM_SANITIZE is {SANITIZE!r}; expected one of {', '.join(SANITIZERS)}.")
+    COMPILE += [*SANITIZERS[SANITIZE], "-O1", "-g", "-fno-omit-frame-pointer"]
+    LINK.append(SANITIZERS[SANITIZE][0])
 
 
 def extension(name: str, headers: list[str]) -> Extension:

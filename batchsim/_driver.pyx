@@ -297,11 +297,6 @@ cdef class Driver:
         self.is_torn = True
 
     @property
-    def unreset(self):
-        """Whether every row must be reset before a step."""
-        return self.status in (UNRESET, TORN)
-
-    @property
     def was_reset(self):
         """In a function called `exclusively`: whether every row had an episode when it was called."""
         return self.status_before == READY
@@ -339,10 +334,12 @@ cdef class Driver:
                 self.infos.add(infos, self.info, self.tile.selected, True)
         finally:
             self.observation = self.info = None
-        self.finished_rows = 0
-        if self.disabled:
-            self.finished_rows = int(np.count_nonzero(self.tile.pending))
+        self.notice_pending()
         return (observation if self.flat else self.layout.outer(observation)), infos
+
+    def notice_pending(self):
+        """In a function called `exclusively`: learn which rows are over, where their columns were written from outside."""
+        self.finished_rows = int(np.count_nonzero(self.tile.pending)) if self.disabled else 0
 
     def close(self):
         """Finish a step that `send` began, and let the threads go; later calls are refused."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import reprlib
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ MOST_THREADS = 4096
 """More than any machine has processors."""
 MOST_FRAMES = 1024
 """More than any network looks back."""
+PROPERTIES = ("np_random", "np_random_seed")
+"""Those of `BatchEnv` that the driver may refuse."""
 
 
 class Checks:
@@ -163,10 +165,10 @@ class Checks:
 
     def refuse(self, operation: str, status: str) -> Exception:
         """Phrase that `operation` is not to be called in the driver's present status."""
+        called = f"{operation} was read" if operation in PROPERTIES else f"{operation}() was called"
         if status == "closed":
             return error.ClosedEnvironmentError(
-                f"{operation}() was called on a BatchEnv of {self.name} that is closed; "
-                "make a new one."
+                f"{called} on a BatchEnv of {self.name} that is closed; make a new one."
             )
         if status == "torn":
             return error.ResetNeeded(
@@ -185,15 +187,15 @@ class Checks:
             )
         if status == "sent":
             return error.AlreadyPendingCallError(
-                f"{operation}() was called while a step is under way; call recv() first.", operation
+                f"{called} while a step is under way; call recv() first.", operation
             )
         if status == "stepping":
             return error.AlreadyPendingCallError(
-                f"{operation}() was called while another thread steps this BatchEnv; "
+                f"{called} while another thread steps this BatchEnv; "
                 "use one BatchEnv for each thread.",
                 operation,
             )
-        return error.ResetNeeded(f"{operation}() was called before reset(); call reset() first.")
+        return error.ResetNeeded(f"{called} before reset(); call reset() first.")
 
 
 def read_mask(mask: Any, num_envs: int) -> Array | None:
@@ -325,23 +327,3 @@ def read_time_limit(value: Any, default: int | None) -> int | None:
         f"max_episode_steps is {value!r}; expected a positive whole number below 2**63, "
         "-1 for no limit, or None for the environment's own."
     )
-
-
-def check_snapshot(state: Any, columns: Mapping[str, Array], rows: int) -> None:
-    """Raise unless `state` holds `rows` rows of exactly these columns."""
-    if not isinstance(state, Mapping):
-        raise TypeError(f"The snapshot is {state!r}; expected what get_state() returned.")
-    for name in (*columns, *state):
-        if name not in state or name not in columns:
-            where = "no" if name not in state else "an unexpected"
-            raise ValueError(
-                f"The snapshot has {where} field {name!r}; expected {', '.join(columns)}, as in "
-                "one of the same environment and settings."
-            )
-        array = np.asarray(state[name])
-        shape = (rows, *columns[name].shape[1:])
-        if array.shape != shape or array.dtype != columns[name].dtype:
-            raise ValueError(
-                f"The snapshot's {name} has shape {array.shape} and dtype {array.dtype}; expected "
-                f"{shape} and {columns[name].dtype}."
-            )

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
@@ -18,10 +17,11 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, register_jitable
 from numba.np.arrayobj import populate_array
+from numba.np.numpy_support import from_dtype
 
 from batchsim.kernels import Tile
 
-__all__ = ["NATIVE", "REFERENCE", "cut_rows", "native_view", "reference_view"]
+__all__ = ["NATIVE", "REFERENCE", "cut_rows", "layout_of", "native_view", "reference_view"]
 
 Array = npt.NDArray[Any]
 
@@ -57,39 +57,81 @@ def _rebuild(nested: Any, members: list[Any]) -> Any:
     return type(nested)(*members) if hasattr(nested, "_fields") else tuple(members)
 
 
-def native_view(tile: Tile) -> Any:
-    """Return the intrinsic `view(table, lo, hi)` for arrays like those of `tile`."""
-    result = numba.typeof(tile)
+class ArrayLayout(NamedTuple):
+    """What compiled code knows of an array; all of them are C-contiguous."""
+
+    dtype: np.dtype[Any]
+    trailing: tuple[int, ...]
+    """The shape of a row."""
+    length: int | None
+    """How many rows there are, of an array that all rows of a tile share; else None."""
+    writeable: bool
+
+
+class TupleLayout(NamedTuple):
+    """The layouts of the members of a tuple or namedtuple."""
+
+    type: Any
+    members: tuple[Any, ...]
+
+
+def layout_of(tile: Tile) -> TupleLayout:
+    """Return the layout of a tile: all that `native_view` needs of its arrays."""
+
+    def layout(nested: Any, shared: bool) -> Any:
+        if isinstance(nested, np.ndarray):
+            length = len(nested) if shared else None
+            return ArrayLayout(nested.dtype, nested.shape[1:], length, nested.flags.writeable)
+        return TupleLayout(type(nested), tuple(layout(member, shared) for member in nested))
+
+    return TupleLayout(
+        Tile, tuple(layout(nested, name in SHARED) for name, nested in tile._asdict().items())
+    )
+
+
+def _numba_type(layout: ArrayLayout | TupleLayout) -> Any:
+    if isinstance(layout, ArrayLayout):
+        axes = 1 + len(layout.trailing)
+        return types.Array(from_dtype(layout.dtype), axes, "C", readonly=not layout.writeable)
+    return types.BaseTuple.from_types([_numba_type(part) for part in layout.members], layout.type)
+
+
+@functools.cache
+def native_view(layout: TupleLayout) -> Any:
+    """Return the intrinsic `view(table, lo, hi)` for tiles of this layout.
+
+    There is one a layout, and it refers to no array: Numba keeps every intrinsic for good.
+    """
+    result = _numba_type(layout)
 
     @intrinsic
     def view(typing_context: Any, table: Any, lo: Any, hi: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             pointers, first, end = arguments
             intp = context.get_value_type(types.intp)
-            length = builder.sub(end, first)
+            rows = builder.sub(end, first)
             slot = 0
 
-            def array(kind: Any, like: Any, shared: bool) -> Any:
+            def array(kind: Any, of: ArrayLayout) -> Any:
                 nonlocal slot
-                trailing = like.shape[1:]
                 item = context.get_abi_sizeof(context.get_data_type(kind.dtype))
-                row = item * int(np.prod(trailing, dtype=int))
+                row = item * int(np.prod(of.trailing, dtype=int))
                 address = builder.load(builder.gep(pointers, [intp(slot)]))
                 slot += 1
-                if not shared:
+                if of.length is None:
                     address = builder.add(address, builder.mul(first, intp(row)))
                 value = context.make_array(kind)(context, builder)
                 # Constant trailing shapes and strides are what lets LLVM see how rows lie in
                 # memory.
                 strides = [row]
-                for extent in trailing:
+                for extent in of.trailing:
                     strides.append(strides[-1] // extent if extent else 0)
                 populate_array(
                     value,
                     data=builder.inttoptr(address, value.data.type),
                     shape=[
-                        intp(like.shape[0]) if shared else length,
-                        *(intp(extent) for extent in trailing),
+                        rows if of.length is None else intp(of.length),
+                        *(intp(extent) for extent in of.trailing),
                     ],
                     strides=[intp(stride) for stride in strides],
                     itemsize=intp(item),
@@ -97,17 +139,15 @@ def native_view(tile: Tile) -> Any:
                 )
                 return value._getvalue()
 
-            def build(kind: Any, like: Any, shared: bool) -> Any:
+            def build(kind: Any, of: Any) -> Any:
                 if isinstance(kind, types.Array):
-                    return array(kind, like, shared)
-                names = getattr(like, "_fields", ("",) * len(like))
+                    return array(kind, of)
                 members = [
-                    build(part, value, shared or (like is tile and name in SHARED))
-                    for name, part, value in zip(names, kind.types, like, strict=True)
+                    build(part, member) for part, member in zip(kind.types, of.members, strict=True)
                 ]
                 return context.make_tuple(builder, kind, members)
 
-            return build(result, tile, shared=False)
+            return build(result, layout)
 
         return result(table, types.intp, types.intp), codegen
 
@@ -248,7 +288,7 @@ def state_at(state, i):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def _state_at(typing_context: Any, state: Any, i: Any) -> Any:
-    scratch = getattr(state.instance_class, "scratch", ())
+    scratch = getattr(state.instance_class, "_scratch", ())
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         result, row = arguments

@@ -8,18 +8,14 @@ Two backends give the same bits: `native`, machine code that the driver calls by
 from __future__ import annotations
 
 import contextlib
-import dis
-import enum
 import functools
-import hashlib
 import marshal
-import reprlib
 import sys
+import threading
 import time
 import types as python_types
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import llvmlite
@@ -27,16 +23,39 @@ import numba
 import numpy as np
 from gymnasium.vector import AutoresetMode
 from numba import types
-from numba.core.registry import cpu_target
+from numba.core.compiler_lock import global_compiler_lock
 
-from batchsim import cache, columns, forks, kernels, parts, raster  # noqa: F401
+from batchsim import (  # noqa: F401
+    agreement,
+    cache,
+    columns,
+    forks,
+    kernels,
+    parts,
+    raster,
+    target,
+    ufuncs,
+)
 from batchsim import math as batchsim_math
 from batchsim.definition import Definition
+from batchsim.digest import (
+    LIBRARIES,
+    MISSING,
+    WHOLE,
+    Digest,
+    Reads,
+    extensions,
+    is_known,
+    look_up,
+    own_code,
+    reads,
+)
 from batchsim.interrupts import PollingCompiler
 from batchsim.kernels import Tile
 from batchsim.safety import may_step_finished_rows
 
 __all__ = [
+    "LIBRARIES",
     "Binder",
     "KernelSpec",
     "NativeKernel",
@@ -62,22 +81,10 @@ OPTIONS: dict[str, Any] = {
 NO_WRAPPERS: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 # Callees are inlined whatever their size: a loop with a call in it cannot be vectorised.
-INLINE: dict[str, Any] = {
-    **OPTIONS,
-    **NO_WRAPPERS,
-    "forceinline": True,
-    "pipeline_class": PollingCompiler,
-}
+INLINE: dict[str, Any] = {**OPTIONS, **NO_WRAPPERS, "forceinline": True}
 
-LIBRARIES = (
-    "batchsim.columns",
-    "batchsim.random",
-    "batchsim.math",
-    "batchsim.libm",
-    "batchsim.parts",
-    "batchsim.raster",
-)
-"""Modules whose functions Numba can call as they stand; they choose their own arithmetic."""
+SETTINGS = ("BOUNDSCHECK", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE")
+"""What Numba's environment variables say of machine code, beside the CPU."""
 
 STEP_LOOPS = {
     AutoresetMode.NEXT_STEP: kernels.step_next_step,
@@ -112,13 +119,21 @@ def flatten(nested: Any) -> list[np.ndarray[Any, Any]]:
 
 def _to_float32(value: Any) -> Any:
     """Return `value` with floats and float64 arrays, nested in tuples too, as float32."""
+    if value is float:
+        return np.float32
     if isinstance(value, float):
         return np.float32(value)
-    if type(value) is tuple:
-        return tuple(_to_float32(member) for member in value)
+    if isinstance(value, tuple):
+        return _rebuilt(value, _to_float32)
     if isinstance(value, np.ndarray) and value.dtype == np.float64:
         return value.astype(np.float32)
     return value
+
+
+def _rebuilt(value: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:
+    """Return a tuple or namedtuple with its members changed."""
+    members = [change(member) for member in value]
+    return tuple.__new__(type(value) if hasattr(value, "_fields") else tuple, members)
 
 
 class Binder:
@@ -141,6 +156,7 @@ class Binder:
         self.placeholders = placeholders
         self.wrap = wrap
         self.bound: dict[Any, Any] = {}
+        self.arrays: dict[int, tuple[Any, Any]] = {}
         self.digests: dict[Any, str] = {}
         """Of each function copied: a hash of its code and of all that it refers to."""
 
@@ -163,31 +179,49 @@ class Binder:
         of_loops = function.__module__ == kernels.__name__
         demote = self.fast and not of_loops
         code = function.__code__
-        defaults = (function.__defaults__, function.__kwdefaults__)
+        defaults, keyword_defaults = function.__defaults__, function.__kwdefaults__
         names = dict(function.__globals__)
         if of_loops:
             names.update(self.placeholders)
-        digest = _Digest(function.__qualname__)
-        digest.add("code", _code_content(code))
-        digest.add("defaults", defaults)
-        for name in sorted(_global_names(code)):
-            if name in names:
-                names[name] = self._bind_name(name, names[name], demote, digest)
-            elif demote and name == "float":
-                names[name] = np.float32
-                digest.add(name, np.float32)
+        digest = Digest(function.__qualname__)
+        digest.add("code", code)
+        digest.add("defaults", (defaults, keyword_defaults))
+        for name, attributes in reads(code).items():
+            value = look_up(names, name)
+            if of_loops and (name == "view" or name in columns.NATIVE):
+                continue  # The tile that it is made from and the module are in the key.
+            bound = self._bind_name(name, value, attributes, demote, digest)
+            if bound is not value:
+                names[name] = bound
         if demote:
             code = code.replace(co_consts=_to_float32(code.co_consts))
-            defaults = (_to_float32(defaults[0]), defaults[1])
-        copy = python_types.FunctionType(code, names, function.__name__, defaults[0])
-        copy.__kwdefaults__ = defaults[1]
+            defaults = _to_float32(defaults)
+            if keyword_defaults is not None:
+                keyword_defaults = {k: _to_float32(v) for k, v in keyword_defaults.items()}
+        copy = python_types.FunctionType(code, names, function.__name__, defaults)
+        copy.__kwdefaults__ = keyword_defaults
         copy.__qualname__ = function.__qualname__
         copy.__module__ = function.__module__
         self.digests[function] = digest.hexdigest()
         return copy
 
-    def _bind_name(self, name: str, value: Any, demote: bool, digest: _Digest) -> Any:
-        """Return what the free name `name` stands for in a copy, given what it stood for."""
+    def _bind_name(
+        self, name: str, value: Any, attributes: Reads, demote: bool, digest: Digest
+    ) -> Any:
+        """Return what a free name, or an attribute of a module, stands for in a copy.
+
+        Args:
+            name: as it is written.
+            value: what it stood for, `MISSING` if nothing.
+            attributes: which of its attributes are read.
+            demote: whether floating-point constants become float32.
+            digest: takes note of it.
+        """
+        if value is MISSING:
+            digest.add(name, "missing")
+            return value
+        if isinstance(value, python_types.ModuleType):
+            return self._bind_module(name, value, attributes, demote, digest)
         if isinstance(value, numba.core.dispatcher.Dispatcher):
             value = value.py_func
         # What cannot be hashed is not a function of batchsim.math.
@@ -195,8 +229,7 @@ class Binder:
             value = self.functions.get(value, value)
         if demote:
             value = _to_float32(value)
-        if name == "view" or name in columns.NATIVE:
-            return value  # The tile that it is made from and the module are in the key.
+        value = self._frozen(value)
         if isinstance(value, python_types.FunctionType) and value.__module__ not in LIBRARIES:
             bound = self.bind(value)
             digest.add(name, self.digests[value])
@@ -204,114 +237,63 @@ class Binder:
         digest.add(name, value)
         return value
 
-
-class _Digest:
-    """A hash of values, by their content alone: not by a `repr` that may leave something out."""
-
-    def __init__(self, *values: Any) -> None:
-        self.hash = hashlib.sha256()
-        self.modules: set[str] = set()
-        for value in values:
-            self.add("", value)
-
-    def hexdigest(self) -> str:
-        return self.hash.hexdigest()
-
-    def add(self, name: str, value: Any) -> None:
-        """Add a value under a name; TypeError if it is of a kind that kernels cannot use."""
-        self.hash.update(f"{name}:{type(value).__qualname__}:".encode())
-        if isinstance(value, enum.Enum):
-            self.hash.update(f"{value.name};".encode())
-            self.add("value", value.value)
-        elif isinstance(value, (bool, int, float, complex, str, bytes, type(None), type(...))):
-            self.hash.update(f"{value!r};".encode())
-        elif isinstance(value, (np.ndarray, np.generic)):
-            self.hash.update(f"{value.dtype.str}{value.shape};".encode() + value.tobytes())
-        elif isinstance(value, (tuple, list)):
-            self.hash.update(f"{getattr(value, '_fields', '')}{len(value)};".encode())
-            for member in value:
-                self.add("", member)
-        elif isinstance(value, (set, frozenset)):
-            # The order of a set differs from process to process.
-            self.add("", sorted(map(repr, value)))
-        elif isinstance(value, dict):
-            for key in sorted(value):
-                self.add(str(key), value[key])
-        elif isinstance(value, python_types.CodeType):
-            self.add("code", _code_content(value))
-        elif isinstance(value, python_types.FunctionType):
-            self.add("function", _code_content(value.__code__))
-            self.add("of", sys.modules[value.__module__])
-        elif isinstance(value, python_types.ModuleType):
-            if _is_users(value):
-                self.add_module(value)
+    def _bind_module(
+        self,
+        name: str,
+        module: python_types.ModuleType,
+        attributes: Reads,
+        demote: bool,
+        digest: Digest,
+    ) -> Any:
+        """Return a module that holds what `module` holds now, what is read of it bound."""
+        known = is_known(module) and module is not batchsim_math
+        bound: dict[str, Any] = {}
+        if WHOLE in attributes:
+            digest.add(name, module)
+            if not known:
+                bound |= {
+                    attribute: self._frozen(_to_float32(value) if demote else value)
+                    for attribute, value in vars(module).items()
+                    if isinstance(value, (float, tuple, np.ndarray))
+                }
+        for attribute in filter(None, attributes):  # all but WHOLE
+            path = f"{name}.{attribute}"
+            value = getattr(module, attribute, MISSING)
+            if not known or value is MISSING or isinstance(value, python_types.ModuleType):
+                member = self._bind_name(path, value, attributes[attribute], demote, digest)
             else:
-                top = sys.modules[value.__name__.partition(".")[0]]
-                self.hash.update(f"{value.__name__}{getattr(top, '__version__', '')};".encode())
-        elif isinstance(value, enum.EnumMeta):
-            self.add("members", list(value))
-        elif isinstance(value, (type, python_types.BuiltinFunctionType, np.ufunc)):
-            module = getattr(value, "__module__", "")
-            fields = getattr(value, "_fields", "")
-            self.hash.update(f"{module}.{value.__name__}{fields};".encode())
-        else:
-            raise TypeError(
-                f"The name {name!r} stands for {reprlib.repr(value)}; a kernel can use numbers, "
-                "arrays, tuples, functions and modules."
-            )
+                member = _to_float32(value) if demote and value is not float else value
+                # What the compiler makes of it follows from its name.
+                with contextlib.suppress(TypeError):
+                    digest.add(path, member)
+            if member is not value:
+                bound[attribute] = member
+        if known and not bound:
+            return module
+        copy = python_types.ModuleType(module.__name__, module.__doc__)
+        vars(copy).update(vars(module) | bound)
+        return copy
 
-    def add_module(self, module: python_types.ModuleType) -> None:
-        """Add what a module holds: the code that runs, whatever its file says by now."""
-        if module.__name__ in self.modules:
-            return
-        self.modules.add(module.__name__)
-        for name, value in sorted(vars(module).items()):
-            if isinstance(value, numba.core.dispatcher.Dispatcher):
-                value = value.py_func
-            value = getattr(value, "_defn", value)  # what an intrinsic was made of
-            if name.startswith("__") or isinstance(value, dict):
-                continue
-            # What a kernel cannot use is no part of it.
-            with contextlib.suppress(TypeError):
-                self.add(name, value)
+    def _frozen(self, value: Any) -> Any:
+        """Return arrays, nested in tuples too, as read-only copies that nobody else can change.
+
+        Machine code may refer to their memory.
+        """
+        if isinstance(value, tuple):
+            return _rebuilt(value, self._frozen) if _holds_array(value) else value
+        if not isinstance(value, np.ndarray):
+            return value
+        if id(value) not in self.arrays:
+            copy = value.copy(order="K")
+            copy.flags.writeable = False
+            self.arrays[id(value)] = value, copy
+        return self.arrays[id(value)][1]
 
 
-def _is_users(module: python_types.ModuleType) -> bool:
-    """Tell whether a module may change without its version: it is neither installed nor ours."""
-    file = getattr(module, "__file__", None)
-    package = module.__name__.partition(".")[0]
-    return not (
-        file is None
-        or package == __name__.partition(".")[0]
-        or package in sys.stdlib_module_names
-        or {"site-packages", "dist-packages"} & set(Path(file).parts)
+def _holds_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray) or (
+        isinstance(value, tuple) and any(map(_holds_array, value))
     )
-
-
-@functools.cache
-def _own_code() -> str:
-    """Return a hash of the modules of batchsim that kernels are made of."""
-    digest = _Digest()
-    for module in (__name__, "batchsim.interrupts", "batchsim.lanes", *LIBRARIES):
-        digest.add_module(sys.modules[module])
-    return digest.hexdigest()
-
-
-def _global_names(code: python_types.CodeType) -> set[str]:
-    names = {
-        instruction.argval
-        for instruction in dis.get_instructions(code)
-        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME")
-    }
-    for constant in code.co_consts:
-        if isinstance(constant, python_types.CodeType):
-            names |= _global_names(constant)
-    return names
-
-
-def _code_content(code: python_types.CodeType) -> tuple[Any, ...]:
-    arguments = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount)
-    return code.co_code, code.co_consts, code.co_names, code.co_varnames, arguments
 
 
 def _statistics(spec: KernelSpec) -> dict[str, Any]:
@@ -377,48 +359,97 @@ def _signature() -> Any:
     return types.int64(types.CPointer(types.int64), types.int64, types.int64, types.int64)
 
 
+class _Jit:
+    """A context in which Numba compiles, whatever `NUMBA_DISABLE_JIT` says.
+
+    That is for functions that a user decorates; who wants plain Python here says
+    `backend="reference"`, and a kernel from the cache is compiled code anyway.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.inside = 0
+        self.config: Any = numba.config
+        self.disabled = 0
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if self.inside == 0:
+                self.disabled, self.config.DISABLE_JIT = self.config.DISABLE_JIT, 0
+            self.inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.inside -= 1
+            if self.inside == 0:
+                self.config.DISABLE_JIT = self.disabled
+
+
+_jit = _Jit()
 _loaded: dict[str, NativeKernel] = {}
 
 
 def compile_native(spec: KernelSpec) -> NativeKernel:
     """Return the kernel of `spec` from this process, the disk cache or the compiler."""
-    entry, code = _bind(spec)
-    key = _key(spec, code)
-    if key not in _loaded:
-        _loaded[key] = _load(key) or _compile(spec, entry, key)
-    return _loaded[key]
+    with _jit:
+        # Bound for Numba only where it must compile: what Numba makes of a function, it keeps.
+        key = _key(spec, _bind(spec, for_numba=False)[1])
+        if key not in _loaded:
+            # LLVM finds functions by name: of two kernels that threads load under one key, both
+            # would run the code of the first, which goes when the second takes its place.
+            with global_compiler_lock:
+                if key not in _loaded:
+                    kernel = _load(key)
+                    if kernel is None:
+                        key, kernel = _compile(spec)
+                    _loaded.setdefault(key, kernel)
+        return _loaded[key]
 
 
 def assemble(spec: KernelSpec) -> tuple[str, bytes]:
     """Return the kernel of `spec`, compiled anew, as assembly and as an object file, to be read."""
-    library = _translate(spec, _bind(spec)[0])[0]
+    with _jit:
+        library = _translate(spec, _bind(spec, for_numba=True)[0])[0]
     return library.get_asm_str(), library.serialize_using_object_code()[2][0]
 
 
-def _bind(spec: KernelSpec) -> tuple[Any, str]:
-    """Return the function that `spec` stands for, and a hash of everything that it reaches."""
+def _bind(spec: KernelSpec, *, for_numba: bool) -> tuple[Any, str]:
+    """Return the function that `spec` stands for, and a hash of everything that it reaches.
+
+    Unless it is `for_numba`, the function is of no use, and nothing outlives this call.
+    """
     step_rows = STEP_LOOPS[spec.autoreset_mode]
-    by_row = getattr(spec.tile.parameters, "_fields", ())
+    varying = {
+        *getattr(spec.tile.parameters, "_fields", ()),
+        *getattr(spec.tile.tables, "_fields", ()),
+    }
     constants = {
-        name: value for name, value in spec.constants._asdict().items() if name not in by_row
+        name: value for name, value in spec.constants._asdict().items() if name not in varying
     }
     if step_rows is kernels.step_next_step and not may_step_finished_rows(
         spec.definition, constants
     ):
         step_rows = kernels.step_next_step_guarded
-    accessors = {**columns.NATIVE, "view": columns.native_view(spec.tile)}
-    inline = {**INLINE, "boundscheck": spec.checked}
-    binder = Binder(spec.precision, _placeholders(spec, accessors, step_rows), numba.njit(**inline))
+    wrap, view = _as_it_is, None
+    if for_numba:
+        compiler = agreement.Compiler if spec.precision == "exact" else PollingCompiler
+        options = {**INLINE, "boundscheck": spec.checked}
+        wrap = functools.partial(target.callee, pipeline_class=compiler, **options)
+        view = columns.native_view(columns.layout_of(spec.tile))
+    accessors = {**columns.NATIVE, "view": view}
+    binder = Binder(spec.precision, _placeholders(spec, accessors, step_rows), wrap)
     entry = binder.copy(kernels.run_task)
     return entry, binder.digests[kernels.run_task]
 
 
-def _translate(spec: KernelSpec, entry: Any) -> tuple[Any, str, Any]:
-    """Return the library with the machine code, its function's name there, and its owner."""
+def _as_it_is(copy: Any) -> Any:
+    return copy
+
+
+def _translate(spec: KernelSpec, entry: Any) -> tuple[Any, str]:
+    """Return the library with the machine code, and its function's name there."""
     options = {**OPTIONS, **NO_WRAPPERS, "boundscheck": spec.checked}
-    function: Any = numba.njit(_signature(), **options)(entry)
-    (result,) = function.overloads.values()
-    return result.library, result.fndesc.llvm_func_name, function
+    return target.compile_function(entry, _signature(), **options)
 
 
 def _key(spec: KernelSpec, code: str) -> str:
@@ -429,10 +460,14 @@ def _key(spec: KernelSpec, code: str) -> str:
 
     lengths = [len(table) for table in spec.tile.tables]
     scratch = sorted(spec.definition.scratch)
-    digest = _Digest(code, layout(spec.tile), scratch, lengths, INLINE, spec.checked)
+    digest = Digest(code, layout(spec.tile), scratch, lengths, INLINE, spec.checked)
+    digest.add("precision", spec.precision)
+    digest.add("functions", ufuncs.fingerprint())
+    digest.add("settings", [getattr(numba.config, setting, None) for setting in SETTINGS])
+    digest.add("extensions", extensions())
     digest.add("versions", [sys.version, np.__version__, numba.__version__, llvmlite.__version__])
-    digest.add("cpu", cpu_target.target_context.codegen().magic_tuple())
-    digest.add("batchsim", _own_code())
+    digest.add("cpu", target.processor())
+    digest.add("batchsim", own_code())
     return digest.hexdigest()
 
 
@@ -441,11 +476,14 @@ def _load(key: str) -> NativeKernel | None:
     if content is None:
         return None
     name, serialized = marshal.loads(content)
-    library = cpu_target.target_context.codegen().unserialize_library(serialized)
+    library = target.generator().unserialize_library(serialized)
     return NativeKernel(library.get_pointer_to_function(name), (library,), 0.0)
 
 
-def _compile(spec: KernelSpec, entry: Any, key: str) -> NativeKernel:
+def _compile(spec: KernelSpec) -> tuple[str, NativeKernel]:
+    """Compile the kernel and keep it; return its key too, of what it was compiled from."""
+    entry, code = _bind(spec, for_numba=True)
+    key = _key(spec, code)
     if sys.stderr.isatty():
         print(
             f"batchsim: compiling {spec.definition.name} ({spec.precision} precision, "
@@ -454,13 +492,13 @@ def _compile(spec: KernelSpec, entry: Any, key: str) -> NativeKernel:
             flush=True,
         )
     start = time.perf_counter()
-    library, name, function = _translate(spec, entry)
+    library, name = _translate(spec, entry)
     # Code that holds the addresses of this process's arrays (large global ones) is of no use in
     # another process, and the arrays must live as long as the code does.
     if not library.has_dynamic_globals:
         cache.store(key, marshal.dumps((name, library.serialize_using_object_code())))
-    return NativeKernel(
-        library.get_pointer_to_function(name), (library, function), time.perf_counter() - start
+    return key, NativeKernel(
+        library.get_pointer_to_function(name), (library, entry), time.perf_counter() - start
     )
 
 
@@ -474,5 +512,5 @@ def interpret(spec: KernelSpec) -> Callable[[Tile, int, int, int], int]:
         # put.
         step_rows = kernels.step_next_step_guarded
     accessors = {**columns.REFERENCE, "view": columns.reference_view}
-    binder = Binder(spec.precision, _placeholders(spec, accessors, step_rows), lambda copy: copy)
+    binder = Binder(spec.precision, _placeholders(spec, accessors, step_rows), _as_it_is)
     return binder.copy(kernels.run_task)  # type: ignore[no-any-return]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import copy
 import difflib
+import functools
 import importlib
 import inspect
 import math
@@ -17,13 +18,13 @@ import numbers
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Space
 
-__all__ = ["Column", "Definition", "suggest"]
+__all__ = ["Column", "Definition", "batch_parameter", "record", "suggest"]
 
 Array = npt.NDArray[Any]
 
@@ -51,6 +52,17 @@ OF_RESETS = {"reset_mask"}
 
 OF_INFOS = {"episode", "final_info", "final_obs"}
 """Gymnasium's own infos."""
+
+
+@functools.cache
+def record(name: str, fields: tuple[str, ...], scratch: tuple[str, ...] = ()) -> Any:
+    """Return the namedtuple class of these fields, of which `scratch` are those of `Scratch`.
+
+    There is one class a field set: Numba has a type for each class, and a process many batches.
+    """
+    made = cast(Any, collections.namedtuple)(name, fields)
+    made._scratch = scratch  # No field can have this name.
+    return made
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
@@ -164,10 +176,8 @@ class Definition:
         self._refuse_shared(self.columns, "State", self.scratch, "Scratch")
         self.Columns: Any = self.State
         if self.scratch:
-            self.Columns = collections.namedtuple(  # type: ignore[misc]
-                "Columns", (*self.columns, *self.scratch)
-            )
-            self.Columns.scratch = tuple(self.scratch)
+            scratch = tuple(self.scratch)
+            self.Columns = record("Columns", (*self.columns, *scratch), scratch)
         self.info = self._read_columns("Info")
         self.inform: Callable[..., Any] | None = getattr(namespace, "inform", None)
         if bool(self.info) != bool(self.inform):
@@ -176,6 +186,8 @@ class Definition:
                 "fields and the function that writes them, or neither."
             )
         self.info_at_reset = self._read_info_at_reset()
+        # Asked for once: a module takes its time to say that it has no such name.
+        self.state_check: Callable[..., Any] | None = getattr(namespace, "check_state", None)
         self.params = self._read_defaults("Params")
         self.options = self._read_defaults("Options")
         self._refuse_shared(self.params, "Params", self.options, "Options")
@@ -308,7 +320,7 @@ class Definition:
     def parameters(self, values: Mapping[str, Any]) -> Any:
         """Return what the functions see as `p`: these values, and options at their defaults."""
         every = {**values, **self.options}
-        return collections.namedtuple("Parameters", every)(**every)
+        return record("Parameters", tuple(every))(**every)
 
     def read_options(self, given: Mapping[str, Any], num_envs: int) -> dict[str, Any]:
         """Return all reset options: defaults and `given`, each a scalar or an array (num_envs,)."""
@@ -367,6 +379,33 @@ class Definition:
                     check(self.namespace.Options(**scalars))
                 except ValueError as error:
                     raise ValueError(f"The reset options{where} do not fit: {error}") from error
+
+    def check_state(
+        self, columns: Iterable[Array], values: Any, by_row: Mapping[str, Array]
+    ) -> None:
+        """Raise ValueError if the environment, which has a `check_state`, refuses what rows hold.
+
+        Args:
+            columns: those of `State`, (rows, …).
+            values: what its functions see as `p`, any row's.
+            by_row: the parameters that differ by row, (rows, …).
+        """
+        check = self.state_check
+        assert check is not None
+        state = self.State(*[column.view() for column in columns])
+        for column in state:
+            column.flags.writeable = False  # It may be the caller's.
+        try:
+            check(state, values._replace(**by_row) if by_row else values)
+        except ValueError as error:
+            for row in range(len(state[0])):
+                one = slice(row, row + 1)
+                p = values._replace(**{name: value[one] for name, value in by_row.items()})
+                try:
+                    check(self.State(*(column[one] for column in state)), p)
+                except ValueError as its_own:
+                    raise ValueError(f"The state of row {row} does not fit: {its_own}") from its_own
+            raise ValueError(f"The state does not fit: {error}") from error
 
     def spaces(self, values: Any) -> tuple[Space[Any], Space[Any]]:
         """Return the observation and the action space of an environment with these `parameters`."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from batchsim.definition import Column
+from batchsim.definition import Column, record
 
 __all__ = ["Infos"]
 
@@ -34,7 +33,7 @@ class Infos:
             for name, column in columns.items()
         ]
         self.every_row: Array = np.ones(0, np.bool_)
-        self.type: Any = namedtuple("Info", tuple(columns))  # type: ignore[misc]
+        self.type = record("Info", tuple(columns))
 
     def shapes(self, num_envs: int) -> list[tuple[int, ...]]:
         """Return the shape of each field's array."""

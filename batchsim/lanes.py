@@ -16,9 +16,10 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.compiler import Flags
-from numba.core.registry import cpu_target
 from numba.core.typing.templates import Signature
 from numba.extending import intrinsic
+
+from batchsim import target
 
 __all__ = ["FUSES", "WIDTHS", "Lanes", "lanewise"]
 
@@ -29,7 +30,7 @@ def _widths(features: str) -> tuple[int, ...]:
     return (2, 4) if "+avx" in features else (2,)
 
 
-_CPU = cpu_target.target_context.codegen().magic_tuple()
+_CPU = target.processor()
 WIDTHS = _widths(_CPU[2])
 """The numbers of float64 lanes that loops are vectorised with, for the CPU that is compiled for."""
 FUSES = not _CPU[0].startswith(("x86", "i686")) or "+fma" in _CPU[2].split(",")

@@ -252,7 +252,7 @@ def set_generator(streams: Streams, row: int, generator: np.random.Generator) ->
     state = generator.bit_generator.state
     if state["bit_generator"] != "PCG64":
         raise ValueError(
-            f"row {row}: the bit generator is {state['bit_generator']}, expected PCG64"
+            f"The bit generator for row {row} is {state['bit_generator']}; expected PCG64."
         )
     position, increment = state["state"]["state"], state["state"]["inc"]
     streams.state[row] = (position >> 64, position & _MASK64, increment >> 64, increment & _MASK64)

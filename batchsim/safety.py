@@ -11,15 +11,18 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import inspect
 import math
-import textwrap
+import os
+import threading
 import types
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+import batchsim.math
 from batchsim.definition import Definition
 
 __all__ = ["may_step_finished_rows"]
@@ -39,8 +42,58 @@ EXPRESSIONS = (
     ast.Name,
     ast.Tuple,
 )
-BUILTINS = (abs, min, max, float, int, bool)
-MODULES = (math, np)
+# fmt: off
+OPERATORS = (
+    ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.LShift, ast.RShift,
+    ast.BitAnd, ast.BitOr, ast.BitXor,
+)
+COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
+IN_RESET = (
+    ast.Assign, ast.AugAssign, ast.AnnAssign, ast.If, ast.For, ast.While, ast.Break, ast.Continue,
+    ast.Expr, ast.Pass,
+)
+OF_MATH = (
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "copysign", "cos", "cosh",
+    "degrees", "erf", "erfc", "exp", "exp2", "expm1", "fabs", "floor", "gamma", "hypot",
+    "isfinite", "isinf", "isnan", "ldexp", "lgamma", "log", "log10", "log1p", "log2", "pow",
+    "radians", "sin", "sinh", "sqrt", "tan", "tanh", "trunc",
+)
+# fmt: on
+NOT_OF_NUMPY = ("left_shift", "right_shift", "bitwise_left_shift", "bitwise_right_shift")
+"""Functions of NumPy whose result may be undefined in compiled code."""
+NUMBERS = (bool, int, float, np.bool_, np.number)
+BITS = 64
+"""A shift by as many, the width of whole numbers in compiled code, is undefined."""
+LARGEST_WHOLE = 2**53
+"""Up to this Python and compiled code compare whole and floating-point numbers alike."""
+UNKNOWN = object()
+"""What a name stands for that the source does not tell."""
+
+
+def _harmless_functions() -> tuple[Any, ...]:
+    """Return the functions that, compiled, only compute a result, of whatever numbers."""
+    of_numpy = [
+        value
+        for name, value in vars(np).items()
+        if (isinstance(value, np.ufunc) and name not in NOT_OF_NUMPY)
+        or (isinstance(value, type) and issubclass(value, (np.number, np.bool_)))
+    ]
+    of_math = [getattr(math, name) for name in OF_MATH if hasattr(math, name)]
+    own = filter(callable, (getattr(batchsim.math, name) for name in batchsim.math.__all__))
+    of_python = (abs, min, max, float, int, bool, round, len)
+    return (*of_python, *of_math, *of_numpy, np.round, np.around, *own)
+
+
+HARMLESS = _harmless_functions()
+
+# Some Pythons, 3.11.7 for one, count the depth of a tree for all threads together: where a parse
+# collects garbage, and a batch in it lets other threads in while it waits for its own, a second
+# parse raises SystemError.
+_parsing = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_parsing.acquire, after_in_parent=_parsing.release, after_in_child=_parsing.release
+    )
 
 
 def may_step_finished_rows(
@@ -57,40 +110,56 @@ def may_step_finished_rows(
     if definition.scratch or any(column.shape for column in definition.columns.values()):
         return False
     columns = set(definition.columns)
-    return _step_is_harmless(definition.step, columns, constants) and _reset_writes_all(
-        definition.reset, columns
-    )
+    try:
+        return _step_is_harmless(definition.step, columns, constants) and _reset_writes_all(
+            definition.reset, columns
+        )
+    except RecursionError:  # An expression is nested too deeply to be read.
+        return False
 
 
 def _parse(function: Any) -> ast.FunctionDef | None:
+    """Return the definition of the code that runs, or None if it is not plain or not known."""
+    if not isinstance(function, types.FunctionType) or function.__closure__:
+        return None
     try:
-        if not _is_source_of(function):
-            return None
-        body = ast.parse(textwrap.dedent(inspect.getsource(function))).body
-    except (OSError, TypeError, SyntaxError):
+        # Not `inspect.getsource`, which gives the source of what a function wraps. The file may
+        # have changed since it was loaded.
+        lines, _ = inspect.findsource(function)
+        with _parsing:
+            tree = _definitions("".join(lines)).get(function.__code__)
+    except (OSError, TypeError, ValueError, SyntaxError):
         return None
-    if len(body) != 1 or not isinstance(body[0], ast.FunctionDef):
+    if tree is None or tree.decorator_list:
         return None
-    arguments = body[0].args
+    arguments = tree.args
     plain = not (
         arguments.posonlyargs
         or arguments.kwonlyargs
         or arguments.vararg
         or arguments.kwarg
-        or arguments.defaults
+        or function.__defaults__
     )
-    return body[0] if plain else None
+    return tree if plain else None
 
 
-def _is_source_of(function: Any) -> bool:
-    """Tell whether the file gives the code that runs: it may have changed since it was loaded."""
-    lines, _ = inspect.findsource(function)
-    codes = [compile("".join(lines), function.__code__.co_filename, "exec", dont_inherit=True)]
+@functools.lru_cache(maxsize=16)
+def _definitions(source: str) -> Mapping[types.CodeType, ast.FunctionDef]:
+    """Return the functions that a file defines, by their code."""
+    tree = ast.parse(source)
+    places = {
+        (node.name, node.lineno): node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+    }
+    found = {}
+    codes = [compile(source, "<source>", "exec", dont_inherit=True)]
     for code in codes:
-        if code == function.__code__:
-            return True
+        node = places.get((code.co_name, code.co_firstlineno))
+        if node is not None:
+            found[code] = node
         codes += [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
-    return False
+    return found
 
 
 def _parameters(tree: ast.FunctionDef) -> list[str]:
@@ -111,7 +180,7 @@ class _Check:
 
     def __init__(
         self,
-        function: Any,
+        function: types.FunctionType,
         states: dict[str, set[str]],
         row: str | None,
         action: str | None,
@@ -120,7 +189,11 @@ class _Check:
         callers: set[Any],
         constants: Mapping[str, Any],
     ) -> None:
+        code = function.__code__
         self.globals = function.__globals__
+        self.locals = {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
+        # A class changes names that begin with two underscores: they are not here as written.
+        self.used = {*code.co_names, *self.locals}
         self.states = states
         self.row = row
         self.action = action
@@ -142,8 +215,16 @@ class _Check:
             return self.expression(node.test) and self.body(node.body) and self.body(node.orelse)
         if isinstance(node, ast.Assign):
             return all(map(self.target, node.targets)) and self.expression(node.value)
-        if isinstance(node, (ast.AugAssign, ast.AnnAssign)):
+        if isinstance(node, ast.AugAssign):
+            return (
+                self.target(node.target)
+                and self.operation(node.op, node.value)
+                and self.expression(node.value)
+            )
+        if isinstance(node, ast.AnnAssign):
             return self.target(node.target) and (node.value is None or self.expression(node.value))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            return True  # a comment
         if isinstance(node, (ast.Return, ast.Expr)):
             return node.value is None or self.expression(node.value)
         return isinstance(node, ast.Pass)
@@ -155,8 +236,11 @@ class _Check:
                 left=ast.Attribute(value=ast.Name(id=self.params), attr=name),
                 ops=[ast.Gt()],
                 comparators=[ast.Constant(value=int() | float() as number)],
-            ) if name in self.constants:
-                return bool(self.constants[name] > number)
+            ) if isinstance(self.constants.get(name), NUMBERS):
+                value = self.constants[name]
+                # Where the answer is the same in every width that may be compared in.
+                if max(abs(value), abs(number)) <= LARGEST_WHOLE and np.float32(number) == number:
+                    return bool(value > number)
         return None
 
     def target(self, node: ast.expr) -> bool:
@@ -165,7 +249,7 @@ class _Check:
         if isinstance(node, ast.Name):
             # Names with a meaning keep it.
             kept = {*self.states, *self.forbidden, self.row, self.action, self.params}
-            return node.id not in kept
+            return node.id in self.locals and node.id not in kept
         return isinstance(node, ast.Subscript) and self.is_column(node)
 
     def is_column(self, node: ast.Subscript) -> bool:
@@ -197,52 +281,73 @@ class _Check:
         if isinstance(node, ast.Subscript):
             return self.is_column(node) or self.is_action_or_parameter(node)
         if isinstance(node, ast.Attribute):
-            # A parameter, or a constant of a known module.
-            return self.is_parameter(node) or (
-                isinstance(node.value, ast.Name) and self.is_module(node.value)
-            )
+            return self.is_parameter(node) or isinstance(self.resolve(node), NUMBERS)
         if isinstance(node, ast.Name):
-            return node.id not in self.forbidden and node.id not in self.states
+            if node.id in self.locals:
+                return node.id not in self.forbidden and node.id not in self.states
+            return isinstance(self.resolve(node), NUMBERS)
+        if isinstance(node, ast.Constant):
+            return isinstance(node.value, NUMBERS)
         if isinstance(node, ast.Call):
             return (
                 not node.keywords
                 and all(map(self.expression, node.args))
                 and self.is_harmless_call(node.func, node.args)
             )
+        if isinstance(node, ast.BinOp) and not self.operation(node.op, node.right):
+            return False
+        if isinstance(node, ast.Compare) and not all(
+            isinstance(comparison, COMPARISONS) for comparison in node.ops
+        ):
+            return False
         return all(
             self.expression(child)
             for child in ast.iter_child_nodes(node)
             if isinstance(child, ast.expr)
         )
 
+    def operation(self, operator: ast.operator, right: ast.expr) -> bool:
+        # Compiled code divides by zero, and negative numbers have a root, without an exception.
+        if isinstance(operator, (ast.LShift, ast.RShift)):
+            return (
+                isinstance(right, ast.Constant)
+                and type(right.value) is int
+                and 0 <= right.value < BITS
+            )
+        return isinstance(operator, OPERATORS)
+
     def is_parameter(self, node: ast.Attribute) -> bool:
         return isinstance(node.value, ast.Name) and node.value.id == self.params
 
-    def is_module(self, node: ast.Name) -> bool:
-        return any(self.globals.get(node.id) is module for module in MODULES)
+    def resolve(self, node: ast.expr) -> Any:
+        """Return what a name of the module, or a member of a module, stands for."""
+        if isinstance(node, ast.Name):
+            if node.id in self.locals or node.id not in self.used:
+                return UNKNOWN
+            return self.globals.get(node.id, getattr(builtins, node.id, UNKNOWN))
+        if isinstance(node, ast.Attribute) and node.attr in self.used:
+            owner = self.resolve(node.value)
+            if isinstance(owner, types.ModuleType):
+                return getattr(owner, node.attr, UNKNOWN)
+        return UNKNOWN
 
     def is_harmless_call(self, node: ast.expr, arguments: list[ast.expr]) -> bool:
-        if isinstance(node, ast.Attribute):
-            return isinstance(node.value, ast.Name) and self.is_module(node.value)
-        if not isinstance(node, ast.Name):
+        called = self.resolve(node)
+        if isinstance(called, np.ufunc) and len(arguments) != called.nin:
+            return False  # It would write into the others.
+        if any(called is known for known in HARMLESS):
+            return True
+        # A helper is called by its name.
+        if not isinstance(node, ast.Name) or not isinstance(called, types.FunctionType):
             return False
-        called = self.globals.get(node.id, getattr(builtins, node.id, None))
-        if any(called is known for known in BUILTINS) or isinstance(
-            called, (types.BuiltinFunctionType, np.ufunc)
-        ):
-            return True
-        if isinstance(called, type) and issubclass(called, np.generic):
-            return True
-        if not isinstance(called, types.FunctionType) or called in self.callers:
+        if called in self.callers:
             return False
-        if called.__module__ == "batchsim.math":
-            return True
         tree = _parse(called)
-        if tree is None:
+        if tree is None or len(tree.args.args) != len(arguments):
             return False
         # The parameters may be passed on, under any name.
         params = None
-        for name, argument in zip(_parameters(tree), arguments, strict=False):
+        for name, argument in zip(_parameters(tree), arguments, strict=True):
             if isinstance(argument, ast.Name) and argument.id == self.params:
                 params = name
         check = _Check(called, {}, None, None, params, set(), self.callers, self.constants)
@@ -273,7 +378,11 @@ def _reads_only(
     """Tell whether a statement of `reset` goes on, and reads no column that is not yet written."""
     known: set[ast.AST] = set()
     for node in ast.walk(statement):
-        if isinstance(node, (ast.Return, ast.Raise, ast.Assert, ast.Lambda, ast.FunctionDef)):
+        if isinstance(node, ast.stmt) and not isinstance(node, IN_RESET):
+            return False
+        if isinstance(
+            node, (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+        ):
             return False
         if isinstance(node, ast.Name) and node.id == row and not isinstance(node.ctx, ast.Load):
             return False

@@ -8,7 +8,6 @@ from typing import Any
 import gymnasium
 import numpy as np
 import numpy.typing as npt
-from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode
 
 from batchsim.checks import NO_TIME_LIMIT
@@ -97,15 +96,13 @@ class SingleEnv(gymnasium.Env[Any, Any]):
         self.batch.close()
 
     @property
-    def np_random_seed(self) -> int | None:  # type: ignore[override]
+    def np_random_seed(self) -> int:
         """The seed of the random stream; -1 if a generator was set from outside."""
-        self._seed_if_new()
         return self.batch.np_random_seed[0]
 
     @property
     def np_random(self) -> np.random.Generator:
         """A copy of the random generator, at the point where the environment's stream stands."""
-        self._seed_if_new()
         return self.batch.np_random[0]
 
     @np_random.setter
@@ -115,12 +112,7 @@ class SingleEnv(gymnasium.Env[Any, Any]):
     @property
     def _np_random(self) -> np.random.Generator | None:  # type: ignore[override]
         # Where Gymnasium's checker looks whether reset(seed=…) has seeded.
-        return None if self.batch.np_random_seed[0] is None else self.batch.np_random[0]
-
-    def _seed_if_new(self) -> None:
-        if self.batch.np_random_seed[0] is None:
-            generator, seed = seeding.np_random()
-            self.batch.set_np_random(0, generator, seed)
+        return None if self.batch._seeds[0] is None else self.batch.np_random[0]
 
 
 def _one_info(infos: dict[str, Any]) -> dict[str, Any]:

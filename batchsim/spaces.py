@@ -7,11 +7,11 @@ leaves in the space's own shape: a namedtuple with one field a key of a `Dict`, 
 
 from __future__ import annotations
 
+import copy
 import itertools
 import keyword
 import operator
 import reprlib
-from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,8 +21,9 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Sp
 from gymnasium.vector.utils import batch_space
 
 from batchsim import kernels
+from batchsim.definition import record
 
-__all__ = ["Layout", "action_bounds", "are_alike", "named", "row_of", "stacked"]
+__all__ = ["Layout", "action_bounds", "are_alike", "named", "row_of", "stacked", "unseeded"]
 
 Array = npt.NDArray[Any]
 LEAVES = (Box, Discrete, MultiDiscrete, MultiBinary)
@@ -153,9 +154,20 @@ def stacked(space: Space[Any], frames: int) -> Space[Any]:
     return space if frames == 1 else batch_space(space, frames)
 
 
+def unseeded(space: Space[Any]) -> Space[Any]:
+    """Return a space equal to `space` that draws samples of its own; they share their bounds."""
+    other: Any = copy.copy(space)
+    other._np_random = None  # Gymnasium seeds it when it is first used.
+    if isinstance(other, Dict):
+        other.spaces = {key: unseeded(part) for key, part in other.spaces.items()}
+    elif isinstance(other, Tuple):
+        other.spaces = tuple(unseeded(part) for part in other.spaces)
+    return other  # type: ignore[no-any-return]
+
+
 def named(parts: Mapping[str, Any]) -> Any:
     """Return a namedtuple of these fields, or the empty tuple if there are none."""
-    return namedtuple("Parts", parts)(**parts) if parts else ()
+    return record("Parts", tuple(parts))(**parts) if parts else ()
 
 
 def _builder(

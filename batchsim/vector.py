@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import secrets
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,14 +17,14 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_differing_spaces, batch_space
 
 from batchsim import checked as checked_mode
-from batchsim import checks, compile, kernels, random, registry
+from batchsim import checks, compile, kernels, random, registry, snapshots
 from batchsim._driver import Driver
 from batchsim.allocation import Allocator, number_of, slots
 from batchsim.columns import cut_rows
 from batchsim.definition import Definition, batch_parameter
 from batchsim.infos import Infos
 from batchsim.processors import available_cpus
-from batchsim.spaces import Layout, action_bounds, are_alike, stacked
+from batchsim.spaces import Layout, action_bounds, are_alike, stacked, unseeded
 
 __all__ = ["BatchEnv", "Step", "make_vec"]
 
@@ -127,6 +131,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         self._set_spaces()
         self._build()
         self._renderers: dict[int, Callable[..., Array]] = {}
+        self._token: bytes | None = None
         self.closed = False
 
     # -- construction --------------------------------------------------------------------------
@@ -171,9 +176,13 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
 
     def _build(self) -> None:
         """Allocate the columns, compile the kernel and make the driver."""
-        infos = Infos(self.definition.info, self.definition.info_at_reset)
+        infos = self._infos()
         self._tile = self._allocator(infos).tile()
+        self._compile()
         self._make_driver(infos)
+
+    def _infos(self) -> Infos:
+        return Infos(self.definition.info, self.definition.info_at_reset)
 
     def _allocator(self, infos: Infos) -> Allocator:
         return Allocator(
@@ -191,8 +200,8 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             self.record_episode_statistics,
         )
 
-    def _make_driver(self, infos: Infos) -> None:
-        """Compile the kernel, unless it is there, and make the driver."""
+    def _compile(self) -> None:
+        """Compile the kernel, unless it is there; parts and copies have it from this BatchEnv."""
         spec = compile.KernelSpec(
             self.definition,
             self.precision,
@@ -203,19 +212,20 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             self._tile,
             self.checked,
         )
-        if self.backend == "reference":
-            kernel: Any = compile.interpret(spec)
-        else:
+        if self.backend == "reference" or self.checked:
+            self._interpreted = compile.interpret(spec)
+        if self.backend == "native":
             self.kernel = compile.compile_native(spec)
-            kernel = self.kernel.address
+
+    def _make_driver(self, infos: Infos) -> None:
         self._guard = None
         if self.checked:
             self._guard = checked_mode.Guard(
-                self.definition.name, self._tile, self._seeds, compile.interpret(spec)
+                self.definition.name, self._tile, self._seeds, self._interpreted
             )
         batch = self._tile.choice if self._choice_is_action() else self._tile.action
         self._driver = Driver(
-            kernel,
+            self._interpreted if self.backend == "reference" else self.kernel.address,
             self._tile,
             compile.flatten(self._tile),
             slots(self._tile, self._choice_is_action()),
@@ -295,7 +305,10 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             settings=kernels.Settings(*(array.copy() for array in self._tile.settings))
         )
         part._renderers = {}
-        part._make_driver(Infos(self.definition.info, self.definition.info_at_reset))
+        part._token = None
+        for of_all_rows in ("_fingerprints", "_values_of_any_row"):
+            part.__dict__.pop(of_all_rows, None)
+        part._make_driver(self._infos())
         part._driver.exclusively("split", lambda: None, unreset=True, resets=True)
         return part
 
@@ -419,23 +432,52 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         self._driver.close()
 
     @property
-    def np_random_seed(self) -> tuple[int | None, ...]:  # type: ignore[override]
-        """The seed that each row's random stream was started with; None before it was."""
+    def np_random_seed(self) -> tuple[int, ...]:  # type: ignore[override]
+        """The seed that each row's random stream was started with; -1 if it is not known.
+
+        A row without a stream gets one from the operating system.
+        """
+        if any(seed is None for seed in self._seeds):
+            self._driver.exclusively("np_random_seed", self._seed_new, unreset=True)
         return tuple(self._seeds)
 
     @property  # type: ignore[misc]
     def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]
-        """Copies of the rows' random generators, at the point where each row's stream stands."""
+        """Copies of the rows' random generators, at the point where each row's stream stands.
+
+        A row without a stream gets one from the operating system.
+        """
+        return self._driver.exclusively(  # type: ignore[no-any-return]
+            "np_random", self._generators, unreset=True
+        )
+
+    def _generators(self) -> tuple[np.random.Generator, ...]:
+        self._seed_new()
         return tuple(random.generator(self._tile.rng, k) for k in range(self.num_envs))
 
     def set_np_random(self, row: int, generator: np.random.Generator, seed: int = -1) -> None:
         """Make a row's stream go on from where a PCG64 generator stands (it is copied).
 
         Args:
-            row: the environment.
-            generator: a `numpy.random.Generator` over PCG64; others are refused with ValueError.
+            row: the environment, from 0 to N - 1.
+            generator: a `numpy.random.Generator` over PCG64.
             seed: what `np_random_seed` says of the row from now on; -1 for unknown.
+
+        Raises:
+            ValueError, TypeError: if there is no such row, or the generator or the seed is another
+                thing; nothing has then changed.
         """
+        row = checks.whole_number("row", row, at_least=0, at_most=self.num_envs - 1)
+        seed = checks.whole_number("seed", seed, at_least=-1)
+        if not isinstance(generator, np.random.Generator):
+            raise TypeError(
+                f"The generator is {generator!r}; expected a numpy.random.Generator over PCG64."
+            )
+        self._driver.exclusively(
+            "set_np_random", self._set_stream, row, generator, seed, unreset=True
+        )
+
+    def _set_stream(self, row: int, generator: np.random.Generator, seed: int) -> None:
         random.set_generator(self._tile.rng, row, generator)
         self._seeds[row] = seed
 
@@ -454,7 +496,8 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             env_ids: the rows, in the order wanted; all by default.
 
         Returns:
-            One array a field, its first axis the rows asked for.
+            One array a field, its first axis the rows asked for. The field "fingerprint" (rows,)
+            says what the rows are of; the others are what `set_state` puts back.
         """
         rows = self._rows(env_ids)
         return self._driver.exclusively("get_state", self._copy, rows)  # type: ignore[no-any-return]
@@ -466,6 +509,11 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
     def set_state(self, state: Mapping[str, Array], env_ids: Iterable[int] | None = None) -> Any:
         """Make rows go on from a snapshot of `get_state`, of this or another BatchEnv of the kind.
 
+        The other one has the same environment, observations and actions of the same form, the same
+        tables (which arguments such as a map make), and in each row the same whole-number and bool
+        parameters. Floating-point parameters may be others, as may backend, autoreset mode, time
+        limit, threads and the number of rows.
+
         Args:
             state: what `get_state` returned, as many rows as `env_ids` names.
             env_ids: the rows to overwrite; all by default. A row may be given several times in
@@ -475,25 +523,67 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             The observations (N, …) of all rows.
 
         Raises:
-            ValueError, TypeError: if fields, shapes or dtypes do not fit; no row has then changed.
+            ValueError, TypeError: if fields, shapes or dtypes do not fit, if the snapshot is of
+                something else, or if rows hold what cannot be or what the environment's
+                `check_state` refuses; no row has then changed.
         """
         rows = self._rows(env_ids)
         columns = self._snapshot_columns()
-        checks.check_snapshot(state, columns, len(np.arange(self.num_envs)[rows]))
+        given = self._read_snapshot(state, columns, rows)
         return self._driver.exclusively(
-            "set_state", self._write, state, rows, unreset=True, resets=True
+            "set_state", self._write, given, rows, unreset=True, resets=True
         )
 
-    def _write(self, state: Mapping[str, Array], rows: slice | list[int]) -> Any:
+    def _write(self, given: Mapping[str, Array], rows: slice | list[int]) -> Any:
         if not self._driver.was_reset:
             self._require_all(rows)
+        observation = self._driver.output(None)
+        columns = self._snapshot_columns()
         kept = self._copies()
         self._driver.tear()
-        for name, column in self._snapshot_columns().items():
-            column[rows] = state[name]
+        for name, array in given.items():
+            if name != snapshots.FINGERPRINT:
+                columns[name][rows] = array
         self._tile.selected[:] = False
-        observation, _ = self._driver.reset(self._driver.output(None), kept)
-        return observation
+        observations, _ = self._driver.reset(observation, kept)
+        return observations
+
+    def _read_snapshot(
+        self, state: Any, columns: Mapping[str, Array], rows: slice | list[int]
+    ) -> dict[str, Array]:
+        """Return the arrays of a snapshot from which these rows can go on."""
+        count = self.num_envs if isinstance(rows, slice) else len(rows)
+        given = snapshots.read_snapshot(state, columns, count)
+        own = columns[snapshots.FINGERPRINT][rows]
+        snapshots.refuse_other(
+            given[snapshots.FINGERPRINT], own, self.definition, self.arguments, self.params
+        )
+        snapshots.check_rows(given, self._seeds, self._same_step())
+        if self.definition.state_check is not None:
+            by_row = {
+                name: value[rows]
+                for name, value in self.params.items()
+                if isinstance(value, np.ndarray)
+            }
+            state_columns = [given[f"state.{name}"] for name in self.definition.columns]
+            self.definition.check_state(state_columns, self._values_of_any_row, by_row)
+        return given
+
+    @cached_property
+    def _values_of_any_row(self) -> Any:
+        return self._row_values(0)
+
+    @cached_property
+    def _fingerprints(self) -> Array:
+        """Of each row, (N,)."""
+        found = snapshots.fingerprints(
+            self.definition,
+            self._layout,
+            self.single_action_space,
+            self.tables,
+            self.params,
+        )
+        return np.broadcast_to(found, (self.num_envs,))
 
     def _rows(self, env_ids: Iterable[int] | None) -> slice | list[int]:
         """Return what picks these rows of a column; a slice of all is copied fastest."""
@@ -510,9 +600,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
     def _snapshot_columns(self) -> dict[str, Array]:
         tile = self._tile
         columns = {f"state.{name}": getattr(tile.state, name) for name in self.definition.columns}
-        columns["rng.state"] = tile.rng.state
-        columns["rng.spare"] = tile.rng.spare
-        columns["seed"] = self._seeds
+        columns.update(self._stream_columns())
         columns["elapsed"] = tile.elapsed
         columns["pending"] = tile.pending
         if self.frame_stack > 1:
@@ -521,10 +609,77 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         if self.record_episode_statistics:
             columns["episode.total"] = tile.episode.total
             columns["episode.started"] = tile.episode.started
+        columns[snapshots.FINGERPRINT] = self._fingerprints
         return columns
 
+    def _stream_columns(self) -> dict[str, Array]:
+        rng = self._tile.rng
+        return {"rng.state": rng.state, "rng.spare": rng.spare, "seed": self._seeds}
+
+    # -- copies --------------------------------------------------------------------------------
+
+    def __copy__(self) -> BatchEnv:
+        return self._driver.exclusively(  # type: ignore[no-any-return]
+            "copy", self._copied, unreset=True
+        )
+
+    def _copied(self) -> BatchEnv:
+        twin = self._twin()
+        twin._go_on_from(self._carried(), self._driver.was_reset)
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> BatchEnv:
+        return copy.copy(self)
+
+    def _twin(self) -> BatchEnv:
+        """Return a BatchEnv like this one, with its kernel and rows that were never reset."""
+        twin = object.__new__(BatchEnv)
+        twin.__dict__.update(self.__dict__)
+        twin.params = {
+            name: value.copy() if isinstance(value, np.ndarray) else value
+            for name, value in self.params.items()
+        }
+        twin.arguments = copy.deepcopy(self.arguments)
+        twin.metadata = dict(self.metadata)
+        for name in (
+            "single_observation_space",
+            "single_action_space",
+            "observation_space",
+            "action_space",
+        ):
+            setattr(twin, name, unseeded(getattr(self, name)))
+        twin._seeds = np.full(self.num_envs, None, dtype=object)
+        twin._renderers = {}
+        twin._token = None
+        twin.closed = False
+        infos = self._infos()
+        twin._tile = twin._allocator(infos).tile()
+        twin._make_driver(infos)
+        return twin
+
+    def _carried(self) -> dict[str, Array]:
+        """Return the columns that a copy goes on from."""
+        return self._snapshot_columns() if self._driver.was_reset else self._stream_columns()
+
+    def _go_on_from(self, carried: Mapping[str, Array], was_reset: bool) -> None:
+        self._driver.exclusively("copy", self._take, carried, unreset=True, resets=was_reset)
+
+    def _take(self, carried: Mapping[str, Array]) -> None:
+        columns = self._snapshot_columns()
+        for name, values in carried.items():
+            if name != snapshots.FINGERPRINT:
+                columns[name][:] = values
+        self._driver.notice_pending()
+
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle and copy by what the BatchEnv was made from and its rows' state."""
+        """Pickle by what the BatchEnv was made from and its rows' state.
+
+        In this process, a pickle of a BatchEnv that still exists is read as a copy of it is made.
+        """
+        carried, was_reset = self._driver.exclusively("pickle", self._to_carry, unreset=True)
+        if self._token is None:
+            self._token = secrets.token_bytes(16)
+            _pickled[self._token] = self
         arguments = {
             "autoreset_mode": self.autoreset_mode,
             "precision": self.precision,
@@ -538,10 +693,18 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             **self.params,
             **(self.arguments._asdict() if self.arguments else {}),
         }
-        state = None if self._driver.unreset else self.get_state()
-        return _unpickle, (self.definition, self.num_envs, arguments, state)
+        definition = self.definition.__reduce__()
+        return _unpickle, (self._token, definition, self.num_envs, arguments, carried, was_reset)
+
+    def _to_carry(self) -> tuple[dict[str, Array], bool]:
+        carried = {name: np.array(column) for name, column in self._carried().items()}
+        return carried, self._driver.was_reset
 
     # -- seeding and options -------------------------------------------------------------------
+
+    def _seed_new(self) -> None:
+        """Start the streams of the rows that have none."""
+        self._seed(np.ones(self.num_envs, np.bool_), None)
 
     def _seed(self, selected: Array, seeds: list[int | None] | None) -> None:
         if seeds is None:
@@ -580,10 +743,27 @@ def make_vec(id: Any, num_envs: int = 1, **arguments: Any) -> BatchEnv:
     return BatchEnv(id, num_envs, **arguments)
 
 
+_pickled: weakref.WeakValueDictionary[bytes, BatchEnv] = weakref.WeakValueDictionary()
+"""Those that were pickled by this process, or by one that it was forked from, by token."""
+
+
 def _unpickle(
-    definition: Definition, num_envs: int, arguments: dict[str, Any], state: Any
+    token: bytes,
+    definition: tuple[Any, ...],
+    num_envs: int,
+    arguments: dict[str, Any],
+    carried: dict[str, Array],
+    was_reset: bool,
 ) -> BatchEnv:
-    batch = BatchEnv(definition, num_envs, **arguments)
-    if state is not None:
-        batch.set_state(state)
+    original = _pickled.get(token)
+    if original is not None:
+        batch = original._twin()
+    else:
+        make, of = definition
+        batch = BatchEnv(make(*of), num_envs, **arguments)
+        if was_reset:
+            carried = batch._read_snapshot(carried, batch._snapshot_columns(), slice(None))
+        else:
+            carried = snapshots.read_snapshot(carried, batch._stream_columns(), num_envs)
+    batch._go_on_from(carried, was_reset)
     return batch

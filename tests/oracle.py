@@ -248,7 +248,7 @@ def assert_same_infos(expected, found, where):
     for key, value in expected.items():
         if key == "final_obs":
             for row in np.flatnonzero(expected["_final_obs"]):
-                one, other = value[row], row_of(found[key], row)
+                one, other = row_of(value, row), row_of(found[key], row)
                 assert bits(one) == bits(other), f"{where}: final_obs of row {row}"
         elif isinstance(value, dict):
             assert_same_infos(value, found[key], f"{where}, {key}")

@@ -374,6 +374,9 @@ def test_calls_after_close_are_refused(name, backend):
         ("reset", []),
         ("render", []),
         ("get_state", []),
+        ("set_np_random", [0, np.random.default_rng(1)]),
+        ("np_random", []),
+        ("split", []),
     ):
         with pytest.raises(error.ClosedEnvironmentError, match="is closed; make a new") as caught:
             getattr(env, method)(*arguments)
@@ -393,7 +396,8 @@ def test_a_first_reset_of_some_rows_is_refused(opened, name):
     with pytest.raises(error.ResetNeeded, match=r"Row 1 .*reset all rows first") as caught:
         env.reset(seed=1, options={"reset_mask": MASK})
     assert_one_clear_sentence(caught.value)
-    assert env.np_random_seed == (None,) * N
+    # The refused seeds were not taken: the rows get others when they are first asked for theirs.
+    assert not set(env.np_random_seed) & set(range(1, 1 + N))
     with pytest.raises(error.ResetNeeded):
         env.step(good_actions(env))
     oracle.assert_same_reset(theirs.reset(seed=2), env.reset(seed=2))
@@ -433,6 +437,9 @@ def test_calls_while_a_step_is_under_way_are_refused(twins, name):
         ("reset", []),
         ("get_state", []),
         ("set_state", [snapshot]),
+        ("set_np_random", [0, np.random.default_rng(1)]),
+        ("np_random", []),
+        ("split", []),
     ):
         pattern = r"while a step is under way; call recv\(\) first"
         with pytest.raises(error.AlreadyPendingCallError, match=pattern) as caught:
@@ -440,6 +447,50 @@ def test_calls_while_a_step_is_under_way_are_refused(twins, name):
         assert_one_clear_sentence(caught.value)
     oracle.assert_same_step(pair.twin.step(batch), pair.abused.recv())
     pair.advance(20)
+
+
+def test_seeds_can_be_read_while_a_step_is_under_way_and_after_close(name):
+    env = batchsim.make_vec(name, 300)
+    env.reset(seed=1)
+    env.send(good_actions(env))
+    assert env.np_random_seed == tuple(range(1, 301))
+    env.recv()
+    env.close()
+    assert env.np_random_seed == tuple(range(1, 301))
+
+
+def test_a_closed_batch_starts_no_streams(name):
+    env = batchsim.make_vec(name, N)
+    env.close()
+    with pytest.raises(error.ClosedEnvironmentError, match="np_random_seed was read") as caught:
+        env.np_random_seed  # noqa: B018
+    assert_one_clear_sentence(caught.value)
+
+
+RNG = np.random.default_rng(1)
+BAD_STREAMS = [
+    ((-1, RNG), ValueError, "row is -1; expected .* at least 0 and at most 4"),
+    ((N, RNG), ValueError, "row is 5; expected .* at most 4"),
+    ((slice(None), RNG), TypeError, r"row is slice\(None, None, None\); expected a whole number"),
+    ((True, RNG), TypeError, "row is True; expected a whole number"),
+    ((1.0, RNG), TypeError, "row is 1.0; expected a whole number"),
+    (([0, 1], RNG), TypeError, r"row is \[0, 1\]; expected a whole number"),
+    ((0, RNG, "7"), TypeError, "seed is '7'; expected a whole number of at least -1"),
+    ((0, RNG, None), TypeError, "seed is None; expected a whole number of at least -1"),
+    ((0, RNG, -2), ValueError, "seed is -2; expected a whole number of at least -1"),
+    ((0, 7), TypeError, "generator is 7; expected a numpy.random.Generator"),
+    ((0, np.random.RandomState(1)), TypeError, "expected a numpy.random.Generator"),
+    ((0, np.random.Generator(np.random.MT19937(1))), ValueError, "MT19937.*expected PCG64"),
+    ((0, np.random.Generator(np.random.PCG64DXSM(1))), ValueError, "PCG64DXSM.*expected PCG64"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "pattern"), BAD_STREAMS, ids=[pattern for *_, pattern in BAD_STREAMS]
+)
+def test_bad_streams_are_refused(twins, arguments, kind, pattern):
+    pair = twins("CartPole-v1")
+    pair.refuses(kind, pattern, lambda env: env.set_np_random(*arguments))
 
 
 def test_receiving_what_was_not_sent_is_refused(twins, name, backend):

@@ -1,20 +1,29 @@
 """Compiled kernels are kept on disk, found again, never stale, and never in the way."""
 
+import copy
+import gc
 import importlib
+import math
 import os
+import pickle
 import subprocess
 import sys
 import textwrap
 import warnings
+import weakref
+from enum import Enum, IntEnum
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
 import batchsim
 import batchsim.compile
+import batchsim.random
 from batchsim import cache
 from batchsim.definition import Definition
+from batchsim.digest import Digest, own_code, reads
 
 GAME = """
 from typing import NamedTuple
@@ -278,11 +287,12 @@ class NewKernelError(Exception):
     """Raised in place of compiling a kernel, which takes seconds."""
 
 
+def refuse(*_):
+    raise NewKernelError
+
+
 @pytest.mark.parametrize("edit", EDITS)
 def test_an_edit_of_whatever_a_kernel_reaches_is_noticed(project, monkeypatch, edit):
-    def refuse(*_):
-        raise NewKernelError
-
     forget(monkeypatch)
     outcome(project())
     monkeypatch.setattr(batchsim.compile, "_load", lambda *_: None)
@@ -299,6 +309,326 @@ def test_an_edited_kernel_does_what_it_says_now(project, edit):
     expected, _ = outcome(changed, "reference")
     assert expected != original
     assert outcome(changed)[0] == expected
+
+
+# An environment that reads of an installed package, which tells no version.
+
+LIBRARY = {
+    "mylib/__init__.py": """
+        from enum import IntEnum
+        from typing import NamedTuple
+        import numba
+        import numpy as np
+        from mylib import sub
+
+        GRAVITY = 9.8
+        TABLE = np.zeros(150_000)
+        SCALES = (np.ones(2), 0.5)
+        UNUSED = 1.0
+
+        class Constants(NamedTuple):
+            mass: float = 2.0
+
+        class Kind(IntEnum):
+            GOAL = 3
+
+        CONSTANTS = Constants()
+        HIDDEN = {"LAZY": 0.25}
+
+        def __getattr__(name):
+            if name == "LAZY":
+                return HIDDEN[name]
+            raise AttributeError(name)
+
+        def twice(x, factor=2.0):
+            return x * factor
+
+        @numba.njit
+        def pulled(x):
+            return x * GRAVITY
+    """,
+    "mylib/sub.py": """
+        LIMIT = 7.0
+
+        def shifted(x):
+            return x + LIMIT
+    """,
+    "world.py": """
+        from typing import NamedTuple
+        import numpy as np
+        from gymnasium.spaces import Box, Discrete
+        import mylib
+        from mylib import pulled
+
+        class State(NamedTuple):
+            x: float
+
+        ACTION = Discrete(2)
+        OBSERVATION = Box(-np.inf, np.inf, (1,), np.float64)
+
+        view = 1.0
+
+        def reset(s, i, p, rng):
+            s.x[i] = shift(mylib.GRAVITY, mylib.TABLE[7])
+
+        def shift(x, y):
+            m = mylib.sub
+            return x + y + m.LIMIT
+
+        def step(s, i, action, p, rng):
+            s.x[i] = s.x[i] + mylib.sub.LIMIT + mylib.SCALES[0][1] + mylib.CONSTANTS.mass + view
+            s.x[i] = mylib.twice(s.x[i]) + mylib.sub.shifted(1.0) + pulled(0.5) + mylib.pulled(2.0)
+            return mylib.LAZY + (action + mylib.Kind.GOAL) + number, False
+
+        def observe(s, i, p, out):
+            out[0] = s.x[i]
+    """,
+}
+NAMES = ("mylib", "mylib.sub", "world")
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    """The environment's definition; `mylib` is installed beside."""
+    folder = tmp_path / "site-packages"
+    for name, text in LIBRARY.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(textwrap.dedent(text))
+    monkeypatch.syspath_prepend(folder)
+    for name in NAMES:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setattr("builtins.number", 0.5, raising=False)
+    yield Definition(importlib.import_module("world"), "World-v0")
+    for name in NAMES:
+        sys.modules.pop(name, None)
+
+
+def key_of(definition, monkeypatch):
+    """The key of a definition's kernel, which is not compiled."""
+    seen = []
+
+    def refuse(key):
+        seen.append(key)
+        raise NewKernelError
+
+    with monkeypatch.context() as patch:
+        forget(patch)
+        patch.setattr(batchsim.compile, "_load", refuse)
+        with pytest.raises(NewKernelError):
+            batchsim.BatchEnv(definition, 2, autoreset_mode="Disabled")
+    return seen[0]
+
+
+def other_code(x, factor=2.0):
+    return x - factor
+
+
+CHANGES = {
+    "a constant": ("mylib", "GRAVITY", 1.6),
+    "the type of a constant": ("mylib", "GRAVITY", np.float32(9.8)),
+    "a zero's sign": ("mylib", "GRAVITY", -0.0),
+    "a constant of a submodule": ("mylib.sub", "LIMIT", 8.0),
+    "an array": ("mylib", "TABLE", np.ones(150_000)),
+    "a tuple": ("mylib", "SCALES", (np.ones(2), 1.0)),
+    "a namedtuple": ("mylib", "CONSTANTS", (3.0,)),
+    "a member of an enumeration": ("mylib", "Kind", IntEnum("Kind", {"GOAL": 4})),
+    "what its __getattr__ gives": ("mylib", "HIDDEN", {"LAZY": 0.75}),
+    "a function": ("mylib", "twice", other_code),
+    "a function that was compiled": ("mylib", "pulled", other_code),
+    "a constant with the name of a placeholder": ("world", "view", 2.0),
+    "a name that Python's builtins got": ("builtins", "number", 1.5),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_of_whatever_is_read_of_a_module_is_noticed(world, monkeypatch, change):
+    module, name, value = CHANGES[change]
+    before = key_of(world, monkeypatch)
+    assert key_of(world, monkeypatch) == before
+    monkeypatch.setattr(importlib.import_module(module), name, value)
+    assert key_of(world, monkeypatch) != before
+
+
+def test_an_element_of_an_array_of_a_module_is_noticed(world, monkeypatch):
+    before = key_of(world, monkeypatch)
+    importlib.import_module("mylib").TABLE[-1] = 1e-300
+    assert key_of(world, monkeypatch) != before
+
+
+def test_what_is_not_read_of_a_module_does_not_matter(world, monkeypatch):
+    before = key_of(world, monkeypatch)
+    monkeypatch.setattr(importlib.import_module("mylib"), "UNUSED", 2.0)
+    assert key_of(world, monkeypatch) == before
+
+
+@pytest.mark.parametrize("setting", ["BOUNDSCHECK", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE"])
+def test_what_numba_is_told_otherwise_is_noticed(world, monkeypatch, setting):
+    before = key_of(world, monkeypatch)
+    monkeypatch.setattr(f"numba.config.{setting}", 7)
+    assert key_of(world, monkeypatch) != before
+
+
+def test_a_batch_keeps_the_values_that_it_was_made_with(world, opened, monkeypatch):
+    def start(env):
+        return env.reset(seed=0)[0].tolist(), env.step(np.zeros(2, int))[0].tolist()
+
+    mylib = importlib.import_module("mylib")
+    envs = {}
+    for turn, backend in [(0, "native"), (0, "reference"), (1, "native"), (1, "reference")]:
+        if turn == 1:
+            monkeypatch.setattr(mylib, "GRAVITY", 1.6)
+            mylib.TABLE[7] = 1.0  # in place
+        envs[turn, backend] = opened(batchsim.BatchEnv(world, 2, backend=backend))
+    seen = {which: start(env) for which, env in envs.items()}
+    assert seen[0, "native"] == seen[0, "reference"]
+    assert seen[1, "native"] == seen[1, "reference"]
+    assert seen[0, "native"][0] == [[16.8], [16.8]]
+    assert seen[1, "native"][0] == [[9.6], [9.6]]
+
+
+def test_in_fast_precision_constants_of_modules_are_float32(world):
+    def read():
+        return (mylib.GRAVITY, mylib.sub.LIMIT, mylib.CONSTANTS.mass, math.pi, np.e, number)  # noqa: F821
+
+    read.__globals__["mylib"] = importlib.import_module("mylib")
+
+    def read_of_another_name():
+        library = mylib  # noqa: F821
+        return library.GRAVITY, library.CONSTANTS.mass, library.SCALES[1], library.TABLE[0]
+
+    copies = map(
+        batchsim.compile.Binder("fast", {}, lambda copy: copy).copy, (read, read_of_another_name)
+    )
+    found = [value for copy in copies for value in copy()]
+    del read.__globals__["mylib"]
+    assert {type(value) for value in found} == {np.float32}
+    assert found[0] == np.float32(9.8)
+
+
+class Colour(Enum):
+    RED = 1
+    BLUE = 2
+
+
+class Wide(float):
+    def __repr__(self):
+        return "1.0"
+
+
+def structure(*names):
+    return np.zeros(2, [(name, float) for name in names])
+
+
+PAIRS = {
+    "a number and a truth value": (1, True),
+    "whole and floating-point": (1, 1.0),
+    "zeros": (0.0, -0.0),
+    "NaNs": (math.nan, -math.nan),
+    "widths": (np.float32(1), np.float64(1)),
+    "a scalar and an array": (np.float64(1), np.array(1.0)),
+    "numbers that look alike": (Wide(1.0), Wide(2.0)),
+    "where texts end": (("a", "b;"), ("a;b", "")),
+    "where tuples end": (((1,), 2), ((1, 2),)),
+    "a text and bytes": ("a", b"a"),
+    "fields": (structure("a", "b"), structure("b", "a")),
+    "shapes": (np.zeros((2, 3)), np.zeros((3, 2))),
+    "how rows lie": (np.zeros((2, 3)), np.zeros((2, 3), order="F")),
+    "members": (Colour.RED, Colour.BLUE),
+    "sets": ({1, 2}, {1, 3}),
+    "keys of different types": ({1: 0, "1": 1}, {1: 1, "1": 0}),
+    "numbers in code": (lambda: 1, lambda: 1.0),
+    "defaults": (lambda x=1: x, lambda x=2: x),
+    "long numbers": (10**5000, 10**5000 + 1),
+}
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_values_that_differ_have_different_hashes(pair):
+    one, other = PAIRS[pair]
+    assert Digest(one).hexdigest() == Digest(one).hexdigest()
+    assert Digest(one).hexdigest() != Digest(other).hexdigest()
+
+
+def test_a_hash_does_not_depend_on_an_order_that_is_none():
+    assert Digest({"a": 1, "b": 2}).hexdigest() == Digest({"b": 2, "a": 1}).hexdigest()
+    assert Digest({"a", "b"}).hexdigest() == Digest({"b", "a"}).hexdigest()
+
+
+def test_a_module_as_a_whole_counts_by_what_it_holds():
+    one = ModuleType("mine")
+    one.text = "x = 1"
+    before = Digest(one).hexdigest()
+    one.number = 2.0
+    assert Digest(one).hexdigest() != before
+
+
+def test_the_bytecode_tells_what_is_read_of_modules():
+    text = """
+def function(x):
+    a = one.sub.X + one.f(x) + one.sub.g(one.K)(x)
+    b = (two if x else three).Y
+    m = four
+    h(five, six.Z.method(1)[2].real)
+    if seven.A < seven.B:
+        eight.C[0] = 3
+    c = [nine.Q for _ in x]
+    return (lambda: ten.R)() + abs(x.attribute) + eleven.a.b.c(x).d
+"""
+    names = {}
+    exec(text, names)
+    leaf = {"": {}}
+    assert reads(names["function"].__code__) == {
+        "one": {"sub": {"X": leaf, "g": leaf}, "f": leaf, "K": leaf},
+        "two": leaf,
+        "three": {"Y": leaf},
+        "four": leaf,
+        "h": leaf,
+        "five": leaf,
+        "six": {"Z": {"method": leaf}},
+        "seven": {"A": leaf, "B": leaf},
+        "eight": {"C": leaf},
+        "nine": {"Q": leaf},
+        "ten": {"R": leaf},
+        "abs": leaf,
+        "eleven": {"a": {"b": {"c": leaf}}},
+    }
+
+
+def test_batchsims_own_code_is_in_every_key(monkeypatch):
+    before = own_code()
+    for function in (batchsim.random.uniform, batchsim.compile.flatten):
+        code = function.__code__
+        monkeypatch.setattr(function, "__code__", code.replace(co_consts=(*code.co_consts, 1)))
+        assert own_code.__wrapped__() != before
+        monkeypatch.undo()
+
+
+def test_kernels_are_compiled_although_numba_was_told_not_to(tmp_path):
+    code = """
+        import numba
+        import numpy as np
+        import batchsim
+
+        @numba.njit
+        def decorated(x):
+            return x
+
+        env = batchsim.make_vec("CartPole-v1", 2)
+        assert env.kernel.compile_seconds > 0
+        env.reset(seed=0)
+        assert env.step(np.zeros(2, int))[1].tolist() == [1.0, 1.0]
+        assert not hasattr(decorated, "py_func") and numba.config.DISABLE_JIT == 1
+    """
+    environment = {
+        **os.environ,
+        "NUMBA_DISABLE_JIT": "1",
+        "BATCHSIM_CACHE_DIR": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+    }
+    subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], env=environment, check=True, timeout=240
+    )
 
 
 def test_an_edit_is_noticed_by_another_process(tmp_path):
@@ -403,6 +733,41 @@ def test_a_damaged_kernel_is_compiled_again(project, own_cache, monkeypatch):
         assert seen == expected
         assert (seconds > 0) == compiles
     assert list(own_cache.iterdir()) == [path]
+
+
+def test_a_compiled_kernel_keeps_no_batch(project, own_cache):
+    env = batchsim.BatchEnv(project(), 2, autoreset_mode="Disabled")
+    assert env.kernel.compile_seconds > 0
+    traces = [weakref.ref(env), weakref.ref(env._tile.state.x)]
+    del env
+    gc.collect()
+    assert [trace() for trace in traces] == [None, None]
+
+
+COPIERS = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda env: pickle.loads(pickle.dumps(env)),
+}
+
+
+@pytest.mark.parametrize("copier", COPIERS.values(), ids=COPIERS)
+def test_a_copy_is_what_its_original_is_whatever_was_edited_since(project, monkeypatch, copier):
+    definition = project()
+    env = batchsim.BatchEnv(definition, 2, autoreset_mode="Disabled")
+    env.reset(seed=0)
+    monkeypatch.setattr(batchsim.compile, "_load", lambda *_: None)
+    monkeypatch.setattr(batchsim.compile, "_compile", refuse)
+    definition.namespace.STEP_COST = 0.75
+    twin = copier(env)
+    assert twin.step(np.array([0, 1]))[1].tolist() == env.step(np.array([0, 1]))[1].tolist()
+    with pytest.raises(NewKernelError):
+        batchsim.BatchEnv(definition, 2, autoreset_mode="Disabled")
+    # A pickle is read anew where its original is gone.
+    data = pickle.dumps(env)
+    del env, twin
+    with pytest.raises(NewKernelError):
+        pickle.loads(data)
 
 
 def test_a_process_loads_a_kernel_once(project):

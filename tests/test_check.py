@@ -212,10 +212,38 @@ def problems(path, source, **settings):
 STEP = "    s.x[i] += push"
 REWARD = "    reward = sin(s.x[i])"
 RETURN = "    return reward, terminated"
+HELPER = "def helper(s, i, p):"
+
+
+def state_checked(body, arguments="s, p"):
+    """A change that adds a `check_state`."""
+    return HELPER, f"def check_state({arguments}):\n    {body}\n\n{HELPER}"
+
+
 FIRST = "    out[0] = s.x[i]"
 ZERO = "    s.count[i] = 0"
 
 CASES = {
+    "a state that is reached is refused": (
+        "check-state",
+        r"^After \d+ steps: The state of row \d does not fit: x is .*; expected up to 0.5\.$",
+        state_checked("if (s.x > 0.5).any(): raise ValueError(f'x is {s.x}; expected up to 0.5')"),
+    ),
+    "check_state fails": (
+        "check-state",
+        "check_state raises AttributeError",
+        state_checked("s.y.any()"),
+    ),
+    "check_state writes": (
+        "check-state",
+        "is read-only",
+        state_checked("s.x[:] = 0.0"),
+    ),
+    "check_state lacks an argument": (
+        "arguments",
+        "check_state takes (s), which is 1 argument; it is called as check_state(s, p).",
+        state_checked("pass", "s"),
+    ),
     # The contract.
     "a function is missing": ("missing", "has no step", ("def step(", "def advance(")),
     "a name in other letters": ("missing", "did you mean 'Reset'", ("def reset(", "def Reset(")),
@@ -614,6 +642,12 @@ def test_a_sound_environment_passes(tmp_path, source):
     assert report.hints == ()
     assert len(report.tried) == 5
     assert str(report).startswith("environment passes:")
+
+
+def test_a_check_state_that_takes_what_is_reached_passes(tmp_path):
+    source, _ = with_mistakes(SOUND, [state_checked("assert len(s.x) == len(s.deck) > 0")])
+    report = batchsim.check(load(tmp_path, source), num_envs=8, steps=60)
+    assert "the states of 50 steps, shown to check_state" in report.tried
 
 
 @pytest.fixture

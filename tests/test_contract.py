@@ -108,6 +108,38 @@ def test_the_seed_of_a_row_that_drew_its_own_repeats_it(opened, name):
     oracle.assert_same_array(first, other.reset(seed=list(one.np_random_seed))[0], "observations")
 
 
+@pytest.mark.parametrize("first", ["np_random", "np_random_seed"])
+def test_streams_that_are_read_before_the_first_reset_are_seeded_as_upstreams(opened, name, first):
+    ours, theirs = opened(batchsim.make_vec(name, 3)), opened(oracle.upstream(name, 3))
+    for env in (ours, theirs):
+        getattr(env, first)
+        seeds = env.np_random_seed
+        assert len(set(seeds)) == 3
+        for seed, rng in zip(seeds, env.np_random, strict=True):
+            expected = np.random.default_rng(seed)
+            assert rng.bit_generator.state == expected.bit_generator.state
+            assert 0 <= rng.integers(0, 100) < 100
+            assert rng.random() != rng.random()
+        assert env.np_random_seed == seeds
+    # A reset without seeds goes on with these streams.
+    ours = opened(batchsim.make_vec(name, 3))
+    seeds = list(ours.np_random_seed)
+    oracle.assert_same_array(ours.reset()[0], theirs.reset(seed=seeds)[0], "observations")
+    oracle.assert_same_streams(theirs, ours)
+    assert ours.np_random_seed == theirs.np_random_seed
+
+
+def test_a_single_environments_stream_is_seeded_when_it_is_first_read(opened, name):
+    ours, theirs = opened(batchsim.make(name)), opened(gymnasium.make(name)).unwrapped
+    for env in (ours, theirs):
+        assert env._np_random is None  # where Gymnasium's checker looks
+        state = env.np_random.bit_generator.state
+        assert state == np.random.default_rng(env.np_random_seed).bit_generator.state
+        assert env._np_random is not None
+    first = ours.reset()[0]
+    assert oracle.bits(first) == oracle.bits(theirs.reset(seed=ours.np_random_seed)[0])
+
+
 def test_parameters_differing_by_row_widen_the_batched_observation_space(opened):
     thresholds = np.array([1.0, 3.0])
     env = opened(batchsim.make_vec("CartPole-v1", 2, backend="reference", x_threshold=thresholds))

@@ -184,11 +184,42 @@ def test_an_error_in_compiled_code_is_not_passed_over(function):
             function(env, climb.astype(np.int64))
     env.close()
     env = batchsim.BatchEnv(definition, 3, backend="reference")
+    for _ in range(2):
+        env.reset(seed=0)
+        for _ in range(3):
+            function(env, np.array([0, 1, 0]))
+        with pytest.raises(IndexError):
+            function(env, np.array([0, 1, 0]))
+        # As in compiled code: row 0 is a step ahead of the others, and one half done.
+        with pytest.raises(error.ResetNeeded, match="call reset"):
+            function(env, np.array([0, 1, 0]))
+        with pytest.raises(error.ResetNeeded, match="call reset"):
+            env.get_state()
+
+
+class FailsToStart(FallsOff):
+    """Cannot be reset where an option says so."""
+
+    class Options(NamedTuple):
+        level: int = 0
+
+    def reset(s, i, p, rng):
+        s.level[i] = (0, 1, 2)[p.level]
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+def test_a_reset_that_fails_leaves_a_batch_that_only_a_reset_brings_back(backend):
+    env = batchsim.make_vec(FailsToStart, 3, backend=backend, autoreset_mode="Disabled")
+    kind = RuntimeError if backend == "native" else IndexError
     env.reset(seed=0)
-    for _ in range(3):
-        env.step(np.array([0, 1, 0]))
-    with pytest.raises(IndexError):
-        env.step(np.array([0, 1, 0]))
+    state = env.get_state()
+    for call in (env.get_state, lambda: env.step(np.zeros(3, np.int64))):
+        with pytest.raises(kind):
+            env.reset(options={"level": np.array([0, 3, 0])})
+        with pytest.raises(error.ResetNeeded, match="call reset"):
+            call()
+    env.set_state(state)
+    assert (env.step(np.zeros(3, np.int64))[1] == 1.0).all()
 
 
 class Plain:

@@ -300,7 +300,7 @@ def test_set_generator_forgets_a_half_word_that_numpy_has_used():
 def test_set_generator_refuses_other_bit_generators(bit_generator):
     streams, generators = seeded([1, 2])
     name = bit_generator.__name__
-    with pytest.raises(ValueError, match=f"row 1: the bit generator is {name}, expected PCG64"):
+    with pytest.raises(ValueError, match=f"for row 1 is {name}; expected PCG64"):
         set_generator(streams, 1, np.random.Generator(bit_generator(5)))
     assert_same_streams(streams, generators)
 

@@ -374,6 +374,10 @@ def test_attributes_are_parameters_arguments_and_columns_of_state(opened):
     assert envs.get_attr("length", 1) == envs.get_attr("length", np.int64(1)) == [0.5]
     assert envs.get_attr("gravity", [2, 0]) == [9.8, 9.8]
     assert envs.get_attr("render_mode") == [None] * 3
+    assert envs.has_attr("np_random_seed")
+    seeds = envs.get_attr("np_random_seed")
+    assert len(set(seeds)) == 3
+    assert envs.get_attr("np_random_seed", 1) == [seeds[1]]
     assert envs.get_attr("action_space")[0] == envs.action_space
     assert envs.has_attr("x")
     assert not envs.has_attr("compute_reward")

@@ -1,7 +1,10 @@
 """A snapshot holds everything that decides how a row goes on."""
 
 import copy
+import os
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import oracle
@@ -9,6 +12,7 @@ import pytest
 from gymnasium import error
 
 import batchsim
+from batchsim import compile, vector
 
 IDS = oracle.ALL_BUT_SLOW
 
@@ -74,18 +78,105 @@ def test_a_snapshot_goes_to_another_backend_and_thread_count() -> None:
     assert trajectory(target, actions[20:]) == trajectory(source, actions[20:])
 
 
-@pytest.mark.parametrize("copier", [copy.deepcopy, lambda envs: pickle.loads(pickle.dumps(envs))])
-def test_a_copy_goes_on_like_the_original(copier) -> None:  # type: ignore[no-untyped-def]
-    envs = batchsim.make_vec("Pendulum-v1", 5, g=9.81, record_episode_statistics=True)
+def unpickled_elsewhere(envs: batchsim.BatchEnv) -> batchsim.BatchEnv:
+    """Return what another process would make of its pickle."""
+    data = pickle.dumps(envs)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vector, "_pickled", {})
+        return pickle.loads(data)
+
+
+COPIERS = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda envs: pickle.loads(pickle.dumps(envs)),
+    "pickle elsewhere": unpickled_elsewhere,
+}
+every_copier = pytest.mark.parametrize("copier", COPIERS.values(), ids=COPIERS)
+
+
+@every_copier
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
+def test_a_copy_goes_on_like_the_original(copier, mode: str) -> None:  # type: ignore[no-untyped-def]
+    settings = {"record_episode_statistics": True, "autoreset_mode": mode, "frame_stack": 2}
+    envs = batchsim.make_vec("Pendulum-v1", 5, g=np.linspace(9.0, 11.0, 5), **settings)
     envs.reset(seed=3)
     actions = actions_for(envs, 250)
     trajectory(envs, actions[:50])
     twin = copier(envs)
-    assert trajectory(twin, actions[50:]) == trajectory(envs, actions[50:])
     assert twin.np_random_seed == envs.np_random_seed
+    oracle.assert_same_streams(envs, twin)
+    expected = trajectory(envs, actions[50:])
+    assert trajectory(twin, actions[50:]) == expected
 
 
-@pytest.mark.parametrize("copier", [copy.deepcopy, lambda envs: pickle.loads(pickle.dumps(envs))])
+@every_copier
+def test_a_copy_refuses_to_step_rows_that_are_over_as_the_original_does(copier) -> None:  # type: ignore[no-untyped-def]
+    envs = batchsim.make_vec("Pendulum-v1", 3, autoreset_mode="Disabled", max_episode_steps=2)
+    envs.reset(seed=3)
+    for _ in range(2):
+        envs.step(np.zeros((3, 1), np.float32))
+    with pytest.raises(error.ResetNeeded, match="row 0 is over"):
+        copier(envs).step(np.zeros((3, 1), np.float32))
+
+
+@every_copier
+def test_a_copy_shares_nothing_that_changes(copier) -> None:  # type: ignore[no-untyped-def]
+    envs = batchsim.make_vec("Pendulum-v1", 3, g=np.linspace(9.0, 11.0, 3))
+    envs.reset(seed=3)
+    twin = copier(envs)
+    arrays = zip(compile.flatten(envs._tile), compile.flatten(twin._tile), strict=True)
+    assert not any(np.shares_memory(one, other) for one, other in arrays)
+    assert not np.shares_memory(envs.params["g"], twin.params["g"])
+    for name in ("observation", "action", "single_observation", "single_action"):
+        one, other = (getattr(batch, f"{name}_space") for batch in (envs, twin))
+        assert one == other
+        one.seed(0)
+        other.seed(1)
+        assert (one.sample() != other.sample()).any()
+    before = oracle.bits(envs.get_state()["state.theta"])
+    twin.step(np.zeros((3, 1), np.float32))
+    twin.close()
+    assert oracle.bits(envs.get_state()["state.theta"]) == before
+    envs.step(np.zeros((3, 1), np.float32))
+
+
+@every_copier
+def test_a_batch_that_is_closed_or_at_work_cannot_be_copied(copier) -> None:  # type: ignore[no-untyped-def]
+    envs = batchsim.make_vec("Pendulum-v1", 3)
+    envs.reset(seed=3)
+    envs.send(np.zeros((3, 1), np.float32))
+    with pytest.raises(error.AlreadyPendingCallError, match=r"call recv\(\) first"):
+        copier(envs)
+    envs.recv()
+    envs.close()
+    with pytest.raises(error.ClosedEnvironmentError, match="is closed; make a new"):
+        copier(envs)
+
+
+def test_a_pickle_outlives_its_batch_and_its_process() -> None:
+    envs = batchsim.make_vec("Pendulum-v1", 3, backend="reference")
+    envs.reset(seed=3)
+    data = pickle.dumps(envs)
+    expected = oracle.bits(envs.step(np.zeros((3, 1), np.float32))[0])
+    del envs
+    code = "import pickle, sys, numpy as np; envs = pickle.load(sys.stdin.buffer);"
+    code += "sys.stdout.buffer.write(envs.step(np.zeros((3, 1), np.float32))[0].tobytes())"
+    paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        input=data,
+        env={**os.environ, **paths},
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=240,
+    ).stdout
+    here = pickle.loads(data).step(np.zeros((3, 1), np.float32))[0]
+    assert oracle.bits(here) == expected
+    assert found == here.tobytes()
+
+
+@every_copier
 def test_a_copy_has_the_map_that_was_drawn_for_the_original(copier) -> None:  # type: ignore[no-untyped-def]
     envs = batchsim.make_vec("FrozenLake-v1", 3, map_name=None, backend="reference")
     twin = copier(envs)
@@ -94,10 +185,25 @@ def test_a_copy_has_the_map_that_was_drawn_for_the_original(copier) -> None:  # 
     assert (other.tables["board"] != envs.tables["board"]).any()
 
 
-def test_a_batch_that_was_never_reset_can_be_copied() -> None:
-    twin = copy.deepcopy(batchsim.make_vec("CartPole-v1", 2))
+@every_copier
+def test_a_batch_that_was_never_reset_can_be_copied(copier) -> None:  # type: ignore[no-untyped-def]
+    envs = batchsim.make_vec("CartPole-v1", 2)
+    twin = copier(envs)
     with pytest.raises(error.ResetNeeded, match="before reset"):
         twin.step(np.array([0, 0]))
+    # No stream has been started yet: each of the two draws seeds of its own.
+    assert not set(envs.np_random_seed) & set(twin.np_random_seed)
+
+
+@every_copier
+def test_a_copy_has_the_streams_that_were_read_or_set_before_the_first_reset(copier) -> None:  # type: ignore[no-untyped-def]
+    envs = batchsim.make_vec("CartPole-v1", 3)
+    envs.set_np_random(1, np.random.default_rng(7), 7)
+    assert envs.np_random_seed[1] == 7
+    twin = copier(envs)
+    assert twin.np_random_seed == envs.np_random_seed
+    oracle.assert_same_streams(envs, twin)
+    oracle.assert_same_reset(envs.reset(), twin.reset())
 
 
 def test_a_snapshot_that_does_not_fit_changes_nothing() -> None:

@@ -29,6 +29,7 @@ CONTRACT = {
     "tables",
     "check_params",
     "check_options",
+    "check_state",
 }
 """What a family of environments repeats in every file; the author's contract describes it."""
 

@@ -20,8 +20,10 @@ from gymnasium import error
 from gymnasium.spaces import Box, Discrete
 
 import batchsim
+from batchsim import compile, registry
 from batchsim.math import sin
 from batchsim.random import uniform
+from batchsim.safety import may_step_finished_rows
 
 # Forking with threads is what is tested here.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -300,6 +302,55 @@ def test_several_threads_open_and_close_environments():
     run_threads([lambda k=k: work(k) for k in range(4)])
 
 
+def test_threads_that_load_a_kernel_at_once_share_it(monkeypatch):
+    # Two would have functions of one name, and both batches would run those of the first.
+    make().close()
+    load, loaded = compile._load, []
+
+    def load_slowly(key):
+        time.sleep(0.1)
+        loaded.append(load(key))
+        return loaded[-1]
+
+    monkeypatch.setattr(compile, "_loaded", {})
+    monkeypatch.setattr(compile, "_load", load_slowly)
+    found = []
+
+    def work():
+        env = make()
+        found.append(env.kernel)
+        env.close()
+
+    run_threads([work] * 3)
+    assert len(loaded) == 1
+    assert all(kernel is found[0] for kernel in found)
+
+
+def test_sources_are_read_by_several_threads_at_once():
+    # Garbage collected in the middle lets another thread in, as a batch does that waits for its
+    # threads.
+    class Waiting:
+        def __init__(self):
+            self.myself = self
+
+        def __del__(self):
+            time.sleep(0.0005)
+
+    definition, _ = registry.read("CartPole-v1")
+
+    def work():
+        for _ in range(20):
+            Waiting()
+            assert may_step_finished_rows(definition)
+
+    threshold = gc.get_threshold()
+    gc.set_threshold(50)
+    try:
+        run_threads([work] * 3)
+    finally:
+        gc.set_threshold(*threshold)
+
+
 def test_two_threads_on_one_environment_are_refused_not_mixed_up(opened):
     n = 40_000
     env, twin = opened(make(num_envs=n)), opened(make(num_envs=n))
@@ -345,7 +396,7 @@ class Sneaky:
         return self.actions
 
 
-@pytest.mark.parametrize("intruder", ["step", "send", "reset", "close", "get_state"])
+@pytest.mark.parametrize("intruder", ["step", "send", "reset", "close", "get_state", "np_random"])
 @pytest.mark.parametrize("method", ["step", "send"])
 def test_a_call_that_slips_in_while_another_converts_is_refused(name, method, intruder):
     # Whatever runs then, a thread or an array's own code, must not get between check and step.

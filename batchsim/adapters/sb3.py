@@ -193,7 +193,7 @@ class Sb3VecEnv(VecEnv):
 
     def has_attr(self, attr_name: str) -> bool:
         """Return whether `get_attr` knows this attribute."""
-        return attr_name in self._attributes() or attr_name in self.batch.definition.columns
+        return attr_name in self._names()
 
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
         """Return an attribute of each row asked for.
@@ -205,10 +205,14 @@ class Sb3VecEnv(VecEnv):
         rows = self._rows(indices)
         if attr_name in self.batch.definition.columns:
             return _values(self.batch.get_state(rows)[f"state.{attr_name}"])
-        if attr_name not in self._attributes():
+        if attr_name == "np_random_seed":
+            # Not among the others: reading it starts the streams that were not started yet.
+            seeds = self.batch.np_random_seed
+            return [seeds[row] for row in rows]
+        if attr_name not in self._names():
             raise AttributeError(
                 f"The environments have no attribute {attr_name!r}; there are "
-                f"{', '.join([*self._attributes(), *self.batch.definition.columns])}."
+                f"{', '.join(self._names())}."
             )
         return [self._attributes(row)[attr_name] for row in rows]
 
@@ -256,6 +260,9 @@ class Sb3VecEnv(VecEnv):
         """Return, for each row asked for, whether it does what a wrapper does: Monitor alone."""
         return [issubclass(Monitor, wrapper_class) for _ in self._rows(indices)]
 
+    def _names(self) -> list[str]:
+        return [*self._attributes(), "np_random_seed", *self.batch.definition.columns]
+
     def _attributes(self, row: int = 0) -> dict[str, Any]:
         batch = self.batch
         arguments = batch.arguments._asdict() if batch.arguments else {}
@@ -264,7 +271,6 @@ class Sb3VecEnv(VecEnv):
             "observation_space": self.observation_space,
             "max_episode_steps": batch.max_episode_steps,
             "metadata": batch.metadata,
-            "np_random_seed": batch.np_random_seed[row],
             "render_mode": batch.render_mode,
             "spec": batch.spec,
             **arguments,

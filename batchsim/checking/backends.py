@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from batchsim.checking.contract import place_of
 from batchsim.checking.guards import Watch
 from batchsim.checking.problems import Findings, Place
 from batchsim.checking.source import Function, return_place
@@ -72,7 +73,10 @@ def examine_backends(
     try:
         tried.append(comparison.with_reference(native))
         tried.append(comparison.with_other_rows(native))
-        tried.append(comparison.with_fast(native))
+        if definition.state_check is not None:
+            tried.append(comparison.with_check_state(native))
+        if not findings.has("check-state"):
+            tried.append(comparison.with_fast(native))
     finally:
         native.close()
     return tried
@@ -184,6 +188,34 @@ class _Comparison:
                 break
         return f"the same rows for {steps} steps among 1, {n} and {many} on up to {threads} threads"
 
+    def with_check_state(self, native: BatchEnv) -> str:
+        """Look whether `check_state` takes the states that steps lead to."""
+        steps = min(self.settings.steps, FEW_STEPS)
+        native.reset(seed=self.settings.seed)
+        for t, batch in enumerate(self.actions(native, steps)):
+            found = self.refusal(native, native.get_state())
+            if found:
+                self.findings.add(
+                    "check-state",
+                    f"After {t} steps: {found}",
+                    "check_state(s, p) reads columns of any number of rows, and raises ValueError "
+                    "for values that the functions cannot go on from.",
+                    place_of(self.definition.state_check),
+                )
+                break
+            native.step(batch)
+        return f"the states of {steps} steps, shown to check_state"
+
+    def refusal(self, env: BatchEnv, state: dict[str, Array]) -> str:
+        """Return why a batch does not go on from a snapshot, or the empty string."""
+        try:
+            env.set_state(state)
+        except ValueError as error:
+            return f"{str(error).rstrip('.')}."
+        except Exception as error:
+            return f"check_state raises {type(error).__name__}: {error}."
+        return ""
+
     def with_fast(self, native: BatchEnv) -> str:
         """Compare single steps in fast precision with exact ones from the same states."""
         try:
@@ -199,7 +231,16 @@ class _Comparison:
             dtypes = {name: column.dtype for name, column in fast.get_state().items()}
             for t, batch in enumerate(self.actions(native, steps)):
                 state = native.get_state()
-                fast.set_state({name: state[name].astype(dtypes[name]) for name in state})
+                rounded = {name: state[name].astype(dtypes[name]) for name in state}
+                refusal = self.refusal(fast, rounded)
+                if refusal:
+                    self.findings.add(
+                        "precision",
+                        f"A state of exact precision, rounded for fast: {refusal}",
+                        "Leave room for rounding in check_state.",
+                        place_of(self.definition.state_check),
+                    )
+                    break
                 if self.is_far(native.step(batch), fast.step(batch), t):
                     break
         finally:
@@ -309,7 +350,7 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
 
 def explain_compile_error(error: Exception, functions: list[Function]) -> tuple[str, str, Place]:
     """Return one sentence, a hint and the author's line for what the compiler raised."""
-    text = _TERMINAL_CODES.sub("", str(error))
+    text = _TERMINAL_CODES.sub("", getattr(error, "reason", str(error)))
     place = _place_in(text, error, functions)
     name = _function_at(place, functions)
     for pattern, meaning, hint in _REASONS:

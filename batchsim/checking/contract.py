@@ -22,7 +22,10 @@ FUNCTIONS = {
     "observe": ("s", "i", "p", "out"),
     "inform": ("s", "i", "p", "out"),
 }
-"""The functions of the contract and their arguments."""
+"""The functions of the contract that are compiled, and their arguments."""
+
+CHECK_STATE = ("s", "p")
+"""The arguments of `check_state`, which is ordinary Python."""
 
 COLUMNS = ("State", "Scratch", "Info")
 DEFAULTS = ("Params", "Options", "Arguments")
@@ -61,6 +64,8 @@ def examine_contract(namespace: Any, name: str, findings: Findings) -> Definitio
     for function, arguments in FUNCTIONS.items():
         if hasattr(namespace, function):
             _examine_arguments(namespace, function, arguments, findings)
+    if hasattr(namespace, "check_state"):
+        _examine_arguments(namespace, "check_state", CHECK_STATE, findings)
     for part in (*COLUMNS, *DEFAULTS):
         if hasattr(namespace, part):
             _examine_fields(namespace, part, findings)

@@ -31,7 +31,7 @@ KINDS: Mapping[str, str] = {
     "recursion": "a function calls itself",
     "closure": "a function uses a variable of an enclosing function, or defines a function",
     "global": "a function changes a module-level variable, or uses one that compiled code cannot",
-    "module-call": "a helper function is called through its module",
+    "module-call": "a function of a class or of Python's own modules is called through it",
     "random": "randomness or time that no seed decides",
     "name": "a name is not defined",
     "compile": "the compiler refuses the functions for another reason",
@@ -55,6 +55,7 @@ KINDS: Mapping[str, str] = {
     "restart": "step starts the next episode itself",
     # How runs compare.
     "not-reproducible": "the same seed and actions give different episodes",
+    "check-state": "check_state refuses a state that stepping reaches, or fails",
     "row-number": "an episode depends on the number of its row, of all rows or of the threads",
     "backends": "compiled code and plain Python differ",
     # Hints: they may be meant.

@@ -165,7 +165,7 @@ def _visit(
     file = inspect.getsourcefile(function) or function.__code__.co_filename
     found[function] = this = Function(function, tree, file, known, name)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        if isinstance(node, ast.Call):
             called = this.resolve(node.func)
             passed = [this.role(argument) for argument in node.args]
             _visit(called, passed, name, (*callers, function), found, findings)
@@ -424,10 +424,10 @@ class _Scan:
             self.method(node, node.func)
 
     def module_call(self, node: ast.Call, called: types.FunctionType, text: str) -> None:
-        package = called.__module__.partition(".")[0]
-        if package not in ("numpy", "math", "batchsim"):
+        of_class = called.__qualname__ != called.__name__
+        # Numba knows functions of Python's modules by their names, if at all.
+        if of_class or called.__module__.partition(".")[0] in sys.stdlib_module_names:
             owner, _, name = text.rpartition(".")
-            of_class = called.__qualname__ != called.__name__
             self.add(
                 "module-call",
                 node,

@@ -114,13 +114,11 @@ def _is_installed(module: str) -> bool:
 
 def describe_cpu() -> dict[str, Any]:
     """Return model, vector width, features and number of the CPUs, and which may be used."""
-    from numba.core.registry import cpu_target
-
     from batchsim.ladder.machine import cpu_name
     from batchsim.lanes import FUSES, WIDTHS
+    from batchsim.target import processor
 
-    target: Any = cpu_target.target_context.codegen()
-    features = target.magic_tuple()[2].split(",")
+    features = processor()[2].split(",")
     return {
         "model": cpu_name(),
         "vector_bits": 64 * WIDTHS[-1],

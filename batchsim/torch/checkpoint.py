@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import reprlib
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,11 +19,14 @@ from gymnasium.spaces import Space
 
 import batchsim
 from batchsim import registry
+from batchsim.checks import MOST_THREADS
+from batchsim.definition import OF_BATCHES
+from batchsim.torch import restore
 from batchsim.torch.evaluate import most_likely
 from batchsim.torch.policy import ActorCritic
 from batchsim.torch.ppo import Hyperparameters
 from batchsim.torch.threads import pick_threads
-from batchsim.vector import BatchEnv
+from batchsim.vector import PRECISIONS, BatchEnv
 
 __all__ = ["FILE", "Checkpoint", "load", "load_actions", "load_policy", "save"]
 
@@ -32,6 +36,9 @@ FILE = "checkpoint.pt"
 """The name of the file in the directory that holds a checkpoint."""
 
 FORMAT = 2
+
+ARGUMENTS = {"frame_stack", "max_episode_steps"}
+"""What may be told of a `BatchEnv` beside its environment's parameters."""
 
 STALE = 600.0
 """Seconds without a write after which a partial file is what a killed process left behind."""
@@ -123,19 +130,41 @@ def load(path: Path) -> Checkpoint:
         raise ValueError(
             f"{file} cannot be read as a checkpoint of batchsim: it is damaged, or something else."
         ) from error
-    if not isinstance(content, dict) or "format" not in content:
+    if not isinstance(content, dict) or type(content.get("format")) is not int:
         raise ValueError(f"{file} is no checkpoint of batchsim.")
     if content["format"] != FORMAT:
         raise ValueError(
-            f"{file} has format {content['format']!r}, of batchsim {content.get('batchsim')}; "
-            f"expected {FORMAT}."
+            f"{file} has format {content['format']}, of batchsim "
+            f"{content.get('batchsim')!s:.20}; expected {FORMAT}."
         )
     try:
         fields = {name: content[name] for name in Checkpoint.__dataclass_fields__}
         fields["hyperparameters"] = Hyperparameters(**fields["hyperparameters"])
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{file} lacks a part of a checkpoint of batchsim.") from error
+    try:
+        _check_fields(fields)
+    except ValueError as error:
+        raise ValueError(f"{file} is no checkpoint of batchsim: {error}") from error
     return Checkpoint(**fields)
+
+
+def _check_fields(fields: dict[str, Any]) -> None:
+    """Raise ValueError for a part of a checkpoint, but for its training, that cannot be."""
+    kinds = {"name": str, "device": str, "precision": str, "arguments": dict, "training": dict}
+    for name, kind in kinds.items():
+        if type(fields[name]) is not kind:
+            raise ValueError(f"its {name} is no {kind.__name__}.")
+    for name in fields["arguments"]:
+        if not isinstance(name, str) or name in OF_BATCHES - ARGUMENTS:
+            raise ValueError(f"its arguments hold {name!r}, which is none of an environment.")
+    if fields["precision"] not in PRECISIONS:
+        raise ValueError(f"its precision is none of {', '.join(PRECISIONS)}.")
+    restore.read_number("its seed", fields["seed"], int)
+    restore.read_number("its number of seconds", fields["seconds"], float)
+    restore.read_number("its number of threads", fields["threads"], int, MOST_THREADS)
+    if fields["threads"] == 0:
+        raise ValueError("its number of threads is 0; expected at least 1.")
 
 
 def load_policy(path: Path | str, env: Any) -> ActorCritic:
@@ -169,6 +198,8 @@ def _load_policy(path: Path, env: Any) -> tuple[ActorCritic, Space[Any], Checkpo
     name = registry.read(env)[0].name
     if checkpoint.name != name:
         raise ValueError(f"The policy {path} was trained on {checkpoint.name}, not on {name}.")
+    weights = checkpoint.training.get("policy")
+    _check_layers(path, checkpoint.hyperparameters.hidden, weights)
     with contextlib.closing(BatchEnv(env, 1, backend="reference", **checkpoint.arguments)) as envs:
         policy = ActorCritic(
             envs.single_observation_space,
@@ -178,10 +209,27 @@ def _load_policy(path: Path, env: Any) -> tuple[ActorCritic, Space[Any], Checkpo
             correlation=checkpoint.hyperparameters.correlation,
         )
     try:
-        policy.load_state_dict(checkpoint.training["policy"])
-    except (KeyError, RuntimeError, TypeError) as error:
+        policy.load_state_dict(restore.read_tensors("The policy", weights, policy.state_dict()))
+    except ValueError as error:
+        reason = str(error).rstrip(".")
         raise ValueError(
             f"The policy {path} does not fit {name}: the environment had other spaces when it was "
-            "trained."
+            f"trained, or the file has changed ({reason})."
         ) from error
     return policy, envs.single_action_space, checkpoint
+
+
+def _check_layers(path: Path, hidden: tuple[int, ...], weights: Any) -> None:
+    """Raise ValueError if layers are larger than any weights, before there is memory for them."""
+    tensors = weights.values() if isinstance(weights, dict) else ()
+    sizes = {
+        size
+        for tensor in tensors
+        if isinstance(tensor, torch.Tensor) and tensor.is_contiguous()
+        for size in tensor.shape
+    }
+    if not sizes.issuperset(hidden) or len(hidden) > len(tensors):
+        raise ValueError(
+            f"The policy {path} is damaged: its hidden layers are {reprlib.repr(hidden)}, but its "
+            "weights have other sizes."
+        )

@@ -22,6 +22,7 @@ import torch
 from torch import nn
 
 from batchsim.definition import suggest
+from batchsim.torch import restore
 from batchsim.torch._rollout import count_episodes
 from batchsim.torch.collector import Collector
 from batchsim.torch.nested import mapped
@@ -381,40 +382,38 @@ class PPO:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a `state_dict` of the same environments and hyperparameters."""
+        """Go on from a `state_dict` of the same environments and hyperparameters.
+
+        Raises:
+            ValueError: if anything in it has not the type, shape, dtype or range that it must have;
+                nothing has then changed.
+        """
+        found = restore.read_training(state, self)
         collector = self.collector
-        self.policy.load_state_dict(state["policy"])
-        # PyTorch's optimizers go on in the very tensors that they load.
-        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
-        collector.seed = state["seed"]
-        self.generator.set_state(state["generators"][0])
-        collector.generator.set_state(state["generators"][1])
-        if state["environments"] is not None:
+        if found.snapshot is not None:
             assert isinstance(self.envs, BatchEnv)
-            observations = self.envs.set_state(_as_arrays(state["environments"]))
-            collector.begin_from(observations, state["restarting"].numpy())
+            collector.begin_from(self.envs.set_state(found.snapshot), found.restarting)
         else:
             collector.start_over()
-        self.iteration = state["iteration"]
-        self.episodes = state["episodes"]
-        self.recent = deque(state["recent"], RECENT)
-        self.totals = state["totals"].numpy().copy()
-        self.lengths = state["lengths"].numpy().copy()
-        self.learning_seconds = state["seconds"][0]
+        self.policy.load_state_dict(found.policy)
+        # PyTorch's optimizers go on in the very tensors that they load.
+        self.optimizer.load_state_dict(copy.deepcopy(found.optimizer))
+        collector.seed = found.seed
+        self.generator.set_state(found.generators[0])
+        collector.generator.set_state(found.generators[1])
+        self.iteration = found.iteration
+        self.episodes = found.episodes
+        self.recent = deque(found.recent, RECENT)
+        self.totals = found.totals
+        self.lengths = found.lengths
+        self.learning_seconds = found.seconds[0]
         times = collector.times
-        times.environment, times.policy, times.whole = state["seconds"][1:]
+        times.environment, times.policy, times.whole = found.seconds[1:]
 
 
 def _as_tensors(snapshot: dict[str, Any]) -> dict[str, Any]:
     """Return a snapshot as tensors, and lists where an array holds objects."""
     return {
         name: column.tolist() if column.dtype == object else torch.from_numpy(column)
-        for name, column in snapshot.items()
-    }
-
-
-def _as_arrays(snapshot: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: np.array(column, object) if isinstance(column, list) else column.numpy()
         for name, column in snapshot.items()
     }

@@ -22,7 +22,7 @@ from batchsim import checks, registry
 from batchsim.definition import OF_BATCHES
 from batchsim.ladder.machine import describe_machine, find_versions
 from batchsim.torch import checkpoint as checkpoints
-from batchsim.torch.checkpoint import Checkpoint
+from batchsim.torch.checkpoint import ARGUMENTS, Checkpoint
 from batchsim.torch.evaluate import Evaluation, evaluate
 from batchsim.torch.nested import mapped
 from batchsim.torch.policy import ActorCritic
@@ -35,9 +35,6 @@ __all__ = ["Settings", "TimeSplit", "Training", "read_device", "to_json"]
 SCHEMA = 1
 
 LARGEST_SEED = 2**63 - 1
-
-ARGUMENTS = {"frame_stack", "max_episode_steps"}
-"""What may be told of a `BatchEnv` beside its environment's parameters."""
 
 
 @dataclass(frozen=True)
@@ -303,10 +300,11 @@ class Training:
     def _go_on_from(self, found: Checkpoint) -> None:
         try:
             self.ppo.load_state_dict(found.training)
-        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        except ValueError as error:
+            reason = str(error).rstrip(".")
             raise ValueError(
                 f"The checkpoint in {self.settings.checkpoint} does not fit {self.name}: the "
-                "environment has changed since it was saved."
+                f"environment has changed since it was saved, or the file has ({reason})."
             ) from error
 
     def _pick_threads(self, found: Checkpoint | None) -> tuple[int, str]:

@@ -49,6 +49,7 @@ import math
 
 from gymnasium.spaces import Discrete
 
+from batchsim.envs.egocentric.allowed import check_state
 from batchsim.envs.egocentric.maps import room
 from batchsim.envs.egocentric.monsters import put_monster
 from batchsim.envs.egocentric.overview import RENDER_FPS, overview

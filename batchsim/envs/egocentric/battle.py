@@ -61,6 +61,7 @@ The infos are `health`, `ammo` and `kills`.
 
 from gymnasium.spaces import MultiDiscrete
 
+from batchsim.envs.egocentric.allowed import check_state
 from batchsim.envs.egocentric.health_gathering import HEALING
 from batchsim.envs.egocentric.items import heal, put_item, take
 from batchsim.envs.egocentric.layout import Arguments, lay, settle, tables

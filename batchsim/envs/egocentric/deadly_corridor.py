@@ -54,6 +54,7 @@ import math
 
 from gymnasium.spaces import Discrete
 
+from batchsim.envs.egocentric.allowed import check_state
 from batchsim.envs.egocentric.items import put_item, take
 from batchsim.envs.egocentric.maps import block, room
 from batchsim.envs.egocentric.monsters import act, hurt, put_monster

@@ -48,6 +48,7 @@ The infos are `health`, `ammo` and `kills`.
 
 from gymnasium.spaces import Discrete
 
+from batchsim.envs.egocentric.allowed import check_state
 from batchsim.envs.egocentric.maps import ARENA, MIDDLE, arena
 from batchsim.envs.egocentric.monsters import act, hurt, is_buried, put_monster
 from batchsim.envs.egocentric.overview import RENDER_FPS, overview

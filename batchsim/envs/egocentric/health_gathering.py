@@ -51,6 +51,7 @@ The infos are `health`, `ammo` and `kills`.
 
 from gymnasium.spaces import Discrete
 
+from batchsim.envs.egocentric.allowed import check_state
 from batchsim.envs.egocentric.items import heal, put_item, take
 from batchsim.envs.egocentric.layout import Arguments, lay, settle, tables
 from batchsim.envs.egocentric.maps import free_place, room

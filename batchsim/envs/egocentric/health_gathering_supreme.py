@@ -50,6 +50,7 @@ The infos are `health`, `ammo` and `kills`.
 
 from gymnasium.spaces import Discrete
 
+from batchsim.envs.egocentric.allowed import check_state
 from batchsim.envs.egocentric.health_gathering import KEYS, fall, gather, observe
 from batchsim.envs.egocentric.layout import Arguments, lay, settle, tables
 from batchsim.envs.egocentric.maps import free_place, maze

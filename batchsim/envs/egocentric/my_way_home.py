@@ -53,6 +53,7 @@ The infos are `health`, `ammo` and `kills`.
 
 from gymnasium.spaces import Discrete
 
+from batchsim.envs.egocentric.allowed import check_state
 from batchsim.envs.egocentric.items import put_item, take
 from batchsim.envs.egocentric.layout import Arguments, lay, place_of, settle, to_tables
 from batchsim.envs.egocentric.maps import maze

@@ -49,6 +49,7 @@ import numpy as np
 from gymnasium.spaces import Discrete, Tuple
 
 from batchsim.random import choice
+from batchsim.ranges import require_between
 
 RENDER_FPS = 4
 
@@ -74,6 +75,14 @@ class Params(NamedTuple):
 ACTION = Discrete(2)
 KEYS = {"s": 0, "h": 1}
 OBSERVATION = Tuple((Discrete(32), Discrete(11), Discrete(2)))
+
+
+def check_state(s, p):
+    require_between("player_total", s.player_total, 2, 31)
+    require_between("dealer_card", s.dealer_card, 1, 10)
+    require_between("hidden_card", s.hidden_card, 1, 10)
+    require_between("suit", s.suit, 0, len(SUITS) - 1)
+    require_between("face", s.face, 0, len(FACES) - 1)
 
 
 def draw_card(rng, i):

@@ -56,6 +56,7 @@ from gymnasium.spaces import Discrete
 
 from batchsim.envs.toy_text.categorical import one_of_three
 from batchsim.random import random
+from batchsim.ranges import require_between
 
 RENDER_FPS = 4
 
@@ -94,6 +95,10 @@ INFO_AT_RESET = {"prob": int}
 ACTION = Discrete(4)
 KEYS = {"up": 0, "right": 1, "down": 2, "left": 3}
 OBSERVATION = Discrete(ROWS * COLUMNS)
+
+
+def check_state(s, p):
+    require_between("cell", s.cell, 0, ROWS * COLUMNS - 1)
 
 
 def reset(s, i, p, rng):

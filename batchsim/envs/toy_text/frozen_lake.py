@@ -58,6 +58,7 @@ from gymnasium.spaces import Discrete
 
 from batchsim.envs.toy_text.categorical import one_of_equals, one_of_three
 from batchsim.random import random
+from batchsim.ranges import require_between
 
 RENDER_FPS = 4
 TILES = "GHFS"
@@ -99,10 +100,11 @@ KEYS = {"left": 0, "down": 1, "right": 2, "up": 3}
 
 
 def check_params(params):
-    if not 0.0 <= params.success_rate <= 1.0:
-        raise ValueError(
-            f"success_rate is {params.success_rate}; expected a probability, from 0 to 1."
-        )
+    require_between("success_rate", params.success_rate, 0.0, 1.0)
+
+
+def check_state(s, p):
+    require_between("cell", s.cell, 0, p.board.size - 1)
 
 
 def settle(arguments):
@@ -153,8 +155,7 @@ def OBSERVATION(p):
 
 
 def reset(s, i, p, rng):
-    s.cell[i] = p.starts[one_of_equals(rng, i, p.start_sums)]
-    s.prob[i] = 1.0
+    s.cell[i], s.prob[i] = p.starts[one_of_equals(rng, i, p.start_sums)], 1.0
 
 
 def step(s, i, action, p, rng):
@@ -169,8 +170,7 @@ def step(s, i, action, p, rng):
         s.prob[i] = 1.0
 
     cell = s.cell[i]
-    tile = p.next_tile[cell, direction]
-    s.cell[i] = p.next_cell[cell, direction]
+    s.cell[i], tile = p.next_cell[cell, direction], p.next_tile[cell, direction]
     if tile == GOAL:
         reward = p.reward_schedule[0]
     elif tile == HOLE:

@@ -62,14 +62,14 @@ from gymnasium.spaces import Discrete
 
 from batchsim.envs.toy_text.categorical import one_of_equals, one_of_three
 from batchsim.random import choice, random
+from batchsim.ranges import require_between
 
 RENDER_FPS = 4
 
 SOUTH, NORTH, EAST, WEST, PICKUP, DROPOFF = range(6)
+IN_TAXI, DELIVERED = 4, 20  # a passenger's place, and a reward
 PLACES = (0, 4, 20, 23)  # cells, row * 5 + column
-IN_TAXI = 4
 WALLS = (1, 6, 15, 17, 20, 22)  # the cells with a wall to their east
-DELIVERED = 20
 
 
 def _move(cell, direction):
@@ -134,23 +134,24 @@ OBSERVATION = Discrete(500)
 
 def check_params(params):
     for name in ("rainy_probability", "fickle_probability"):
-        value = getattr(params, name)
-        if not 0.0 <= value <= 1.0:
-            raise ValueError(f"{name} is {value}; expected a probability, from 0 to 1.")
+        require_between(name, getattr(params, name), 0.0, 1.0)
+
+
+def check_state(s, p):
+    require_between("state", s.state, 0, len(NEXT_STATE) - 1)
+    require_between("heading", s.heading, SOUTH, WEST)
 
 
 def reset(s, i, p, rng):
     s.state[i] = STARTS[one_of_equals(rng, i, START_SUMS)]
     s.may_change_mind[i] = p.fickle_passenger and random(rng, i) < p.fickle_probability
-    s.prob[i] = 1.0
-    s.heading[i] = SOUTH
+    s.prob[i], s.heading[i] = 1.0, SOUTH
 
 
 def step(s, i, action, p, rng):
     state = int(s.state[i])
     next_state = int(NEXT_STATE[state, action])
-    reward = REWARD[state, action]
-    prob = 1.0
+    reward, prob = REWARD[state, action], 1.0
     if p.is_rainy:
         lateral = (1.0 - p.rainy_probability) / 2.0
         turn = one_of_three(rng, i, p.rainy_probability, lateral, lateral)
@@ -169,8 +170,7 @@ def step(s, i, action, p, rng):
             destination += 1
         next_state += destination - state % 4
 
-    s.state[i] = next_state
-    s.prob[i] = prob
+    s.state[i], s.prob[i] = next_state, prob
     s.heading[i] = action if action < PICKUP else s.heading[i]
     return reward, reward == DELIVERED
 

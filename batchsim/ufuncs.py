@@ -1,0 +1,397 @@
+"""NumPy's functions of numbers in compiled code: by NumPy's own loops, and so with its bits.
+
+What NumPy computes for `np.exp(x)` is not what the C library does, and depends on its version and
+on the processor. Compiled code therefore calls the very loop that NumPy calls for a number: the
+machine code names it by a symbol, which stands for the loop of the process that loads the code, so
+that cached kernels hold no address. Functions of which every result is determined, such as a square
+root, stay instructions.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import itertools
+from collections.abc import Iterable
+from typing import Any
+
+import llvmlite.binding
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.errors import TypingError
+from numba.extending import intrinsic
+from numba.np import numpy_support
+
+__all__ = [
+    "MARK",
+    "SYMBOLS",
+    "UFUNCS",
+    "DisagreementError",
+    "by_python",
+    "fingerprint",
+    "make_intrinsic",
+    "of_numbers",
+    "width",
+]
+
+
+class DisagreementError(TypingError):
+    """Compiled code would give other bits than Python.
+
+    Args:
+        reason: what differs, and which spelling agrees; without a full stop.
+    """
+
+    def __init__(self, reason: str) -> None:
+        # Numba hands errors on as text.
+        super().__init__(f"{MARK}{reason}")
+
+
+MARK = "Other bits than Python's: "
+"""What the messages of `DisagreementError` begin with."""
+
+
+class _Ufunc(ctypes.Structure):
+    """What `ufuncobject.h` says of a `PyUFuncObject`, after Python's own head."""
+
+    _fields_ = (
+        ("nin", ctypes.c_int),
+        ("nout", ctypes.c_int),
+        ("nargs", ctypes.c_int),
+        ("identity", ctypes.c_int),
+        ("functions", ctypes.POINTER(ctypes.c_void_p)),
+        ("data", ctypes.POINTER(ctypes.c_void_p)),
+        ("ntypes", ctypes.c_int),
+    )
+
+
+class _Loop(ctypes.Structure):
+    """A loop and what it wants as its last argument."""
+
+    _fields_ = (("function", ctypes.c_void_p), ("data", ctypes.c_void_p))
+
+
+UFUNCS = frozenset(
+    value
+    for value in vars(np).values()
+    if isinstance(value, np.ufunc) and value.signature is None and value.nin <= 2
+)
+"""NumPy's functions of one or two numbers."""
+
+_KINDS = "?bBhHiIlLqQfd"
+
+
+def _loops(ufunc: np.ufunc) -> dict[tuple[str, ...], _Loop]:
+    """Return the loops of a function for numbers of Numba's types, by the types' characters."""
+    head = _Ufunc.from_address(id(ufunc) + object.__basicsize__)
+    if (head.nin, head.nout, head.ntypes) != (ufunc.nin, ufunc.nout, ufunc.ntypes):
+        return {}  # A NumPy that is built otherwise: nothing is found, and nothing misread.
+    loops: dict[tuple[str, ...], _Loop] = {}
+    for k, text in enumerate(ufunc.types):
+        kinds = tuple(text.replace("->", ""))
+        if head.functions[k] and set(kinds) <= set(_KINDS):
+            loops.setdefault(kinds, _Loop(head.functions[k], head.data[k]))
+    return loops
+
+
+_LOOPS = {ufunc: _loops(ufunc) for ufunc in UFUNCS}
+
+
+def _symbol(ufunc: np.ufunc, kinds: tuple[str, ...]) -> str:
+    # Symbols know no "?".
+    return f"batchsim_numpy_{ufunc.__name__}_{''.join(kinds).replace('?', 'o')}"
+
+
+SYMBOLS = {
+    _symbol(ufunc, kinds): ctypes.addressof(loop)
+    for ufunc, loops in _LOOPS.items()
+    for kinds, loop in loops.items()
+}
+"""Name and address of what compiled code refers to; `_LOOPS` keeps it."""
+
+
+def _announce() -> None:
+    """Make the symbols known to the loader of machine code, before there is any."""
+    for name, address in SYMBOLS.items():
+        llvmlite.binding.add_symbol(name, address)
+
+
+_announce()
+
+
+# --- Which loop -----------------------------------------------------------------------------------
+
+
+_PYTHON_NUMBERS_ADAPT = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
+"""Whether a Python number takes the width of the other operand; before, it was as wide as ever."""
+
+
+def _readings(kind: Any, is_constant: bool) -> list[Any]:
+    """Return what a number of Numba's type may be in Python, as `resolve_dtypes` wants it.
+
+    Of Python's number and NumPy's that is as wide, Numba has the same type.
+    """
+    dtype = numpy_support.as_dtype(kind)
+    python = {types.int64: int, types.float64: float}.get(kind)
+    if python is None or not _PYTHON_NUMBERS_ADAPT:
+        return [dtype]
+    return [python] if is_constant else [dtype, python]
+
+
+def _resolve(
+    ufunc: np.ufunc, arguments: tuple[Any, ...], constants: Iterable[int], name: str = ""
+) -> tuple[str, ...]:
+    """Return the types' characters of the loop that NumPy takes.
+
+    Raises:
+        DisagreementError: there is none that compiled code could call.
+    """
+    name = name or f"np.{ufunc.__name__}"
+    kinds = [types.unliteral(kind) for kind in arguments]
+    for kind in kinds:
+        if not isinstance(kind, (types.Integer, types.Float, types.Boolean)):
+            raise DisagreementError(f"{name} is for numbers here; got {kind}")
+    constants = set(constants)
+    readings = [_readings(kind, k in constants) for k, kind in enumerate(kinds)]
+    found: set[tuple[str, ...]] = set()
+    of_types = " and ".join(map(str, kinds))
+    for reading in itertools.product(*readings):
+        if all(isinstance(operand, type) for operand in reading):
+            operands: tuple[Any, ...] = tuple(map(np.dtype, reading))
+        else:
+            operands = reading
+        try:
+            dtypes = ufunc.resolve_dtypes((*operands, *(None,) * ufunc.nout))
+        except TypeError:
+            reason = f"{name} does not exist for {of_types} in NumPy"
+            raise DisagreementError(reason) from None
+        found.add(tuple(dtype.char for dtype in dtypes))
+    found = _without_narrower(found, ufunc.nin)
+    if len(found) > 1:
+        raise DisagreementError(
+            f"{name} of {of_types} computes in one width if a number is Python's and in another if "
+            "it is NumPy's: write float(…), int(…) or np.float32(…) around both"
+        )
+    (chosen,) = found
+    if "e" in chosen:
+        raise DisagreementError(
+            f"{name} of {of_types} computes in float16 in NumPy: write float(…) around it"
+        )
+    if ufunc is np.power and np.dtype(chosen[0]).kind != "f":
+        raise DisagreementError(f"{name} raises for negative exponents of {of_types}: write x ** y")
+    for kinds_of_loop in _LOOPS[ufunc]:
+        # The same integers have several names.
+        if list(map(np.dtype, kinds_of_loop)) == list(map(np.dtype, chosen)):
+            return kinds_of_loop
+    raise DisagreementError(f"{name} of {of_types} is out of reach of compiled code")
+
+
+def _without_narrower(found: set[tuple[str, ...]], nin: int) -> set[tuple[str, ...]]:
+    """Return the widest of loops that give the same: for whole numbers of any width, and for
+    whether numbers are zero.
+    """
+    dtypes = [tuple(map(np.dtype, loop)) for loop in found]
+    same_results = len({loop[nin:] for loop in dtypes}) == 1
+    if same_results and all(
+        len(operands - {np.dtype(bool)}) <= 1 or all(dtype.kind in "biu" for dtype in operands)
+        for operands in map(set, zip(*(loop[:nin] for loop in dtypes), strict=True))
+    ):
+        return {max(found, key=lambda loop: sum(np.dtype(kind).itemsize for kind in loop))}
+    return found
+
+
+def width(
+    ufunc: np.ufunc, arguments: tuple[Any, ...], constants: Iterable[int], name: str = ""
+) -> Any:
+    """Return Numba's type in which NumPy computes a function, that of the loop's first argument.
+
+    Args:
+        ufunc: one of `UFUNCS`.
+        arguments: Numba's types of what it is called with.
+        constants: which of the arguments are Python's constants, such as `0.5`.
+        name: what is written for it, by default `np.…`.
+
+    Raises:
+        DisagreementError: it is not certain.
+    """
+    return numpy_support.from_dtype(np.dtype(_resolve(ufunc, arguments, constants, name)[0]))
+
+
+# --- Compiled code --------------------------------------------------------------------------------
+
+
+# Correctly rounded, or no arithmetic at all: Numba's instructions give the same bits.
+_INSTRUCTIONS = frozenset(
+    {
+        np.absolute, np.add, np.ceil, np.copysign, np.divide, np.equal, np.fabs, np.floor,
+        np.greater, np.greater_equal, np.isfinite, np.isinf, np.isnan, np.less, np.less_equal,
+        np.logical_and, np.logical_not, np.logical_or, np.logical_xor, np.multiply, np.negative,
+        np.not_equal, np.rint, np.signbit, np.sqrt, np.square, np.subtract, np.trunc,
+    }
+)  # fmt: skip
+
+
+def _maximum(x, y):  # type: ignore[no-untyped-def]
+    return x if x > y or x != x else y
+
+
+def _minimum(x, y):  # type: ignore[no-untyped-def]
+    return x if x < y or x != x else y
+
+
+def _first_maximum(x, y):  # type: ignore[no-untyped-def]
+    return x if x >= y or x != x else y
+
+
+def _first_minimum(x, y):  # type: ignore[no-untyped-def]
+    return x if x <= y or x != x else y
+
+
+def _choose(ufunc: np.ufunc, *versions: Any) -> dict[np.ufunc, Any]:
+    """Return, with its function, the version that answers zeros of both signs as NumPy does, which
+    is a matter of the processor and all that can differ.
+    """
+    zeros = [(kind(one), kind(-one)) for kind in (np.float32, np.float64) for one in (0.0, -0.0)]
+    theirs = [np.signbit(ufunc(one, other)) for one, other in zeros]
+    for version in versions:
+        if [np.signbit(version(one, other)) for one, other in zeros] == theirs:
+            return {ufunc: version}
+    return {}
+
+
+_WRITTEN_OUT = {
+    **_choose(np.maximum, _maximum, _first_maximum),
+    **_choose(np.minimum, _minimum, _first_minimum),
+}
+
+
+def _of_numbers(ufunc: np.ufunc, constants: frozenset[int] = frozenset()) -> Any:
+    """Return what stands for a function in compiled code.
+
+    Args:
+        ufunc: one of `UFUNCS`.
+        constants: numbers of the arguments that are Python's constants, such as `0.5`.
+    """
+
+    def implement(typing_context: Any, *arguments: Any) -> Any:
+        kinds = _resolve(ufunc, arguments, constants)
+        numbers = [numpy_support.from_dtype(np.dtype(kind)) for kind in kinds]
+        inputs, outputs = numbers[: ufunc.nin], numbers[ufunc.nin :]
+        result = outputs[0] if ufunc.nout == 1 else types.Tuple(outputs)
+        if ufunc in _INSTRUCTIONS:
+            function = typing_context.resolve_value_type(ufunc)
+            own = typing_context.resolve_function_type(function, tuple(inputs), {})
+            if own is not None and own.return_type == result:
+                return result(*inputs), _by_instruction(function, own)
+        if ufunc in _WRITTEN_OUT:
+            return result(*inputs), by_python(_WRITTEN_OUT[ufunc])
+        return result(*inputs), _by_loop(_symbol(ufunc, kinds), inputs, outputs)
+
+    return make_intrinsic(ufunc.__name__, ufunc.nin, implement)
+
+
+def make_intrinsic(name: str, count: int, implement: Any) -> Any:
+    """Return an intrinsic of one or two arguments, given `implement(typing_context, *types)`."""
+
+    def of_one(typing_context: Any, x: Any) -> Any:
+        return implement(typing_context, x)
+
+    def of_two(typing_context: Any, x: Any, y: Any) -> Any:
+        return implement(typing_context, x, y)
+
+    function = of_one if count == 1 else of_two
+    function.__name__ = name
+    return intrinsic(function)
+
+
+of_numbers = functools.cache(_of_numbers)
+
+
+def fingerprint() -> list[str]:
+    """Return what of this process's NumPy decides how functions are compiled."""
+    return sorted(SYMBOLS) + [version.__name__ for version in _WRITTEN_OUT.values()]
+
+
+def _by_instruction(function: Any, own: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        implementation = context.get_function(function, own)
+        numbers = [
+            context.cast(builder, value, given, wanted)
+            for value, given, wanted in zip(arguments, signature.args, own.args, strict=True)
+        ]
+        return implementation(builder, numbers)
+
+    return codegen
+
+
+def by_python(function: Any) -> Any:
+    """Return a code generator that compiles and calls a Python function."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return context.compile_internal(builder, function, signature, arguments)
+
+    return codegen
+
+
+def _by_loop(symbol: str, inputs: list[Any], outputs: list[Any]) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        function = _function(context, builder.module, symbol, inputs, outputs)
+        members = builder.call(function, arguments)
+        values = [
+            context.data_model_manager[kind].from_data(builder, builder.extract_value(members, k))
+            for k, kind in enumerate(outputs)
+        ]
+        if len(values) == 1:
+            return values[0]
+        return context.make_tuple(builder, signature.return_type, values)
+
+    return codegen
+
+
+def _function(context: Any, module: Any, symbol: str, inputs: list[Any], outputs: list[Any]) -> Any:
+    """Return a function of numbers that calls a loop: the numbers in memory, a length of 1."""
+    name = f"{symbol}_call"
+    found = module.globals.get(name)
+    if found is not None:
+        return found
+    results = ir.LiteralStructType([context.get_data_type(kind) for kind in outputs])
+    numbers = [context.get_value_type(kind) for kind in inputs]
+    function = ir.Function(module, ir.FunctionType(results, numbers), name)
+    # Merged with its like from other modules. Inlined, it would keep stack for each call.
+    function.linkage = "linkonce_odr"
+    for attribute in ("noinline", "nounwind"):
+        function.attributes.add(attribute)
+    builder = ir.IRBuilder(function.append_basic_block())
+    word, byte = context.get_value_type(types.intp), ir.IntType(8).as_pointer()
+    kinds = [*inputs, *outputs]
+    places = [builder.alloca(context.get_data_type(kind)) for kind in kinds]
+    for kind, place, value in zip(inputs, places, function.args, strict=False):
+        builder.store(context.data_model_manager[kind].as_data(builder, value), place)
+    # NumPy's strides: those of numbers are zero, by which loops know a constant.
+    strides = [0] * len(inputs) + [context.get_abi_sizeof(place.type.pointee) for place in places][
+        len(inputs) :
+    ]
+    array = cgutils.pack_array(builder, [builder.bitcast(place, byte) for place in places])
+    data = cgutils.alloca_once_value(builder, array)
+    steps = cgutils.alloca_once_value(
+        builder, cgutils.pack_array(builder, [word(stride) for stride in strides])
+    )
+    count = cgutils.alloca_once_value(builder, word(1))
+    signature = ir.FunctionType(
+        ir.VoidType(), [byte.as_pointer(), word.as_pointer(), word.as_pointer(), byte]
+    )
+    record = ir.LiteralStructType([signature.as_pointer(), byte])
+    loop = module.globals.get(symbol) or ir.GlobalVariable(module, record, symbol)
+    called, closure = (
+        builder.load(cgutils.gep_inbounds(builder, loop, 0, member)) for member in (0, 1)
+    )
+    first = [cgutils.gep_inbounds(builder, memory, 0, 0) for memory in (data, steps)]
+    builder.call(called, [first[0], count, first[1], closure])
+    members = [builder.load(place) for place in places[len(inputs) :]]
+    result = ir.Constant(results, ir.Undefined)
+    for k, member in enumerate(members):
+        result = builder.insert_value(result, member, k)
+    builder.ret(result)
+    return function

@@ -1,0 +1,1 @@
+"""Random definitions and random configurations, compared bit for bit: `python -m tests.fuzz`."""

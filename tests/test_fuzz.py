@@ -1,0 +1,218 @@
+"""Random definitions do the same in every way of running them, and random configurations of the
+built-in ids do what Gymnasium does; both from new seeds each time.
+"""
+# ruff: noqa: N805 - the author's contract: plain functions, whose first argument is the state
+
+import ast
+import functools
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import canaries
+import gymnasium
+import llvmlite.binding
+import numpy as np
+import pytest
+from fuzz import configurations, generator, harness, machine_code, reducer, vocabulary
+
+import batchsim
+from batchsim.definition import Definition
+from batchsim.safety import may_step_finished_rows
+
+ROOT = Path(__file__).parents[1]
+FEATURES = {
+    "avx2": {"avx2", "bmi", "bmi2", "fma"},
+    "avx512": {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"},
+    "native": set(),
+}
+X86 = platform.machine() in ("x86_64", "AMD64")
+
+
+def new_seed():
+    """A seed of its own for each run; BATCHSIM_FUZZ_SEED repeats one."""
+    return int(os.environ.get("BATCHSIM_FUZZ_SEED", int.from_bytes(os.urandom(4), "little")))
+
+
+@pytest.mark.timeout(3000)  # 10 kernels to compile, in the worst case twice
+@pytest.mark.parametrize("share", range(4))
+@pytest.mark.parametrize("cpu", ["avx512", "avx2"] if X86 else ["native"])
+def test_random_definitions_do_the_same_in_every_way(cpu, share):
+    has = {name for name, there in llvmlite.binding.get_host_cpu_features().items() if there}
+    if not has >= FEATURES[cpu]:
+        pytest.skip(f"this processor has no {', '.join(sorted(FEATURES[cpu] - has))}")
+    command = [sys.executable, "-m", "tests.fuzz", "--definitions", "10", "--cpu", cpu]
+    command += ["--seed", str(new_seed()), "--first", str(10 * share)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("share", range(4))
+def test_random_configurations_have_gymnasiums_bits(share):
+    seed = new_seed()
+    for number in range(10 * share, 10 * share + 10):
+        try:
+            configurations.check(seed, number)
+        except AssertionError as difference:
+            again = f"python -m tests.fuzz --configurations 1 --seed {seed} --first {number}"
+            pytest.fail(f"{difference}\nagain: {again}")
+
+
+# --- What is generated ----------------------------------------------------------------------------
+
+
+@functools.cache
+def text(number):
+    return generator.generate(3, number)
+
+
+def texts(count):
+    return [text(number) for number in range(count)]
+
+
+def test_a_number_of_a_seed_is_always_the_same_definition():
+    assert generator.generate(3, 7).text == generator.generate(3, 7).text
+    assert generator.generate(3, 7).text != generator.generate(4, 7).text
+
+
+def test_every_kind_of_thing_is_generated():
+    whole = "\n".join(source.text for source in texts(250))
+    nodes = list(ast.walk(ast.parse(whole)))
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    assert names >= {
+        *("sin", "cos", "power", "wrap_angle", "wrap_turns", "sin32", "cos32"),
+        *("random", "uniform", "integers", "standard_normal", "normal", "choice"),
+        *("choice_weighted", "choice_without_replacement", "shuffle", "permutation"),
+    }
+    kinds = set(map(type, nodes))
+    assert kinds >= {ast.For, ast.While, ast.Break, ast.Continue, ast.IfExp, ast.AugAssign}
+    for part in ("Scratch", "Params", "Options", "Arguments", "Info"):
+        assert f"class {part}(NamedTuple)" in whole
+    for dtype in generator.DTYPES:
+        assert f": {generator.ANNOTATIONS.get(dtype, f'np.{dtype}')}\n" in whole
+    for space in ("Discrete", "Box", "MultiDiscrete", "MultiBinary", "Dict", "Tuple"):
+        assert f"OBSERVATION = spaces.{space}(" in whole
+    # What has been miscompiled: small steps of vector functions, a narrow number under a flag.
+    assert any("+ 0.05 * sin(" in source.text for source in texts(40))
+    assert any("    s.a1[i] -= 1" in source.text for source in texts(250))
+
+
+def test_what_waits_for_a_switch_is_generated_with_it_alone():
+    switch = frozenset(["numpy-functions"])
+    plain, other = (
+        [generator.generate(3, k, on).text for k in range(60)] for on in (set(), switch)
+    )
+    assert not any("np.tanh(" in text for text in plain)
+    assert any("np.tanh(" in text for text in other)
+    assert {word.switch for word in vocabulary.WORDS} - {""} <= set(vocabulary.SWITCHES)
+
+
+def test_harmless_and_guarded_steps_are_both_common(tmp_path):
+    found = []
+    for number, source in enumerate(texts(80)):
+        module = harness.load(source.text, f"fuzz_common_{number}", tmp_path)
+        found.append(may_step_finished_rows(Definition(module, "Random-v0")))
+        sys.modules.pop(module.__name__)
+    assert 0.2 <= np.mean(found) <= 0.7
+
+
+def test_machine_code_can_be_read_without_being_run(tmp_path):
+    ((number, text, assembly),) = machine_code.assemblies(3, [0], tmp_path)
+    assert (number, text) == (0, generator.generate(3, 0).text)
+    assert "\tret" in assembly
+
+
+# --- What is noticed ------------------------------------------------------------------------------
+
+
+class WritesBesideColumns:
+    class State(NamedTuple):
+        x: float
+
+    OBSERVATION = gymnasium.spaces.Box(-np.inf, np.inf, (1,), np.float64)
+    ACTION = gymnasium.spaces.Discrete(2)
+
+    def reset(s, i, p, rng):
+        s.x[i] = 0.0
+
+    def step(s, i, action, p, rng):
+        s.x[i + action] = 1.0
+        return 0.0, False
+
+    def observe(s, i, p, out):
+        out[0] = s.x[i]
+
+
+class WritesBesideOutputs(WritesBesideColumns):
+    """Finds no room for the second number of the last row."""
+
+    def step(s, i, action, p, rng):
+        return 0.0, False
+
+    def observe(s, i, p, out):
+        out[0] = s.x[i]
+        out[1] = s.x[i]
+
+
+@pytest.mark.parametrize("definition", [WritesBesideColumns, WritesBesideOutputs])
+def test_what_is_written_beside_an_array_is_noticed(definition):
+    noticed = pytest.raises(AssertionError, match="8 bytes beside an array")
+    with noticed, canaries.guard() as guarded:
+        env = batchsim.make_vec(definition, 5, num_threads=1)
+        env.reset(seed=0)
+        subject = harness.Subject("native", env, False, np.random.default_rng(0), guarded)
+        for _ in range(5):
+            subject.step(np.ones(5, np.int64))
+
+
+DIFFERS = """
+from typing import NamedTuple
+
+import numpy as np
+from gymnasium import spaces
+
+OBSERVATION = spaces.Box(-np.inf, np.inf, (1,), np.float64)
+ACTION = spaces.Discrete(2)
+
+
+class State(NamedTuple):
+    x: float
+    a: np.int8
+
+
+def reset(s, i, p, rng):
+    s.x[i] = 0.0
+    s.a[i] = 100
+
+
+def step(s, i, action, p, rng):
+    if action == 1:
+        s.x[i] = s.a[i] + np.int8(100)
+    return 0.0, False
+
+
+def observe(s, i, p, out):
+    out[0] = s.x[i]
+"""
+
+
+def test_a_difference_is_told_with_its_field_row_and_step(tmp_path):
+    """NumPy adds in 8 bits what compiled code adds in 64."""
+    source = generator.Source(DIFFERS, "plain", {}, {}, {})
+    with pytest.raises(harness.Difference) as found:
+        harness.check(DIFFERS, source, 1, 4, tmp_path, checked=False)
+    told = str(found.value)
+    assert "observation: " in told
+    assert "step 0, native against reference" in told
+    assert "[200.0], not [-56.0]" in told
+
+
+def test_a_definition_is_reduced_to_what_makes_it_fail():
+    text = next(source.text for source in texts(100) if source.text.count("s.age[i] = min(") == 1)
+    smaller = reducer.reduced(text, lambda some: "s.age[i] = min(" in some, attempts=1000)
+    step = next(node for node in ast.parse(smaller).body if getattr(node, "name", "") == "step")
+    assert [ast.unparse(node) for node in step.body] == ["s.age[i] = min(s.age[i] + 1, 1000)"]
