@@ -94,10 +94,14 @@ class _PollInLoops(FunctionPass):
 
 def _begins_for(blocks: dict[int, Any], label: int) -> bool:
     """Tell whether a loop that begins with this block is a `for`, which asks for the next value."""
-    body = [statement for statement in blocks[label].body if not isinstance(statement, ir.Del)]
-    while isinstance(body[0], ir.Jump):  # An instruction with a long argument has a block more.
-        target = blocks[body[0].target]
-        body = [statement for statement in target.body if not isinstance(statement, ir.Del)]
+    seen = set()
+    while label not in seen:
+        seen.add(label)
+        body = [statement for statement in blocks[label].body if not isinstance(statement, ir.Del)]
+        if isinstance(
+            body[0], ir.Jump
+        ):  # An instruction with a long argument has a block before it.
+            label = body[0].target
     values = [getattr(statement, "value", None) for statement in body]
     return any(isinstance(value, ir.Expr) and value.op == "iternext" for value in values)
 
