@@ -65,6 +65,7 @@ class Guard:
         self.kept = self.begun if kept is None else kept
 
     def copies(self) -> list[Array]:
+        """Return copies of all that a task changes."""
         return [column.copy() for column in self.columns]
 
     def _put_back(self, copies: list[Array]) -> None:

@@ -45,6 +45,9 @@ def _poll(typing_context: Any) -> Any:
             builder.store(number(0), turns)
             kind = llvm_ir.FunctionType(number, [])
             poll = cgutils.get_or_insert_function(builder.module, kind, POLL)
+            # It touches no column: what was read of them need not be read again after it.
+            for attribute in ("inaccessiblememonly", "nounwind", "cold"):
+                poll.attributes.add(attribute)
             is_to_be_left = builder.icmp_unsigned("!=", builder.call(poll, []), number(0))
             with builder.if_then(is_to_be_left, likely=False):
                 context.call_conv.return_user_exc(builder, KeyboardInterrupt, ())
@@ -70,7 +73,7 @@ class _PollInLoops(FunctionPass):
         headers = [
             blocks[label]
             for label in compute_cfg_from_blocks(blocks).loops()
-            if not any(_is_of_for(statement) for statement in blocks[label].body)
+            if not _begins_for(blocks, label)
         ]
         for block in headers:
             self._call_poll(state.func_ir, block)
@@ -89,9 +92,18 @@ class _PollInLoops(FunctionPass):
             function._definitions[variable.name].append(value)
 
 
-def _is_of_for(statement: Any) -> bool:
-    value = getattr(statement, "value", None)
-    return isinstance(value, ir.Expr) and value.op == "iternext"
+def _begins_for(blocks: dict[int, Any], label: int) -> bool:
+    """Tell whether a loop that begins with this block is a `for`, which asks for the next value."""
+    seen = set()
+    while label not in seen:
+        seen.add(label)
+        body = [statement for statement in blocks[label].body if not isinstance(statement, ir.Del)]
+        if isinstance(
+            body[0], ir.Jump
+        ):  # An instruction with a long argument has a block before it.
+            label = body[0].target
+    values = [getattr(statement, "value", None) for statement in body]
+    return any(isinstance(value, ir.Expr) and value.op == "iternext" for value in values)
 
 
 class PollingCompiler(CompilerBase):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import secrets
-import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -17,7 +15,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_differing_spaces, batch_space
 
 from batchsim import checked as checked_mode
-from batchsim import checks, compile, kernels, random, registry, snapshots
+from batchsim import checks, compile, copies, kernels, random, registry, snapshots
 from batchsim._driver import Driver
 from batchsim.allocation import Allocator, number_of, slots
 from batchsim.columns import cut_rows
@@ -619,17 +617,13 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
     # -- copies --------------------------------------------------------------------------------
 
     def __copy__(self) -> BatchEnv:
-        return self._driver.exclusively(  # type: ignore[no-any-return]
-            "copy", self._copied, unreset=True
-        )
-
-    def _copied(self) -> BatchEnv:
-        twin = self._twin()
-        twin._go_on_from(self._carried(), self._driver.was_reset)
-        return twin
+        return copies.copied(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> BatchEnv:
-        return copy.copy(self)
+        return copies.copied(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return copies.reduced(self)
 
     def _twin(self) -> BatchEnv:
         """Return a BatchEnv like this one, with its kernel and rows that were never reset."""
@@ -656,49 +650,6 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         twin._tile = twin._allocator(infos).tile()
         twin._make_driver(infos)
         return twin
-
-    def _carried(self) -> dict[str, Array]:
-        """Return the columns that a copy goes on from."""
-        return self._snapshot_columns() if self._driver.was_reset else self._stream_columns()
-
-    def _go_on_from(self, carried: Mapping[str, Array], was_reset: bool) -> None:
-        self._driver.exclusively("copy", self._take, carried, unreset=True, resets=was_reset)
-
-    def _take(self, carried: Mapping[str, Array]) -> None:
-        columns = self._snapshot_columns()
-        for name, values in carried.items():
-            if name != snapshots.FINGERPRINT:
-                columns[name][:] = values
-        self._driver.notice_pending()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle by what the BatchEnv was made from and its rows' state.
-
-        In this process, a pickle of a BatchEnv that still exists is read as a copy of it is made.
-        """
-        carried, was_reset = self._driver.exclusively("pickle", self._to_carry, unreset=True)
-        if self._token is None:
-            self._token = secrets.token_bytes(16)
-            _pickled[self._token] = self
-        arguments = {
-            "autoreset_mode": self.autoreset_mode,
-            "precision": self.precision,
-            "num_threads": self.num_threads,
-            "backend": self.backend,
-            "render_mode": self.render_mode,
-            "max_episode_steps": self.max_episode_steps or checks.NO_TIME_LIMIT,
-            "frame_stack": self.frame_stack,
-            "record_episode_statistics": self.record_episode_statistics,
-            "checked": self.checked,
-            **self.params,
-            **(self.arguments._asdict() if self.arguments else {}),
-        }
-        definition = self.definition.__reduce__()
-        return _unpickle, (self._token, definition, self.num_envs, arguments, carried, was_reset)
-
-    def _to_carry(self) -> tuple[dict[str, Array], bool]:
-        carried = {name: np.array(column) for name, column in self._carried().items()}
-        return carried, self._driver.was_reset
 
     # -- seeding and options -------------------------------------------------------------------
 
@@ -741,29 +692,3 @@ def make_vec(id: Any, num_envs: int = 1, **arguments: Any) -> BatchEnv:
         >>> envs.close()
     """
     return BatchEnv(id, num_envs, **arguments)
-
-
-_pickled: weakref.WeakValueDictionary[bytes, BatchEnv] = weakref.WeakValueDictionary()
-"""Those that were pickled by this process, or by one that it was forked from, by token."""
-
-
-def _unpickle(
-    token: bytes,
-    definition: tuple[Any, ...],
-    num_envs: int,
-    arguments: dict[str, Any],
-    carried: dict[str, Array],
-    was_reset: bool,
-) -> BatchEnv:
-    original = _pickled.get(token)
-    if original is not None:
-        batch = original._twin()
-    else:
-        make, of = definition
-        batch = BatchEnv(make(*of), num_envs, **arguments)
-        if was_reset:
-            carried = batch._read_snapshot(carried, batch._snapshot_columns(), slice(None))
-        else:
-            carried = snapshots.read_snapshot(carried, batch._stream_columns(), num_envs)
-    batch._go_on_from(carried, was_reset)
-    return batch

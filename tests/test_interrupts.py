@@ -4,6 +4,7 @@ batch that can be reset and closed.
 
 import contextlib
 import gc
+import math
 import os
 import random
 import signal
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import FunctionType, SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,8 +21,10 @@ import oracle
 import pytest
 from gymnasium import error
 from gymnasium.spaces import Box, Discrete
+from numba.core.compiler import run_frontend
 
 import batchsim
+from batchsim import interrupts
 from batchsim.math import sin
 from batchsim.random import uniform
 
@@ -65,7 +69,7 @@ class Endless:
     @staticmethod
     def step(s, i, action, p, rng):
         while action == HANG:
-            s.turns[i] += 1
+            pass
         if action == WORK:
             for _ in range(s.work[i]):
                 s.value[i] = sin(s.value[i])
@@ -206,10 +210,20 @@ def send_and_receive(envs, actions):
     envs.recv()
 
 
+def must_be_reset(envs):
+    try:
+        envs.get_state()
+    except error.ResetNeeded:
+        return True
+    except error.AlreadyPendingCallError:  # It was sent, and not interrupted.
+        pass
+    return False
+
+
 def break_off(envs, call):
     """Interrupt a call that does not end while it is at work, not before."""
     seconds = 0.02
-    while not envs._driver.unreset:
+    while not must_be_reset(envs):
         with pytest.raises(Interrupt):
             interrupted_after(seconds, call)
         seconds *= 3
@@ -312,6 +326,46 @@ def test_closing_during_a_while_without_end_can_be_interrupted(how):
             time.sleep(1)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def polled_loops(function):
+    """How many loops of a function are counted when it is compiled."""
+    state = SimpleNamespace(
+        func_ir=run_frontend(function), func_id=SimpleNamespace(modname=function.__module__)
+    )
+    interrupts._PollInLoops().run_pass(state)
+    blocks = state.func_ir.blocks.values()
+    return sum(str(block.body[0]).startswith("$poll") for block in blocks)
+
+
+def loops(s, i, p, n):
+    for k in range(n):
+        while s.x[i] < k:
+            s.x[i] += 1.0
+        for row in p.table:
+            s.x[i] += row
+            while True:
+                s.x[i] -= 1.0
+                for _ in range(3):
+                    break
+                if s.x[i] < 0.0:
+                    break
+    while n > 0:
+        n -= 1
+        for _ in range(n):
+            s.x[i] += 1.0
+    while True:
+        pass
+
+
+def test_loops_over_ranges_and_arrays_are_not_counted():
+    """However long they are: a jump over more than 255 instructions is written differently."""
+    assert polled_loops(loops) == 4
+    body = "        x = x * 0.5 + math.sin(x) * math.cos(x)\n" * 60
+    for count, head in [(0, "for k in range(n)"), (1, "while x > n"), (1, "while True")]:
+        names = {"math": math}
+        exec(f"def long(x, n):\n    {head}:\n{body}    return x\n", names)
+        assert polled_loops(FunctionType(names["long"].__code__, {"math": math})) == count, head
 
 
 OF_ANOTHER_THREAD = """

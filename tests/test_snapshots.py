@@ -12,7 +12,7 @@ import pytest
 from gymnasium import error
 
 import batchsim
-from batchsim import compile, vector
+from batchsim import compile, copies
 
 IDS = oracle.ALL_BUT_SLOW
 
@@ -82,7 +82,7 @@ def unpickled_elsewhere(envs: batchsim.BatchEnv) -> batchsim.BatchEnv:
     """Return what another process would make of its pickle."""
     data = pickle.dumps(envs)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vector, "_pickled", {})
+        patch.setattr(copies, "_pickled", {})
         return pickle.loads(data)
 
 
