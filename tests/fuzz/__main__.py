@@ -24,12 +24,16 @@ SHARE = 50
 """How many of a kind a process does: what it has compiled stays in its memory."""
 PATIENCE = 1800
 """Seconds that one may take before its process is ended, as one that never does."""
+AVX2 = "+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+movbe,+lzcnt,+bmi,+bmi2,+f16c,+fma,+avx,+avx2"
+AVX512 = "+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl"
 CPUS = {
     "native": {},
-    "avx2": {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": ""},
-    "avx512": {"NUMBA_CPU_NAME": "skylake-avx512", "NUMBA_CPU_FEATURES": ""},
+    "avx2": {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": AVX2},
+    "avx512": {"NUMBA_CPU_NAME": "skylake-avx512", "NUMBA_CPU_FEATURES": f"{AVX2},{AVX512}"},
 }
-"""What Numba compiles for, read when it is imported."""
+"""What Numba compiles for, read when it is imported. Features are named one by one, though the
+processor has them: batchsim looks among them for the vectors that its functions can use.
+"""
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 

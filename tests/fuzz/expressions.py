@@ -10,7 +10,7 @@ import numpy as np
 
 from .vocabulary import CALLS, DEFAULT_SWITCHES, LARGEST_INT, WORDS, Expression, boolean, bounded
 
-STYLES = {"plain": 0.35, "loops": 0.25, "arrays": 0.2, "draws": 0.2}
+STYLES = {"plain": 0.3, "substeps": 0.2, "loops": 0.16, "arrays": 0.17, "draws": 0.17}
 """How many definitions are written in each style."""
 
 DTYPES = ["bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))]
@@ -63,14 +63,15 @@ class Expressions:
     def __init__(self, rng: np.random.Generator, switches: frozenset[str] = DEFAULT_SWITCHES):
         self.rng = rng
         self.switches = switches
-        table = WORDS + (CALLS if self.chance(0.5) else [])
+        self.style = self.pick(list(STYLES), list(STYLES.values()))
+        calls = self.style != "substeps" and self.chance(0.5)
+        table = WORDS + (CALLS if calls else [])
         words = [word for word in table if not word.switch or word.switch in switches]
         self.words = {
             kind: [word for word in words if word.kind == kind]
             for kind in ("float", "int", "bool", "float32")
         }
         self.weights = {kind: [word.weight for word in words] for kind, words in self.words.items()}
-        self.style = self.pick(list(STYLES), list(STYLES.values()))
         self.columns: list[Column] = []
         self.scratch: list[Column] = []
         self.lines: list[str] = []

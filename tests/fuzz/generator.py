@@ -1,9 +1,10 @@
 """Writes random definitions: source text, and the arguments that a batch of it is made with.
 
-A definition is written in one of four styles, as compiled code has loops of different kinds for
+A definition is written in one of five styles, as compiled code has loops of different kinds for
 them: "plain" (the step is harmless in rows whose episode is over, so that all rows are stepped
-without a branch), "loops" (scalar columns and no draws, but loops, so that the step stands under a
-condition), "arrays" (columns of several elements, tables, Scratch) and "draws".
+without a branch), "substeps" (loops that can be unrolled, so that the step stands under a condition
+and can still be vectorised), "loops" (scalar columns and any loops), "arrays" (columns of several
+elements, tables, Scratch) and "draws".
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class Generator(Statements):
     def make_columns(self) -> None:
         scalars = self.count(2, 6)
         chosen = [self.pick(DTYPES) for _ in range(scalars)] + ["float64"]
-        if self.chance(0.3):
+        if self.chance(0.7 if self.style == "substeps" else 0.3):
             chosen += ["bool", "int8"]
         self.rng.shuffle(chosen)
         for k, dtype in enumerate(chosen):
@@ -417,6 +418,8 @@ class Generator(Statements):
                 self.write("    s.age[i] = 999")
             self.returns = self.final
             loops = self.style != "plain"
+            if self.style == "substeps":
+                self.substeps()
             self.statements(
                 self.count(3, 8), loops, self.style in ("arrays", "draws"), self.style == "draws"
             )

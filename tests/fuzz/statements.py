@@ -23,6 +23,7 @@ class Statements(Expressions):
     def statement(self, loops: bool, arrays: bool, draws: bool) -> None:
         """Write a statement; `loops`, `arrays` and `draws` say what it may hold."""
         deep = self.depth >= 4
+        unrolled = self.style == "substeps"
         arrays_there = arrays and any(column.shape for column in self.columns)
         ways: list[tuple[float, Callable[[], None]]] = [
             (5, self.store),
@@ -36,16 +37,19 @@ class Statements(Expressions):
             ),
             (1.0 if self.assignable else 0, self.change_local),
             (0 if deep else 2.5, lambda: self.branch(loops, arrays, draws)),
-            (0.6, self.decrement_unless),
+            (1.5 if unrolled else 0.6, self.decrement_unless),
             (
                 2 if loops and not deep and self.in_loop < 2 else 0,
                 lambda: self.counted_loop(arrays, draws),
             ),
             (
-                0.8 if loops and not deep and self.in_loop < 1 else 0,
+                0.8 if loops and not unrolled and not deep and self.in_loop < 1 else 0,
                 lambda: self.open_loop(arrays, draws),
             ),
-            (0.7 if loops and not deep and self.in_loop < 2 else 0, self.substeps),
+            (
+                (3 if unrolled else 0.7) if loops and not deep and self.in_loop < 2 else 0,
+                self.substeps,
+            ),
             (2 if arrays_there else 0, self.store_element),
             (0.5 if arrays_there else 0, self.fill_row),
             (3 if draws and self.draw_sites < 4 else 0, self.draw),
@@ -146,8 +150,9 @@ class Statements(Expressions):
         """A for over a range."""
         self.locals += 1
         name = f"k{self.locals}"
-        if self.chance(0.6):
-            end = self.count(1, 5)
+        unrolled = self.style == "substeps"
+        if unrolled or self.chance(0.6):
+            end = self.count(1, 3 if unrolled else 5)
             last, text = end - 1, str(end)
         else:
             last, text = 4, f"{self.leaf('int').text} % 6"
@@ -155,7 +160,7 @@ class Statements(Expressions):
         with self.block(f"for {name} in range({text}):"):
             self.know(Expression(name, "int", 0, last))
             self.statements(self.count(1, 2), False, arrays, draws and self.in_loop < 2)
-            if self.chance(0.2):
+            if not unrolled and self.chance(0.2):
                 self.write(f"if {self.expression('bool', 1).text}:")
                 self.write(f"    {self.pick(['break', 'continue'])}")
         self.in_loop -= 1
