@@ -437,7 +437,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         """
         if any(seed is None for seed in self._seeds):
             self._driver.exclusively("np_random_seed", self._seed_new, unreset=True)
-        return tuple(self._seeds)
+        return tuple(map(int, self._seeds))
 
     @property  # type: ignore[misc]
     def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]

@@ -209,7 +209,10 @@ def test_seeds_are_of_any_size_or_unknown():
     state = envs.get_state()
     state["seed"][:] = [0, 2**200, -1, None, np.int64(7)]
     envs.set_state(state)
-    assert envs.np_random_seed == (0, 2**200, -1, None, 7)
+    assert list(envs.get_state()["seed"]) == [0, 2**200, -1, None, 7]
+    first = envs.np_random_seed  # which seeds the row that has none
+    assert first == (0, 2**200, -1, first[3], 7) == envs.np_random_seed
+    assert all(type(seed) is int for seed in first)
 
 
 def test_the_last_count_of_the_longest_limit_is_the_end_of_an_episode():

@@ -215,7 +215,11 @@ BAD = [
     (["own.py:Uncompilable"], "cannot be compiled; python -m batchsim check own.py:Uncompilable"),
     (["CartPole-v1", "--num-envs", "0"], "num_envs is 0; expected a positive whole number"),
     (["CartPole-v1", "--num-envs", "x"], "--num-envs"),
-    (["CartPole-v1", "--num-envs", "1" + 11 * "0"], "do not fit into memory"),
+    (["CartPole-v1", "--num-envs", "2" + 9 * "0"], "do not fit into memory"),
+    (
+        ["CartPole-v1", "--num-envs", "1" + 11 * "0"],
+        "expected a whole number of at least 1 and at most",
+    ),
     (["CartPole-v1", "--total-steps", "-5"], "total_steps is -5; expected a positive whole"),
     (["CartPole-v1", "--total-step", "5"], "--total-step"),
     (["CartPole-v1", "--set", "learning_rat=1"], "'learning_rat' (did you mean 'learning_rate'?)"),
