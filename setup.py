@@ -23,6 +23,7 @@ MODULES = {
     "batchsim._buffers": [],
     "batchsim._driver": ["batchsim/_threads.hpp"],
     "batchsim._snapshots": [],
+    "batchsim._streams": [],
     "batchsim.ladder._cython_loops": [],
     "batchsim.torch._rollout": [],
 }

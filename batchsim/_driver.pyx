@@ -19,6 +19,7 @@ import numpy as np
 
 from batchsim import kernels
 from batchsim._buffers import share_memory
+from batchsim.infos import StepInfos
 
 cnp.import_array()
 
@@ -492,7 +493,8 @@ cdef class Driver:
                 infos["_episode"] = over.copy()
         if self.infos is not None:
             self.infos.add(infos, self.info, None, first_restarts)
-        return self._observation(self.observation), self.reward, self.terminated, self.truncated, infos
+        seen = StepInfos(infos, self.layout.space) if not self.flat and "final_obs" in infos else infos
+        return self._observation(self.observation), self.reward, self.terminated, self.truncated, seen
 
     cdef inline object _observation(self, object arrays):
         return arrays if self.flat else self.layout.outer(arrays)
@@ -542,7 +544,8 @@ cdef class Driver:
                 self.finished_rows = self._run_alone(kernels_STEP)
         if bad:
             _raise_signal()
-            raise self.checks.bad_action(self.action)
+            self._set_action(self.checks.clipped(self.action))
+            return self._check_and_step()
         return self._raise_if_failed(kernels_STEP)
 
     cdef int _check_and_send(self) except -1:
@@ -551,7 +554,8 @@ cdef class Driver:
         with nogil:
             bad = run_kernel(self.kernel, self.table, kernels_CHECK, 0, self.rows)
         if bad:
-            raise self.checks.bad_action(self.action)
+            self._set_action(self.checks.clipped(self.action))
+            return self._check_and_send()
         self._join_pool()
         self._start_job(kernels_STEP)
         with nogil:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batchsim import kernels
+from batchsim.checks import Checks
 from batchsim.columns import cut_rows
 from batchsim.compile import flatten
 from batchsim.kernels import Tile
@@ -43,12 +44,19 @@ class Guard:
         tile: the columns.
         seeds: the rows' seeds, (N,).
         interpreted: the same kernel of the reference backend.
+        checks: phrase which row it was.
     """
 
     def __init__(
-        self, name: str, tile: Tile, seeds: Array, interpreted: Callable[..., int]
+        self,
+        name: str,
+        tile: Tile,
+        seeds: Array,
+        interpreted: Callable[..., int],
+        checks: type[Checks],
     ) -> None:
         self.name = name
+        self.checks = checks
         self.interpreted = interpreted
         self.columns = [seeds, *(a for field in CHANGED for a in flatten(getattr(tile, field)))]
         self.kept: list[Array] = []
@@ -79,8 +87,9 @@ class Guard:
         what = "the reset" if task == kernels.RESET else f"step {int(tile.elapsed[row]) + 1}"
         where, cause = self._find(tile, task, row)
         self._put_back(self.kept)
+        in_row = self.checks.in_row(row)
         error = RuntimeError(
-            f"{self.name} failed in row {row}, {what} of its episode{where}; no row was changed."
+            f"{self.name} failed in {in_row}{what} of its episode{where}; no row was changed."
         )
         error.__cause__ = cause
         return error

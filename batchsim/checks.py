@@ -18,7 +18,7 @@ from gymnasium.vector import AutoresetMode
 
 from batchsim._buffers import share_memory
 from batchsim.definition import suggest
-from batchsim.spaces import Layout, action_bounds
+from batchsim.spaces import Layout
 
 Array = npt.NDArray[Any]
 NO_TIME_LIMIT = -1
@@ -37,16 +37,36 @@ class Checks:
 
     has_warned = False
     """Whether `warn_of_threads` has warned."""
+    kind = "BatchEnv"
 
     def __init__(
-        self, name: str, num_envs: int, space: Space[Any], action: Array, observations: Layout
+        self,
+        name: str,
+        num_envs: int,
+        space: Space[Any],
+        bounds: Any,
+        clip: bool,
+        action: Array,
+        observations: Layout,
     ) -> None:
         self.name = name
         self.num_envs = num_envs
         self.space = space
+        self.bounds = bounds
+        self.clip = clip
         self.shape = action.shape
         self.dtype = action.dtype
         self.observations = observations
+
+    @staticmethod
+    def of_row(row: int) -> str:
+        """Return which environment something is of, in words."""
+        return f" of row {row}"
+
+    @staticmethod
+    def in_row(row: int) -> str:
+        """Return in which environment something happened, in words."""
+        return f"row {row}, "
 
     def convert(self, actions: Any) -> Array:
         """Return `actions` as a contiguous array of the expected shape and dtype."""
@@ -58,10 +78,7 @@ class Checks:
                 f"expected one of shape {self.shape} and dtype {self.dtype}."
             ) from cause
         if array.shape != self.shape:
-            raise ValueError(
-                f"The actions have shape {array.shape}; expected {self.shape}, one action for "
-                f"each of the {self.num_envs} environments."
-            )
+            raise self._bad_shape(array)
         if array.dtype != self.dtype:
             whole = array.dtype.kind in "iu" and self.dtype.kind == "i"
             fits = np.can_cast(array.dtype, self.dtype, "safe") or (
@@ -79,6 +96,21 @@ class Checks:
                 raise self.bad_action(array)
         return np.ascontiguousarray(array, self.dtype)
 
+    def _bad_shape(self, array: Array) -> Exception:
+        return ValueError(
+            f"The actions have shape {array.shape}; expected {self.shape}, one action for "
+            f"each of the {self.num_envs} environments."
+        )
+
+    def clipped(self, actions: Array) -> Array:
+        """Return actions of which some are not in the space clipped to it.
+
+        Raises what `bad_action` returns, where that is not wanted or there is a NaN among them.
+        """
+        if not self.clip or np.isnan(actions).any():
+            raise self.bad_action(actions)
+        return np.clip(actions, self.space.low, self.space.high)  # type: ignore[attr-defined]
+
     def bad_action(self, actions: Array) -> Exception:
         """Phrase that an action is not in the space; some is not."""
         row = self._first_bad(actions)
@@ -86,14 +118,14 @@ class Checks:
         shown = action.item() if action.ndim == 0 else action.tolist()
         hint = ""
         if isinstance(self.space, Box) and not np.isnan(action).any():
-            hint = "; clip the actions, for instance with gymnasium.wrappers.vector.ClipAction"
+            hint = "; clip the actions, or make the environment with clip_actions=True"
         return ValueError(
-            f"The action of row {row} is {shown}; expected a member of {self.space}{hint}."
+            f"The action{self.of_row(row)} is {shown}; expected a member of {self.space}{hint}."
         )
 
     def _first_bad(self, actions: Array) -> int:
         flat = actions.reshape(self.num_envs, -1)
-        low, high = action_bounds(self.space)
+        low, high = self.bounds
         # NaN fails both comparisons.
         return int((~((flat >= low) & (flat <= high)).all(axis=1)).argmax())
 
@@ -150,8 +182,8 @@ class Checks:
         """Phrase that an environment's function raised in compiled code."""
         return RuntimeError(
             f"A function of {self.name} raised an exception in compiled code and left the rows "
-            "in an unknown state; call reset() first, and make the BatchEnv with checked=True or "
-            "backend='reference' to see where."
+            f"in an unknown state; call reset() first, and make the {self.kind} with "
+            "checked=True or backend='reference' to see where."
         )
 
     def unfinished(self, pending: Array) -> Exception:
@@ -168,7 +200,7 @@ class Checks:
         called = f"{operation} was read" if operation in PROPERTIES else f"{operation}() was called"
         if status == "closed":
             return error.ClosedEnvironmentError(
-                f"{called} on a BatchEnv of {self.name} that is closed; make a new one."
+                f"{called} on a {self.kind} of {self.name} that is closed; make a new one."
             )
         if status == "torn":
             return error.ResetNeeded(
@@ -191,11 +223,36 @@ class Checks:
             )
         if status == "stepping":
             return error.AlreadyPendingCallError(
-                f"{called} while another thread steps this BatchEnv; "
-                "use one BatchEnv for each thread.",
+                f"{called} while another thread steps this {self.kind}; "
+                f"use one {self.kind} for each thread.",
                 operation,
             )
         return error.ResetNeeded(f"{called} before reset(); call reset() first.")
+
+
+class ChecksOfOne(Checks):
+    """The same for a batch of one row, whose user knows of no rows."""
+
+    kind = "SingleEnv"
+
+    @staticmethod
+    def of_row(row: int) -> str:
+        """Return nothing: there is one environment."""
+        return ""
+
+    in_row = of_row
+
+    def _bad_shape(self, array: Array) -> Exception:
+        return ValueError(
+            f"The action has shape {array.shape[1:]}; expected {self.shape[1:]}, a member of "
+            f"{self.space}."
+        )
+
+    def unfinished(self, pending: Array) -> Exception:
+        """Phrase that a step was asked for after the end of the episode."""
+        return error.ResetNeeded(
+            "step() was called after the end of the episode; call reset() before the next step."
+        )
 
 
 def read_mask(mask: Any, num_envs: int) -> Array | None:
@@ -249,6 +306,27 @@ def _read_seed(value: Any, what: str) -> int:
     if value < 0:
         raise ValueError(f"{what} is {value}; expected a whole number that is not negative.")
     return int(value)
+
+
+def require_streams(generators: Any, num_envs: int) -> None:
+    """Raise unless there is a generator for each row."""
+    if not isinstance(generators, (list, tuple)) or len(generators) != num_envs:
+        raise ValueError(
+            f"np_random is given {reprlib.repr(generators)}; expected a list of {num_envs} "
+            "generators, one for each row."
+        )
+    for row, generator in enumerate(generators):
+        require_stream(generator, f"generator of row {row}")
+
+
+def require_stream(generator: Any, what: str) -> None:
+    """Raise unless a row can go on from where this generator stands."""
+    expected = "expected a numpy.random.Generator over PCG64"
+    if not isinstance(generator, np.random.Generator):
+        raise TypeError(f"The {what} is {generator!r}; {expected}.")
+    kind = generator.bit_generator.state["bit_generator"]
+    if kind != "PCG64":
+        raise ValueError(f"The {what} is of {kind}; {expected}.")
 
 
 def read_rows(env_ids: Iterable[int], num_envs: int) -> list[int]:

@@ -1,21 +1,30 @@
-"""Copies and pickles of a BatchEnv: what they carry, and how they go on from it."""
+"""Copies, pickles and parts of a BatchEnv: what they carry, and how they go on from it.
+
+They are of its class and have what was set on it by others, such as `spec`.
+"""
 
 from __future__ import annotations
 
+import copy
 import secrets
 import weakref
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from gymnasium.vector.utils import batch_space
 
-from batchsim import checks, snapshots
+from batchsim import checks, kernels, snapshots
+from batchsim.columns import cut_rows
+from batchsim.generators import Generators
+from batchsim.spaces import is_seeded, separate
 
 if TYPE_CHECKING:
     from batchsim.vector import BatchEnv
 
-__all__ = ["copied", "reduced"]
+__all__ = ["copied", "part", "reduced"]
 
 Array = npt.NDArray[Any]
 
@@ -23,22 +32,103 @@ _pickled: weakref.WeakValueDictionary[bytes, BatchEnv] = weakref.WeakValueDictio
 """Those that were pickled by this process, or by one that it was forked from, by token."""
 
 
-def copied(batch: BatchEnv) -> BatchEnv:
+SPACES = ("single_observation_space", "single_action_space", "observation_space", "action_space")
+
+
+def copied(batch: BatchEnv, memo: dict[int, Any] | None = None) -> BatchEnv:
     """Return a BatchEnv that goes on as `batch` does, and has its kernel.
+
+    Args:
+        batch: what to copy.
+        memo: of `copy.deepcopy`; None for a copy that shares what was set on it by others.
 
     Raises:
         gymnasium.error.AlreadyPendingCallError: while a step is under way.
         gymnasium.error.ClosedEnvironmentError: after close.
     """
-    return batch._driver.exclusively(  # type: ignore[no-any-return]
-        "copy", _twin_that_goes_on, batch, unreset=True
-    )
+    twin: BatchEnv = batch._driver.exclusively("copy", _twin_that_goes_on, batch, unreset=True)
+    attributes = _attributes(batch)
+    if attributes and memo is not None:
+        memo[id(batch)] = twin  # Some may refer to it.
+        attributes = copy.deepcopy(attributes, memo)
+    vars(twin).update(attributes)
+    return twin
 
 
 def _twin_that_goes_on(batch: BatchEnv) -> BatchEnv:
-    twin = batch._twin()
+    twin = _twin(batch)
     _go_on_from(twin, _carried(batch), batch._driver.was_reset)
     return twin
+
+
+def _twin(batch: BatchEnv) -> BatchEnv:
+    """Return a BatchEnv like this one, with its kernel and rows that were never reset."""
+    twin = _raw(batch)
+    twin.params = {
+        name: value.copy() if isinstance(value, np.ndarray) else value
+        for name, value in batch.params.items()
+    }
+    twin.arguments = copy.deepcopy(batch.arguments)
+    twin.metadata = dict(batch.metadata)
+    for name in SPACES:
+        setattr(twin, name, separate(getattr(batch, name)))
+        if getattr(batch, name) is batch._spaces[name]:
+            twin._spaces = {**twin._spaces, name: getattr(twin, name)}
+    twin._seeds = np.full(batch.num_envs, None, dtype=object)
+    twin.closed = False
+    infos = twin._infos()
+    twin._tile = twin._allocator(infos).tile()
+    twin._generators = Generators(twin._tile.rng, twin._seeds)
+    twin._make_driver(infos)
+    return twin
+
+
+def part(batch: BatchEnv, rows: slice) -> BatchEnv:
+    """Return a BatchEnv of some rows of this one, which they share."""
+    found = _raw(batch)
+    vars(found).update(_attributes(batch))
+    found.num_envs = rows.stop - rows.start
+    found.params = {
+        name: value[rows] if isinstance(value, np.ndarray) else value
+        for name, value in batch.params.items()
+    }
+    found._set_spaces()
+    for one, many in (SPACES[0], SPACES[2]), (SPACES[1], SPACES[3]):
+        if getattr(batch, one) is not batch._spaces[one]:
+            setattr(found, one, getattr(batch, one))
+            setattr(found, many, batch_space(getattr(batch, one), found.num_envs))
+    found._seeds = batch._seeds[rows]
+    found._tile = cut_rows(batch._tile, lambda column: column[rows])._replace(
+        settings=kernels.Settings(*(array.copy() for array in batch._tile.settings))
+    )
+    found._generators = batch._generators.part(found._tile.rng, found._seeds)
+    found._make_driver(batch._infos())
+    found._driver.exclusively("split", lambda: None, unreset=True, resets=True)
+    return found
+
+
+def _raw(batch: BatchEnv) -> BatchEnv:
+    """Return one of the same class, with what of this one is the same for all rows."""
+    found = object.__new__(type(batch))
+    vars(found).update({name: vars(batch)[name] for name in batch._own})
+    found._renderers = {}
+    found._token = None
+    return found
+
+
+def _attributes(batch: BatchEnv) -> dict[str, Any]:
+    """Return what was set on a BatchEnv by others than its own constructor."""
+    return {
+        name: value
+        for name, value in vars(batch).items()
+        if name not in batch._own and not isinstance(_of_class(name), cached_property)
+    }
+
+
+def _of_class(name: str) -> Any:
+    from batchsim.vector import BatchEnv
+
+    return getattr(BatchEnv, name, None)
 
 
 def reduced(batch: BatchEnv) -> tuple[Any, ...]:
@@ -60,30 +150,36 @@ def reduced(batch: BatchEnv) -> tuple[Any, ...]:
         "max_episode_steps": batch.max_episode_steps or checks.NO_TIME_LIMIT,
         "frame_stack": batch.frame_stack,
         "record_episode_statistics": batch.record_episode_statistics,
+        "clip_actions": batch.clip_actions,
         "checked": batch.checked,
         **batch.params,
         **(batch.arguments._asdict() if batch.arguments else {}),
     }
-    definition = batch.definition.__reduce__()
-    return _unpickle, (batch._token, definition, batch.num_envs, arguments, carried, was_reset)
+    of = type(batch), batch.definition.__reduce__(), batch.num_envs
+    attributes = _attributes(batch)
+    for name in SPACES:
+        space = getattr(batch, name)
+        if space is not batch._spaces[name] or is_seeded(space):
+            attributes[name] = space
+    return _unpickle, (batch._token, of, arguments, carried, was_reset), attributes or None
 
 
 def _unpickle(
     token: bytes,
-    definition: tuple[Any, ...],
-    num_envs: int,
+    of: tuple[type[BatchEnv], tuple[Any, ...], int],
     arguments: dict[str, Any],
     carried: dict[str, Array],
     was_reset: bool,
 ) -> BatchEnv:
     original = _pickled.get(token)
     if original is not None:
-        batch = original._twin()
+        batch = _twin(original)
     else:
         from batchsim.vector import BatchEnv
 
-        make, of = definition
-        batch = BatchEnv(make(*of), num_envs, **arguments)
+        of_class, (make, what), num_envs = of
+        batch = object.__new__(of_class)
+        BatchEnv.__init__(batch, make(*what), num_envs, **arguments)
         if was_reset:
             carried = batch._read_snapshot(carried, batch._snapshot_columns(), slice(None))
         else:

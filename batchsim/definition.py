@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+import gymnasium
 import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Space
@@ -35,6 +36,7 @@ OF_BATCHES = {
     "autoreset_mode",
     "backend",
     "checked",
+    "clip_actions",
     "definition",
     "frame_stack",
     "id",
@@ -186,6 +188,8 @@ class Definition:
                 "fields and the function that writes them, or neither."
             )
         self.info_at_reset = self._read_info_at_reset()
+        self.reward_type: Callable[..., Any] = getattr(namespace, "REWARD_TYPE", float)
+        self.clips_actions: bool = getattr(namespace, "CLIPS_ACTIONS", False)
         # Asked for once: a module takes its time to say that it has no such name.
         self.state_check: Callable[..., Any] | None = getattr(namespace, "check_state", None)
         self.params = self._read_defaults("Params")
@@ -266,7 +270,15 @@ class Definition:
         A field whose default is a tuple of k numbers is a tuple or an array (num_envs, k).
         """
         known = {**self.params, **self.arguments}
-        values = self._read("parameter", "parameters", known, given, num_envs, OF_BATCHES)
+        for name in given:
+            if name not in known:
+                # The beginning is Python's own, by which others know that they may do without.
+                raise TypeError(
+                    f"{self.name} got an unexpected keyword argument {name!r}"
+                    f"{suggest(name, (*known, *OF_BATCHES))}; its parameters are: "
+                    f"{', '.join(known) or 'none'}."
+                )
+        values = self._read(known, given, num_envs)
         return {name: values[name] for name in self.params}
 
     def read_arguments(self, given: Mapping[str, Any]) -> Any:
@@ -324,28 +336,27 @@ class Definition:
 
     def read_options(self, given: Mapping[str, Any], num_envs: int) -> dict[str, Any]:
         """Return all reset options: defaults and `given`, each a scalar or an array (num_envs,)."""
-        return self._read("reset option", "reset options", self.options, given, num_envs)
+        known = {}
+        for name, value in given.items():
+            if name in self.options:
+                known[name] = value
+            else:
+                # As Gymnasium's do. Mostly it is meant for a wrapper, or for another environment.
+                gymnasium.logger.warn(
+                    f"{self.name} has no reset option {name!r}{suggest(name, self.options)}, which "
+                    f"is ignored; its reset options are: {', '.join(self.options) or 'none'}."
+                )
+        return self._read(self.options, known, num_envs)
 
     def _read(
-        self,
-        kind: str,
-        kinds: str,
-        defaults: dict[str, Any],
-        given: Mapping[str, Any],
-        num_envs: int,
-        others: Iterable[str] = (),
+        self, defaults: Mapping[str, Any], given: Mapping[str, Any], num_envs: int
     ) -> dict[str, Any]:
-        """Return `defaults` and `given`; `others` are names that one may have been meant to be."""
+        """Return `defaults` and `given`, all of which are among them."""
+        what = "reset option" if defaults is self.options else "parameter"
         values = dict(defaults)
         for name, value in given.items():
-            if name not in defaults:
-                takes = ", ".join(defaults) or "none"
-                raise TypeError(
-                    f"{self.name} has no {kind} {name!r}"
-                    f"{suggest(name, (*defaults, *others))}; its {kinds} are: {takes}."
-                )
             if name not in self.arguments:
-                values[name] = _read_value(f"{kind} {name!r}", value, defaults[name], num_envs)
+                values[name] = _read_value(f"{what} {name!r}", value, defaults[name], num_envs)
         return values
 
     def check_params(self, values: Mapping[str, Any], num_envs: int) -> None:

@@ -2,17 +2,83 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from gymnasium.spaces import Space
 
 from batchsim.definition import Column, record
+from batchsim.spaces import member
 
-__all__ = ["Infos"]
+__all__ = ["Infos", "StepInfos", "final_arrays"]
 
 Array = npt.NDArray[Any]
+FINAL = "final_obs"
+
+
+class StepInfos(dict[str, Any]):
+    """The infos of a step whose `final_obs` are put together when somebody looks.
+
+    They are what `SyncVectorEnv` has: an array (N,) of objects, row k's last observation where an
+    episode has ended and None elsewhere. That takes Python time for each of them, which a loop
+    that does not look need not spend.
+
+    Args:
+        infos: the others, and the arrays in which the rows lie as "final_obs".
+        space: of one row's observation.
+    """
+
+    def __init__(self, infos: Mapping[str, Any], space: Space[Any]) -> None:
+        super().__init__(infos)
+        self.arrays = infos[FINAL]
+        """The observations as a batch: a tuple or dict of arrays (N, …)."""
+        self._space: Space[Any] | None = space
+
+    def _settle(self) -> None:
+        space, self._space = self._space, None
+        if space is not None:
+            over = super().__getitem__(f"_{FINAL}")
+            rows = np.full(len(over), None, object)
+            for row in np.flatnonzero(over).tolist():
+                rows[row] = member(space, self.arrays, row)
+            super().__setitem__(FINAL, rows)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._settle()
+        super().__setitem__(key, value)
+
+    def __getitem__(self, key: str) -> Any:
+        if key == FINAL:
+            self._settle()
+        return super().__getitem__(key)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)
+
+
+def _settling(name: str) -> Any:
+    inherited = getattr(dict, name)
+
+    def settled(self: StepInfos, *arguments: Any, **keywords: Any) -> Any:
+        self._settle()
+        return inherited(self, *arguments, **keywords)
+
+    return functools.wraps(inherited)(settled)
+
+
+# All that shows a value. With `__iter__` among them `dict(infos)` asks, too.
+for _name in ("__delitem__", "__eq__", "__ior__", "__iter__", "__or__", "__repr__", "__ror__"):
+    setattr(StepInfos, _name, _settling(_name))
+for _name in ("copy", "get", "items", "keys", "pop", "popitem", "setdefault", "update", "values"):
+    setattr(StepInfos, _name, _settling(_name))
+
+
+def final_arrays(infos: Mapping[str, Any]) -> Any:
+    """Return a step's `final_obs` as a batch of arrays (N, …), which nothing is copied for."""
+    return infos.arrays if isinstance(infos, StepInfos) else infos[FINAL]
 
 
 class Infos:

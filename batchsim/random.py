@@ -221,45 +221,6 @@ def _multiply_high_array(a: npt.NDArray[np.uint64], b: int) -> npt.NDArray[np.ui
     return high
 
 
-# --- Exchange with numpy --------------------------------------------------------------------------
-
-
-def generator(streams: Streams, row: int) -> np.random.Generator:
-    """Return a numpy Generator at the point of the stream where `row` is; the row stays there.
-
-    Do not use its `spawn`: a stream does not remember its seed.
-    """
-    state_high, state_low, increment_high, increment_low = streams.state[row].tolist()
-    spare = int(streams.spare[row])
-    bit_generator = np.random.PCG64(0)
-    bit_generator.state = {
-        "bit_generator": "PCG64",
-        "state": {
-            "state": state_high << 64 | state_low,
-            "inc": increment_high << 64 | increment_low,
-        },
-        "has_uint32": spare >> 32,
-        "uinteger": spare & _MASK32,
-    }
-    return np.random.Generator(bit_generator)
-
-
-def set_generator(streams: Streams, row: int, generator: np.random.Generator) -> None:
-    """Set `row` to the point of the stream where a numpy Generator is.
-
-    Raises ValueError if its bit generator is not PCG64; nothing has changed then.
-    """
-    state = generator.bit_generator.state
-    if state["bit_generator"] != "PCG64":
-        raise ValueError(
-            f"The bit generator for row {row} is {state['bit_generator']}; expected PCG64."
-        )
-    position, increment = state["state"]["state"], state["state"]["inc"]
-    streams.state[row] = (position >> 64, position & _MASK64, increment >> 64, increment & _MASK64)
-    # Without a buffered half numpy leaves the last one there, which must not make two rows differ.
-    streams.spare[row] = 1 << 32 | state["uinteger"] if state["has_uint32"] else 0
-
-
 # --- Words: the arithmetic that differs between Python and Numba ----------------------------------
 #
 # Python's integers do not wrap, numpy's scalars warn when they do, and Numba makes float64 of

@@ -17,6 +17,8 @@ from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gymnasium.envs.registration import EnvSpec
+
     from batchsim.definition import Definition
 
 __all__ = [
@@ -38,6 +40,12 @@ NAMESPACE = "batchsim"
 """Ids are registered with Gymnasium as `batchsim/<id>`."""
 BASELINE = "batchsim-baseline"
 """Baselines of ids that Gymnasium does not have are registered as `batchsim-baseline/<id>`."""
+ENTRY_POINTS: Mapping[str, Any] = MappingProxyType(
+    {
+        "entry_point": "batchsim.single:SingleEnv",
+        "vector_entry_point": "batchsim.vector:BatchEnv",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -253,6 +261,34 @@ def register(
     return name
 
 
+def spec(
+    definition: Definition, max_episode_steps: int | None, arguments: Mapping[str, Any]
+) -> EnvSpec | None:
+    """Return what `env.spec` says of an environment; None if Gymnasium refuses its name.
+
+    Args:
+        definition: what it is an environment of.
+        max_episode_steps: its time limit.
+        arguments: what else it was made with. `gymnasium.make` and `make_vec` make one like it.
+    """
+    from gymnasium.envs.registration import EnvSpec
+    from gymnasium.error import Error
+
+    _, entry = read(definition)
+    known = definition.name in ENVIRONMENTS and entry is ENVIRONMENTS[definition.name]
+    of = definition.name if known else definition.namespace
+    try:
+        return EnvSpec(
+            f"{NAMESPACE}/{definition.name}",
+            **ENTRY_POINTS,
+            reward_threshold=entry.reward_threshold,
+            max_episode_steps=max_episode_steps,
+            kwargs={"definition": of, **arguments},
+        )
+    except Error:
+        return None
+
+
 def resolve(text: str) -> Any:
     """Return what a command line names: an id, or the namespace of a user's environment.
 
@@ -363,8 +399,7 @@ def _register_with_gymnasium(name: str, entry: Entry) -> None:
 
     registration.register(
         f"{NAMESPACE}/{name}",
-        entry_point="batchsim.single:SingleEnv",
-        vector_entry_point="batchsim.vector:BatchEnv",
+        **ENTRY_POINTS,
         max_episode_steps=entry.max_episode_steps,
         reward_threshold=entry.reward_threshold,
         kwargs={"definition": name},

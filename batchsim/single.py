@@ -10,13 +10,20 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 
-from batchsim.checks import NO_TIME_LIMIT
-from batchsim.spaces import row_of
+from batchsim import registry
+from batchsim.checks import NO_TIME_LIMIT, ChecksOfOne
+from batchsim.spaces import member
 from batchsim.vector import BatchEnv
 
 __all__ = ["SingleEnv", "make"]
 
 Array = npt.NDArray[Any]
+PYTHONS = (np.int64, np.float64, np.bool_)
+"""What columns of Python's numbers and truth values are made of."""
+
+
+class _OneRow(BatchEnv):
+    _checks = ChecksOfOne
 
 
 class SingleEnv(gymnasium.Env[Any, Any]):
@@ -26,7 +33,8 @@ class SingleEnv(gymnasium.Env[Any, Any]):
         definition: an id, or the class or module that defines an environment.
         max_episode_steps: as for `BatchEnv`; no limit by default, since `gymnasium.make` adds its
             own wrapper.
-        precision, backend, render_mode, frame_stack, checked, **params: as for `BatchEnv`.
+        precision, backend, render_mode, frame_stack, clip_actions, checked, **params: as for
+            `BatchEnv`.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 30}  # noqa: RUF012 - Gymnasium's own shape
@@ -40,10 +48,11 @@ class SingleEnv(gymnasium.Env[Any, Any]):
         backend: str = "native",
         render_mode: str | None = None,
         frame_stack: int = 1,
+        clip_actions: bool = False,
         checked: bool | None = None,
         **params: Any,
     ) -> None:
-        self.batch = BatchEnv(
+        self.batch = _OneRow(
             definition,
             1,
             autoreset_mode=AutoresetMode.DISABLED,
@@ -53,6 +62,7 @@ class SingleEnv(gymnasium.Env[Any, Any]):
             render_mode=render_mode,
             max_episode_steps=max_episode_steps,
             frame_stack=frame_stack,
+            clip_actions=clip_actions,
             checked=checked,
             **params,
         )
@@ -60,16 +70,20 @@ class SingleEnv(gymnasium.Env[Any, Any]):
         self.render_mode = render_mode
         self.observation_space = self.batch.single_observation_space
         self.action_space = self.batch.single_action_space
+        self._reward = self.batch.definition.reward_type
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         """Start a new episode; returns the observation and infos."""
         observations, infos = self.batch.reset(seed=seed, options=options)
-        return row_of(observations, 0), _one_info(infos)
+        return member(self.observation_space, observations, 0), _one_info(infos)
 
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Step once; returns observation, reward, terminated, truncated and infos.
+
+        They are of the types that the original returns: a whole number of a Discrete space is an
+        int, a reward a float unless the definition's `REWARD_TYPE` says another type, and so on.
 
         Raises:
             ValueError, TypeError: if the action is not in the action space.
@@ -79,17 +93,17 @@ class SingleEnv(gymnasium.Env[Any, Any]):
         actions: Any = action[np.newaxis] if isinstance(action, np.ndarray) else [action]
         observations, rewards, terminated, truncated, infos = self.batch.step(actions)
         return (
-            row_of(observations, 0),
-            float(rewards[0]),
+            member(self.observation_space, observations, 0),
+            self._reward(float(rewards[0])),
             bool(terminated[0]),
             bool(truncated[0]),
             _one_info(infos),
         )
 
     def render(self) -> Array | None:
-        """Return an RGB frame (height, width, 3), uint8."""
-        frames = self.batch.render()
-        return None if frames is None else frames[0]
+        """Return an RGB frame (height, width, 3), uint8; None, with a warning, without a mode."""
+        (frame,) = self.batch.render()
+        return frame  # type: ignore[no-any-return]
 
     def close(self) -> None:
         """Release the driver; safe to call twice."""
@@ -102,8 +116,12 @@ class SingleEnv(gymnasium.Env[Any, Any]):
 
     @property
     def np_random(self) -> np.random.Generator:
-        """A copy of the random generator, at the point where the environment's stream stands."""
-        return self.batch.np_random[0]
+        """The random generator, live: what is drawn from it, the environment's stream has drawn.
+
+        A reset with a seed makes a new one. An assigned one is copied.
+        """
+        (generator,) = self.batch.np_random
+        return generator  # type: ignore[no-any-return]
 
     @np_random.setter
     def np_random(self, value: np.random.Generator) -> None:
@@ -116,7 +134,11 @@ class SingleEnv(gymnasium.Env[Any, Any]):
 
 
 def _one_info(infos: dict[str, Any]) -> dict[str, Any]:
-    return {name: row_of(value, 0) for name, value in infos.items() if not name.startswith("_")}
+    return {
+        name: value[0].item() if value.ndim == 1 and value.dtype in PYTHONS else value[0]
+        for name, value in infos.items()
+        if not name.startswith("_")
+    }
 
 
 def make(id: Any, *, max_episode_steps: int | None = None, **arguments: Any) -> SingleEnv:
@@ -130,4 +152,6 @@ def make(id: Any, *, max_episode_steps: int | None = None, **arguments: Any) -> 
         (4,)
         >>> env.close()
     """
-    return SingleEnv(id, max_episode_steps=max_episode_steps, **arguments)
+    env = SingleEnv(id, max_episode_steps=max_episode_steps, **arguments)
+    env.spec = registry.spec(env.batch.definition, env.batch.max_episode_steps, arguments)
+    return env

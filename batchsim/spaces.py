@@ -23,7 +23,18 @@ from gymnasium.vector.utils import batch_space
 from batchsim import kernels
 from batchsim.definition import record
 
-__all__ = ["Layout", "action_bounds", "are_alike", "named", "row_of", "stacked", "unseeded"]
+__all__ = [
+    "Layout",
+    "accepted_actions",
+    "action_bounds",
+    "are_alike",
+    "is_seeded",
+    "member",
+    "named",
+    "row_of",
+    "separate",
+    "stacked",
+]
 
 Array = npt.NDArray[Any]
 LEAVES = (Box, Discrete, MultiDiscrete, MultiBinary)
@@ -154,15 +165,24 @@ def stacked(space: Space[Any], frames: int) -> Space[Any]:
     return space if frames == 1 else batch_space(space, frames)
 
 
-def unseeded(space: Space[Any]) -> Space[Any]:
-    """Return a space equal to `space` that draws samples of its own; they share their bounds."""
+def separate(space: Space[Any]) -> Space[Any]:
+    """Return a space equal to `space` that goes on with draws of its own; they share bounds."""
     other: Any = copy.copy(space)
-    other._np_random = None  # Gymnasium seeds it when it is first used.
+    # Where there is no generator, Gymnasium makes one when it is first used.
+    other._np_random = copy.deepcopy(other._np_random)
     if isinstance(other, Dict):
-        other.spaces = {key: unseeded(part) for key, part in other.spaces.items()}
+        other.spaces = {key: separate(part) for key, part in other.spaces.items()}
     elif isinstance(other, Tuple):
-        other.spaces = tuple(unseeded(part) for part in other.spaces)
+        other.spaces = tuple(separate(part) for part in other.spaces)
     return other  # type: ignore[no-any-return]
+
+
+def is_seeded(space: Any) -> bool:
+    """Whether a space has drawn samples, or was told with which seed to."""
+    parts: Any = ()
+    if isinstance(space, (Dict, Tuple)):
+        parts = space.spaces.values() if isinstance(space, Dict) else space.spaces
+    return space._np_random is not None or any(map(is_seeded, parts))
 
 
 def named(parts: Mapping[str, Any]) -> Any:
@@ -213,6 +233,28 @@ def row_of(batch: Any, row: int) -> Any:
     if isinstance(batch, tuple):
         return tuple(row_of(value, row) for value in batch)
     return batch[row]
+
+
+def member(space: Space[Any], batch: Any, row: int) -> Any:
+    """Return one environment's part of a batch of observations, as environments return it.
+
+    Numbers of a Discrete space are Python's.
+    """
+    if isinstance(space, Dict):
+        return {key: member(part, batch[key], row) for key, part in space.spaces.items()}
+    if isinstance(space, Tuple):
+        return tuple(member(part, of, row) for part, of in zip(space.spaces, batch, strict=True))
+    return int(batch[row]) if isinstance(space, Discrete) else batch[row]
+
+
+def accepted_actions(
+    space: Space[Any], clipped_by_step: bool
+) -> kernels.DiscreteBounds | kernels.BoxBounds:
+    """Return the bounds of the actions that are passed on to `step`, which may see to others."""
+    if clipped_by_step and isinstance(space, Box) and space.dtype.kind == "f":
+        low = space.low.reshape(-1)
+        return kernels.BoxBounds(*(np.full_like(low, end) for end in (-np.inf, np.inf)))
+    return action_bounds(space)
 
 
 def action_bounds(space: Space[Any]) -> kernels.DiscreteBounds | kernels.BoxBounds:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+import gymnasium
 import numpy as np
 import numpy.typing as npt
 from gymnasium import error
-from gymnasium.spaces import Discrete
+from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_differing_spaces, batch_space
 
 from batchsim import checked as checked_mode
-from batchsim import checks, compile, copies, kernels, random, registry, snapshots
+from batchsim import checks, compile, copies, random, registry, snapshots
 from batchsim._driver import Driver
 from batchsim.allocation import Allocator, number_of, slots
-from batchsim.columns import cut_rows
 from batchsim.definition import Definition, batch_parameter
+from batchsim.generators import Generators
 from batchsim.infos import Infos
 from batchsim.processors import available_cpus
-from batchsim.spaces import Layout, action_bounds, are_alike, stacked, unseeded
+from batchsim.spaces import Layout, accepted_actions, are_alike, stacked
 
 __all__ = ["BatchEnv", "Step", "make_vec"]
 
@@ -64,6 +64,9 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             `gymnasium.wrappers.vector.RecordEpisodeStatistics` does: "r" the return, "l" the
             length, "t" the duration in seconds, arrays (N,) that are zero outside the mask
             `infos["_episode"]`.
+        clip_actions: clip actions that lie beyond the bounds of a Box to it, as
+            `gymnasium.wrappers.vector.ClipAction` does, where they would be refused. The built-in
+            environments with such a space need it not: like the originals they take any number.
         checked: check every index, and report the row, the step and the source line of one that is
             out of bounds, or of another error; the rows then stay as they were. Some times slower.
             None for what the environment variable `BATCHSIM_CHECKED` says (1 for yes).
@@ -74,6 +77,8 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         TypeError, ValueError: for an unknown id or parameter or a value out of place, in one
             sentence.
     """
+
+    _checks: type[checks.Checks] = checks.Checks
 
     def __init__(
         self,
@@ -88,9 +93,11 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         max_episode_steps: int | None = None,
         frame_stack: int = 1,
         record_episode_statistics: bool = False,
+        clip_actions: bool = False,
         checked: bool | None = None,
         **params: Any,
     ) -> None:
+        before = set(vars(self))
         # Before anything can fail: close() runs on a half-made object too.
         self.closed = True
         definition, entry = registry.read(definition)
@@ -114,6 +121,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             "frame_stack", frame_stack, at_least=1, at_most=checks.MOST_FRAMES
         )
         self.record_episode_statistics = bool(record_episode_statistics)
+        self.clip_actions = bool(clip_actions)
         self.checked = checked_mode.wanted(checked)
         given = {**entry.kwargs, **params}
         self.params = definition.read_params(given, self.num_envs)
@@ -131,6 +139,8 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         self._renderers: dict[int, Callable[..., Array]] = {}
         self._token: bytes | None = None
         self.closed = False
+        # What else is set on this object is somebody's own, and goes with copies and parts.
+        self._own = frozenset({*vars(self), "_own"} - before)
 
     # -- construction --------------------------------------------------------------------------
 
@@ -151,7 +161,15 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             frame_space, f"The observation space of {self.definition.name}", self.frame_stack
         )
         self.single_observation_space = self._layout.space
-        action_bounds(self.single_action_space)  # Raises for a space that cannot be used.
+        # Raises for a space that cannot be used.
+        self._bounds = accepted_actions(
+            self.single_action_space, self.definition.clips_actions and not self.clip_actions
+        )
+        if self.clip_actions and not isinstance(self.single_action_space, Box):
+            raise ValueError(
+                f"clip_actions is True, but the actions of {self.definition.name} are "
+                f"{self.single_action_space}; expected a Box."
+            )
         if any(isinstance(value, np.ndarray) for value in self.params.values()):
             rows = [self.definition.spaces(self._row_values(k)) for k in range(self.num_envs)]
             for row, (space, action_space) in enumerate(rows):
@@ -171,6 +189,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         else:
             self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self._spaces = {name: getattr(self, name) for name in copies.SPACES}
 
     def _build(self) -> None:
         """Allocate the columns, compile the kernel and make the driver."""
@@ -178,6 +197,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         self._tile = self._allocator(infos).tile()
         self._compile()
         self._make_driver(infos)
+        self._generators = Generators(self._tile.rng, self._seeds)
 
     def _infos(self) -> Infos:
         return Infos(self.definition.info, self.definition.info_at_reset)
@@ -205,7 +225,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             self.precision,
             self.autoreset_mode,
             self._constants(),
-            action_bounds(self.single_action_space),
+            self._bounds,
             self.record_episode_statistics,
             self._tile,
             self.checked,
@@ -219,7 +239,11 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         self._guard = None
         if self.checked:
             self._guard = checked_mode.Guard(
-                self.definition.name, self._tile, self._seeds, self._interpreted
+                self.definition.name,
+                self._tile,
+                self._seeds,
+                self._interpreted,
+                self._checks,
             )
         batch = self._tile.choice if self._choice_is_action() else self._tile.action
         self._driver = Driver(
@@ -229,8 +253,14 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             slots(self._tile, self._choice_is_action()),
             self._allocator(infos).pools(),
             batch,
-            checks.Checks(
-                self.definition.name, self.num_envs, self.single_action_space, batch, self._layout
+            self._checks(
+                self.definition.name,
+                self.num_envs,
+                self.single_action_space,
+                self._bounds,
+                self.clip_actions,
+                batch,
+                self._layout,
             ),
             self._layout,
             infos if self.definition.info else None,
@@ -287,28 +317,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         return self._driver.exclusively("split", self._parts, rows)  # type: ignore[no-any-return]
 
     def _parts(self, rows: list[slice]) -> tuple[BatchEnv, ...]:
-        return tuple(map(self._part, rows))
-
-    def _part(self, rows: slice) -> BatchEnv:
-        part = object.__new__(BatchEnv)
-        part.__dict__.update(self.__dict__)
-        part.num_envs = rows.stop - rows.start
-        part.params = {
-            name: value[rows] if isinstance(value, np.ndarray) else value
-            for name, value in self.params.items()
-        }
-        part._set_spaces()
-        part._seeds = self._seeds[rows]
-        part._tile = cut_rows(self._tile, lambda column: column[rows])._replace(
-            settings=kernels.Settings(*(array.copy() for array in self._tile.settings))
-        )
-        part._renderers = {}
-        part._token = None
-        for of_all_rows in ("_fingerprints", "_values_of_any_row"):
-            part.__dict__.pop(of_all_rows, None)
-        part._make_driver(self._infos())
-        part._driver.exclusively("split", lambda: None, unreset=True, resets=True)
-        return part
+        return tuple(copies.part(self, selected) for selected in rows)
 
     # -- Gymnasium's contract ------------------------------------------------------------------
 
@@ -406,15 +415,18 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         """
         return self._driver.recv()  # type: ignore[no-any-return]
 
-    def render(self, *, env_ids: Iterable[int] | None = None) -> tuple[Array, ...] | None:
+    def render(self, *, env_ids: Iterable[int] | None = None) -> tuple[Any, ...]:
         """Return one RGB frame (height, width, 3), uint8, for each row, or for those of
-        `env_ids`.
+        `env_ids`. Without a render mode each is None, and there is a warning, as with Gymnasium's
+        environments.
         """
-        if self.render_mode is None:
-            raise error.Error(
-                "This BatchEnv has render_mode=None; make it with render_mode='rgb_array'."
-            )
         rows = self._rows(env_ids)
+        if self.render_mode is None:
+            gymnasium.logger.warn(
+                "render() was called without a render mode; make the environment with "
+                "render_mode='rgb_array'."
+            )
+            return (None,) * len(np.arange(self.num_envs)[rows])
         return self._driver.exclusively("render", self._render, rows)  # type: ignore[no-any-return]
 
     def _render(self, rows: slice | list[int]) -> tuple[Array, ...]:
@@ -439,19 +451,25 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             self._driver.exclusively("np_random_seed", self._seed_new, unreset=True)
         return tuple(map(int, self._seeds))
 
-    @property  # type: ignore[misc]
-    def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]
-        """Copies of the rows' random generators, at the point where each row's stream stands.
+    @property
+    def np_random(self) -> Any:
+        """A tuple of the rows' random generators, live: their draws are draws of the rows' streams.
 
-        A row without a stream gets one from the operating system.
+        A reset with a seed makes new ones and leaves the old ones to who holds them. A row without
+        a stream gets one from the operating system. Assigned generators are copied: the rows go on
+        from where they stand. Draw from none while a step is under way.
         """
-        return self._driver.exclusively(  # type: ignore[no-any-return]
-            "np_random", self._generators, unreset=True
-        )
+        return self._driver.exclusively("np_random", self._lend_generators, unreset=True)
 
-    def _generators(self) -> tuple[np.random.Generator, ...]:
+    @np_random.setter
+    def np_random(self, generators: Any) -> None:
+        checks.require_streams(generators, self.num_envs)
+        for row, generator in enumerate(generators):
+            self.set_np_random(row, generator)
+
+    def _lend_generators(self) -> tuple[np.random.Generator, ...]:
         self._seed_new()
-        return tuple(random.generator(self._tile.rng, k) for k in range(self.num_envs))
+        return tuple(map(self._generators.__getitem__, range(self.num_envs)))
 
     def set_np_random(self, row: int, generator: np.random.Generator, seed: int = -1) -> None:
         """Make a row's stream go on from where a PCG64 generator stands (it is copied).
@@ -467,16 +485,13 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         """
         row = checks.whole_number("row", row, at_least=0, at_most=self.num_envs - 1)
         seed = checks.whole_number("seed", seed, at_least=-1)
-        if not isinstance(generator, np.random.Generator):
-            raise TypeError(
-                f"The generator is {generator!r}; expected a numpy.random.Generator over PCG64."
-            )
+        checks.require_stream(generator, "generator")
         self._driver.exclusively(
             "set_np_random", self._set_stream, row, generator, seed, unreset=True
         )
 
     def _set_stream(self, row: int, generator: np.random.Generator, seed: int) -> None:
-        random.set_generator(self._tile.rng, row, generator)
+        self._generators.put(row, generator)
         self._seeds[row] = seed
 
     def __repr__(self) -> str:
@@ -620,36 +635,10 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         return copies.copied(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> BatchEnv:
-        return copies.copied(self)
+        return copies.copied(self, memo)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return copies.reduced(self)
-
-    def _twin(self) -> BatchEnv:
-        """Return a BatchEnv like this one, with its kernel and rows that were never reset."""
-        twin = object.__new__(BatchEnv)
-        twin.__dict__.update(self.__dict__)
-        twin.params = {
-            name: value.copy() if isinstance(value, np.ndarray) else value
-            for name, value in self.params.items()
-        }
-        twin.arguments = copy.deepcopy(self.arguments)
-        twin.metadata = dict(self.metadata)
-        for name in (
-            "single_observation_space",
-            "single_action_space",
-            "observation_space",
-            "action_space",
-        ):
-            setattr(twin, name, unseeded(getattr(self, name)))
-        twin._seeds = np.full(self.num_envs, None, dtype=object)
-        twin._renderers = {}
-        twin._token = None
-        twin.closed = False
-        infos = self._infos()
-        twin._tile = twin._allocator(infos).tile()
-        twin._make_driver(infos)
-        return twin
 
     # -- seeding and options -------------------------------------------------------------------
 
@@ -671,6 +660,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
                     rows.append(k)
                     values.append(seed)
         if rows:
+            self._generators.let_go(rows)
             random.seed_rows(self._tile.rng, np.array(rows), values)
             self._seeds[rows] = values
 
@@ -691,4 +681,7 @@ def make_vec(id: Any, num_envs: int = 1, **arguments: Any) -> BatchEnv:
         (3, 4)
         >>> envs.close()
     """
-    return BatchEnv(id, num_envs, **arguments)
+    envs = BatchEnv(id, num_envs, **arguments)
+    of_batch = {"num_envs": num_envs, "vectorization_mode": "vector_entry_point"}
+    envs.spec = registry.spec(envs.definition, envs.max_episode_steps, {**arguments, **of_batch})
+    return envs

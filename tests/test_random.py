@@ -1,5 +1,6 @@
 """The streams are numpy's: every claim here is checked against numpy's own Generator."""
 
+import copy
 import doctest
 import math
 import pickle
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import batchsim.random
+from batchsim.generators import Generators
 from batchsim.random import (
     Streams,
     allocate,
@@ -17,13 +19,11 @@ from batchsim.random import (
     choice_weighted,
     choice_without_replacement,
     fresh_seeds,
-    generator,
     integers,
     normal,
     permutation,
     random,
     seed_rows,
-    set_generator,
     shuffle,
     standard_normal,
     uniform,
@@ -48,6 +48,15 @@ class Backend(NamedTuple):
 @pytest.fixture(params=[Backend("python", 12), Backend("numba", 3000)], ids=lambda b: b.name)
 def backend(request):
     return request.param
+
+
+def generator(streams, row):
+    """NumPy's own, at the point where a row is."""
+    return copy.deepcopy(Generators(streams, np.full(len(streams.spare), None))[row])
+
+
+def set_generator(streams, row, numpy_one):
+    Generators(streams, np.full(len(streams.spare), None)).put(row, numpy_one)
 
 
 def numpy_generator(seed):
@@ -264,45 +273,6 @@ def test_fresh_seeds_are_new_each_time_and_128_bits_wide():
 
 def test_rows_of_allocated_streams_do_not_straddle_cache_lines():
     assert all(allocate(n).state.ctypes.data % 32 == 0 for n in (1, 2, 3, 100, 16_384))
-
-
-def test_generator_continues_the_row_and_leaves_it():
-    streams, generators = seeded(EDGE_SEEDS)
-    # Odd numbers of 32-bit draws leave a half word behind.
-    draw_integers(streams, 0, 1000, np.zeros((len(EDGE_SEEDS), 3), np.int64))
-    before = streams.state.copy(), streams.spare.copy()
-    for row, numpy_one in enumerate(generators):
-        numpy_one.integers(0, 1000, size=3)
-        copy = generator(streams, row)
-        for _ in range(20):
-            assert copy.integers(0, 1000) == numpy_one.integers(0, 1000)
-            assert copy.random() == numpy_one.random()
-    np.testing.assert_array_equal(streams.state, before[0])
-    np.testing.assert_array_equal(streams.spare, before[1])
-
-
-def test_set_generator_reverses_generator():
-    streams, _ = seeded(EDGE_SEEDS)
-    draw_integers(streams, 0, 1000, np.zeros((len(EDGE_SEEDS), 3), np.int64))
-    copies = numpy_streams([generator(streams, row) for row in range(len(EDGE_SEEDS))])
-    np.testing.assert_array_equal(streams.state, copies.state)
-    np.testing.assert_array_equal(streams.spare, copies.spare)
-
-
-def test_set_generator_forgets_a_half_word_that_numpy_has_used():
-    numpy_one = numpy_generator(3)
-    numpy_one.integers(0, 1000, size=2)
-    assert numpy_one.bit_generator.state["uinteger"] != 0
-    assert numpy_streams([numpy_one]).spare[0] == 0
-
-
-@pytest.mark.parametrize("bit_generator", [np.random.PCG64DXSM, np.random.MT19937, np.random.SFC64])
-def test_set_generator_refuses_other_bit_generators(bit_generator):
-    streams, generators = seeded([1, 2])
-    name = bit_generator.__name__
-    with pytest.raises(ValueError, match=f"for row 1 is {name}; expected PCG64"):
-        set_generator(streams, 1, np.random.Generator(bit_generator(5)))
-    assert_same_streams(streams, generators)
 
 
 # --- Draws ----------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from gymnasium.vector import AutoresetMode
 
 from batchsim import registry
 from batchsim.checks import read_rows
+from batchsim.infos import final_arrays
 from batchsim.vector import BatchEnv
 
 try:
@@ -154,7 +155,7 @@ class Sb3VecEnv(VecEnv):
             self._infos(found, {}, rows),
             self._infos(found["final_info"], PLAIN_INFO, rows),
             cut_short[rows].tolist(),
-            _observations(found["final_obs"], rows),
+            _observations(final_arrays(found), rows),
             episode["r"][rows].tolist(),
             episode["l"][rows].tolist(),
         )

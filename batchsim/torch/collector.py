@@ -16,6 +16,7 @@ from gymnasium import error
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from batchsim.checks import whole_number
+from batchsim.infos import final_arrays
 from batchsim.torch.nested import mapped
 from batchsim.torch.policy import Decision, Policy, converter, distribution_of
 from batchsim.torch.rollout import Rollout
@@ -81,7 +82,8 @@ class Collector:
         policy: what acts; an `ActorCritic`, or what has the methods of `Policy`.
         steps: T, of a rollout.
         num_splits: 1 or 2. With 2, halves that take less than 20 µs for a step are stepped in
-            place, since waking a thread takes as long.
+            place, since waking a thread takes as long. The whole is stepped where a subclass of
+            `BatchEnv` has a `step`, `reset`, `send`, `recv` or `split` of its own.
         device: where the policy is: "cpu", "cuda" or "cuda:1".
         seed: of the environments and of the noise; None for others each time.
         halves: ask the policy about half of the rows at a time, too, when there is one split. Else
@@ -127,6 +129,9 @@ class Collector:
         steps = whole_number("steps", steps, at_least=1)
         self.num_splits = whole_number("num_splits", num_splits, at_least=1, at_most=2)
         self.native = isinstance(envs, BatchEnv)
+        # What a subclass makes of a step or a reset, parts do not and `send` does not: the whole is
+        # stepped then, and the results are taken as they are returned.
+        self.plain = self.native and not _overrides_stepping(envs)
         if self.num_splits == 2 and not self.native:
             raise ValueError(f"num_splits is 2, but {envs} is no BatchEnv; expected num_splits=1.")
         if self.num_splits == 2 and not halves:
@@ -226,7 +231,7 @@ class Collector:
 
     def split(self) -> None:
         """Cut the environments, once they have been reset, into what is stepped together."""
-        if self.num_splits == 2 and len(self.halves) == 2:
+        if self.num_splits == 2 and len(self.halves) == 2 and self.plain:
             parts = self.envs.split(2)  # type: ignore[attr-defined]
             self.steppers = [
                 self._stepper(part, half.rows)
@@ -403,7 +408,7 @@ class Collector:
         actions = self._actions(stepper, t)
         out = stepper.outs[t]
         begin = time.perf_counter()
-        if self.native:
+        if self.plain:
             infos = stepper.envs.step(actions, out=out)[4]
         else:
             *results, infos = stepper.envs.step(actions)
@@ -444,7 +449,7 @@ class Collector:
         _, _, terminated, truncated = stepper.outs[t]
         rows = np.flatnonzero(truncated & ~terminated)
         if len(rows):
-            kept = mapped(lambda leaf: leaf[rows], infos["final_obs"])
+            kept = mapped(lambda leaf: leaf[rows], final_arrays(infos))
             self.final.append((t, rows + stepper.rows.start, kept))
 
     def _value_finals(self) -> None:
@@ -473,6 +478,14 @@ def _check_array(name: str, place: Array, given: Any) -> None:
     if shape != place.shape or not (dtype and np.can_cast(dtype, place.dtype, "same_kind")):
         found = f"shape {shape} and dtype {dtype}" if dtype else f"no dtype ({reprlib.repr(given)})"
         raise ValueError(f"{name} have {found}; expected {place.shape} and {place.dtype}.")
+
+
+def _overrides_stepping(envs: Any) -> bool:
+    """Whether a BatchEnv is stepped in a way of its own, by its class or what was set on it."""
+    return any(
+        name in vars(envs) or getattr(type(envs), name) is not getattr(BatchEnv, name)
+        for name in ("reset", "step", "send", "recv", "split")
+    )
 
 
 def _is_same_step(envs: VectorEnv[Any, Any, Any], native: bool) -> bool:

@@ -83,8 +83,8 @@ class Egocentric(gymnasium.Env[Picture, Any]):
         player = self.world.player
         return {
             "health": float(player.health),
-            "ammo": np.int32(player.ammo),
-            "kills": np.int32(player.kills),
+            "ammo": int(player.ammo),
+            "kills": int(player.kills),
         }
 
     def nothing(self) -> Any:

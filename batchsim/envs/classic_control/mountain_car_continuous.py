@@ -73,6 +73,9 @@ class Options(NamedTuple):
     high: float = -0.4
 
 
+CLIPS_ACTIONS = True
+
+
 def ACTION(p):
     return Box(p.min_action, p.max_action, (1,), np.float32)
 
@@ -105,12 +108,18 @@ def step(s, i, action, p, rng):
     fresh = s.fresh[i]
     wide_position = fresh
     wide_velocity = fresh
-    push = action[0] * np.float32(p.power)
+    force = action[0]
     slope = cos(narrow(3.0 * s.position[i], fresh))
 
     # Products and sums of two float32 numbers have so few bits that rounding them first to float64
     # changes nothing.
-    velocity = narrow(s.velocity[i] + float(push - np.float32(0.0025 * slope)), fresh)
+    change = float(force * np.float32(p.power) - np.float32(0.0025 * slope))
+    # Beyond a bound the force is that, a Python number.
+    if force < np.float32(p.min_action):
+        change = narrow(p.min_action * p.power - 0.0025 * slope, fresh)
+    if force > np.float32(p.max_action):
+        change = narrow(p.max_action * p.power - 0.0025 * slope, fresh)
+    velocity = narrow(s.velocity[i] + change, fresh)
     if velocity > narrow(p.max_speed, fresh):
         velocity = p.max_speed
         wide_velocity = True
@@ -135,8 +144,8 @@ def step(s, i, action, p, rng):
     s.fresh[i] = False
 
     # The square of a float32 number is exact in float64, and so equals upstream's `math.pow`.
-    force = np.float64(action[0])
-    return (100.0 if terminated else 0.0) - force * force * 0.1, terminated
+    raw = np.float64(force)
+    return (100.0 if terminated else 0.0) - raw * raw * 0.1, terminated
 
 
 def observe(s, i, p, out):

@@ -72,6 +72,10 @@ class Options(NamedTuple):
     y_init: float = 1.0
 
 
+CLIPS_ACTIONS = True
+REWARD_TYPE = np.float64
+
+
 def ACTION(p):
     return Box(-p.max_torque, p.max_torque, (1,), np.float32)
 
@@ -99,7 +103,7 @@ def reset(s, i, p, rng):
 def step(s, i, action, p, rng):
     theta = s.theta[i]
     theta_dot = s.theta_dot[i]
-    torque = action[0]
+    torque = min(max(action[0], np.float32(-p.max_torque)), np.float32(p.max_torque))
 
     # The torque is float32 upstream, and NumPy keeps its products with Python numbers in float32;
     # `**` on NumPy scalars is the C library's pow.

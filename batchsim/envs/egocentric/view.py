@@ -25,8 +25,8 @@ class Params(NamedTuple):
 
 class Info(NamedTuple):
     health: np.float64
-    ammo: np.int32
-    kills: np.int32
+    ammo: int
+    kills: int
 
 
 class Arguments(NamedTuple):

@@ -92,6 +92,7 @@ class Info(NamedTuple):
 
 
 INFO_AT_RESET = {"prob": int}
+REWARD_TYPE = int
 ACTION = Discrete(4)
 KEYS = {"up": 0, "right": 1, "down": 2, "left": 3}
 OBSERVATION = Discrete(ROWS * COLUMNS)

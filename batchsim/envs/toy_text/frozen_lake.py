@@ -99,6 +99,10 @@ ACTION = Discrete(4)
 KEYS = {"left": 0, "down": 1, "right": 2, "up": 3}
 
 
+def REWARD_TYPE(reward):
+    return int(reward) if reward.is_integer() else reward
+
+
 def check_params(params):
     require_between("success_rate", params.success_rate, 0.0, 1.0)
 

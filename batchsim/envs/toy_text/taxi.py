@@ -127,6 +127,7 @@ class Info(NamedTuple):
     action_mask: np.dtype((np.int8, (6,)))
 
 
+REWARD_TYPE = int
 ACTION = Discrete(6)
 KEYS = {"down": 0, "up": 1, "right": 2, "left": 3, "space": PICKUP, "return": DROPOFF}
 OBSERVATION = Discrete(500)
