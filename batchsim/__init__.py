@@ -11,6 +11,7 @@ from batchsim.registry import environments, register
 
 if TYPE_CHECKING:
     from batchsim.checking import CheckError, check
+    from batchsim.definition import CompileError
     from batchsim.single import SingleEnv, make
     from batchsim.vector import BatchEnv, make_vec
 
@@ -19,6 +20,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BatchEnv",
     "CheckError",
+    "CompileError",
     "SingleEnv",
     "check",
     "environments",
@@ -30,6 +32,7 @@ __all__ = [
 _MODULES = {
     "BatchEnv": "batchsim.vector",
     "CheckError": "batchsim.checking",
+    "CompileError": "batchsim.definition",
     "SingleEnv": "batchsim.single",
     "check": "batchsim.checking",
     "make": "batchsim.single",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import dataclasses
 import os
@@ -32,7 +31,11 @@ NAMES_ENV = (
 
 Parameters = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME=VALUE", help="A parameter of the environment; repeatable."),
+    typer.Option(
+        metavar="NAME=VALUE",
+        help="A parameter of the environment; repeatable. An array comes from a file, as in "
+        "closes=@prices.npy (or .csv, or .json).",
+    ),
 ]
 
 
@@ -151,6 +154,7 @@ def watch(
     out: Annotated[
         Path, typer.Option(help="A .gif or .mp4, or a .png with the last frame alone.")
     ] = Path("watch.gif"),
+    param: Parameters = None,
 ) -> None:
     """Draw several environments side by side into one animation or picture.
 
@@ -170,6 +174,7 @@ def watch(
         check_writable(out)
         target = registry.resolve(env)
         act, arguments = watching.read_policy(policy, target)
+        arguments |= _read_parameters(param)
         envs = make_vec(target, num_envs, render_mode="rgb_array", **arguments)
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from error
@@ -223,7 +228,7 @@ def play(
         target = registry.resolve(env)
         playing.check_playable(target)
         pygame = playing.open_display()
-        with options.shown_progress(TextColumn("{task.description} …")) as show, _compiling(env):
+        with options.shown_progress(TextColumn("{task.description} …")) as show:
             show(f"preparing {env}, which may take a minute for the first time")
             game = playing.open_game(target, settings, params)
         name, (height, width, _) = game.env.batch.definition.name, game.frame.shape
@@ -325,8 +330,7 @@ def train(
             tensorboard=tensorboard,
             episodes=episodes,
         )
-        with _compiling(env):
-            training = Training(settings)
+        training = Training(settings)
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from error
     except MemoryError as error:
@@ -422,7 +426,7 @@ def estimate(
 
 def _read_hyperparameters(texts: list[str] | None, **others: int | None) -> dict[str, Any]:
     """Return the hyperparameters of `--set` and those with options of their own that were given."""
-    given = dict(_read_assignment("set", text, "learning_rate=1e-3") for text in texts or ())
+    given = dict(options.read_assignment("set", text, "learning_rate=1e-3") for text in texts or ())
     return given | {name: value for name, value in others.items() if value is not None}
 
 
@@ -436,19 +440,6 @@ def _pytorch() -> Iterator[None]:
             raise
         raise UsageError(
             'This needs PyTorch; install it with pip install "batchsim[torch]".'
-        ) from error
-
-
-@contextlib.contextmanager
-def _compiling(env: str) -> Iterator[None]:
-    """Say what to do if an environment cannot be compiled in this block."""
-    from numba.core.errors import NumbaError
-
-    try:
-        yield
-    except NumbaError as error:
-        raise UsageError(
-            f"{env} cannot be compiled; python -m batchsim check {env} says what is wrong."
         ) from error
 
 
@@ -520,19 +511,14 @@ def doctor(
 
 
 def _read_parameters(texts: list[str] | None) -> dict[str, Any]:
-    """Return the environment's parameters of `--param`."""
-    return dict(_read_assignment("param", text, "gravity=9.8") for text in texts or ())
-
-
-def _read_assignment(option: str, text: str, example: str) -> tuple[str, Any]:
-    """Return name and value of `name=value`; what is no Python literal is text."""
-    name, equals, value = text.partition("=")
-    if not equals or not name.isidentifier():
-        raise ValueError(f"--{option} is {text!r}; expected name=value, such as {example}.")
-    try:
-        return name, ast.literal_eval(value)
-    except (SyntaxError, TypeError, ValueError, MemoryError, RecursionError):
-        return name, value
+    """Return the environment's parameters of `--param`, those of files as lists of numbers."""
+    given = dict(options.read_assignment("param", text, "gravity=9.8") for text in texts or ())
+    return {
+        name: options.read_values(f"--param {name}", Path(value[1:]))
+        if isinstance(value, str) and value.startswith("@")
+        else value
+        for name, value in given.items()
+    }
 
 
 def main() -> None:

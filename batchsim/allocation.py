@@ -4,7 +4,7 @@ table of pointers has both.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from batchsim.definition import Definition
 from batchsim.infos import Infos
 from batchsim.spaces import Layout, action_bounds, named
 
-__all__ = ["Allocator", "number_of", "slots"]
+__all__ = ["Allocator", "counter_of", "number_of", "slots"]
 
 Array = npt.NDArray[Any]
 
@@ -26,6 +26,15 @@ Array = npt.NDArray[Any]
 def number_of(precision: str) -> Any:
     """Return the type of floating-point numbers in `precision`."""
     return np.float32 if precision == "fast" else np.float64
+
+
+def counter_of(limit: int | None) -> Any:
+    """Return the narrowest type of whole numbers that reach the time limit."""
+    return next(
+        dtype
+        for dtype in (np.int16, np.int32, np.int64)
+        if dtype is np.int64 or (limit is not None and limit <= np.iinfo(dtype).max)
+    )
 
 
 @dataclass(frozen=True)
@@ -40,11 +49,15 @@ class Allocator:
     action_space: Space[Any]
     """Of one environment."""
     parameters: Mapping[str, Any]
-    """Scalars, which need no array, and arrays (num_envs, …)."""
+    """Scalars and arrays (num_envs, …)."""
+    compiled_in: Collection[str]
+    """The names of those that need no array."""
     tables: Mapping[str, Array]
     precision: str
     backend: str
     time_limit: int | None
+    elapsed: Any
+    """The dtype of what counts steps up to it."""
     same_step: bool
     """Final observations and infos are reported."""
     statistics: bool
@@ -54,12 +67,7 @@ class Allocator:
         """Return the columns, zeros where nothing is known yet."""
         n = self.num_envs
         number = number_of(self.precision)
-        limit = self.time_limit
-        elapsed = next(
-            dtype
-            for dtype in (np.int16, np.int32, np.int64)
-            if dtype is np.int64 or (limit is not None and limit <= np.iinfo(dtype).max)
-        )
+        limit, elapsed = self.time_limit, self.elapsed
         # An environment that writes into the caller's actions does not compile.
         batch = aligned_zeros((n, *(self.action_space.shape or ())), self.action_space.dtype)
         batch.flags.writeable = False
@@ -79,6 +87,13 @@ class Allocator:
                     if isinstance(value, np.ndarray)
                 }
             ),
+            common=named(
+                {
+                    name: _read_only(np.array([value]), number)
+                    for name, value in self.parameters.items()
+                    if not isinstance(value, np.ndarray) and name not in self.compiled_in
+                }
+            ),
             options=named(
                 {
                     name: np.array(np.broadcast_to(value, (n, *np.shape(value))))
@@ -96,6 +111,7 @@ class Allocator:
                 np.array([np.iinfo(elapsed).max if limit is None else limit], elapsed),
                 np.zeros(1),
                 np.zeros(1, np.int64),
+                np.array([len(table) for table in self.tables.values()], np.int64),
             ),
             action=batch if discrete else batch.reshape(n, -1),
             choice=self._choice() if discrete else batch,

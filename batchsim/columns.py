@@ -25,7 +25,7 @@ __all__ = ["NATIVE", "REFERENCE", "cut_rows", "layout_of", "native_view", "refer
 
 Array = npt.NDArray[Any]
 
-SHARED = ("tables", "settings")
+SHARED = ("common", "tables", "settings")
 """The fields of a `Tile` that hold no row: a view does not slice them."""
 
 
@@ -57,6 +57,9 @@ def _rebuild(nested: Any, members: list[Any]) -> Any:
     return type(nested)(*members) if hasattr(nested, "_fields") else tuple(members)
 
 
+UNKNOWN = -1
+
+
 class ArrayLayout(NamedTuple):
     """What compiled code knows of an array; all of them are C-contiguous."""
 
@@ -64,7 +67,9 @@ class ArrayLayout(NamedTuple):
     trailing: tuple[int, ...]
     """The shape of a row."""
     length: int | None
-    """How many rows there are, of an array that all rows of a tile share; else None."""
+    """How many rows there are of an array that all rows of a tile share; else None, and
+    `UNKNOWN` where the tile says it.
+    """
     writeable: bool
 
 
@@ -78,15 +83,27 @@ class TupleLayout(NamedTuple):
 def layout_of(tile: Tile) -> TupleLayout:
     """Return the layout of a tile: all that `native_view` needs of its arrays."""
 
-    def layout(nested: Any, shared: bool) -> Any:
+    def layout(nested: Any, name: str) -> Any:
         if isinstance(nested, np.ndarray):
-            length = len(nested) if shared else None
+            length = len(nested) if name in SHARED else None
+            if name == "tables":
+                length = UNKNOWN
             return ArrayLayout(nested.dtype, nested.shape[1:], length, nested.flags.writeable)
-        return TupleLayout(type(nested), tuple(layout(member, shared) for member in nested))
+        return TupleLayout(type(nested), tuple(layout(member, name) for member in nested))
 
-    return TupleLayout(
-        Tile, tuple(layout(nested, name in SHARED) for name, nested in tile._asdict().items())
-    )
+    return TupleLayout(Tile, tuple(layout(nested, name) for name, nested in tile._asdict().items()))
+
+
+def _slot(layout: TupleLayout, field: str, member: str) -> int:
+    """Return the place in the driver's table of an array of a tile."""
+    before = layout.members[: Tile._fields.index(field)]
+    inside: TupleLayout = layout.members[Tile._fields.index(field)]
+    place: int = inside.type._fields.index(member)
+    return sum(map(_count, before)) + sum(map(_count, inside.members[:place]))
+
+
+def _count(layout: ArrayLayout | TupleLayout) -> int:
+    return 1 if isinstance(layout, ArrayLayout) else sum(map(_count, layout.members))
 
 
 def _numba_type(layout: ArrayLayout | TupleLayout) -> Any:
@@ -103,6 +120,7 @@ def native_view(layout: TupleLayout) -> Any:
     There is one a layout, and it refers to no array: Numba keeps every intrinsic for good.
     """
     result = _numba_type(layout)
+    lengths_slot = _slot(layout, "settings", "lengths")
 
     @intrinsic
     def view(typing_context: Any, table: Any, lo: Any, hi: Any) -> Any:
@@ -111,6 +129,20 @@ def native_view(layout: TupleLayout) -> Any:
             intp = context.get_value_type(types.intp)
             rows = builder.sub(end, first)
             slot = 0
+            table_number = 0
+
+            def length_of_table() -> Any:
+                nonlocal table_number
+                address = builder.load(builder.gep(pointers, [intp(lengths_slot)]))
+                lengths = builder.inttoptr(address, intp.as_pointer())
+                length = load_invariant(builder, builder.gep(lengths, [intp(table_number)]))
+                table_number += 1
+                return length
+
+            def rows_of(of: ArrayLayout) -> Any:
+                if of.length is None:
+                    return rows
+                return length_of_table() if of.length == UNKNOWN else intp(of.length)
 
             def array(kind: Any, of: ArrayLayout) -> Any:
                 nonlocal slot
@@ -129,10 +161,7 @@ def native_view(layout: TupleLayout) -> Any:
                 populate_array(
                     value,
                     data=builder.inttoptr(address, value.data.type),
-                    shape=[
-                        rows if of.length is None else intp(of.length),
-                        *(intp(extent) for extent in of.trailing),
-                    ],
+                    shape=[rows_of(of), *(intp(extent) for extent in of.trailing)],
                     strides=[intp(stride) for stride in strides],
                     itemsize=intp(item),
                     meminfo=None,
@@ -164,11 +193,22 @@ def _row_type(kind: Any) -> Any:
     return types.Array(kind.dtype, kind.ndim - 1, "C", readonly=not kind.mutable)
 
 
+def load_invariant(builder: Any, pointer: Any) -> Any:
+    """Load what nothing writes while a kernel runs: once, where a loop would load it each time."""
+    loaded = builder.load(pointer)
+    loaded.set_metadata("invariant.load", builder.module.add_metadata([]))
+    return loaded
+
+
 def _row_value(context: Any, builder: Any, kind: Any, value: Any, row: Any) -> Any:
     """Return a row of an array: a number, or an array that refers to its memory."""
     array = context.make_array(kind)(context, builder, value=value)
     if kind.ndim == 1:
-        return context.unpack_value(builder, kind.dtype, builder.gep(array.data, [row]))
+        place = builder.gep(array.data, [row])
+        if kind.mutable:
+            return context.unpack_value(builder, kind.dtype, place)
+        model = context.data_model_manager[kind.dtype]
+        return model.from_data(builder, load_invariant(builder, place))
     shape = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
     strides = cgutils.unpack_tuple(builder, array.strides, kind.ndim)
     view = context.make_array(_row_type(kind))(context, builder)

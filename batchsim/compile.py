@@ -423,6 +423,7 @@ def _bind(spec: KernelSpec, *, for_numba: bool) -> tuple[Any, str]:
     step_rows = STEP_LOOPS[spec.autoreset_mode]
     varying = {
         *getattr(spec.tile.parameters, "_fields", ()),
+        *getattr(spec.tile.common, "_fields", ()),
         *getattr(spec.tile.tables, "_fields", ()),
     }
     constants = {
@@ -460,9 +461,8 @@ def _key(spec: KernelSpec, code: str) -> str:
             return nested.dtype.str, nested.shape[1:], nested.flags.writeable
         return getattr(nested, "_fields", ()), [layout(member) for member in nested]
 
-    lengths = [len(table) for table in spec.tile.tables]
     scratch = sorted(spec.definition.scratch)
-    digest = Digest(code, layout(spec.tile), scratch, lengths, INLINE, spec.checked)
+    digest = Digest(code, layout(spec.tile), scratch, INLINE, spec.checked)
     digest.add("precision", spec.precision)
     digest.add("functions", ufuncs.fingerprint())
     digest.add("settings", [getattr(numba.config, setting, None) for setting in SETTINGS])

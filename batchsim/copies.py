@@ -64,17 +64,13 @@ def _twin_that_goes_on(batch: BatchEnv) -> BatchEnv:
 def _twin(batch: BatchEnv) -> BatchEnv:
     """Return a BatchEnv like this one, with its kernel and rows that were never reset."""
     twin = _raw(batch)
-    twin.params = {
-        name: value.copy() if isinstance(value, np.ndarray) else value
-        for name, value in batch.params.items()
-    }
-    twin.arguments = copy.deepcopy(batch.arguments)
     twin.metadata = dict(batch.metadata)
     for name in SPACES:
         setattr(twin, name, separate(getattr(batch, name)))
         if getattr(batch, name) is batch._spaces[name]:
             twin._spaces = {**twin._spaces, name: getattr(twin, name)}
     twin._seeds = np.full(batch.num_envs, None, dtype=object)
+    twin._is_split = False
     twin.closed = False
     infos = twin._infos()
     twin._tile = twin._allocator(infos).tile()
@@ -87,8 +83,8 @@ def part(batch: BatchEnv, rows: slice) -> BatchEnv:
     """Return a BatchEnv of some rows of this one, which they share."""
     found = _raw(batch)
     vars(found).update(_attributes(batch))
-    found.num_envs = rows.stop - rows.start
-    found.params = {
+    vars(found)["num_envs"] = rows.stop - rows.start
+    found._params = {
         name: value[rows] if isinstance(value, np.ndarray) else value
         for name, value in batch.params.items()
     }
@@ -104,6 +100,7 @@ def part(batch: BatchEnv, rows: slice) -> BatchEnv:
     found._generators = batch._generators.part(found._tile.rng, found._seeds)
     found._make_driver(batch._infos())
     found._driver.exclusively("split", lambda: None, unreset=True, resets=True)
+    found._is_split = True
     return found
 
 
@@ -172,7 +169,7 @@ def _unpickle(
     was_reset: bool,
 ) -> BatchEnv:
     original = _pickled.get(token)
-    if original is not None:
+    if original is not None and _is_as_pickled(original, arguments):
         batch = _twin(original)
     else:
         from batchsim.vector import BatchEnv
@@ -180,12 +177,22 @@ def _unpickle(
         of_class, (make, what), num_envs = of
         batch = object.__new__(of_class)
         BatchEnv.__init__(batch, make(*what), num_envs, **arguments)
+        if "elapsed" in carried:
+            # A time limit that was changed may have left them wider than a new batch has them.
+            carried["elapsed"] = carried["elapsed"].astype(batch._tile.elapsed.dtype)
         if was_reset:
             carried = batch._read_snapshot(carried, batch._snapshot_columns(), slice(None))
         else:
             carried = snapshots.read_snapshot(carried, batch._stream_columns(), num_envs)
     _go_on_from(batch, carried, was_reset)
     return batch
+
+
+def _is_as_pickled(batch: BatchEnv, arguments: dict[str, Any]) -> bool:
+    limit = batch.max_episode_steps or checks.NO_TIME_LIMIT
+    return limit == arguments["max_episode_steps"] and all(
+        np.array_equal(value, arguments[name]) for name, value in batch.params.items()
+    )
 
 
 def _to_carry(batch: BatchEnv) -> tuple[dict[str, Array], bool]:

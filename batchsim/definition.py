@@ -25,7 +25,15 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Space
 
-__all__ = ["Column", "Definition", "batch_parameter", "record", "suggest"]
+__all__ = [
+    "Column",
+    "CompileError",
+    "Definition",
+    "batch_parameter",
+    "is_same",
+    "record",
+    "suggest",
+]
 
 Array = npt.NDArray[Any]
 
@@ -54,6 +62,13 @@ OF_RESETS = {"reset_mask"}
 
 OF_INFOS = {"episode", "final_info", "final_obs"}
 """Gymnasium's own infos."""
+
+
+class CompileError(TypeError):
+    """An environment's functions cannot be compiled; the message says where and what to write."""
+
+    compiler_error: Exception | None = None
+    """What the compiler raised."""
 
 
 @functools.cache
@@ -188,6 +203,7 @@ class Definition:
                 "fields and the function that writes them, or neither."
             )
         self.info_at_reset = self._read_info_at_reset()
+        self.attributes = self._read_attributes()
         self.reward_type: Callable[..., Any] = getattr(namespace, "REWARD_TYPE", float)
         self.clips_actions: bool = getattr(namespace, "CLIPS_ACTIONS", False)
         # Asked for once: a module takes its time to say that it has no such name.
@@ -234,6 +250,22 @@ class Definition:
                     f"expected a field of Info: {', '.join(self.info) or 'none'}."
                 )
         return {field: np.dtype(dtype) for field, dtype in given.items()}
+
+    def _read_attributes(self) -> dict[str, tuple[Callable[..., Any], Callable[..., None] | None]]:
+        found = {}
+        for name, functions in getattr(self.namespace, "ATTRIBUTES", {}).items():
+            pair = functions if isinstance(functions, tuple) else (functions, None)
+            if (
+                len(pair) != 2
+                or not callable(pair[0])
+                or not (pair[1] is None or callable(pair[1]))
+            ):
+                raise TypeError(
+                    f"ATTRIBUTES of {self.name} has {functions!r} for {name!r}; expected a "
+                    "function (s, i, p) -> value, or a pair of it and a function (s, i, p, value)."
+                )
+            found[name] = pair
+        return found
 
     def _refuse_shared(
         self, one: Mapping[str, Any], part: str, other: Mapping[str, Any], part_of_other: str
@@ -462,7 +494,9 @@ def _read_value(what: str, value: Any, default: Any, num_envs: int) -> Any:
         if array.dtype.kind == "u" and (array > _LARGEST).any():
             row = int(np.argwhere(array > _LARGEST)[0, 0])
             raise ValueError(f"The {what} is {array[row]} in row {row}; expected below 2**63.")
-        return np.array(array, dtype)
+        values = np.array(array, dtype)
+        values.flags.writeable = False  # Whoever wrote to it would change nothing.
+        return values
     if extent:
         if depth != 1 or len(value) != extent[0]:
             raise ValueError(
@@ -471,6 +505,15 @@ def _read_value(what: str, value: Any, default: Any, num_envs: int) -> Any:
             )
         return tuple(_read_scalar(what, member, 0.0) for member in value)
     return _read_scalar(what, value, default)
+
+
+def is_same(value: Any, default: Any) -> bool:
+    """Whether a parameter is its default, bit for bit; one that differs by row is not."""
+    if isinstance(value, tuple):
+        return all(map(is_same, value, default))
+    if isinstance(value, np.ndarray) or value != default:
+        return False
+    return not isinstance(value, float) or math.copysign(1.0, value) == math.copysign(1.0, default)
 
 
 _LARGEST = np.iinfo(np.int64).max

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batchsim._streams import RowStream
-from batchsim.random import Streams
+from batchsim.random import Streams, fresh_seeds, seed_rows
 
 __all__ = ["Generators"]
 
@@ -47,11 +47,40 @@ class Generators:
             self.made[place] = np.random.Generator(self._stream(row))
         return self.made[place]
 
-    def put(self, row: int, generator: np.random.Generator) -> None:
-        """Make a row go on from where a generator over PCG64 stands, which goes on by itself."""
+    def seed_new(self) -> None:
+        """Start the streams of the rows that have none."""
+        self.seed(np.ones(len(self.seeds), np.bool_), None)
+
+    def seed(self, selected: Array, seeds: list[int | None] | None) -> None:
+        """Start streams anew, as a reset does.
+
+        Args:
+            selected: (N,), the rows that are reset.
+            seeds: one a row, None in it or for all to go on with the stream; a row that has none
+                gets one from the operating system.
+        """
+        rows, values = [], []
+        for row in np.flatnonzero(selected).tolist():
+            seed = None if seeds is None else seeds[row]
+            if seed is not None or self.seeds[row] is None:
+                rows.append(row)
+                values.append(seed)
+        if rows:
+            fresh = iter(fresh_seeds(values.count(None)))
+            known = [next(fresh) if seed is None else seed for seed in values]
+            self.let_go(rows)
+            seed_rows(self.streams, np.array(rows), known)
+            self.seeds[rows] = known
+
+    def put(self, row: int, generator: np.random.Generator, seed: int = -1) -> None:
+        """Make a row go on from where a generator over PCG64 stands, which goes on by itself.
+
+        `seed` is what is known of it, -1 for nothing.
+        """
         state = generator.bit_generator.state
         self.let_go([row])
         self._stream(row).state = state
+        self.seeds[row] = seed
 
     def let_go(self, rows: Iterable[Any]) -> None:
         """Leave the generators of rows that get another stream to those who hold them.

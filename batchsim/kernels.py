@@ -41,7 +41,7 @@ RESET = 2
 
 
 class Settings(NamedTuple):
-    """Values that all rows share, in arrays of one element; a view does not slice them."""
+    """Values that all rows share, most in arrays of one element; a view does not slice them."""
 
     time_limit: Any
     """Steps after which an episode is truncated (dtype of `Tile.elapsed`)."""
@@ -49,6 +49,8 @@ class Settings(NamedTuple):
     """Clock at the start of the step in seconds (float64)."""
     row: Any
     """The row at work, in the checked mode (int64)."""
+    lengths: Any
+    """Of each table (int64), so that one kernel serves tables of all lengths."""
 
 
 class Episode(NamedTuple):
@@ -69,6 +71,11 @@ class Tile(NamedTuple):
 
     state: Any
     parameters: Any
+    """Those that differ from row to row."""
+    common: Any
+    """Those that are not the defaults, which are compiled in: arrays of one row, for all rows of
+    the batch. So one kernel serves all values. A view does not slice them.
+    """
     options: Any
     tables: Any
     """Arrays that all rows share; a view does not slice them."""
@@ -147,7 +154,8 @@ def check_box(table, lo, hi):
 
 def parameters_of(tile, i):
     """Return the parameters of row i."""
-    return with_tables(row_parameters(PARAMETERS, tile.parameters, i), tile.tables)
+    same = row_parameters(PARAMETERS, tile.common, 0)
+    return with_tables(row_parameters(same, tile.parameters, i), tile.tables)
 
 
 def advance(tile, i):

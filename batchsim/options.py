@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
+import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,9 +19,11 @@ __all__ = [
     "UsageError",
     "check_within",
     "check_writable",
+    "read_assignment",
     "read_names",
     "read_seconds",
     "read_sizes",
+    "read_values",
     "run",
     "shown_progress",
 ]
@@ -100,6 +104,61 @@ def read_names(
                 f"the {what or option} are {', '.join(known)}."
             )
     return tuple(name for name in known if name in names)
+
+
+def read_assignment(option: str, text: str, example: str) -> tuple[str, Any]:
+    """Return name and value of `name=value`; what is no Python literal is text.
+
+    Raises:
+        ValueError: if `text` is anything else.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise ValueError(f"--{option} is {text!r}; expected name=value, such as {example}.")
+    try:
+        return name, ast.literal_eval(value)
+    except (SyntaxError, TypeError, ValueError, MemoryError, RecursionError):
+        return name, value
+
+
+def read_values(what: str, path: Path) -> Any:
+    """Return what a file holds: nested lists of numbers of a .npy or .csv, or what a .json says.
+
+    The first line of a .csv may name its columns.
+
+    Raises:
+        ValueError: if there is no such file, or it holds something else.
+    """
+    import numpy as np
+
+    readers: dict[str, Callable[[Path], Any]] = {
+        ".npy": lambda path: np.load(path, allow_pickle=False).tolist(),
+        ".csv": _read_csv,
+        ".json": lambda path: json.loads(path.read_text(encoding="utf-8")),
+    }
+    if path.suffix not in readers:
+        raise ValueError(f"{what} is in {str(path)!r}; expected a .npy, .csv or .json file.")
+    try:
+        return readers[path.suffix](path)
+    except (OSError, ValueError, EOFError) as error:
+        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+        raise ValueError(
+            f"{what} cannot be read from {path}: {str(reason).rstrip('.')}."
+        ) from error
+
+
+def _read_csv(path: Path) -> Any:
+    import numpy as np
+
+    with path.open(encoding="utf-8") as file:
+        first = file.readline()
+    try:
+        [float(field) for field in first.split(",")]
+    except ValueError:
+        named = 1
+    else:
+        named = 0
+    return np.loadtxt(path, delimiter=",", skiprows=named, encoding="utf-8").tolist()
 
 
 def check_within(

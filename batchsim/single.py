@@ -70,7 +70,20 @@ class SingleEnv(gymnasium.Env[Any, Any]):
         self.render_mode = render_mode
         self.observation_space = self.batch.single_observation_space
         self.action_space = self.batch.single_action_space
-        self._reward = self.batch.definition.reward_type
+
+    def __getattr__(self, name: str) -> Any:
+        # A parameter, a column of state or what else the original has; see `BatchEnv.get_attr`.
+        batch = vars(self).get("batch")
+        if batch is None or name not in batch.attribute_names():
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return batch.get_attr(name)[0]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        batch = vars(self).get("batch")
+        if batch is not None and name in batch.attribute_names(written=True):
+            batch.set_attr(name, [value])
+        else:
+            super().__setattr__(name, value)
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
@@ -94,7 +107,7 @@ class SingleEnv(gymnasium.Env[Any, Any]):
         observations, rewards, terminated, truncated, infos = self.batch.step(actions)
         return (
             member(self.observation_space, observations, 0),
-            self._reward(float(rewards[0])),
+            self.batch.definition.reward_type(float(rewards[0])),
             bool(terminated[0]),
             bool(truncated[0]),
             _one_info(infos),

@@ -15,10 +15,11 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_differing_spaces, batch_space
 
 from batchsim import checked as checked_mode
-from batchsim import checks, compile, copies, random, registry, snapshots
+from batchsim import checks, compile, copies, registry, snapshots
 from batchsim._driver import Driver
-from batchsim.allocation import Allocator, number_of, slots
-from batchsim.definition import Definition, batch_parameter
+from batchsim.allocation import Allocator, counter_of, number_of, slots
+from batchsim.attributes import FIXED, RowAttributes
+from batchsim.definition import Definition, is_same
 from batchsim.generators import Generators
 from batchsim.infos import Infos
 from batchsim.processors import available_cpus
@@ -34,7 +35,7 @@ PRECISIONS = ("exact", "fast")
 BACKENDS = ("native", "reference")
 
 
-class BatchEnv(VectorEnv[Array, Array, Array]):
+class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
     """N environments stepped together by one compiled kernel.
 
     It keeps Gymnasium's `VectorEnv` contract; in `exact` precision it returns the bits that
@@ -116,7 +117,9 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         self.num_threads = checks.whole_number(
             "num_threads", num_threads, at_least=1, at_most=checks.MOST_THREADS
         )
-        self.max_episode_steps = checks.read_time_limit(max_episode_steps, entry.max_episode_steps)
+        self._own_limit = entry.max_episode_steps
+        self._limit = checks.read_time_limit(max_episode_steps, self._own_limit)
+        self._elapsed = counter_of(self._limit)
         self.frame_stack = checks.whole_number(
             "frame_stack", frame_stack, at_least=1, at_most=checks.MOST_FRAMES
         )
@@ -124,10 +127,15 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         self.clip_actions = bool(clip_actions)
         self.checked = checked_mode.wanted(checked)
         given = {**entry.kwargs, **params}
-        self.params = definition.read_params(given, self.num_envs)
-        self.arguments = definition.read_arguments(given)
-        definition.check_params(self.params, self.num_envs)
-        self.tables = definition.make_tables(self.arguments)
+        self._params = definition.read_params(given, self.num_envs)
+        self._arguments = definition.read_arguments(given)
+        definition.check_params(self._params, self.num_envs)
+        self._defaults = definition.read_params(entry.kwargs, self.num_envs)
+        # Others are read when a kernel runs: one is compiled for all their values.
+        self._compiled_in = frozenset(
+            name for name, value in self._params.items() if is_same(value, self._defaults[name])
+        )
+        self.tables = definition.make_tables(self._arguments)
         self.metadata = {
             "autoreset_mode": self.autoreset_mode,
             "render_modes": self._render_modes(),
@@ -138,18 +146,30 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         self._build()
         self._renderers: dict[int, Callable[..., Array]] = {}
         self._token: bytes | None = None
+        self._is_split = False
         self.closed = False
         # What else is set on this object is somebody's own, and goes with copies and parts.
         self._own = frozenset({*vars(self), "_own"} - before)
 
     # -- construction --------------------------------------------------------------------------
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in FIXED and "_own" in vars(self):
+            raise AttributeError(
+                f"{name} of a BatchEnv cannot be changed; make another one with the {name} wanted."
+            )
+        if name in vars(self).get("_params", ()):
+            self._set_parameter(name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in vars(self).get("_params", ()):
+            return self._params[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def _render_modes(self) -> list[str]:
         return ["rgb_array"] if hasattr(self.definition.namespace, "renderer") else []
-
-    def row_params(self, row: int) -> dict[str, Any]:
-        """Return the parameters of one environment as scalars."""
-        return {name: batch_parameter(value, row) for name, value in self.params.items()}
 
     def _row_values(self, row: int) -> Any:
         """Return what the functions of one environment see as `p`."""
@@ -170,7 +190,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
                 f"clip_actions is True, but the actions of {self.definition.name} are "
                 f"{self.single_action_space}; expected a Box."
             )
-        if any(isinstance(value, np.ndarray) for value in self.params.values()):
+        if any(isinstance(value, np.ndarray) for value in self._params.values()):
             rows = [self.definition.spaces(self._row_values(k)) for k in range(self.num_envs)]
             for row, (space, action_space) in enumerate(rows):
                 if action_space != self.single_action_space:
@@ -209,11 +229,13 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             self._layout,
             infos,
             self.single_action_space,
-            self.params,
+            self._params,
+            self._compiled_in,
             self.tables,
             self.precision,
             self.backend,
-            self.max_episode_steps,
+            self._limit,
+            self._elapsed,
             self._same_step(),
             self.record_episode_statistics,
         )
@@ -233,7 +255,15 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         if self.backend == "reference" or self.checked:
             self._interpreted = compile.interpret(spec)
         if self.backend == "native":
-            self.kernel = compile.compile_native(spec)
+            try:
+                self.kernel = compile.compile_native(spec)
+            except OSError:
+                raise
+            except Exception as error:
+                # Imported where it is needed: nobody compiles to learn that.
+                from batchsim.checking.mistakes import explain
+
+                raise explain(error, self.definition, self.tables) from None
 
     def _make_driver(self, infos: Infos) -> None:
         self._guard = None
@@ -281,8 +311,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         """Return the parameters that are compiled in, any values where arrays take their place."""
         number = number_of(self.precision)
         values: dict[str, Any] = {}
-        for name, value in self.params.items():
-            constant = self.definition.params[name] if isinstance(value, np.ndarray) else value
+        for name, constant in self._defaults.items():
             if isinstance(constant, tuple):
                 constant = tuple(map(number, constant))
             values[name] = number(constant) if isinstance(constant, float) else constant
@@ -317,7 +346,9 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         return self._driver.exclusively("split", self._parts, rows)  # type: ignore[no-any-return]
 
     def _parts(self, rows: list[slice]) -> tuple[BatchEnv, ...]:
-        return tuple(copies.part(self, selected) for selected in rows)
+        found = tuple(copies.part(self, selected) for selected in rows)
+        self._is_split = True
+        return found
 
     # -- Gymnasium's contract ------------------------------------------------------------------
 
@@ -365,7 +396,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         selected = np.ones(n, np.bool_) if mask is None else mask
         kept = self._copies()
         self._driver.tear()
-        self._seed(selected, seeds)
+        self._generators.seed(selected, seeds)
         tile.selected[:] = selected
         for name in self.definition.options:
             getattr(tile.options, name)[:] = values[name]
@@ -448,7 +479,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         A row without a stream gets one from the operating system.
         """
         if any(seed is None for seed in self._seeds):
-            self._driver.exclusively("np_random_seed", self._seed_new, unreset=True)
+            self._driver.exclusively("np_random_seed", self._generators.seed_new, unreset=True)
         return tuple(map(int, self._seeds))
 
     @property
@@ -468,7 +499,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             self.set_np_random(row, generator)
 
     def _lend_generators(self) -> tuple[np.random.Generator, ...]:
-        self._seed_new()
+        self._generators.seed_new()
         return tuple(map(self._generators.__getitem__, range(self.num_envs)))
 
     def set_np_random(self, row: int, generator: np.random.Generator, seed: int = -1) -> None:
@@ -487,12 +518,8 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         seed = checks.whole_number("seed", seed, at_least=-1)
         checks.require_stream(generator, "generator")
         self._driver.exclusively(
-            "set_np_random", self._set_stream, row, generator, seed, unreset=True
+            "set_np_random", self._generators.put, row, generator, seed, unreset=True
         )
-
-    def _set_stream(self, row: int, generator: np.random.Generator, seed: int) -> None:
-        self._generators.put(row, generator)
-        self._seeds[row] = seed
 
     def __repr__(self) -> str:
         return (
@@ -569,22 +596,12 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
         given = snapshots.read_snapshot(state, columns, count)
         own = columns[snapshots.FINGERPRINT][rows]
         snapshots.refuse_other(
-            given[snapshots.FINGERPRINT], own, self.definition, self.arguments, self.params
+            given[snapshots.FINGERPRINT], own, self.definition, self._arguments, self._params
         )
         snapshots.check_rows(given, self._seeds, self._same_step())
         if self.definition.state_check is not None:
-            by_row = {
-                name: value[rows]
-                for name, value in self.params.items()
-                if isinstance(value, np.ndarray)
-            }
-            state_columns = [given[f"state.{name}"] for name in self.definition.columns]
-            self.definition.check_state(state_columns, self._values_of_any_row, by_row)
+            self._check_columns([given[f"state.{name}"] for name in self.definition.columns], rows)
         return given
-
-    @cached_property
-    def _values_of_any_row(self) -> Any:
-        return self._row_values(0)
 
     @cached_property
     def _fingerprints(self) -> Array:
@@ -594,7 +611,7 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
             self._layout,
             self.single_action_space,
             self.tables,
-            self.params,
+            self._params,
         )
         return np.broadcast_to(found, (self.num_envs,))
 
@@ -639,30 +656,6 @@ class BatchEnv(VectorEnv[Array, Array, Array]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return copies.reduced(self)
-
-    # -- seeding and options -------------------------------------------------------------------
-
-    def _seed_new(self) -> None:
-        """Start the streams of the rows that have none."""
-        self._seed(np.ones(self.num_envs, np.bool_), None)
-
-    def _seed(self, selected: Array, seeds: list[int | None] | None) -> None:
-        if seeds is None:
-            unseeded = [k for k in np.flatnonzero(selected) if self._seeds[k] is None]
-            rows, values = unseeded, random.fresh_seeds(len(unseeded))
-        else:
-            rows, values = [], []
-            for k in np.flatnonzero(selected):
-                seed = seeds[k]
-                if seed is None and self._seeds[k] is None:
-                    seed = random.fresh_seeds(1)[0]
-                if seed is not None:
-                    rows.append(k)
-                    values.append(seed)
-        if rows:
-            self._generators.let_go(rows)
-            random.seed_rows(self._tile.rng, np.array(rows), values)
-            self._seeds[rows] = values
 
 
 def make_vec(id: Any, num_envs: int = 1, **arguments: Any) -> BatchEnv:

@@ -96,7 +96,7 @@ def test_the_host_path_has_layers_and_the_lines_of_python(run):
     arguments = ("CartPole-v1", "--num-envs", "4", "--steps", "20", "--seconds", "0.01")
     status, text = run(host, *arguments, "--no-cython", "--no-perf")
     assert status == 0
-    names = ["`Driver.step`", "`kernel(STEP)`", "BatchEnv._seed", "Checks.convert", "seed_rows"]
+    names = ["`Driver.step`", "`kernel(STEP)`", "Generators.seed", "Checks.convert", "seed_rows"]
     assert_is_report(text, "BatchEnv.reset", *names)
 
 

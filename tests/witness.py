@@ -12,6 +12,7 @@ CHECK, STEP, RESET = (1 << task for task in (kernels.CHECK_ACTIONS, kernels.STEP
 
 USES = {
     "parameters": (STEP | RESET, 0),
+    "common": (STEP | RESET, 0),
     "options": (STEP | RESET, 0),
     "tables": (STEP | RESET, 0),
     "settings": (STEP | RESET, 0),

@@ -128,6 +128,9 @@ class Sb3VecEnv(VecEnv):
 
     def _clipped(self, actions: Any) -> Any:
         space = self.action_space
+        if isinstance(space, spaces.MultiBinary):
+            # SB3's policies sample float32 zeros and ones.
+            return np.asarray(actions).astype(space.dtype, copy=False)
         if not isinstance(space, spaces.Box):
             return actions
         # Policies that squash their actions may miss a bound by the last bit.
@@ -194,52 +197,41 @@ class Sb3VecEnv(VecEnv):
 
     def has_attr(self, attr_name: str) -> bool:
         """Return whether `get_attr` knows this attribute."""
-        return attr_name in self._names()
+        return attr_name in self.batch.attribute_names()
 
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
-        """Return an attribute of each row asked for.
+        """Return an attribute of each row asked for; see `BatchEnv.get_attr`.
 
         Raises:
             AttributeError: if there is no such attribute.
-            gymnasium.error.ResetNeeded: for a column of state before the first reset.
         """
-        rows = self._rows(indices)
-        if attr_name in self.batch.definition.columns:
-            return _values(self.batch.get_state(rows)[f"state.{attr_name}"])
-        if attr_name == "np_random_seed":
-            # Not among the others: reading it starts the streams that were not started yet.
-            seeds = self.batch.np_random_seed
-            return [seeds[row] for row in rows]
-        if attr_name not in self._names():
-            raise AttributeError(
-                f"The environments have no attribute {attr_name!r}; there are "
-                f"{', '.join(self._names())}."
-            )
-        return [self._attributes(row)[attr_name] for row in rows]
+        if attr_name in ("action_space", "observation_space"):
+            values: Any = [getattr(self, attr_name)] * self.num_envs
+        else:
+            values = self.batch.get_attr(attr_name)
+        return [values[row] for row in self._rows(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: Indices = None) -> None:
-        """Set a column of state in each row asked for.
+        """Set an attribute of each row asked for, and make it take effect.
 
         Raises:
-            AttributeError: for any other attribute.
-            TypeError, ValueError: for a value that does not fit the column.
-            gymnasium.error.ResetNeeded: before the first reset.
+            AttributeError: if there is no such attribute, or it cannot be written.
+            TypeError, ValueError: for a value that does not fit.
         """
-        if attr_name not in self.batch.definition.columns:
-            what = "is fixed when the batch is made" if self.has_attr(attr_name) else "is unknown"
-            raise AttributeError(
-                f"The attribute {attr_name!r} {what}; expected a column of state: "
-                f"{', '.join(self.batch.definition.columns)}."
-            )
-        rows = self._rows(indices)
-        state = self.batch.get_state(rows)
-        np.copyto(state[f"state.{attr_name}"], value)
-        self.batch.set_state(state, rows)
+        chosen = self._rows(indices)
+        if len(set(chosen)) == self.num_envs:
+            values: Any = [value] * self.num_envs
+        else:
+            values = list(self.batch.get_attr(attr_name))
+            for row in chosen:
+                values[row] = value
+        self.batch.set_attr(attr_name, values)
 
     def env_method(
         self, method_name: str, *method_args: Any, indices: Indices = None, **method_kwargs: Any
     ) -> list[Any]:
-        """Call a method of each row asked for: render, reset, get_wrapper_attr, has_wrapper_attr.
+        """Call a method of each row asked for: render, reset, get_wrapper_attr, has_wrapper_attr,
+        set_wrapper_attr or what the original has besides, such as Taxi's `decode`.
 
         Raises:
             AttributeError: for any other method.
@@ -250,33 +242,27 @@ class Sb3VecEnv(VecEnv):
             "reset": self._reset_rows,
             "get_wrapper_attr": lambda rows, name: self.get_attr(name, rows),
             "has_wrapper_attr": lambda rows, name: [self.has_attr(name) for _ in rows],
+            "set_wrapper_attr": self._set_of_rows,
         }
         if method_name not in methods:
-            raise AttributeError(
-                f"The environments have no method {method_name!r}; there are {', '.join(methods)}."
-            )
+            found: list[Any] = []
+            if self.has_attr(method_name):
+                found = self.get_attr(method_name, rows)
+            if not found or not all(map(callable, found)):
+                raise AttributeError(
+                    f"The environments have no method {method_name!r}; there are "
+                    f"{', '.join(methods)}."
+                )
+            return [method(*method_args, **method_kwargs) for method in found]
         return methods[method_name](rows, *method_args, **method_kwargs)
 
     def env_is_wrapped(self, wrapper_class: type[Any], indices: Indices = None) -> list[bool]:
         """Return, for each row asked for, whether it does what a wrapper does: Monitor alone."""
         return [issubclass(Monitor, wrapper_class) for _ in self._rows(indices)]
 
-    def _names(self) -> list[str]:
-        return [*self._attributes(), "np_random_seed", *self.batch.definition.columns]
-
-    def _attributes(self, row: int = 0) -> dict[str, Any]:
-        batch = self.batch
-        arguments = batch.arguments._asdict() if batch.arguments else {}
-        return {
-            "action_space": self.action_space,
-            "observation_space": self.observation_space,
-            "max_episode_steps": batch.max_episode_steps,
-            "metadata": batch.metadata,
-            "render_mode": batch.render_mode,
-            "spec": batch.spec,
-            **arguments,
-            **batch.row_params(row),
-        }
+    def _set_of_rows(self, rows: list[int], name: str, value: Any) -> list[None]:
+        self.set_attr(name, value, rows)
+        return [None] * len(rows)
 
     def _rows(self, indices: Indices) -> list[int]:
         if indices is None:

@@ -350,6 +350,7 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
 
 def explain_compile_error(error: Exception, functions: list[Function]) -> tuple[str, str, Place]:
     """Return one sentence, a hint and the author's line for what the compiler raised."""
+    error = getattr(error, "compiler_error", None) or error
     text = _TERMINAL_CODES.sub("", getattr(error, "reason", str(error)))
     place = _place_in(text, error, functions)
     name = _function_at(place, functions)

@@ -433,7 +433,7 @@ class Column:
         return self.watch.stop(
             "whole-column",
             f"{what}; the column holds all environments.",
-            f"A function sees to its own row alone: `{self.name}[i]`.",
+            f"A function works on one row: `{self.name}[i]`.",
         )
 
     def __getitem__(self, index: Any) -> Any:
@@ -503,7 +503,7 @@ def guarded_tuple(watch: Watch, what: str, fields: dict[str, Any]) -> Any:
                 raise watch.stop(
                     "whole-column",
                     f"assigns s.{name}; the column holds all environments.",
-                    f"A function sees to its own row alone: `s.{name}[i] = …`.",
+                    f"A function works on one row: `s.{name}[i] = …`.",
                 )
             raise watch.stop(
                 "read-only" if name in fields else kind,

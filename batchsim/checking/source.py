@@ -80,6 +80,17 @@ OBJECT_CALLS = {
     "open": "a file",
     "input": "input",
 }
+DRAWS = {
+    "choice": "choice(rng, i, n)",
+    "integers": "integers(rng, i, low, high)",
+    "normal": "normal(rng, i, loc, scale)",
+    "permutation": "permutation(rng, i, out)",
+    "random": "random(rng, i)",
+    "shuffle": "shuffle(rng, i, x)",
+    "standard_normal": "standard_normal(rng, i)",
+    "uniform": "uniform(rng, i, low, high)",
+}
+"""What draws in place of a method of NumPy's generators."""
 WHERE_TO_KEEP = (
     "Keep several values a row in a column: `cells: np.dtype((np.int8, (10, 10)))` in State, or in "
     "Scratch if only one call needs them."
@@ -307,6 +318,14 @@ class _Scan:
             "What changes during an episode is a column of State: each row has its own.",
         )
 
+    def see_starred(self, node: ast.Starred) -> None:
+        self.add(
+            "object",
+            node,
+            f"uses `{ast.unparse(node)}`, which makes a list.",
+            "Name each value, or write a loop over the elements of a column.",
+        )
+
     def see_nonlocal(self, node: ast.Nonlocal) -> None:
         self.add("closure", node, f"changes {node.names[0]!r}, a variable of another function.")
 
@@ -358,14 +377,15 @@ class _Scan:
         source = _unseeded(called)
         if source is not None:
             self.skipped.update(ast.walk(node.func))
-            near = [name for name in (text.rpartition(".")[2],) if hasattr(batchsim.random, name)]
-            draw = near[0] if near else "uniform"
+            name = text.rpartition(".")[2]
+            draw = {"randint": "integers", "gauss": "normal"}.get(name, name)
+            draw = draw if draw in DRAWS else "uniform"
             self.add(
                 "random",
                 node,
                 f"calls {text}, which no seed decides.",
                 f"Draw from the row's own stream: `from batchsim.random import {draw}` and "
-                f"`{draw}(rng, i, …)`."
+                f"`{DRAWS[draw]}`."
                 if source != "time"
                 else "Count steps in a column of State; a clock cannot be repeated.",
             )
@@ -455,7 +475,7 @@ class _Scan:
             "whole-column",
             node,
             f"{what} on the whole column s.{column}, which holds all environments.",
-            f"A function sees to its own row alone: `s.{column}[i]`.",
+            f"A function works on one row: `s.{column}[i]`.",
         )
 
     def column(self, node: ast.AST) -> str | None:
@@ -470,6 +490,15 @@ class _Scan:
 
     def see_augassign(self, node: ast.AugAssign) -> None:
         self.target(node.target)
+        index = node.target.slice if isinstance(node.target, ast.Subscript) else None
+        if any(isinstance(part, ast.Slice) for part in ast.walk(index or ast.Pass())):
+            self.add(
+                "allocation",
+                node,
+                f"computes with the slice {ast.unparse(node.target)}, which makes an array; "
+                "compiled code cannot allocate.",
+                "Write a loop over its elements.",
+            )
 
     def target(self, node: ast.expr) -> None:
         column = self.column(node)
@@ -531,12 +560,13 @@ class _Scan:
                 f"The parameters are: {', '.join(known) or 'none; define a class Params'}.",
             )
         if role == "rng":
+            draw = node.attr if node.attr in DRAWS else "uniform"
             self.add(
                 "random",
                 node,
                 f"uses rng.{node.attr}; rng holds the streams of all rows and has no methods.",
-                "Draw from the row's own stream: `from batchsim.random import uniform` and "
-                "`uniform(rng, i, low, high)`.",
+                f"Draw from the row's own stream: `from batchsim.random import {draw}` and "
+                f"`{DRAWS[draw]}`.",
             )
 
     def see_name(self, node: ast.Name) -> None:
@@ -546,8 +576,15 @@ class _Scan:
             free = self.this.function.__code__.co_freevars
             if node.id not in (*names, *free, *self.assigned):
                 known = [*names, *self.this.function.__globals__, *dir(builtins)]
+                hint = ""
+                if node.id == "self":
+                    known = []
+                    hint = "There is no object: what a row keeps is a column of State, `s.x[i]`."
                 self.add(
-                    "name", node, f"uses {node.id}, which is not defined{suggest(node.id, known)}."
+                    "name",
+                    node,
+                    f"uses {node.id}, which is not defined{suggest(node.id, known)}.",
+                    hint,
                 )
         elif isinstance(value, (list, dict, set)) and isinstance(node.ctx, ast.Load):
             self.add(

@@ -47,6 +47,7 @@ from typing import NamedTuple
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
+from batchsim.accessors import vector
 from batchsim.math import cos, cos32, pi, power, sin, sin32, wrap_turns
 from batchsim.random import uniform
 
@@ -85,6 +86,12 @@ class Options(NamedTuple):
     high: float = 0.1
 
 
+def _derive(s, i):
+    s.cos_theta1[i], s.sin_theta1[i] = cos(s.theta1[i]), sin(s.theta1[i])
+    s.cos_theta2[i], s.sin_theta2[i] = cos(s.theta2[i]), sin(s.theta2[i])
+
+
+ATTRIBUTES = {"state": vector("theta1", "theta2", "dtheta1", "dtheta2", derive=_derive)}
 ACTION = Discrete(3)
 KEYS = {None: 1, "left": 0, "right": 2}
 
@@ -105,10 +112,8 @@ def reset(s, i, p, rng):
     s.dtheta1[i] = np.float32(uniform(rng, i, p.low, p.high))
     s.dtheta2[i] = np.float32(uniform(rng, i, p.low, p.high))
     s.theta1[i], s.theta2[i] = theta1, theta2
-    s.cos_theta1[i] = cos32(theta1)
-    s.sin_theta1[i] = sin32(theta1)
-    s.cos_theta2[i] = cos32(theta2)
-    s.sin_theta2[i] = sin32(theta2)
+    s.cos_theta1[i], s.sin_theta1[i] = cos32(theta1), sin32(theta1)
+    s.cos_theta2[i], s.sin_theta2[i] = cos32(theta2), sin32(theta2)
 
 
 def accelerations(theta1, theta2, dtheta1, dtheta2, torque, p):
@@ -167,21 +172,16 @@ def step(s, i, action, p, rng):
     s.theta1[i], s.theta2[i] = theta1, theta2
     s.dtheta1[i] = min(max(advance(u1, dt, a1, a2, a3, a4), -p.MAX_VEL_1), p.MAX_VEL_1)
     s.dtheta2[i] = min(max(advance(v1, dt, b1, b2, b3, b4), -p.MAX_VEL_2), p.MAX_VEL_2)
-    s.cos_theta1[i] = cos_theta1
-    s.sin_theta1[i] = sin(theta1)
-    s.cos_theta2[i] = cos(theta2)
-    s.sin_theta2[i] = sin(theta2)
+    s.cos_theta1[i], s.sin_theta1[i] = cos_theta1, sin(theta1)
+    s.cos_theta2[i], s.sin_theta2[i] = cos(theta2), sin(theta2)
     terminated = -cos_theta1 - cos(theta2 + theta1) > 1.0
     return 0.0 if terminated else -1.0, terminated
 
 
 def observe(s, i, p, out):
-    out[0] = s.cos_theta1[i]
-    out[1] = s.sin_theta1[i]
-    out[2] = s.cos_theta2[i]
-    out[3] = s.sin_theta2[i]
-    out[4] = s.dtheta1[i]
-    out[5] = s.dtheta2[i]
+    out[0], out[1] = s.cos_theta1[i], s.sin_theta1[i]
+    out[2], out[3] = s.cos_theta2[i], s.sin_theta2[i]
+    out[4], out[5] = s.dtheta1[i], s.dtheta2[i]
 
 
 def renderer(p):

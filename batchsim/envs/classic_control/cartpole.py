@@ -47,6 +47,7 @@ from typing import NamedTuple
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
+from batchsim.accessors import vector
 from batchsim.math import cos, pi, sin
 from batchsim.random import uniform
 
@@ -77,6 +78,11 @@ class Options(NamedTuple):
     high: float = 0.05
 
 
+ATTRIBUTES = {
+    "state": vector("x", "x_dot", "theta", "theta_dot"),
+    "total_mass": lambda s, i, p: p.masspole + p.masscart,
+    "polemass_length": lambda s, i, p: p.masspole * p.length,
+}
 ACTION = Discrete(2)
 KEYS = {"left": 0, "right": 1}  # time stands still while neither is held
 

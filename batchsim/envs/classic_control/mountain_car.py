@@ -44,6 +44,7 @@ from typing import NamedTuple
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
+from batchsim.accessors import vector
 from batchsim.math import cos
 from batchsim.random import uniform
 
@@ -70,6 +71,7 @@ class Options(NamedTuple):
     high: float = -0.4
 
 
+ATTRIBUTES = {"state": vector("position", "velocity")}
 ACTION = Discrete(3)
 KEYS = {None: 1, "left": 0, "right": 2}
 

@@ -73,6 +73,21 @@ class Options(NamedTuple):
     high: float = -0.4
 
 
+def _get_state(s, i, p):
+    dtype = np.float64 if s.fresh[i] else np.float32
+    return np.array([s.position[i], s.velocity[i]], dtype)
+
+
+def _set_state(s, i, p, value):
+    # Upstream computes the next step in the precision of what it finds here.
+    given = np.asarray(value)
+    if given.shape != (2,) or given.dtype.kind not in "fiu":
+        raise ValueError(f"It is {value!r}; expected two numbers.")
+    s.position[i], s.velocity[i] = given.tolist()
+    s.fresh[i] = given.dtype != np.float32
+
+
+ATTRIBUTES = {"state": (_get_state, _set_state)}
 CLIPS_ACTIONS = True
 
 

@@ -44,6 +44,7 @@ from typing import NamedTuple
 import numpy as np
 from gymnasium.spaces import Box
 
+from batchsim.accessors import vector
 from batchsim.math import cos, pi, power, sin, wrap_angle
 from batchsim.random import uniform
 
@@ -72,6 +73,14 @@ class Options(NamedTuple):
     y_init: float = 1.0
 
 
+def _derive(s, i):
+    s.cos_theta[i], s.sin_theta[i] = cos(s.theta[i]), sin(s.theta[i])
+
+
+ATTRIBUTES = {
+    "state": vector("theta", "theta_dot", derive=_derive),
+    "last_u": lambda s, i, p: None if np.isnan(s.last_torque[i]) else s.last_torque[i],
+}
 CLIPS_ACTIONS = True
 REWARD_TYPE = np.float64
 

@@ -54,6 +54,7 @@ from typing import NamedTuple
 import numpy as np
 from gymnasium.spaces import Discrete
 
+from batchsim.accessors import number, of_original
 from batchsim.envs.toy_text.categorical import one_of_three
 from batchsim.random import random
 from batchsim.ranges import require_between
@@ -91,6 +92,14 @@ class Info(NamedTuple):
     prob: float
 
 
+ATTRIBUTES = {
+    "s": number("cell"),
+    **of_original(
+        "gymnasium.envs.toy_text.cliffwalking:CliffWalkingEnv",
+        lambda p: {"is_slippery": p.is_slippery},
+        "P nA nS shape start_state_index initial_state_distrib",
+    ),
+}
 INFO_AT_RESET = {"prob": int}
 REWARD_TYPE = int
 ACTION = Discrete(4)

@@ -53,15 +53,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from gymnasium.envs.toy_text.frozen_lake import MAPS, FrozenLakeEnv, generate_random_map
+from gymnasium.envs.toy_text.frozen_lake import FrozenLakeEnv, generate_random_map
 from gymnasium.spaces import Discrete
 
+from batchsim.accessors import number, of_original
+from batchsim.envs.toy_text.boards import TILES, letters_of, read_board
 from batchsim.envs.toy_text.categorical import one_of_equals, one_of_three
 from batchsim.random import random
 from batchsim.ranges import require_between
 
 RENDER_FPS = 4
-TILES = "GHFS"
 GOAL, HOLE = 0, 1  # places in TILES of those that end an episode
 MOVES = ((0, -1), (1, 0), (0, 1), (-1, 0))  # rows and columns, by direction
 
@@ -100,7 +101,24 @@ KEYS = {"left": 0, "down": 1, "right": 2, "up": 3}
 
 
 def REWARD_TYPE(reward):
+    """Return a whole number where the reward is one, as in the default schedule."""
     return int(reward) if reward.is_integer() else reward
+
+
+def _settings(p):
+    rewards = tuple(REWARD_TYPE(float(reward)) for reward in p.reward_schedule)
+    ice = {"is_slippery": p.is_slippery, "success_rate": p.success_rate}
+    return {"desc": letters_of(p.board), "reward_schedule": rewards, **ice}
+
+
+ATTRIBUTES = {
+    "s": number("cell"),
+    **of_original(
+        "gymnasium.envs.toy_text.frozen_lake:FrozenLakeEnv",
+        _settings,
+        "P desc ncol nrow reward_range initial_state_distrib",
+    ),
+}
 
 
 def check_params(params):
@@ -117,7 +135,7 @@ def settle(arguments):
 
 
 def tables(arguments):
-    board = _read_board(*arguments)
+    board = read_board(*arguments)
     rows, columns = board.shape
     row, column = np.divmod(np.arange(board.size), columns)
     targets = [
@@ -133,25 +151,6 @@ def tables(arguments):
         starts=np.append(starts, 0).astype(np.int32),
         start_sums=np.cumsum(np.full(len(starts), 1.0 / len(starts))),
     )
-
-
-def _read_board(desc, name):
-    if desc is None:
-        if name not in list(MAPS):
-            raise ValueError(f"map_name is {name!r}; expected {' or '.join(map(repr, MAPS))}.")
-        desc = MAPS[name]
-    try:
-        letters = np.asarray(desc, "c").astype("U1")
-    except ValueError:  # rows of several lengths, or letters beyond ASCII
-        letters = np.empty(0)
-    if letters.ndim != 2 or letters.size == 0:
-        raise ValueError(f"desc is {desc!r}; expected strings of one length, one a row of the map.")
-    unknown = [letter for letter in letters.ravel().tolist() if letter not in set(TILES)]
-    if unknown:
-        raise ValueError(f"desc has the letter {unknown[0]!r}; expected S, F, H and G only.")
-    if "S" not in letters:
-        raise ValueError(f"desc is {desc!r}; expected the letter S, a start, in it.")
-    return np.array([[TILES.index(letter) for letter in row] for row in letters], np.int8)
 
 
 def OBSERVATION(p):
@@ -175,12 +174,9 @@ def step(s, i, action, p, rng):
 
     cell = s.cell[i]
     s.cell[i], tile = p.next_cell[cell, direction], p.next_tile[cell, direction]
-    if tile == GOAL:
-        reward = p.reward_schedule[0]
-    elif tile == HOLE:
-        reward = p.reward_schedule[1]
-    else:
-        reward = p.reward_schedule[2]
+    reward = p.reward_schedule[2]
+    if tile <= HOLE:
+        reward = p.reward_schedule[0] if tile == GOAL else p.reward_schedule[1]
     return reward, tile <= HOLE
 
 
@@ -194,8 +190,7 @@ def inform(s, i, p, out):
 
 def renderer(p):
     """Return a function (s, i) -> frame that draws with Gymnasium's renderer."""
-    desc = ["".join(TILES[tile] for tile in row) for row in p.board]
-    original = FrozenLakeEnv(render_mode="rgb_array", desc=desc)
+    original = FrozenLakeEnv(render_mode="rgb_array", desc=list(letters_of(p.board)))
 
     def draw(s, i):
         original.s = int(s.cell[i])
