@@ -19,7 +19,7 @@ from gymnasium.vector.utils import batch_space
 from batchsim import checks, kernels, snapshots
 from batchsim.columns import cut_rows
 from batchsim.generators import Generators
-from batchsim.spaces import is_seeded, separate
+from batchsim.spaces import generator_at, generators, separate, set_generators
 
 if TYPE_CHECKING:
     from batchsim.vector import BatchEnv
@@ -32,6 +32,8 @@ _pickled: weakref.WeakValueDictionary[bytes, BatchEnv] = weakref.WeakValueDictio
 """Those that were pickled by this process, or by one that it was forked from, by token."""
 
 
+CACHED = ("_fingerprints", "_values_of_any_row")
+"""What follows from what a copy has too, and is kept once it was asked for."""
 SPACES = ("single_observation_space", "single_action_space", "observation_space", "action_space")
 
 
@@ -64,6 +66,7 @@ def _twin_that_goes_on(batch: BatchEnv) -> BatchEnv:
 def _twin(batch: BatchEnv) -> BatchEnv:
     """Return a BatchEnv like this one, with its kernel and rows that were never reset."""
     twin = _raw(batch)
+    vars(twin).update({name: vars(batch)[name] for name in CACHED if name in vars(batch)})
     twin.metadata = dict(batch.metadata)
     for name in SPACES:
         setattr(twin, name, separate(getattr(batch, name)))
@@ -155,10 +158,15 @@ def reduced(batch: BatchEnv) -> tuple[Any, ...]:
     of = type(batch), batch.definition.__reduce__(), batch.num_envs
     attributes = _attributes(batch)
     for name in SPACES:
-        space = getattr(batch, name)
-        if space is not batch._spaces[name] or is_seeded(space):
-            attributes[name] = space
-    return _unpickle, (batch._token, of, arguments, carried, was_reset), attributes or None
+        if getattr(batch, name) is not batch._spaces[name]:
+            attributes[name] = getattr(batch, name)
+    samples = {name: list(map(_state, generators(batch._spaces[name]))) for name in SPACES}
+    made_of = batch._token, of, arguments, carried, was_reset, samples
+    return _unpickle, made_of, attributes or None
+
+
+def _state(generator: np.random.Generator | None) -> Any:
+    return None if generator is None else generator.bit_generator.state
 
 
 def _unpickle(
@@ -167,6 +175,7 @@ def _unpickle(
     arguments: dict[str, Any],
     carried: dict[str, Array],
     was_reset: bool,
+    samples: dict[str, list[Any]],
 ) -> BatchEnv:
     original = _pickled.get(token)
     if original is not None and _is_as_pickled(original, arguments):
@@ -184,6 +193,9 @@ def _unpickle(
             carried = batch._read_snapshot(carried, batch._snapshot_columns(), slice(None))
         else:
             carried = snapshots.read_snapshot(carried, batch._stream_columns(), num_envs)
+    for name, states in samples.items():
+        given = (None if state is None else generator_at(state) for state in states)
+        set_generators(batch._spaces[name], given)
     _go_on_from(batch, carried, was_reset)
     return batch
 
