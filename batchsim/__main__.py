@@ -466,14 +466,23 @@ def check(
 
     The exit status is 1 if anything is wrong.
     """
+    from rich.progress import TextColumn
+
     from batchsim import checking
 
     try:
         params = _read_parameters(param)
         target = registry.resolve(env)
-        report = checking.check(
-            target, num_envs=num_envs, steps=steps, seed=seed, ignore=ignore or (), **params
-        )
+        with options.shown_progress(TextColumn("{task.description} …")) as show:
+            report = checking.check(
+                target,
+                num_envs=num_envs,
+                steps=steps,
+                seed=seed,
+                ignore=ignore or (),
+                progress=show,
+                **params,
+            )
     except checking.CheckError as error:
         typer.echo(str(error))
         raise typer.Exit(FAILURE) from error

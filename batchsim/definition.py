@@ -26,6 +26,7 @@ import numpy.typing as npt
 from gymnasium.spaces import Space
 
 __all__ = [
+    "OF_COMPILER",
     "Column",
     "CompileError",
     "Definition",
@@ -62,6 +63,9 @@ OF_RESETS = {"reset_mask"}
 
 OF_INFOS = {"episode", "final_info", "final_obs"}
 """Gymnasium's own infos."""
+
+OF_COMPILER = {"view"}
+"""What Numba takes for a method of arrays, whatever has an attribute of the name."""
 
 
 class CompileError(TypeError):
@@ -278,16 +282,18 @@ class Definition:
 
     def _refuse_reserved(self) -> None:
         for part, fields, names in (
-            ("Params", self.params, OF_BATCHES),
+            ("State", self.columns, OF_COMPILER),
+            ("Scratch", self.scratch, OF_COMPILER),
+            ("Params", self.params, OF_BATCHES | OF_COMPILER),
             ("Arguments", self.arguments, OF_BATCHES),
-            ("Options", self.options, OF_RESETS),
-            ("Info", self.info, OF_INFOS),
+            ("Options", self.options, OF_RESETS | OF_COMPILER),
+            ("Info", self.info, OF_INFOS | OF_COMPILER),
         ):
             for field in fields:
                 if field in names:
                     raise TypeError(
                         f"{part}.{field} of {self.name} has a name with a meaning of its own in "
-                        "batchsim or Gymnasium; choose another."
+                        "batchsim, Gymnasium or the compiler; choose another."
                     )
 
     def __reduce__(self) -> tuple[Any, ...]:

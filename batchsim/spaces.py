@@ -21,7 +21,7 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Sp
 from gymnasium.vector.utils import batch_space
 
 from batchsim import kernels
-from batchsim.definition import record
+from batchsim.definition import OF_COMPILER, record
 
 __all__ = [
     "Layout",
@@ -117,7 +117,7 @@ def _leaves(space: Space[Any], what: str) -> Iterator[Space[Any]]:
             if not isinstance(key, str) or not _is_field(key):
                 raise TypeError(
                     f"{what} is a Dict with the key {key!r}; expected keys that can be names of "
-                    "fields, such as 'position'."
+                    "fields, such as 'position', and are not 'view'."
                 )
             yield from _leaves(part, what)
     elif isinstance(space, Tuple):
@@ -144,7 +144,8 @@ def _paths(space: Space[Any], path: str = "") -> Iterator[str]:
 
 
 def _is_field(key: str) -> bool:
-    return key.isidentifier() and not key.startswith("_") and not keyword.iskeyword(key)
+    can_be_one = key.isidentifier() and not key.startswith("_") and not keyword.iskeyword(key)
+    return can_be_one and key not in OF_COMPILER
 
 
 def _shape(leaf: Space[Any]) -> tuple[int, ...]:

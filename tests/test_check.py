@@ -19,7 +19,7 @@ import pytest
 from gymnasium import spaces
 
 import batchsim
-from batchsim.checking import KINDS, backends, examine
+from batchsim.checking import KINDS, backends, examine, trials
 from batchsim.checking.problems import HINTS
 
 SOUND = """
@@ -317,6 +317,11 @@ CASES = {
             "def helper(s, i, p):\n    return helper(s, i, p)",
         ),
         (STEP, "    push = helper(s, i, p)"),
+    ),
+    "a loop without end": (
+        "endless",
+        r"step has not returned after 5.0 seconds",
+        (STEP, "    while push != 7.0:\n        push += 0.0"),
     ),
     "a lambda": ("closure", "uses a lambda", (STEP, "    f = lambda: 1.0")),
     "a function inside": (
@@ -673,8 +678,10 @@ def test_an_environment_passes(name):
         *(pytest.param(RICH, case, id=name) for name, case in RICH_CASES.items()),
     ],
 )
-def test_a_mistake_is_found_and_placed(tmp_path, source, case):
+def test_a_mistake_is_found_and_placed(tmp_path, monkeypatch, source, case):
     kind, words, *changes = case
+    if kind == "endless":
+        monkeypatch.setattr(trials, "PATIENCE", 5.0)
     source, marked = with_mistakes(source, changes)
     found = problems(tmp_path, source)
     assert {problem.kind for problem in found} == {kind}, found
@@ -855,6 +862,19 @@ def test_the_command_names_file_and_line(tmp_path):
         "'gravity'?).",
         "    The parameters are: gravity, bound, low.",
     ]
+
+
+def test_what_is_printed_in_a_run_is_not_shown(tmp_path, capsys):
+    source, _ = with_mistakes(SOUND, [(STEP, "    print(push)")])
+    assert {problem.kind for problem in problems(tmp_path, source)} == {"text"}
+    assert capsys.readouterr().out == ""
+
+
+def test_progress_is_told(without_compiler):
+    told = []
+    batchsim.check("CartPole-v1", progress=told.append)
+    assert told[0] == "reading the source"
+    assert any("plain Python" in doing for doing in told)
 
 
 def test_the_command_says_what_was_tried(tmp_path):

@@ -353,6 +353,7 @@ RESERVED = [
     ("Info", "episode"),
     ("Info", "final_obs"),
     ("Info", "final_info"),
+    *((part, "view") for part in ("State", "Scratch", "Params", "Options", "Info")),
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ class Settings:
     params: dict[str, Any]
     plain_steps: int
     """Steps of runs as plain Python, fewer than `steps` where observations are large."""
+    progress: Callable[[str], None]
+    """Is told what comes now."""
 
 
 def examine_backends(
@@ -63,6 +66,7 @@ def examine_backends(
     findings = watch.findings
     comparison = _Comparison(definition, functions, limit, settings, findings)
     comparison.overflows = watch.overflows
+    settings.progress("compiling")
     try:
         native = comparison.make(settings.num_envs)
     except Exception as error:
@@ -71,11 +75,15 @@ def examine_backends(
         return []
     tried = []
     try:
+        settings.progress("comparing compiled code with plain Python")
         tried.append(comparison.with_reference(native))
+        settings.progress("comparing numbers of rows and threads")
         tried.append(comparison.with_other_rows(native))
         if definition.state_check is not None:
+            settings.progress("trying check_state")
             tried.append(comparison.with_check_state(native))
         if not findings.has("check-state"):
+            settings.progress("compiling and comparing fast precision")
             tried.append(comparison.with_fast(native))
     finally:
         native.close()

@@ -42,6 +42,7 @@ def check(
     steps: int = 200,
     seed: int = 0,
     ignore: Iterable[str] = (),
+    progress: Callable[[str], None] | None = None,
     **params: Any,
 ) -> Report:
     """Examine an environment and raise with all that is wrong with it.
@@ -58,6 +59,7 @@ def check(
         steps: how many steps each run takes.
         seed: of the first row; row k has `seed + k`.
         ignore: kinds of problems (`batchsim.checking.KINDS`) that are meant to be as they are.
+        progress: is told in words what comes now.
         **params: the environment's parameters, as for `batchsim.make_vec`.
 
     Returns:
@@ -80,6 +82,7 @@ def check(
         checks.whole_number("seed", seed, at_least=0),
         params,
         plain_steps=steps,
+        progress=progress or (lambda doing: None),
     )
     namespace, name, entry = _find(definition)
     findings = Findings(ignore)
@@ -113,6 +116,7 @@ def _examine(
     definition = examine_contract(namespace, name, findings)
     if definition is None:
         return tried
+    settings.progress("reading the source")
     functions = reached_functions(definition, findings)
     given = {**entry.kwargs, **settings.params}
     params = definition.read_params(given, settings.num_envs)
@@ -140,6 +144,7 @@ def _examine(
     own = [getattr(namespace, name) for name in FUNCTIONS if hasattr(namespace, name)]
     own += [function.function for function in functions]
     watch = Watch(findings, [function.__code__ for function in own])
+    settings.progress("running episodes as plain Python, every read and write watched")
     tried.append(_run_guarded(definition, functions, values, spaces, limit, settings, watch))
     if not findings.problems:
         arguments = {name: given[name] for name in definition.arguments if name in given}

@@ -29,6 +29,7 @@ KINDS: Mapping[str, str] = {
     "text": "a function uses strings or prints",
     "exception": "a function raises, catches or asserts",
     "recursion": "a function calls itself",
+    "endless": "a function does not return",
     "closure": "a function uses a variable of an enclosing function, or defines a function",
     "global": "a function changes a module-level variable, or uses one that compiled code cannot",
     "module-call": "a function of a class or of Python's own modules is called through it",

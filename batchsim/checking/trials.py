@@ -26,12 +26,15 @@ from batchsim.checking.guards import (
     guarded_streams,
     guarded_tuple,
 )
+from batchsim.checking.patience import TooLong, at_most
 from batchsim.checking.problems import Place
 from batchsim.definition import Definition
 
 __all__ = ["Actions", "Course", "Trial"]
 
 Array = npt.NDArray[Any]
+PATIENCE = 60.0
+"""Seconds that one call may take: drawing a picture as watched plain Python takes some."""
 
 
 @dataclass
@@ -221,9 +224,19 @@ class _Run:
             column.forget()
         self.watch.function = name
         try:
-            return getattr(self.definition.namespace, name)(self.s, self.row, *arguments)
+            # What it prints would be printed in every step.
+            with at_most(PATIENCE), contextlib.redirect_stdout(None):
+                return getattr(self.definition.namespace, name)(self.s, self.row, *arguments)
         except Stop:
             raise
+        except TooLong as error:
+            self.watch.findings.add(
+                "endless",
+                f"{name} has not returned after {PATIENCE} seconds.",
+                "A loop may have no end; one over a range always has.",
+                self.watch.place_of(error),
+            )
+            raise Stop from error
         except RecursionError as error:
             self.watch.findings.add(
                 "recursion", f"{name} calls itself without end.", "", self.watch.place_of(error)
