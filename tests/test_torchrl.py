@@ -20,7 +20,7 @@ pytest.importorskip("torchrl")
 import torch
 from tensordict import TensorDict
 from torchrl.collectors import Collector
-from torchrl.envs import GymWrapper, RewardSum, StepCounter, TransformedEnv
+from torchrl.envs import GymEnv, GymWrapper, RewardSum, StepCounter, TransformedEnv
 from torchrl.envs.utils import RandomPolicy, check_env_specs
 
 from batchsim.adapters import torchrl as adapter
@@ -50,6 +50,21 @@ def made(opened):
         return opened(make_torchrl_env(*args, **kwargs))
 
     return make
+
+
+@pytest.mark.parametrize("frame_skip", [1, 2])
+@pytest.mark.parametrize("name", ["CartPole-v1", "Pendulum-v1", "FrozenLake-v1"])
+def test_torchrls_own_environment_of_an_id_is_gymnasiums(name, frame_skip):
+    """It tries an argument `frameskip` first, and goes by what Python says of unknown ones."""
+    found = []
+    for id in (name, f"batchsim/{name}"):
+        env = GymEnv(id, frame_skip=frame_skip)
+        env.set_seed(0)
+        torch.manual_seed(0)
+        found.append(env.rollout(20))
+        env.close()
+    keys = ["observation", "action", ("next", "reward"), ("next", "observation")]
+    assert all(torch.equal(found[0].get(key), found[1].get(key)) for key in keys)
 
 
 ENCODINGS = pytest.mark.parametrize("categorical", [False, True], ids=["one-hot", "categorical"])
