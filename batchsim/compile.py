@@ -24,6 +24,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numba import types
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.errors import NumbaError
 
 from batchsim import (  # noqa: F401
     agreement,
@@ -85,6 +86,13 @@ INLINE: dict[str, Any] = {**OPTIONS, **NO_WRAPPERS, "forceinline": True}
 
 SETTINGS = ("BOUNDSCHECK", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE")
 """What Numba's environment variables say of machine code, beside the CPU."""
+
+REFUSALS = (
+    NumbaError,
+    *(AssertionError, AttributeError, ImportError, LookupError, NameError, NotImplementedError),
+    *(RecursionError, SyntaxError, TypeError, ValueError),
+)
+"""What the compiler raises about functions that it cannot compile."""
 
 STEP_LOOPS = {
     AutoresetMode.NEXT_STEP: kernels.step_next_step,

@@ -381,7 +381,8 @@ class Definition:
             else:
                 # As Gymnasium's do. Mostly it is meant for a wrapper, or for another environment.
                 gymnasium.logger.warn(
-                    f"{self.name} has no reset option {name!r}{suggest(name, self.options)}, which "
+                    f"{self.name} has no reset option {name!r}"
+                    f"{suggest(name, (*self.options, *OF_RESETS))}, which "
                     f"is ignored; its reset options are: {', '.join(self.options) or 'none'}."
                 )
         return self._read(self.options, known, num_envs)

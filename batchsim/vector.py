@@ -257,9 +257,7 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
         if self.backend == "native":
             try:
                 self.kernel = compile.compile_native(spec)
-            except OSError:
-                raise
-            except Exception as error:
+            except compile.REFUSALS as error:
                 # Imported where it is needed: nobody compiles to learn that.
                 from batchsim.checking.mistakes import explain
 

@@ -20,6 +20,7 @@ import typer
 from line_profiler import LineProfiler
 
 from batchsim import checks, compile, kernels, make_vec, random
+from batchsim.generators import Generators
 from batchsim.vector import BatchEnv
 from profiling.build import BuildError, build
 from profiling.cython_lines import CAN_TRACE
@@ -304,7 +305,7 @@ def add_python_lines(report: Report, target: Any, num_envs: int, steps: int) -> 
                 [
                     BatchEnv.reset,
                     BatchEnv._reset,
-                    BatchEnv._seed,
+                    Generators.seed,
                     checks.read_seeds,
                     random.seed_rows,
                 ],

@@ -165,11 +165,6 @@ BAD_ACTIONS = [
     ("Pendulum-v1", BOX.astype(bool), TypeError, "dtype bool; expected float32"),
     ("Pendulum-v1", BOX.astype(np.float16), TypeError, "dtype float16; expected float32"),
     ("Pendulum-v1", put(BOX, 2, NAN), ValueError, r"row 2 is \[nan\]; expected .*Box"),
-    ("Pendulum-v1", put(BOX, 4, INF), ValueError, r"row 4 is \[inf\]; expected .*Box"),
-    ("Pendulum-v1", put(BOX, 0, -INF), ValueError, r"row 0 is \[-inf\]; expected .*Box"),
-    ("Pendulum-v1", put(BOX, 3, 2.5), ValueError, r"row 3 is \[2.5\]; expected .*clip"),
-    ("Pendulum-v1", put(BOX, 1, np.nextafter(np.float32(2), 3)), ValueError, r"row 1 is \[2\.0"),
-    ("Pendulum-v1", put(BOX, 1, np.nextafter(np.float32(-2), -3)), ValueError, r"row 1 is \[-2\.0"),
 ]
 
 
@@ -229,7 +224,7 @@ def test_bad_actions_at_an_episodes_end_are_refused_too(twins, name):
     """Although the row only waits for its reset, whatever the action."""
     pair = twins(name, steps=LIMIT)
     assert pair.over.all()
-    bad = put(DISCRETE, 3, 5) if name == "CartPole-v1" else put(BOX, 3, 5)
+    bad = put(DISCRETE, 3, 5) if name == "CartPole-v1" else put(BOX, 3, NAN)
     pair.refuses(ValueError, "row 3", lambda env: env.step(bad))
 
 
@@ -283,9 +278,6 @@ def test_bad_masks_are_refused(twins, name, mask, kind, pattern, seed):
 MASK = np.array([True, False, True, False, False])
 
 BAD_OPTIONS = [
-    ("CartPole-v1", {"lo": 0.1}, TypeError, "'lo'.*did you mean 'low'.*low, high"),
-    ("CartPole-v1", {"x_init": 0.1}, TypeError, "'x_init'.*low, high"),
-    ("CartPole-v1", {"mask": MASK}, TypeError, "'mask'"),
     ("CartPole-v1", {"low": NAN}, ValueError, "'low' is NaN; expected"),
     ("CartPole-v1", {"low": "wide"}, TypeError, "'low' is 'wide'; expected"),
     ("CartPole-v1", {"low": None}, TypeError, "'low' is None; expected"),
@@ -298,7 +290,6 @@ BAD_OPTIONS = [
     ("CartPole-v1", {"low": put(np.zeros(5), 3, 0.5)}, ValueError, "row 3.*0.5"),
     ("CartPole-v1", {"low": -INF}, ValueError, "inf"),
     ("CartPole-v1", {"high": INF}, ValueError, "inf"),
-    ("Pendulum-v1", {"x": 0.1}, TypeError, "'x'.*x_init, y_init"),
     ("Pendulum-v1", {"x_init": NAN}, ValueError, "'x_init' is NaN; expected"),
     ("Pendulum-v1", {"y_init": "1"}, TypeError, "'y_init' is '1'; expected"),
     ("Pendulum-v1", {"x_init": -1.0}, ValueError, "-1"),
@@ -317,6 +308,22 @@ def test_bad_options_are_refused(twins, name, options, kind, pattern, seed, mask
     if masked and isinstance(options, dict):
         options = {**options, "reset_mask": MASK}
     twins(name).refuses(kind, pattern, lambda env: env.reset(seed=seed, options=options))
+
+
+UNKNOWN_OPTIONS = [
+    ("CartPole-v1", {"lo": 0.1}, "'lo'.*did you mean 'low'.*ignored.*low, high"),
+    ("CartPole-v1", {"x_init": 0.1}, "'x_init', which is ignored.*low, high"),
+    ("CartPole-v1", {"mask": MASK}, "'mask'.*did you mean 'reset_mask'"),
+    ("Pendulum-v1", {"x": 0.1}, "'x'.*x_init, y_init"),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "pattern"), UNKNOWN_OPTIONS)
+def test_unknown_options_are_ignored_as_upstream_with_a_warning(opened, name, options, pattern):
+    envs = [opened(oracle.upstream(name, N)), opened(batchsim.make_vec(name, N))]
+    with pytest.warns(UserWarning, match=pattern):
+        observations = [env.reset(seed=0, options=dict(options))[0] for env in envs]
+    assert oracle.bits(observations[0]) == oracle.bits(observations[1])
 
 
 @pytest.mark.parametrize(
@@ -625,8 +632,8 @@ BAD_ARGUMENTS = [
     ({"max_episode_steps": "9"}, ValueError, "max_episode_steps is '9'; expected a positive"),
     ({"max_episode_steps": 2**63}, ValueError, f"max_episode_steps is {2**63}; expected"),
     ({"gravty": 9.8}, TypeError, "'gravty'.*did you mean 'gravity'.*gravity, masscart"),
-    ({"seed": 3}, TypeError, "no parameter 'seed'"),
-    ({"low": 0.1}, TypeError, "no parameter 'low'"),
+    ({"seed": 3}, TypeError, "unexpected keyword argument 'seed'"),
+    ({"low": 0.1}, TypeError, "unexpected keyword argument 'low'"),
     ({"gravity": "9.8"}, TypeError, "'gravity' is '9.8'; expected a number"),
     ({"gravity": None}, TypeError, "'gravity' is None; expected a number"),
     ({"gravity": True}, TypeError, "'gravity' is True; expected a number"),
@@ -638,7 +645,7 @@ BAD_ARGUMENTS = [
     ({"gravity": ["1"] * 5}, TypeError, "'gravity' has dtype .*; expected float64"),
     ({"sutton_barto_reward": 1}, TypeError, "'sutton_barto_reward' is 1; expected True or False"),
     ({"sutton_barto_reward": np.ones(5)}, TypeError, "'sutton_barto_reward' has dtype float64"),
-    ({"id": "Pendulum-v1", "gravity": 1.0}, TypeError, "Pendulum-v1 has no .*'gravity'"),
+    ({"id": "Pendulum-v1", "gravity": 1.0}, TypeError, "Pendulum-v1 got an unexpected .*'gravity'"),
 ]
 
 
@@ -676,7 +683,6 @@ BAD_SINGLE_ACTIONS = [
     ("CartPole-v1", 1.0, TypeError),
     ("CartPole-v1", None, (TypeError, ValueError)),
     ("CartPole-v1", [1], ValueError),
-    ("Pendulum-v1", np.array([2.5], np.float32), ValueError),
     ("Pendulum-v1", np.array([NAN], np.float32), ValueError),
     ("Pendulum-v1", np.float32(0.5), ValueError),
     ("Pendulum-v1", np.array([0.5, 0.5], np.float32), ValueError),

@@ -765,7 +765,7 @@ def test_a_kind_can_be_ignored(tmp_path, without_compiler):
         ({"steps": 2.5}, "steps is 2.5; expected"),
         ({"seed": -1}, "seed is -1; expected"),
         ({"ignore": ["rewrad"]}, "no kind of problem 'rewrad' (did you mean 'reward'?)"),
-        ({"gravty": 1.0}, "no parameter 'gravty' (did you mean 'gravity'?)"),
+        ({"gravty": 1.0}, "unexpected keyword argument 'gravty' (did you mean 'gravity'?)"),
         ({"gravity": "much"}, "parameter 'gravity' is 'much'; expected a number"),
     ],
 )

@@ -436,6 +436,39 @@ def test_what_is_no_number_is_refused_all_the_same(settings, opened):
     assert oracle.bits(envs.set_state(envs.get_state())) == oracle.bits(before)
 
 
+class Push:
+    """Does not see to actions beyond its bounds."""
+
+    class State(NamedTuple):
+        x: float
+
+    ACTION = spaces.Box(-1.0, 1.0, (1,), np.float32)
+    OBSERVATION = spaces.Box(-np.inf, np.inf, (1,), np.float64)
+
+    def reset(s, i, p, rng):
+        s.x[i] = 0.0
+
+    def step(s, i, action, p, rng):
+        s.x[i] = action[0]
+        return 0.0, False
+
+    def observe(s, i, p, out):
+        out[0] = s.x[i]
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+@pytest.mark.parametrize("value", [1.5, -np.inf, np.nextafter(np.float32(1), 2)])
+def test_others_are_refused_or_clipped(backend, value, opened):
+    actions = np.array([[0.5], [value], [-0.5]], np.float32)
+    envs = opened(batchsim.make_vec(Push, 3, backend=backend))
+    envs.reset(seed=0)
+    with pytest.raises(ValueError, match=r"row 1 is .*; expected .*clip_actions=True"):
+        envs.step(actions)
+    clipping = opened(batchsim.make_vec(Push, 3, backend=backend, clip_actions=True))
+    clipping.reset(seed=0)
+    assert clipping.step(actions)[0].ravel().tolist() == [0.5, np.clip(value, -1.0, 1.0), -0.5]
+
+
 def test_only_boxes_are_clipped():
     with pytest.raises(ValueError, match=r"clip_actions is True, but .* are Discrete\(2\)"):
         batchsim.make_vec("CartPole-v1", 2, clip_actions=True)

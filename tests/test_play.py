@@ -512,8 +512,14 @@ def test_the_speed_is_the_environments_and_tics_are_not_skipped(
         (["CartPole-v1", "--fps", "0"], "--fps is 0; expected a whole number from 1 to 1000."),
         (["CartPole-v1", "--seed", "-1"], "--seed is -1; expected a whole number of at least 0."),
         (["CartPole-v1", "--param", "gravity"], "--param is 'gravity'; expected name=value, such"),
-        (["CartPole-v1", "--param", "gravty=1"], "no parameter 'gravty' (did you mean 'gravity'?)"),
-        (["CartPole-v1", "--param", "render_mode=x"], "has no parameter 'render_mode'"),
+        (
+            ["CartPole-v1", "--param", "gravty=1"],
+            "unexpected keyword argument 'gravty' (did you mean 'gravity'?)",
+        ),
+        (
+            ["CartPole-v1", "--param", "render_mode=x"],
+            "got an unexpected keyword argument 'render_mode'",
+        ),
         (["EgoBasic-v0", "--param", "frame_skip=0"], "frame_skip is 0; expected a whole number"),
         (["EgoBasic-v0", "--param", "frame_skip=x"], "'frame_skip' is 'x'; expected a whole"),
         (

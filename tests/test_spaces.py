@@ -466,7 +466,11 @@ def test_an_incomplete_or_contradictory_definition_is_refused():
     ("arguments", "kind", "message"),
     [
         ({"letters": "ä"}, ValueError, "expected ASCII"),
-        ({"letter": "a"}, TypeError, r"no parameter 'letter' \(did you mean 'letters'\?\)"),
+        (
+            {"letter": "a"},
+            TypeError,
+            r"unexpected keyword argument 'letter' \(did you mean 'letters'\?\)",
+        ),
         ({"stride": 0}, ValueError, "stride is 0; expected a positive number"),
         ({"stride": [1, 0]}, ValueError, "parameters of row 1 do not fit: stride is 0"),
         ({"rewards": (1.0, 2.0)}, ValueError, "expected 3 numbers or an array of shape"),

@@ -265,7 +265,10 @@ BAD = [
         ["CartPole-v1", "--resume", "--checkpoint", "done", "--set", "gamma=0.5"],
         ", not 0.5; expected the same training",
     ),
-    (["CartPole-v1", "--param", "gravit=1"], "no parameter 'gravit' (did you mean 'gravity'?)"),
+    (
+        ["CartPole-v1", "--param", "gravit=1"],
+        "unexpected keyword argument 'gravit' (did you mean 'gravity'?)",
+    ),
     (["CartPole-v1", "--param", "gravity"], "--param is 'gravity'; expected name=value"),
     (["CartPole-v1", "--param", "gravity=moon"], "The parameter 'gravity' is 'moon'; expected"),
     (["CartPole-v1", "--param", "gravity=[1,2]"], "The parameter 'gravity' "),
