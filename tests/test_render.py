@@ -38,11 +38,12 @@ def test_some_rows_may_be_rendered() -> None:
         envs.render(env_ids=[4])
 
 
-def test_rendering_needs_a_render_mode() -> None:
-    envs = batchsim.make_vec("CartPole-v1", 1)
+def test_rendering_without_a_mode_warns() -> None:
+    envs = batchsim.make_vec("CartPole-v1", 2)
     envs.reset(seed=1)
-    with pytest.raises(gymnasium.error.Error, match="render_mode=None"):
-        envs.render()
+    with pytest.warns(UserWarning, match="without a render mode"):
+        assert envs.render(env_ids=[1]) == (None,)
+    envs.close()
     with pytest.raises(ValueError, match="render_mode is 'human'"):
         batchsim.make_vec("CartPole-v1", 1, render_mode="human")
 
