@@ -25,6 +25,7 @@ import numpy as np
 from gymnasium import spaces
 
 from batchsim import compile
+from batchsim.infos import final_arrays
 from batchsim.safety import may_step_finished_rows
 from batchsim.vector import BatchEnv
 
@@ -147,7 +148,8 @@ def options_of(case: Case, rng: np.random.Generator, n: int) -> dict[str, Any]:
 def leaves(nested: Any, path: str = "") -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
     """Return the arrays of nested results with their paths."""
     if isinstance(nested, Mapping):
-        for key, part in nested.items():
+        for key in nested:
+            part = final_arrays(nested) if key == "final_obs" else nested[key]
             yield from leaves(part, f"{path}.{key}" if path else str(key))
     elif isinstance(nested, (tuple, list)):
         for k, part in enumerate(nested):
