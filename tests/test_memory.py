@@ -172,14 +172,15 @@ def test_batches_of_one_layout_share_a_binding() -> None:
 
     one = view(tile(2))
     assert view(tile(77)) is one
-    assert view(tile(2, pace=0.5)) is one
+    assert view(tile(2, trees=4)) is one  # Lengths of tables are read.
+    assert view(tile(2, pace=0.5)) is view(tile(3, pace=0.25))
     others = [
         view(tile(2, precision="fast")),  # dtypes
         view(tile(2, max_episode_steps=10)),
         view(tile(2, frame_stack=2)),  # trailing shapes
         view(tile(2, frame_stack=3)),
-        view(tile(2, trees=4)),  # lengths of shared arrays
-        view(tile(2, pace=[0.1, 0.2])),  # fields
+        view(tile(2, pace=0.5)),  # fields
+        view(tile(2, pace=[0.1, 0.2])),
         view(tile(2)._replace(action=np.zeros(2, np.int64))),  # what may be written
     ]
     assert len({id(binding) for binding in (one, *others)}) == 8
