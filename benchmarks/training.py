@@ -67,8 +67,10 @@ def iteration_without_environment(id: str) -> Side:
     how = hyperparameters_for(id).replace(anneal=False)
     envs: Any = batchsim.make_vec(id, how.num_envs)
     result = (None, None, None, None, {})
+    side = _iterating("PPO without environments", envs, how)
+    # Only now: PPO would take it for a step of the user's own, which writes into no rollout.
     envs.step = lambda actions, out: result
-    return _iterating("PPO without environments", envs, how)
+    return side
 
 
 def _iterating(name: str, envs: Any, how: Any) -> Side:
