@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import functools
 import importlib
-import numbers
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from batchsim.checks import is_whole
 
 __all__ = ["number", "of_original", "vector"]
 
@@ -52,7 +53,7 @@ def number(column: str) -> tuple[Get, Set]:
         return int(getattr(s, column)[i])
 
     def write(s: Any, i: int, p: Any, value: Any) -> None:
-        if not isinstance(value, numbers.Integral) or value is True or value is False:
+        if not is_whole(value):
             raise TypeError(f"It is {value!r}; expected a whole number.")
         getattr(s, column)[i] = value
 

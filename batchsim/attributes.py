@@ -13,31 +13,17 @@ import numpy.typing as npt
 
 from batchsim import checks
 from batchsim.allocation import counter_of
-from batchsim.definition import Definition, batch_parameter, is_same, suggest
+from batchsim.definition import OF_BATCHES, Definition, batch_parameter, is_same, suggest
 
-__all__ = ["FIXED", "Parameters", "RowAttributes"]
+__all__ = ["FIXED", "OF_PARAMETERS", "Parameters", "RowAttributes"]
 
 Array = npt.NDArray[Any]
 Get = Callable[..., Any]
 
-FIXED = frozenset(
-    {
-        "arguments",
-        "autoreset_mode",
-        "backend",
-        "checked",
-        "clip_actions",
-        "definition",
-        "frame_stack",
-        "num_envs",
-        "num_threads",
-        "params",
-        "precision",
-        "record_episode_statistics",
-        "tables",
-    }
-)
+FIXED = OF_BATCHES - {"id", "max_episode_steps", "render_mode"} | {"arguments", "params", "tables"}
 """What a batch was made from: another value there would change nothing but what is read."""
+OF_PARAMETERS = ("_fingerprints", "_values_of_any_row")
+"""What follows from the parameters, and is kept once it was asked for."""
 OF_BATCH = ("metadata", "render_mode", "spec")
 """What every row has from its batch."""
 SPACES = ("action_space", "observation_space")
@@ -208,7 +194,14 @@ class RowAttributes:
 
     def _read(self, get: Get) -> list[Any]:
         state = self._tile.state
-        return [get(state, row, self._row_values(row)) for row in range(self.num_envs)]  # type: ignore[attr-defined]
+        return [get(state, row, p) for row, p in enumerate(self._values_of_rows())]
+
+    def _values_of_rows(self) -> Iterator[Any]:
+        """Return what the functions of each row see as `p`, made once where rows do not differ."""
+        batch: Any = self
+        differ = any(isinstance(value, np.ndarray) for value in self._params.values())
+        for row in range(self.num_envs):
+            yield batch._row_values(row) if differ else self._values_of_any_row
 
     def _column(self, name: str) -> Array:
         return np.array(getattr(self._tile.state, name))
@@ -229,8 +222,8 @@ class RowAttributes:
         columns = [getattr(self._tile.state, column) for column in self.definition.columns]
         kept = [column.copy() for column in columns]
         try:
-            for row in range(self.num_envs):
-                self._write_row(name, write, row)
+            for row, p in enumerate(self._values_of_rows()):
+                self._write_row(name, write, row, p)
             if self.definition.state_check is not None:
                 self._check_columns(columns, slice(None))
         except BaseException:
@@ -238,9 +231,11 @@ class RowAttributes:
                 column[:] = before
             raise
 
-    def _write_row(self, name: str, write: Callable[[Any, int, Any], None], row: int) -> None:
+    def _write_row(
+        self, name: str, write: Callable[[Any, int, Any], None], row: int, p: Any
+    ) -> None:
         try:
-            write(self._tile.state, row, self._row_values(row))  # type: ignore[attr-defined]
+            write(self._tile.state, row, p)
         except (TypeError, ValueError, OverflowError) as error:
             raise type(error)(f"{name} of row {row} does not fit: {error}") from error
 
@@ -292,22 +287,19 @@ class RowAttributes:
             fields = ("parameters", "common")
             without = self._compiled_in - {name}
             self._rebuild(fields, {"_params": params, "_compiled_in": without})
-        for of_parameters in ("_values_of_any_row", "_fingerprints"):
+        for of_parameters in OF_PARAMETERS:
             vars(self).pop(of_parameters, None)
         self._renderers: dict[int, Any] = {}
 
     def _take_limit(self, limit: int | None) -> None:
         place = self._tile.settings.time_limit
         most = np.iinfo(place.dtype).max
-        if limit is None and self._elapsed is np.int64:
-            place[0] = most
-        elif limit is not None and limit <= most:
-            place[0] = limit
+        if (self._elapsed is np.int64) if limit is None else limit <= most:
+            place[0] = most if limit is None else limit
+            self._limit = limit
         else:
             changes = {"_limit": limit, "_elapsed": counter_of(limit)}
-            return self._rebuild(("elapsed", "settings"), changes)
-        self._limit = limit
-        return None
+            self._rebuild(("elapsed", "settings"), changes)
 
     def _rebuild(self, fields: Sequence[str], changes: Mapping[str, Any]) -> None:
         """Go on with the same rows and another kernel.

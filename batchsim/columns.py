@@ -135,7 +135,7 @@ def native_view(layout: TupleLayout) -> Any:
                 nonlocal table_number
                 address = builder.load(builder.gep(pointers, [intp(lengths_slot)]))
                 lengths = builder.inttoptr(address, intp.as_pointer())
-                length = load_invariant(builder, builder.gep(lengths, [intp(table_number)]))
+                length = _load_invariant(builder, builder.gep(lengths, [intp(table_number)]))
                 table_number += 1
                 return length
 
@@ -193,7 +193,7 @@ def _row_type(kind: Any) -> Any:
     return types.Array(kind.dtype, kind.ndim - 1, "C", readonly=not kind.mutable)
 
 
-def load_invariant(builder: Any, pointer: Any) -> Any:
+def _load_invariant(builder: Any, pointer: Any) -> Any:
     """Load what nothing writes while a kernel runs: once, where a loop would load it each time."""
     loaded = builder.load(pointer)
     loaded.set_metadata("invariant.load", builder.module.add_metadata([]))
@@ -208,7 +208,7 @@ def _row_value(context: Any, builder: Any, kind: Any, value: Any, row: Any) -> A
         if kind.mutable:
             return context.unpack_value(builder, kind.dtype, place)
         model = context.data_model_manager[kind.dtype]
-        return model.from_data(builder, load_invariant(builder, place))
+        return model.from_data(builder, _load_invariant(builder, place))
     shape = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
     strides = cgutils.unpack_tuple(builder, array.strides, kind.ndim)
     view = context.make_array(_row_type(kind))(context, builder)

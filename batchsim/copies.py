@@ -9,7 +9,6 @@ import copy
 import secrets
 import weakref
 from collections.abc import Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy.typing as npt
 from gymnasium.vector.utils import batch_space
 
 from batchsim import checks, kernels, snapshots
+from batchsim.attributes import OF_PARAMETERS
 from batchsim.columns import cut_rows
 from batchsim.generators import Generators
 from batchsim.spaces import generator_at, generators, separate, set_generators
@@ -32,8 +32,6 @@ _pickled: weakref.WeakValueDictionary[bytes, BatchEnv] = weakref.WeakValueDictio
 """Those that were pickled by this process, or by one that it was forked from, by token."""
 
 
-CACHED = ("_fingerprints", "_values_of_any_row")
-"""What follows from what a copy has too, and is kept once it was asked for."""
 SPACES = ("single_observation_space", "single_action_space", "observation_space", "action_space")
 
 
@@ -66,7 +64,7 @@ def _twin_that_goes_on(batch: BatchEnv) -> BatchEnv:
 def _twin(batch: BatchEnv) -> BatchEnv:
     """Return a BatchEnv like this one, with its kernel and rows that were never reset."""
     twin = _raw(batch)
-    vars(twin).update({name: vars(batch)[name] for name in CACHED if name in vars(batch)})
+    vars(twin).update({name: vars(batch)[name] for name in OF_PARAMETERS if name in vars(batch)})
     twin.metadata = dict(batch.metadata)
     for name in SPACES:
         setattr(twin, name, separate(getattr(batch, name)))
@@ -121,14 +119,8 @@ def _attributes(batch: BatchEnv) -> dict[str, Any]:
     return {
         name: value
         for name, value in vars(batch).items()
-        if name not in batch._own and not isinstance(_of_class(name), cached_property)
+        if name not in batch._own and name not in OF_PARAMETERS
     }
-
-
-def _of_class(name: str) -> Any:
-    from batchsim.vector import BatchEnv
-
-    return getattr(BatchEnv, name, None)
 
 
 def reduced(batch: BatchEnv) -> tuple[Any, ...]:

@@ -26,6 +26,7 @@ import numpy.typing as npt
 from gymnasium.spaces import Space
 
 __all__ = [
+    "OF_BATCHES",
     "OF_COMPILER",
     "Column",
     "CompileError",
@@ -316,7 +317,7 @@ class Definition:
                     f"{suggest(name, (*known, *OF_BATCHES))}; its parameters are: "
                     f"{', '.join(known) or 'none'}."
                 )
-        values = self._read(known, given, num_envs)
+        values = self._read("parameter", known, given, num_envs)
         return {name: values[name] for name in self.params}
 
     def read_arguments(self, given: Mapping[str, Any]) -> Any:
@@ -385,17 +386,16 @@ class Definition:
                     f"{suggest(name, (*self.options, *OF_RESETS))}, which "
                     f"is ignored; its reset options are: {', '.join(self.options) or 'none'}."
                 )
-        return self._read(self.options, known, num_envs)
+        return self._read("reset option", self.options, known, num_envs)
 
     def _read(
-        self, defaults: Mapping[str, Any], given: Mapping[str, Any], num_envs: int
+        self, kind: str, defaults: Mapping[str, Any], given: Mapping[str, Any], num_envs: int
     ) -> dict[str, Any]:
         """Return `defaults` and `given`, all of which are among them."""
-        what = "reset option" if defaults is self.options else "parameter"
         values = dict(defaults)
         for name, value in given.items():
             if name not in self.arguments:
-                values[name] = _read_value(f"{what} {name!r}", value, defaults[name], num_envs)
+                values[name] = _read_value(f"{kind} {name!r}", value, defaults[name], num_envs)
         return values
 
     def check_params(self, values: Mapping[str, Any], num_envs: int) -> None:

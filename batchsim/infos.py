@@ -70,9 +70,10 @@ def _settling(name: str) -> Any:
 
 
 # All that shows a value. With `__iter__` among them `dict(infos)` asks, too.
-for _name in ("__delitem__", "__eq__", "__ior__", "__iter__", "__or__", "__repr__", "__ror__"):
-    setattr(StepInfos, _name, _settling(_name))
-for _name in ("copy", "get", "items", "keys", "pop", "popitem", "setdefault", "update", "values"):
+OPERATORS = ("__eq__", "__iter__", "__ne__", "__or__", "__repr__", "__ror__")
+READING = ("copy", "get", "items", "keys", "values")
+CHANGING = ("__delitem__", "__ior__", "pop", "popitem", "setdefault", "update")
+for _name in (*OPERATORS, *READING, *CHANGING):
     setattr(StepInfos, _name, _settling(_name))
 
 

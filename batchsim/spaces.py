@@ -203,18 +203,20 @@ def generator_at(state: Any) -> np.random.Generator:
 
 def generators(space: Any) -> list[np.random.Generator | None]:
     """Return what a space and its parts draw their samples with, None where nothing was drawn."""
-    parts: Any = ()
-    if isinstance(space, (Dict, Tuple)):
-        parts = space.spaces.values() if isinstance(space, Dict) else space.spaces
-    return [space._np_random, *(found for part in parts for found in generators(part))]
+    return [one._np_random for one in _with_parts(space)]
 
 
 def set_generators(space: Any, given: Iterator[np.random.Generator | None]) -> None:
     """Make a space and its parts draw with these, in the order of `generators`."""
-    space._np_random = next(given)
+    for one, generator in zip(_with_parts(space), given, strict=True):
+        one._np_random = generator
+
+
+def _with_parts(space: Any) -> Iterator[Any]:
+    yield space
     if isinstance(space, (Dict, Tuple)):
         for part in space.spaces.values() if isinstance(space, Dict) else space.spaces:
-            set_generators(part, given)
+            yield from _with_parts(part)
 
 
 def named(parts: Mapping[str, Any]) -> Any:

@@ -493,8 +493,11 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
     @np_random.setter
     def np_random(self, generators: Any) -> None:
         checks.require_streams(generators, self.num_envs)
+        self._driver.exclusively("set_np_random", self._take_generators, generators, unreset=True)
+
+    def _take_generators(self, generators: Sequence[np.random.Generator]) -> None:
         for row, generator in enumerate(generators):
-            self.set_np_random(row, generator)
+            self._generators.put(row, generator)
 
     def _lend_generators(self) -> tuple[np.random.Generator, ...]:
         self._generators.seed_new()

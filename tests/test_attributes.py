@@ -300,24 +300,24 @@ def run(envs):
     return found
 
 
+def assert_backends_agree(**settings):
+    reference = run(batchsim.make_vec(Prices, N, backend="reference", **settings))
+    found = run(batchsim.make_vec(Prices, N, **settings))
+    for one, other in zip(reference, found, strict=True):
+        assert oracle.bits(one) == oracle.bits(other)
+
+
 def test_a_sweep_over_values_compiles_once(compilations):
     for k in range(100):
-        settings = {"fee": 0.1 * k + 0.05, "window": 2 + k % 3, "prices": (1.0, 2.0, 5.0, 3.0, 9.0)}
-        reference = run(batchsim.make_vec(Prices, N, backend="reference", **settings))
-        found = run(batchsim.make_vec(Prices, N, **settings))
-        for one, other in zip(reference, found, strict=True):
-            assert oracle.bits(one) == oracle.bits(other)
+        prices = (1.0, 2.0, 5.0, 3.0, 9.0)
+        assert_backends_agree(fee=0.1 * k + 0.05, window=2 + k % 3, prices=prices)
     assert len(compilations) == 1
 
 
 def test_a_sweep_over_lengths_of_tables_compiles_once(compilations):
     rng = np.random.default_rng(0)
     for length in range(1, 101):
-        settings = {"prices": tuple(rng.uniform(1.0, 2.0, length)), "window": 3}
-        reference = run(batchsim.make_vec(Prices, N, backend="reference", **settings))
-        found = run(batchsim.make_vec(Prices, N, **settings))
-        for one, other in zip(reference, found, strict=True):
-            assert oracle.bits(one) == oracle.bits(other)
+        assert_backends_agree(prices=tuple(rng.uniform(1.0, 2.0, length)), window=3)
     assert len(compilations) == 1
 
 
