@@ -24,7 +24,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numba import types
 from numba.core.compiler_lock import global_compiler_lock
-from numba.core.errors import NumbaError
+from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
 from batchsim import (  # noqa: F401
     agreement,
@@ -88,7 +88,7 @@ SETTINGS = ("BOUNDSCHECK", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE")
 """What Numba's environment variables say of machine code, beside the CPU."""
 
 REFUSALS = (
-    NumbaError,
+    *(NumbaError, UnsupportedBytecodeError),  # The second is not one of the first.
     *(AssertionError, AttributeError, ImportError, LookupError, NameError, NotImplementedError),
     *(RecursionError, SyntaxError, TypeError, ValueError),
 )

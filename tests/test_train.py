@@ -212,7 +212,7 @@ BAD = [
     (["CartPol-v1"], "did you mean 'CartPole-v1'"),
     ([], "ID"),
     (["own.py:Sid"], "has no 'Sid' (did you mean 'Side'?)"),
-    (["own.py:Uncompilable"], "cannot be compiled; python -m batchsim check own.py:Uncompilable"),
+    (["own.py:Uncompilable"], "State has no field 'aeg' (did you mean 'age'?)"),
     (["CartPole-v1", "--num-envs", "0"], "num_envs is 0; expected a positive whole number"),
     (["CartPole-v1", "--num-envs", "x"], "--num-envs"),
     (["CartPole-v1", "--num-envs", "2" + 9 * "0"], "do not fit into memory"),
