@@ -17,6 +17,7 @@ import time
 
 import numpy as np
 
+from batchsim import actions as actions_module
 from batchsim import kernels
 from batchsim._buffers import share_memory
 from batchsim.infos import StepInfos
@@ -110,7 +111,7 @@ cdef class Driver:
     """Steps and resets the rows of one batch.
 
     Args:
-        kernel: address of a native kernel, or a Python callable `kernel(tile, task, lo, hi)`.
+        kernels: the kernels for each kind of actions (`batchsim.backends.Kernels`).
         tile: the `Tile` of full-length columns; the driver keeps it alive.
         slots: position in the table of pointers of the action and of each output array; of the
             choice too where that is the callers' array of actions. Observations and infos have a tuple of
@@ -127,7 +128,10 @@ cdef class Driver:
         statistics: episode statistics are reported.
     """
 
+    cdef object kernels
+    # That of the step at work, or of the last one: NULL with the reference backend, which has `interpreted`.
     cdef Kernel kernel
+    cdef int kind
     cdef object interpreted, tile, checks, layout, infos, guard
     cdef int64_t* table
     cdef readonly int64_t rows
@@ -145,7 +149,6 @@ cdef class Driver:
     cdef bint flat
     cdef cnp.dtype action_dtype
     cdef tuple action_shape
-    cdef Py_ssize_t action_bytes
     cdef double[::1] now
 
     # Of the step at work: its actions and outputs. Observations are an array if the space is flat, or else a
@@ -166,7 +169,7 @@ cdef class Driver:
     cdef readonly int64_t tile_rows
     cdef uint32_t tiles_a_look
 
-    def __cinit__(self, kernel, tile, arrays, dict slots, dict pools, action, checks, layout, infos, guard,
+    def __cinit__(self, kernels, tile, arrays, dict slots, dict pools, action, checks, layout, infos, guard,
                   int num_threads, bint same_step, bint disabled, bint statistics):
         self.tile = tile
         self.checks = checks
@@ -206,18 +209,16 @@ cdef class Driver:
         self.now = tile.settings.now
         self.action_dtype = action.dtype
         self.action_shape = action.shape
-        self.action_bytes = action.nbytes
         self.ns_a_row = 0.0
         self._cut_tiles(self.rows)
         if guard is not None:
             # The kernel notes the row at work by its number in the tile.
             self.num_threads = 1
             self.tile_rows = self.rows
-        if callable(kernel):
-            self.interpreted = kernel
+        self.kernels = kernels
+        self._use_kernel(OWN)
+        if self.kernel is NULL:
             self.num_threads = 1
-        else:
-            self.kernel = <Kernel> <size_t> kernel
 
     def __dealloc__(self):
         try:
@@ -384,7 +385,7 @@ cdef class Driver:
 
     cdef int _explain(self, int64_t task) except -1:
         """In the checked mode: put the rows back, and raise what went wrong in which."""
-        error = self.guard.explain(self._tile_at_work(), task)
+        error = self.guard.explain(self._tile_at_work(), task, self.interpreted)
         if self.disabled:
             self.finished_rows = int(np.count_nonzero(self.tile.pending))
         self.is_torn = False
@@ -392,6 +393,7 @@ cdef class Driver:
 
     cdef int _begin(self, object actions, object out) except -1:
         """Check everything, then take the outputs: nothing changes if this raises."""
+        cdef int kind
         if self.status != READY:
             self._notice_fork()
             raise self.checks.refuse("step", NAMES[self.status])
@@ -401,8 +403,11 @@ cdef class Driver:
         try:
             if out is not None:
                 out = self.checks.outputs(out)
+            kind = OWN
             if not self._is_batch_of_actions(actions):
-                actions = self.checks.convert(actions)
+                actions, kind = self.checks.convert(actions)
+            if kind != self.kind:
+                self._use_kernel(kind)
             self._set_action(actions)
             self.observation = self._outputs(
                 self.observations, self.observation_slots, None if out is None else out[0])
@@ -428,6 +433,13 @@ cdef class Driver:
             self._release(READY)
             raise
         return 0
+
+    cdef int _use_kernel(self, int kind) except -1:
+        """Step with the kernel for this kind of actions, compiled if there is none yet."""
+        kernel = self.kernels.of(kind)
+        self.interpreted = kernel.interpreted
+        self.kernel = <Kernel> <size_t> kernel.address
+        self.kind = kind
 
     cdef void _set_action(self, object actions):
         self.action = actions
@@ -682,6 +694,7 @@ cdef int _raise_signal() except -1:
     return 0 if PyErr_Occurred() is NULL else -1
 
 
+cdef int OWN = actions_module.OWN
 cdef int64_t kernels_CHECK = kernels.CHECK_ACTIONS
 cdef int64_t kernels_STEP = kernels.STEP
 cdef int64_t kernels_RESET = kernels.RESET

@@ -43,7 +43,6 @@ class Guard:
         name: the environment's id.
         tile: the columns.
         seeds: the rows' seeds, (N,).
-        interpreted: the same kernel of the reference backend.
         checks: phrase which row it was.
     """
 
@@ -52,12 +51,10 @@ class Guard:
         name: str,
         tile: Tile,
         seeds: Array,
-        interpreted: Callable[..., int],
         checks: type[Checks],
     ) -> None:
         self.name = name
         self.checks = checks
-        self.interpreted = interpreted
         self.columns = [seeds, *(a for field in CHANGED for a in flatten(getattr(tile, field)))]
         self.kept: list[Array] = []
         self.begun: list[Array] = []
@@ -80,12 +77,18 @@ class Guard:
         for column, copy in zip(self.columns, copies, strict=True):
             np.copyto(column, copy)
 
-    def explain(self, tile: Tile, task: int) -> Exception:
-        """Put the rows back; return the error to raise, with the row, the step and the place."""
+    def explain(self, tile: Tile, task: int, interpreted: Callable[..., int]) -> Exception:
+        """Put the rows back; return the error to raise, with the row, the step and the place.
+
+        Args:
+            tile: the columns, with the arrays of this call.
+            task: what failed.
+            interpreted: the same kernel of the reference backend.
+        """
         self._put_back(self.begun)
         row = int(tile.settings.row[0])
         what = "the reset" if task == kernels.RESET else f"step {int(tile.elapsed[row]) + 1}"
-        where, cause = self._find(tile, task, row)
+        where, cause = self._find(tile, task, row, interpreted)
         self._put_back(self.kept)
         in_row = self.checks.in_row(row)
         error = RuntimeError(
@@ -94,11 +97,13 @@ class Guard:
         error.__cause__ = cause
         return error
 
-    def _find(self, tile: Tile, task: int, row: int) -> tuple[str, Exception | None]:
+    def _find(
+        self, tile: Tile, task: int, row: int, interpreted: Callable[..., int]
+    ) -> tuple[str, Exception | None]:
         try:
             # Copies: it must leave no trace.
             one = cut_rows(tile, lambda column: column[row : row + 1].copy())
-            self.interpreted(one, task, 0, 1)
+            interpreted(one, task, 0, 1)
         except Exception as cause:
             # The last place outside of NumPy and of what is below the environment's functions.
             frames = traceback.extract_tb(cause.__traceback__)

@@ -17,6 +17,7 @@ from gymnasium.spaces import Box, Space
 from gymnasium.vector import AutoresetMode
 
 from batchsim._buffers import share_memory
+from batchsim.actions import LISTED, OWN, WIDE, dtypes_of
 from batchsim.definition import suggest
 from batchsim.spaces import Layout
 
@@ -46,6 +47,7 @@ class Checks:
         space: Space[Any],
         bounds: Any,
         clip: bool,
+        precision: str,
         action: Array,
         observations: Layout,
     ) -> None:
@@ -54,6 +56,7 @@ class Checks:
         self.space = space
         self.bounds = bounds
         self.clip = clip
+        self.precision = precision
         self.shape = action.shape
         self.dtype = action.dtype
         self.observations = observations
@@ -68,8 +71,11 @@ class Checks:
         """Return in which environment something happened, in words."""
         return f"row {row}, "
 
-    def convert(self, actions: Any) -> Array:
-        """Return `actions` as a contiguous array of the expected shape and dtype."""
+    def convert(self, actions: Any) -> tuple[Array, int]:
+        """Return `actions` as a contiguous array of the expected shape, and of which kind they are.
+
+        Its dtype is the space's if they are `actions.OWN`, else float64.
+        """
         try:
             array = np.asarray(actions)
         except (TypeError, ValueError) as cause:
@@ -79,22 +85,61 @@ class Checks:
             ) from cause
         if array.shape != self.shape:
             raise self._bad_shape(array)
-        if array.dtype != self.dtype:
-            whole = array.dtype.kind in "iu" and self.dtype.kind == "i"
-            fits = np.can_cast(array.dtype, self.dtype, "safe") or (
-                array.dtype == np.uint64 and self.dtype == np.int64 and (array < 2**63).all()
+        dtype, kind = self.dtype, OWN
+        if isinstance(actions, (list, tuple)):
+            kind = self._kind_of_list(actions, array)
+        elif array.dtype != self.dtype:
+            kind = self._kind_of_array(array)
+        if kind != OWN and self.clip:
+            kind = self._kind_of_clipped(array)
+        if self.precision == "fast":
+            kind = OWN
+        if kind != OWN:
+            dtype = np.dtype(np.float64)
+        return np.ascontiguousarray(array, dtype), kind
+
+    def _kind_of_clipped(self, array: Array) -> int:
+        """Return which kind Gymnasium's wrapper makes of actions that are not of the space's dtype:
+        that of vectors writes them into an array of the space.
+        """
+        return OWN
+
+    def _kind_of_array(self, array: Array) -> int:
+        """Return which kind actions of another dtype than the space's are, if they can be read."""
+        if self.dtype.kind == "f":
+            if array.dtype == np.float64 or array.dtype.kind in "iu":
+                # NumPy's whole numbers and Python's floating-point ones make float64.
+                return WIDE
+        elif array.dtype.kind in "iu" and self.dtype.kind == "i":
+            fits = np.can_cast(array.dtype, self.dtype, "safe")
+            if fits or (array.dtype == np.uint64 and self.dtype == np.int64 and self._fit(array)):
+                return OWN
+        raise TypeError(
+            f"The actions have dtype {array.dtype}; expected {self.dtype} "
+            f"(actions.astype(numpy.{self.dtype}))."
+        )
+
+    def _kind_of_list(self, actions: Any, array: Array) -> int:
+        """Return which kind the actions of a list are, if they can be read."""
+        dtypes = dtypes_of(actions)
+        if len(dtypes) > 1 and self.dtype.kind == "f":
+            names = sorted("Python's" if dtype is None else str(dtype) for dtype in dtypes)
+            raise TypeError(
+                f"The actions are a list of numbers of several types ({', '.join(names)}), with "
+                f"which upstream computes differently; expected one type "
+                f"(numpy.asarray(actions, numpy.{self.dtype}))."
             )
-            listed = isinstance(actions, (list, tuple)) and np.can_cast(
-                array.dtype, self.dtype, "same_kind"
-            )
-            if not (whole and fits) and not listed:
-                raise TypeError(
-                    f"The actions have dtype {array.dtype}; expected {self.dtype} "
-                    f"(actions.astype(numpy.{self.dtype}))."
-                )
-            if listed and self.dtype.kind in "iu" and (array.astype(self.dtype) != array).any():
-                raise self.bad_action(array)
-        return np.ascontiguousarray(array, self.dtype)
+        if None not in dtypes and self.dtype.kind == "f":
+            return OWN if array.dtype == self.dtype else self._kind_of_array(array)
+        if not np.can_cast(array.dtype, self.dtype, "same_kind"):
+            return self._kind_of_array(array)
+        if self.dtype.kind in "iu" and not self._fit(array):
+            raise self.bad_action(array)
+        return LISTED if self.dtype.kind == "f" else OWN
+
+    def _fit(self, array: Array) -> bool:
+        """Tell whether no number changes when it becomes one of the space's dtype."""
+        return bool((array.astype(self.dtype) == array).all())
 
     def _bad_shape(self, array: Array) -> Exception:
         return ValueError(
@@ -124,8 +169,11 @@ class Checks:
         )
 
     def _first_bad(self, actions: Array) -> int:
-        flat = actions.reshape(self.num_envs, -1)
         low, high = self.bounds
+        flat = actions.reshape(self.num_envs, -1)
+        if isinstance(self.space, Box):
+            with np.errstate(over="ignore"):
+                flat = flat.astype(self.dtype)  # As the kernel compares them.
         # NaN fails both comparisons.
         return int((~((flat >= low) & (flat <= high)).all(axis=1)).argmax())
 
@@ -241,6 +289,12 @@ class ChecksOfOne(Checks):
         return ""
 
     in_row = of_row
+
+    def _kind_of_clipped(self, array: Array) -> int:
+        """Return which kind Gymnasium's wrapper of one environment makes of actions: it clips them
+        with `np.clip`.
+        """
+        return OWN if np.result_type(array, self.dtype) == self.dtype else WIDE
 
     def _bad_shape(self, array: Array) -> Exception:
         return ValueError(

@@ -27,6 +27,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
 from batchsim import (  # noqa: F401
+    actions,
     agreement,
     cache,
     columns,
@@ -116,6 +117,8 @@ class KernelSpec:
     """The arrays; only their dtypes and trailing shapes matter."""
     checked: bool
     """Whether indices are checked, and the row at work noted."""
+    listed: bool = False
+    """Whether actions are Python's numbers; see `batchsim.actions`."""
 
 
 def flatten(nested: Any) -> list[np.ndarray[Any, Any]]:
@@ -154,13 +157,21 @@ class Binder:
         precision: "fast" binds the float32 functions and constants.
         placeholders: what the free names of `batchsim.kernels` stand for.
         wrap: applied to every copy that another one calls.
+        listed: whether actions are Python's numbers.
     """
 
     def __init__(
-        self, precision: str, placeholders: dict[str, Any], wrap: Callable[..., Any]
+        self,
+        precision: str,
+        placeholders: dict[str, Any],
+        wrap: Callable[..., Any],
+        *,
+        listed: bool = False,
     ) -> None:
         self.fast = precision == "fast"
-        self.functions = batchsim_math.FAST if self.fast else batchsim_math.EXACT
+        self.functions = {**(batchsim_math.FAST if self.fast else batchsim_math.EXACT)}
+        if listed:
+            self.functions[actions.are_listed] = actions.listed
         self.placeholders = placeholders
         self.wrap = wrap
         self.bound: dict[Any, Any] = {}
@@ -448,7 +459,8 @@ def _bind(spec: KernelSpec, *, for_numba: bool) -> tuple[Any, str]:
         wrap = functools.partial(target.callee, pipeline_class=compiler, **options)
         view = columns.native_view(columns.layout_of(spec.tile))
     accessors = {**columns.NATIVE, "view": view}
-    binder = Binder(spec.precision, _placeholders(spec, accessors, step_rows), wrap)
+    placeholders = _placeholders(spec, accessors, step_rows)
+    binder = Binder(spec.precision, placeholders, wrap, listed=spec.listed)
     entry = binder.copy(kernels.run_task)
     return entry, binder.digests[kernels.run_task]
 
@@ -522,5 +534,6 @@ def interpret(spec: KernelSpec) -> Callable[[Tile, int, int, int], int]:
         # put.
         step_rows = kernels.step_next_step_guarded
     accessors = {**columns.REFERENCE, "view": columns.reference_view}
-    binder = Binder(spec.precision, _placeholders(spec, accessors, step_rows), _as_it_is)
+    placeholders = _placeholders(spec, accessors, step_rows)
+    binder = Binder(spec.precision, placeholders, _as_it_is, listed=spec.listed)
     return binder.copy(kernels.run_task)  # type: ignore[no-any-return]

@@ -17,8 +17,10 @@ from gymnasium.vector.utils import batch_differing_spaces, batch_space
 from batchsim import checked as checked_mode
 from batchsim import checks, compile, copies, registry, snapshots
 from batchsim._driver import Driver
+from batchsim.actions import OWN
 from batchsim.allocation import Allocator, counter_of, number_of, slots
 from batchsim.attributes import FIXED, RowAttributes
+from batchsim.backends import Kernels
 from batchsim.definition import Definition, is_same
 from batchsim.generators import Generators
 from batchsim.infos import Infos
@@ -252,30 +254,22 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
             self._tile,
             self.checked,
         )
-        if self.backend == "reference" or self.checked:
-            self._interpreted = compile.interpret(spec)
-        if self.backend == "native":
-            try:
-                self.kernel = compile.compile_native(spec)
-            except compile.REFUSALS as error:
-                # Imported where it is needed: nobody compiles to learn that.
-                from batchsim.checking.mistakes import explain
+        self._kernels = Kernels(spec, self.backend)
 
-                raise explain(error, self.definition, self.tables) from None
+    @property
+    def kernel(self) -> compile.NativeKernel | None:
+        """The machine code for actions of the action space's dtype; None for the reference."""
+        return self._kernels.of(OWN).native
 
     def _make_driver(self, infos: Infos) -> None:
         self._guard = None
         if self.checked:
             self._guard = checked_mode.Guard(
-                self.definition.name,
-                self._tile,
-                self._seeds,
-                self._interpreted,
-                self._checks,
+                self.definition.name, self._tile, self._seeds, self._checks
             )
         batch = self._tile.choice if self._choice_is_action() else self._tile.action
         self._driver = Driver(
-            self._interpreted if self.backend == "reference" else self.kernel.address,
+            self._kernels,
             self._tile,
             compile.flatten(self._tile),
             slots(self._tile, self._choice_is_action()),
@@ -287,6 +281,7 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
                 self.single_action_space,
                 self._bounds,
                 self.clip_actions,
+                self.precision,
                 batch,
                 self._layout,
             ),
@@ -408,8 +403,9 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
         """Step every row.
 
         Args:
-            actions: an array (N, …) of the action space's dtype (integers of any width for
-                Discrete).
+            actions: an array or list (N, …) of the action space's dtype, integers of any width for
+                Discrete; for a Box of float32 also float64 and integers, which exact precision
+                computes with as Gymnasium's environments do.
             out: four arrays (or None) that the observations, rewards, terminations and truncations
                 are written into, instead of new ones: C-contiguous, with the shapes and dtypes that
                 are returned otherwise, such as the rows of rollout storage [T, N, …].

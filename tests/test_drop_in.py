@@ -405,28 +405,6 @@ def test_actions_beyond_the_bounds_do_what_they_do_upstream(name, backend, scale
             assert oracle.bits(one) == oracle.bits(other)
 
 
-@pytest.mark.parametrize("name", CONTINUOUS)
-def test_clipped_actions_are_those_of_the_wrapper(name, opened):
-    theirs = opened(
-        gymnasium.wrappers.vector.ClipAction(gymnasium.make_vec(name, 8, vectorization_mode="sync"))
-    )
-    ours = opened(batchsim.make_vec(name, 8, clip_actions=True))
-    rng = np.random.default_rng(4)
-    theirs.reset(seed=1)
-    ours.reset(seed=1)
-    for k in range(60):
-        actions = rng.uniform(-4.0, 4.0, (8, 1)).astype(np.float32)
-        if k % 3 == 2:
-            ours.send(actions)
-            found = ours.recv()
-        else:
-            found = ours.step(actions)
-        for one, other in zip(theirs.step(actions)[:4], found[:4], strict=True):
-            assert oracle.bits(one) == oracle.bits(other)
-    twin = opened(pickle.loads(pickle.dumps(ours)))
-    assert twin.clip_actions
-
-
 @pytest.mark.parametrize("settings", [{}, {"clip_actions": True}])
 def test_what_is_no_number_is_refused_all_the_same(settings, opened):
     envs = opened(batchsim.make_vec("Pendulum-v1", 3, **settings))

@@ -139,10 +139,23 @@ def check(seed: int, number: int) -> dict[str, Any]:
     return {**chosen, "mode": mode.value, "native": native, "steps": pair.steps * n}
 
 
+def _typed(actions: oracle.Actions, rng: np.random.Generator) -> Callable[[], Any]:
+    """Return the same stream of actions, floating-point ones as float64 or lists now and then."""
+
+    def draw() -> Any:
+        found = actions()
+        if found.dtype.kind != "f" or rng.random() < 0.6:
+            return found
+        wide = found * rng.uniform(0.5, 1.0, found.shape)
+        return wide if rng.random() < 0.5 else wide.tolist()
+
+    return draw
+
+
 def _live(
     pair: Pair, rng: np.random.Generator, name: str, n: int, settings: dict[str, Any]
 ) -> None:
-    actions = oracle.Actions(pair.reference, seed=int(rng.integers(2**32)))
+    actions = _typed(oracle.Actions(pair.reference, seed=int(rng.integers(2**32))), rng)
     pair.reset(seed=int(rng.integers(2**40)))
     for _ in range(6):
         pair.run(int(rng.integers(0, 9)), actions)

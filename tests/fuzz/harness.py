@@ -232,16 +232,16 @@ class Subject:
         self.guarded = guarded
         self.held: list[tuple[np.ndarray[Any, Any], bytes]] = []
 
-    def step(self, actions: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
+    def step(self, actions: Any) -> dict[str, np.ndarray[Any, Any]]:
         """Step, sometimes into the caller's own arrays."""
-        given = actions.copy()
+        given = copy.copy(actions)
         out = self.outputs() if self.rng.random() < 0.4 else None
         if self.sends:
             self.env.send(given, out=out)
             result = self.env.recv()
         else:
             result = self.env.step(given, out=out)
-        if given.tobytes() != actions.tobytes():
+        if np.asarray(given).tobytes() != np.asarray(actions).tobytes():
             raise Difference(f"{self.name}: the step has written into the actions")
         found = flat(result)
         self.keep(found)
@@ -297,6 +297,8 @@ class Together:
         if case.checked:
             self.subjects.append(self.subject("checked", checked=True))
         self.over = np.zeros(n, bool)
+        # A kernel more to compile.
+        self.typed = rng.random() < 0.3
         self.turn = 0
         self.episodes = 0
 
@@ -328,10 +330,19 @@ class Together:
         """Step all rows; with DISABLED reset those whose episode is over."""
         if self.disabled and self.over.any():
             self.reset(self.over.copy(), None)
-        actions = sample(self.subjects[0].env.single_action_space, self.rng, self.n)
+        actions = self.sample()
         result = self.everywhere("step", lambda subject: subject.step(actions))
         self.over = result["terminated"] | result["truncated"]
         self.episodes += int(self.over.sum())
+
+    def sample(self) -> Any:
+        """Return actions, in some runs of other types than the space's."""
+        space = self.subjects[0].env.single_action_space
+        actions = sample(space, self.rng, self.n)
+        if not self.typed or space.dtype != np.float32 or self.rng.random() < 0.5:
+            return actions
+        wide = actions * self.rng.uniform(0.5, 1.0, actions.shape)
+        return wide if self.rng.random() < 0.5 else wide.tolist()
 
     def branch(self) -> None:
         """Make rows go on from others."""

@@ -45,7 +45,8 @@ from typing import NamedTuple
 import numpy as np
 from gymnasium.spaces import Box
 
-from batchsim.math import cos
+from batchsim.actions import are_listed
+from batchsim.math import cos, power
 from batchsim.random import uniform
 
 RENDER_FPS = 30
@@ -118,31 +119,37 @@ def narrow(x, wide):
 
 
 def step(s, i, action, p, rng):
-    # The action is float32 upstream, and NumPy keeps it so when it meets a Python number. So is the
-    # state, but for the first step after a reset and where a bound, a Python number, replaces it.
+    # NumPy keeps a float32 when it meets a Python number, and makes a float64 of it when it meets
+    # one. The state is float32 upstream, but for the first step after a reset and where a bound, a
+    # Python number, replaces it; the action is what was given, float32 or float64, or a Python
+    # number out of a list.
     fresh = s.fresh[i]
-    wide_position = fresh
-    wide_velocity = fresh
     force = action[0]
+    low, high = action.dtype.type(p.min_action), action.dtype.type(p.max_action)
     slope = cos(narrow(3.0 * s.position[i], fresh))
-
     # Products and sums of two float32 numbers have so few bits that rounding them first to float64
     # changes nothing.
-    change = float(force * np.float32(p.power) - np.float32(0.0025 * slope))
+    change = float(force * action.dtype.type(p.power) - action.dtype.type(0.0025 * slope))
     # Beyond a bound the force is that, a Python number.
-    if force < np.float32(p.min_action):
-        change = narrow(p.min_action * p.power - 0.0025 * slope, fresh)
-    if force > np.float32(p.max_action):
-        change = narrow(p.max_action * p.power - 0.0025 * slope, fresh)
-    velocity = narrow(s.velocity[i] + change, fresh)
-    if velocity > narrow(p.max_speed, fresh):
+    is_python = are_listed() or force < low or force > high
+    wide = fresh or (action.itemsize == 8 and not is_python)
+    if force < low:
+        change = p.min_action * p.power - 0.0025 * slope
+    if force > high:
+        change = p.max_action * p.power - 0.0025 * slope
+    velocity = narrow(s.velocity[i] + narrow(change, wide), wide)
+    wide_velocity = wide
+    if velocity > narrow(p.max_speed, wide):
         velocity = p.max_speed
         wide_velocity = True
+        wide = fresh
     if velocity < narrow(-p.max_speed, wide_velocity):
         velocity = -p.max_speed
         wide_velocity = True
-    position = narrow(s.position[i] + narrow(velocity, fresh), fresh)
-    if position > narrow(p.max_position, fresh):
+        wide = fresh
+    wide_position = wide
+    position = narrow(s.position[i] + narrow(velocity, wide), wide)
+    if position > narrow(p.max_position, wide):
         position = p.max_position
         wide_position = True
     if position < narrow(p.min_position, wide_position):
@@ -157,10 +164,10 @@ def step(s, i, action, p, rng):
     s.position[i] = np.float32(position)
     s.velocity[i] = np.float32(velocity)
     s.fresh[i] = False
-
     # The square of a float32 number is exact in float64, and so equals upstream's `math.pow`.
     raw = np.float64(force)
-    return (100.0 if terminated else 0.0) - raw * raw * 0.1, terminated
+    square = raw * raw if action.itemsize == 4 else power(raw, 2.0)
+    return (100.0 if terminated else 0.0) - square * 0.1, terminated
 
 
 def observe(s, i, p, out):

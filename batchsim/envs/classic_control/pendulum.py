@@ -56,7 +56,7 @@ class State(NamedTuple):
     theta_dot: float
     cos_theta: float  # observed, and the sine needed again by the next step
     sin_theta: float
-    last_torque: np.float32  # for rendering; NaN before the first step
+    last_torque: float  # for rendering; NaN before the first step
 
 
 class Params(NamedTuple):
@@ -77,9 +77,16 @@ def _derive(s, i):
     s.cos_theta[i], s.sin_theta[i] = cos(s.theta[i]), sin(s.theta[i])
 
 
+def _get_torque(s, i):
+    """Return the last torque, a float32 where it may have been one; None before the first step."""
+    torque = np.float64(s.last_torque[i])
+    narrow = np.float32(torque)
+    return None if np.isnan(torque) else narrow if narrow == torque else torque
+
+
 ATTRIBUTES = {
     "state": vector("theta", "theta_dot", derive=_derive),
-    "last_u": lambda s, i, p: None if np.isnan(s.last_torque[i]) else s.last_torque[i],
+    "last_u": lambda s, i, p: _get_torque(s, i),
 }
 CLIPS_ACTIONS = True
 REWARD_TYPE = np.float64
@@ -112,14 +119,14 @@ def reset(s, i, p, rng):
 def step(s, i, action, p, rng):
     theta = s.theta[i]
     theta_dot = s.theta_dot[i]
-    torque = min(max(action[0], np.float32(-p.max_torque)), np.float32(p.max_torque))
-
-    # The torque is float32 upstream, and NumPy keeps its products with Python numbers in float32;
-    # `**` on NumPy scalars is the C library's pow.
-    angle_cost = power(wrap_angle(theta), 2.0) + 0.1 * power(theta_dot, 2.0)
-    cost = angle_cost + np.float32(0.001) * power(torque, np.float32(2.0))
+    # NumPy keeps products of the torque with Python numbers in the torque's type, float32 unless it
+    # was given as float64. `**` on NumPy scalars is the C library's pow.
+    low, high = action.dtype.type(-p.max_torque), action.dtype.type(p.max_torque)
+    torque = min(max(action[0], low), high)
+    torque_cost = action.dtype.type(0.001) * power(torque, action.dtype.type(2.0))
+    cost = power(wrap_angle(theta), 2.0) + 0.1 * power(theta_dot, 2.0) + torque_cost
     gravity = 3.0 * p.g / (2.0 * p.l) * s.sin_theta[i]
-    drive = np.float32(3.0 / (p.m * power(p.l, 2.0))) * torque
+    drive = action.dtype.type(3.0 / (p.m * power(p.l, 2.0))) * torque
     theta_dot = theta_dot + (gravity + drive) * p.dt
     theta_dot = min(max(theta_dot, -p.max_speed), p.max_speed)
     theta = theta + theta_dot * p.dt
@@ -146,7 +153,7 @@ def renderer(p):
 
     def draw(s, i):
         original.state = np.array([s.theta[i], s.theta_dot[i]], np.float64)
-        original.last_u = None if np.isnan(s.last_torque[i]) else s.last_torque[i]
+        original.last_u = _get_torque(s, i)
         return original.render()
 
     return draw
