@@ -1,6 +1,7 @@
 """The ladder: its rungs are right, its figures well formed and its command line clear."""
 
 import dataclasses
+import functools
 import io
 import json
 import os
@@ -17,6 +18,7 @@ import batchsim
 from batchsim import registry
 from batchsim.__main__ import main
 from batchsim.ladder import check, memory, report, runner, soa_numpy
+from batchsim.ladder.kind import Kind
 from batchsim.ladder.peers import PEERS
 from batchsim.ladder.rungs import RUNGS
 from batchsim.ladder.runner import Measurement, Result, Row, Settings
@@ -26,17 +28,23 @@ STEPS = 260  # Pendulum's episodes end after 200.
 BY_NAME = {rung.name: rung for rung in (*RUNGS, *PEERS)}
 
 
+@functools.cache
+def kind(env_id):
+    """The kind of an id, always the same: what is computed for one is kept by it."""
+    return Kind(env_id)
+
+
 @pytest.mark.parametrize("env_id", oracle.KINDS)
 @pytest.mark.parametrize("rung", RUNGS, ids=lambda rung: rung.name)
 def test_rung_is_correct(rung, env_id):
-    reason = rung.absent(env_id, ROWS)
+    reason = rung.absent(kind(env_id), ROWS)
     if reason is not None:
         assert "only" in reason
         return
-    verdict = rung.check(rung.make, env_id, ROWS, STEPS)
+    verdict = rung.check(rung.make, kind(env_id), ROWS, STEPS)
     assert verdict.correct, verdict.detail
     if rung is not BY_NAME["fast"]:
-        assert verdict.digest == check.oracle(env_id, ROWS, STEPS).digest
+        assert verdict.digest == check.oracle(kind(env_id), ROWS, STEPS).digest
 
 
 PICTURES = "EgoBattle-v0"
@@ -46,12 +54,12 @@ COMPILED = [pytest.param(name, marks=pytest.mark.slow) for name in ("numba", "nu
 @pytest.mark.parametrize("name", ["python", "multiprocessing", "driver", "fast", *COMPILED])
 def test_rung_draws_the_baselines_pictures(name):
     rung = BY_NAME[name]
-    verdict = rung.check(rung.make, PICTURES, 4, 60)
+    verdict = rung.check(rung.make, kind(PICTURES), 4, 60)
     assert verdict.correct, verdict.detail
     if name == "fast":
         assert "numbers in pictures differ" in verdict.detail
     else:
-        assert verdict.digest == check.oracle(PICTURES, 4, 60).digest
+        assert verdict.digest == check.oracle(kind(PICTURES), 4, 60).digest
 
 
 class OneLighter(batchsim.BatchEnv):
@@ -62,32 +70,37 @@ class OneLighter(batchsim.BatchEnv):
 
 
 def test_check_of_fast_precision_counts_pixels():
-    def skewed(env_id, num_envs):
-        return OneLighter(env_id, num_envs, precision="fast")
+    def skewed(kind, num_envs):
+        return OneLighter(kind.env_id, num_envs, precision="fast")
 
-    verdict = check.within_tolerance(skewed, PICTURES, 4, 5)
+    verdict = check.within_tolerance(skewed, kind(PICTURES), 4, 5)
     assert not verdict.correct
     assert re.match(r"27\.\d+% of the numbers in pictures differ", verdict.detail)
 
 
 def test_difference_of_pictures_is_a_count():
-    verdict = check.same_bits(OneLighter, PICTURES, 4, 5)
+    def lighter(kind, num_envs):
+        return OneLighter(kind.env_id, num_envs)
+
+    verdict = check.same_bits(lighter, kind(PICTURES), 4, 5)
     assert verdict.detail == "step 1: 7,680 of 27,648 numbers in the picture of row 0 differ"
 
 
 def test_large_observations_are_measured_and_checked_in_smaller_batches(monkeypatch):
-    assert runner.default_sizes("CartPole-v1") == runner.SIZES
-    assert runner.default_sizes(PICTURES) == (64, 1024, 4096)
-    assert BY_NAME["python"].absent(PICTURES, 1024) is None
-    assert "up to 1,024" in BY_NAME["python"].absent(PICTURES, 4096)
+    assert runner.default_sizes(kind("CartPole-v1")) == runner.SIZES
+    assert runner.default_sizes(kind(PICTURES)) == (64, 1024, 4096)
+    assert BY_NAME["python"].absent(kind(PICTURES), 1024) is None
+    assert "up to 1,024" in BY_NAME["python"].absent(kind(PICTURES), 4096)
     for rung in PEERS:
-        assert PICTURES in rung.absent(PICTURES, 64) or "not installed" in rung.absent(PICTURES, 64)
+        reason = rung.absent(kind(PICTURES), 64)
+        assert PICTURES in reason or "not installed" in reason
 
     monkeypatch.setattr(runner, "RUNGS", ())
     for env_id, rows in ((PICTURES, 4), ("CartPole-v1", 24)):
-        settings = Settings(env_id, runner.default_sizes(env_id), rungs=())
+        settings = Settings(kind(env_id), runner.default_sizes(kind(env_id)), rungs=())
         assert runner.climb(settings).settings.check_rows == rows
-    notes = report.Report(runner.climb(Settings(PICTURES, (64, 1024, 4096), rungs=()))).notes
+    settings = Settings(kind(PICTURES), (64, 1024, 4096), rungs=())
+    notes = report.Report(runner.climb(settings)).notes
     assert "The per-object environment is batchsim-baseline/EgoBattle-v0" in "".join(notes)
     assert "No N above 4,096: 16,384 observations take 453 MB." in notes
 
@@ -95,12 +108,12 @@ def test_large_observations_are_measured_and_checked_in_smaller_batches(monkeypa
 def test_an_id_without_a_per_object_environment_is_refused(monkeypatch):
     monkeypatch.setitem(registry._entries, "Mine-v0", registry.Entry("nowhere"))
     with pytest.raises(ValueError, match="Mine-v0 has no per-object environment"):
-        Settings("Mine-v0")
+        Kind("Mine-v0")
 
 
 @pytest.mark.parametrize("env_id", ["CartPole-v1", "Pendulum-v1"])
 def test_the_checked_trajectory_has_ends_and_resets(env_id):
-    outputs = check.oracle(env_id, ROWS, STEPS).outputs
+    outputs = check.oracle(kind(env_id), ROWS, STEPS).outputs
     over = np.array([terminated | truncated for _, _, terminated, truncated in outputs[1:]])
     assert over.any(axis=0).all()
     assert not (over[1:] & over[:-1]).any()
@@ -108,7 +121,7 @@ def test_the_checked_trajectory_has_ends_and_resets(env_id):
 
 @pytest.mark.parametrize("name", ["soa-numpy", "numba", "cython", "numba-parallel", "driver"])
 def test_bad_action_is_refused(name):
-    batch = BY_NAME[name].make("CartPole-v1", 3)
+    batch = BY_NAME[name].make(kind("CartPole-v1"), 3)
     batch.reset(seed=0)
     with pytest.raises(ValueError, match="action"):
         batch.step(np.array([0, 2, 1]))
@@ -124,7 +137,7 @@ class OffByOneBit(soa_numpy.CartPole):
 
 
 def test_check_names_the_first_difference():
-    verdict = check.same_bits(OffByOneBit, "CartPole-v1", ROWS, STEPS)
+    verdict = check.same_bits(OffByOneBit, kind("CartPole-v1"), ROWS, STEPS)
     assert not verdict.correct
     assert re.match(r"step 4: the reward of row 1 is 1\.0\d* ?; expected 1\.0", verdict.detail)
 
@@ -137,17 +150,17 @@ class OffByTwiceTheTolerance(batchsim.BatchEnv):
 
 
 def test_check_of_fast_precision_finds_a_wrong_step():
-    def skewed(env_id, num_envs):
-        return OffByTwiceTheTolerance(env_id, num_envs, precision="fast")
+    def skewed(kind, num_envs):
+        return OffByTwiceTheTolerance(kind.env_id, num_envs, precision="fast")
 
-    verdict = check.within_tolerance(skewed, "CartPole-v1", ROWS, STEPS)
+    verdict = check.within_tolerance(skewed, kind("CartPole-v1"), ROWS, STEPS)
     assert not verdict.correct
     assert verdict.detail.startswith("step 1: the observation is off by 2")
 
 
 def test_memory_of_columns_is_their_size():
     class Floats:
-        def __init__(self, env_id, num_envs):
+        def __init__(self, kind, num_envs):
             self.column = np.zeros((num_envs, 100))
 
         def reset(self, *, seed):
@@ -159,10 +172,10 @@ def test_memory_of_columns_is_their_size():
         def close(self):
             pass
 
-    assert memory.traced(Floats, "CartPole-v1") == pytest.approx(800, abs=8)
+    assert memory.traced(Floats, kind("CartPole-v1")) == pytest.approx(800, abs=8)
 
 
-def _broken(env_id, num_envs):
+def _broken(kind, num_envs):
     raise RuntimeError("the first line\nand the second")
 
 
@@ -175,7 +188,7 @@ def test_failed_and_wrong_rungs_are_shown_and_not_timed(monkeypatch):
     monkeypatch.setattr(runner, "RUNGS", rungs)
     names = tuple(rung.name for rung in rungs)
     result = runner.climb(
-        Settings("CartPole-v1", (8,), 0.01, names, check_rows=ROWS, check_steps=50)
+        Settings(kind("CartPole-v1"), (8,), 0.01, names, check_rows=ROWS, check_steps=50)
     )
     broken, wrong, right = result.rows
     assert broken.failed == "RuntimeError: the first line"
@@ -195,7 +208,7 @@ def _measured(speeds):
 
 
 def test_speedups_are_at_the_largest_common_size():
-    result = Result(Settings("CartPole-v1"))
+    result = Result(Settings(kind("CartPole-v1")))
     speeds = [{64: 10.0, 1024: 20.0}, {64: 5.0}, {64: 100.0, 1024: 400.0}, {1024: 200.0}]
     result.rows = [
         Row(rung, peer=number == 3, measurements=_measured(speed))
@@ -205,7 +218,7 @@ def test_speedups_are_at_the_largest_common_size():
 
 
 def test_table_comes_in_two_parts_where_the_terminal_is_narrow():
-    result = Result(Settings("CartPole-v1"))
+    result = Result(Settings(kind("CartPole-v1")))
     result.rows = [Row(RUNGS[0], peer=False, measurements=_measured({64: 1.0, 1024: 2.0}))]
     shown = report.Report(result)
     wide, narrow = (Console(width=width, file=io.StringIO()) for width in (120, 80))

@@ -1,0 +1,55 @@
+"""What one environment of any number is made with, as those pass it on who make them later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from batchsim import registry
+from batchsim.definition import OF_BATCHES
+
+__all__ = ["OF_EACH", "settle"]
+
+OF_EACH = {"frame_stack", "max_episode_steps"}
+"""Arguments of `BatchEnv` that say what each of its environments is, as parameters do."""
+
+
+def settle(environment: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments with which the same environments can be made at any time.
+
+    What an environment reads from a file or draws at random is settled: it is among them in place
+    of the file's name.
+
+    Args:
+        environment: an id, or the class or module that defines an environment.
+        arguments: parameters and other arguments by name, one value for all environments; also
+            those `OF_EACH`.
+
+    Raises:
+        TypeError, ValueError: if one is unknown, is for a batch as a whole, or has a value out of
+            place.
+    """
+    for name in arguments:
+        if name in OF_BATCHES - OF_EACH:
+            raise ValueError(
+                f"{name} is no parameter of an environment; expected one of those, "
+                f"{' or '.join(sorted(OF_EACH))}."
+            )
+    own = {name: arguments[name] for name in arguments if name not in OF_EACH}
+    definition, entry = registry.read(environment)
+    given = {**entry.kwargs, **own}
+    for name, value in definition.read_params(given, 1).items():
+        if isinstance(value, np.ndarray):
+            raise ValueError(
+                f"The parameter {name!r} is {given[name]!r}; expected one value for all "
+                "environments."
+            )
+    settled = definition.read_arguments(given)
+    changed = {
+        name: value
+        for name, value in (settled._asdict() if settled else {}).items()
+        if name in own or value is not given.get(name, definition.arguments[name])
+    }
+    return {**arguments, **changed}
