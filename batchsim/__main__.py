@@ -90,8 +90,8 @@ def ladder(
 ) -> None:
     """Measure how much faster each improvement makes an environment, from the Python loop up.
 
-    Every rung is checked against per-object environments before it is timed. The exit status is 1
-    if one failed or was wrong.
+    Every rung is checked against per-object environments before it is timed, all of them with the
+    parameters that are given. The exit status is 1 if one failed or was wrong.
     """
     from batchsim.ladder import plot as plots
     from batchsim.ladder import report

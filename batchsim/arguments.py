@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,12 +41,13 @@ def settle(environment: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
     own = {name: arguments[name] for name in arguments if name not in OF_EACH}
     definition, entry = registry.read(environment)
     given = {**entry.kwargs, **own}
-    for name, value in definition.read_params(given, 1).items():
-        if isinstance(value, np.ndarray):
+    for name, default in definition.params.items():
+        if name in own and _depth(own[name]) > np.ndim(default):
             raise ValueError(
-                f"The parameter {name!r} is {given[name]!r}; expected one value for all "
+                f"The parameter {name!r} is {reprlib.repr(own[name])}; expected one value for all "
                 "environments."
             )
+    definition.read_params(given, 1)
     settled = definition.read_arguments(given)
     changed = {
         name: value
@@ -53,3 +55,11 @@ def settle(environment: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
         if name in own or value is not given.get(name, definition.arguments[name])
     }
     return {**arguments, **changed}
+
+
+def _depth(value: Any) -> int:
+    """Return the number of axes of an array or of nested lists; 0 for what is no array."""
+    try:
+        return np.ndim(value)
+    except ValueError:
+        return 0  # Ragged, which is refused as what it is.

@@ -24,6 +24,7 @@ __all__ = ["PEERS"]
 
 OLDER = {"Taxi-v4": "Taxi-v3"}
 """Ids of which EnvPool has an older version only, whose steps cost the same."""
+LIMIT = "max_episode_steps"
 
 
 def make_gymnasium(kind: Kind, num_envs: int) -> Batch:
@@ -49,10 +50,10 @@ def _lacks(kind: Kind, taken: Collection[str]) -> str | None:
 
     Args:
         kind: the id and its parameters.
-        taken: the names of those that it takes; a time limit is a number for every peer.
+        taken: the names of those that it takes; of a time limit, any number of steps.
     """
     lacking = [name for name in kind.params if name not in taken]
-    if "max_episode_steps" in taken and kind.time_limit is None:
+    if LIMIT in kind.params and LIMIT in taken and kind.time_limit is None:
         lacking.append("episodes without a time limit")
     return f"it has no {' and no '.join(lacking)}" if lacking else None
 
@@ -63,7 +64,7 @@ class EnvPool:
     def __init__(self, kind: Kind, num_envs: int, num_threads: int) -> None:
         import envpool
 
-        limit = {"max_episode_steps": kind.time_limit} if kind.params else {}
+        limit = {LIMIT: kind.time_limit} if LIMIT in kind.params else {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Its spaces are given in float64 and kept in float32.
             self.pool: Any = envpool.make(
@@ -96,7 +97,7 @@ def no_envpool(kind: Kind, num_envs: int) -> str | None:
     name = OLDER.get(kind.env_id, kind.env_id)
     if name not in envpool.list_all_envs():
         return f"EnvPool has no {name}"
-    return _lacks(kind, ("max_episode_steps",)) if kind.params else None
+    return _lacks(kind, (LIMIT,))
 
 
 PEERS: tuple[Rung, ...] = (
