@@ -1,4 +1,4 @@
-"""What one environment of any number is made with, as those pass it on who make them later."""
+"""What each of some environments is made with, for those who make them again and again."""
 
 from __future__ import annotations
 

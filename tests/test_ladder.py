@@ -1,4 +1,5 @@
 """The ladder: its rungs are right, its figures well formed and its command line clear."""
+# ruff: noqa: N805 - the author's contract: plain functions, whose first argument is the state
 
 import dataclasses
 import functools
@@ -8,10 +9,13 @@ import os
 import re
 import subprocess
 import sys
+from typing import Any, NamedTuple
 
+import gymnasium
 import numpy as np
 import oracle
 import pytest
+from gymnasium.spaces import Box, Discrete
 from rich.console import Console
 
 import batchsim
@@ -45,6 +49,195 @@ def test_rung_is_correct(rung, env_id):
     assert verdict.correct, verdict.detail
     if rung is not BY_NAME["fast"]:
         assert verdict.digest == check.oracle(kind(env_id), ROWS, STEPS).digest
+
+
+PARAMETERS = {
+    "CartPole-v1": {"gravity": 3.7, "masspole": 0.3, "max_episode_steps": 30},
+    "FrozenLake-v1": {"desc": ["SFHS", "FGFS", "HSFF"], "success_rate": 0.6},
+}
+"""Of an id whose original has them as attributes, and of one whose original takes them as
+arguments."""
+
+
+@functools.cache
+def other_kind(env_id):
+    """The kind of an id with the `PARAMETERS`, always the same."""
+    return Kind(env_id, PARAMETERS[env_id])
+
+
+@pytest.mark.parametrize("env_id", PARAMETERS)
+@pytest.mark.parametrize("rung", RUNGS, ids=lambda rung: rung.name)
+def test_rung_is_correct_with_parameters(rung, env_id):
+    reason = rung.absent(other_kind(env_id), ROWS)
+    if rung.name in ("soa-numpy", "cython"):
+        assert "only" in reason
+        return
+    assert reason is None
+    verdict = rung.check(rung.make, other_kind(env_id), ROWS, STEPS)
+    assert verdict.correct, verdict.detail
+    if rung is not BY_NAME["fast"]:
+        assert verdict.digest == check.oracle(other_kind(env_id), ROWS, STEPS).digest
+        assert verdict.digest != check.oracle(kind(env_id), ROWS, STEPS).digest
+
+
+def interpreted(kind, num_envs):
+    """A batch of batchsim, of which nothing has to be compiled."""
+    return batchsim.make_vec(kind.env_id, num_envs, backend="reference", **kind.arguments)
+
+
+BOUNDS = {
+    "MountainCarContinuous-v0": {"min_action": (-0.5, -0.2), "max_action": (0.3, 0.7)},
+    "Pendulum-v1": {"max_torque": (0.5, 3.0)},
+}
+"""Parameters that change the space of actions, with a range, by id."""
+RANGES = [
+    (name, key, ends)
+    for ranges in (oracle.PARAMETERS, BOUNDS)
+    for name in ranges
+    for key, ends in ranges[name].items()
+]
+
+
+# A car may start beyond the ends of its valley, which Gymnasium remarks on.
+@pytest.mark.filterwarnings("ignore:.*not within the observation space")
+@pytest.mark.parametrize(("name", "key", "ends"), RANGES)
+def test_every_parameter_is_the_originals_too(name, key, ends):
+    for value in ends:
+        changed = Kind(name, {key: value, "max_episode_steps": 30})
+        verdict = check.same_bits(interpreted, changed, 3, 60)
+        assert verdict.correct, verdict.detail
+
+
+@pytest.mark.parametrize(("name", "arguments"), oracle.variants())
+def test_arguments_of_the_original_are_those_of_the_ladder(name, arguments):
+    verdict = check.same_bits(interpreted, Kind(name, arguments), 3, 60)
+    assert verdict.correct, verdict.detail
+
+
+@pytest.mark.parametrize("arguments", [{"frame_stack": 3}, {"max_episode_steps": -1}])
+def test_frame_stack_and_time_limit_are_the_originals_too(arguments):
+    changed = Kind("Pendulum-v1", arguments)
+    verdict = check.same_bits(interpreted, changed, 3, 210)
+    assert verdict.correct, verdict.detail
+    stacks = "frame_stack" in arguments
+    for name in ("numba", "numba-parallel"):
+        assert BY_NAME[name].absent(changed, 3) == ("it stacks no frames" if stacks else None)
+
+
+def test_a_map_that_is_drawn_is_the_same_for_every_rung():
+    drawn = Kind("FrozenLake-v1", {"map_name": None})
+    assert check.same_bits(interpreted, drawn, 3, 60).correct
+    assert str(drawn) == "FrozenLake-v1 with map_name=None"
+    original = drawn.original.make()
+    letters = original.unwrapped.desc.astype(str)
+    assert drawn.document()["desc"] == ["".join(row) for row in letters]
+
+
+def test_peers_say_which_parameters_they_lack():
+    pytest.importorskip("envpool")
+
+    def absent(**params):
+        lacks = Kind("CartPole-v1", params)
+        return [BY_NAME[name].absent(lacks, 8) for name in ("gymnasium-vector", "envpool")]
+
+    assert absent() == [None, None]
+    assert absent(max_episode_steps=9) == [None, None]
+    assert absent(gravity=3.7, tau=0.01) == ["it has no gravity and no tau"] * 2
+    assert absent(sutton_barto_reward=True) == [None, "it has no sutton_barto_reward"]
+    assert absent(max_episode_steps=-1) == ["it has no episodes without a time limit"] * 2
+
+
+@pytest.mark.parametrize("name", ["gymnasium-vector", "envpool"])
+def test_peers_have_the_time_limit_that_is_given(name):
+    if name == "envpool":
+        pytest.importorskip("envpool")
+    batch = BY_NAME[name].make(Kind("CartPole-v1", {"max_episode_steps": 5}), 4)
+    batch.reset(seed=0)
+    for _ in range(5):
+        truncated = batch.step(np.array([0, 1, 0, 1]))[3]
+    assert truncated.all()
+    batch.close()
+
+
+class Market:
+    """Walks along prices that are an argument, as its original does."""
+
+    class State(NamedTuple):
+        day: int
+
+    class Params(NamedTuple):
+        fee: float = 0.0
+        spread: float = 0.0
+
+    class Arguments(NamedTuple):
+        closes: Any = (1.0, 2.0)
+
+    class Tables(NamedTuple):
+        prices: np.ndarray
+
+    ACTION = Discrete(2)
+    OBSERVATION = Box(0.0, np.inf, (1,), np.float64)
+
+    def tables(arguments):
+        return Market.Tables(np.array(arguments.closes, float))
+
+    def reset(s, i, p, rng):
+        s.day[i] = 0
+
+    def step(s, i, action, p, rng):
+        s.day[i] += 1
+        over = s.day[i] >= p.prices.shape[0] - 1
+        return action * (p.prices[s.day[i]] - p.fee), over
+
+    def observe(s, i, p, out):
+        out[0] = p.prices[s.day[i]]
+
+
+class PlainMarket(gymnasium.Env):
+    """The original of `Market`, which knows no spread."""
+
+    action_space = Market.ACTION
+    observation_space = Market.OBSERVATION
+
+    def __init__(self, closes=(1.0, 2.0)):
+        if min(closes) < 0.0:
+            raise ValueError("a price is negative.\nIt must not be.")
+        self.closes = closes
+        self.fee = 0.0
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.day = 0
+        return np.array([self.closes[0]]), {}
+
+    def step(self, action):
+        self.day += 1
+        price, over = self.closes[self.day], self.day >= len(self.closes) - 1
+        return np.array([price]), action * (price - self.fee), over, False, {}
+
+
+@pytest.fixture
+def market(monkeypatch):
+    monkeypatch.setitem(registry._entries, "Market-v0", registry.Entry(Market))
+    spec = gymnasium.envs.registration.EnvSpec("Market-v0", entry_point=PlainMarket)
+    monkeypatch.setitem(gymnasium.registry, "Market-v0", spec)
+    return "Market-v0"
+
+
+def test_an_environment_of_ones_own_is_measured_with_parameters(market):
+    closes = np.array([3.0, 4.5, 2.25, 8.0])
+    mine = Kind(market, {"closes": closes, "fee": 0.5})
+    verdict = check.same_bits(interpreted, mine, 3, 20)
+    assert verdict.correct, verdict.detail
+    assert mine.document() == {"closes": closes.tolist(), "fee": 0.5}
+    assert mine.original.make().unwrapped.fee == 0.5
+
+    with pytest.raises(ValueError, match=r"Market-v0, the per-object .* has no parameter 'spread'"):
+        Kind(market, {"spread": 0.1})
+    assert "spread" not in Kind(market, {"spread": 0.0}).original.attributes
+    message = r"Market-v0 with closes=\[-1.0, 2.0\] is refused by Market-v0: a price is negative\.$"
+    with pytest.raises(ValueError, match=message):
+        Kind(market, {"closes": [-1.0, 2.0]})
 
 
 PICTURES = "EgoBattle-v0"
@@ -287,6 +480,26 @@ def test_command_measures_and_writes_everything(tmp_path):
     assert "| `driver` |" in text
 
 
+def test_command_names_the_parameters_it_measured_with(tmp_path):
+    (tmp_path / "map.json").write_text('["SFHS", "FGFS"]')
+    done = _run(
+        *("ladder", "--env", "FrozenLake-v1", "--num-envs", "8", "--seconds", "0.02"),
+        *("--param", f"desc=@{tmp_path / 'map.json'}", "--param", "is_slippery=False"),
+        *("--rungs", "python,driver,soa-numpy,envpool"),
+        *("--json", str(tmp_path / "ladder.json"), "--markdown", str(tmp_path / "ladder.md")),
+    )
+    assert done.returncode == 0, done.stderr
+    named = "FrozenLake-v1 with desc=['SFHS', 'FGFS'], is_slippery=False"
+    assert f"The ladder: {named}" in done.stdout
+    assert "soa-numpy – written by hand for" in done.stdout
+    assert (tmp_path / "ladder.md").read_text(encoding="utf-8").startswith(f"{named} on ")
+    document = json.loads((tmp_path / "ladder.json").read_text(encoding="utf-8"))
+    assert document["params"] == {"desc": ["SFHS", "FGFS"], "is_slippery": False}
+    rows = {row["name"]: row for row in document["rows"]}
+    assert rows["python"]["digest"] == rows["driver"]["digest"]
+    assert rows["soa-numpy"]["absent"].keys() == rows["envpool"]["absent"].keys() == {"8"}
+
+
 def test_list_names_every_environment():
     done = _run("list")
     assert done.returncode == 0
@@ -306,6 +519,19 @@ def test_list_names_every_environment():
         (["--json", "no/such/directory/x.json"], "cannot be written"),
         (["--plot", "ladder.docx"], "expected a name that ends in .png or .svg"),
         (["--colour"], "--colour"),
+        (["--param", "gravity"], "--param is 'gravity'; expected name=value, such as gravity=9.8"),
+        (["--param", "gravty=1"], "unexpected keyword argument 'gravty' (did you mean 'gravity'?)"),
+        (["--param", "gravity=moon"], "The parameter 'gravity' is 'moon'; expected a number"),
+        (["--param", "gravity=[1]"], "'gravity' is [1]; expected one value for all environments"),
+        (["--param", "gravity=[1,[2]]"], "'gravity' is [1, [2]]; expected a number"),
+        (["--param", "gravity=@no.npy"], "--param gravity cannot be read from no.npy: No such"),
+        (["--param", "gravity=@no.txt"], "'no.txt'; expected a .npy, .csv or .json file"),
+        (["--param", "precision=fast"], "precision is no parameter of an environment"),
+        (["--param", "frame_stack=0"], "frame_stack is 0; expected"),
+        (["--env", "FrozenLake-v1", "--param", "success_rate=2"], "success_rate is 2.0; expected"),
+        (["--env", "FrozenLake-v1", "--param", "map_name=5x5"], "map_name is '5x5'; expected"),
+        (["--env", PICTURES, "--param", "depth=True"], "no parameter 'depth'; expected others of"),
+        (["--env", PICTURES, "--param", "layout=no"], "layout is 'no', a file that cannot be read"),
     ],
     ids=lambda value: "_".join(value) if isinstance(value, list) else "",
 )
