@@ -13,7 +13,6 @@ from gymnasium.vector import SyncVectorEnv
 
 from batchsim.ladder.kind import Kind
 from batchsim.ladder.rung import Array, Make, Verdict
-from batchsim.vector import BatchEnv
 
 __all__ = [
     "SEED",
@@ -47,12 +46,12 @@ class Trajectory(NamedTuple):
 
 def draw_actions(kind: Kind, num_envs: int, count: int) -> list[Array]:
     """Return `count` batches of random actions, the same for every caller."""
-    return draw_from(kind.action_space, num_envs, count)
+    return draw_from(kind.spaces[1], num_envs, count)
 
 
 def observation_bytes(kind: Kind) -> int:
     """Return how much memory one observation takes."""
-    return sum(array.nbytes for array in _arrays(kind.observation_space.sample()))
+    return sum(array.nbytes for array in _arrays(kind.spaces[0].sample()))
 
 
 def draw_from(single_space: gymnasium.Space[Any], num_envs: int, count: int) -> list[Array]:
@@ -136,6 +135,8 @@ def within_tolerance(make: Make, kind: Kind, rows: int, steps: int) -> Verdict:
     The exact batch visits the states. Before each step both are put into its state, rounded to what
     the fast one can hold. Of pictures `MAX_PIXEL_DIFFERENCES` may differ.
     """
+    from batchsim.vector import BatchEnv
+
     exact = kind.make_vec(rows)
     fast = make(kind, rows)
     assert isinstance(fast, BatchEnv)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import reprlib
 from collections.abc import Mapping
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 
@@ -13,7 +14,9 @@ from batchsim.arguments import settle
 from batchsim.definition import Definition
 from batchsim.ladder.original import Original
 from batchsim.registry import find, original
-from batchsim.vector import BatchEnv
+
+if TYPE_CHECKING:
+    from batchsim.vector import BatchEnv
 
 __all__ = ["Kind"]
 
@@ -34,9 +37,6 @@ class Kind:
         arguments: as `batchsim.make_vec` takes them; what the environment reads from a file or
             draws at random is settled.
         original: the per-object environment, with the same values.
-        time_limit: the steps after which episodes are truncated, None for never.
-        frame_stack: how many frames are observed together.
-        observation_space, action_space: of one environment.
 
     Raises:
         TypeError, ValueError: if there is no such id, a value is out of place, or there is no
@@ -47,26 +47,47 @@ class Kind:
         self.env_id = find(env_id)[0]
         self.params = dict(params or {})
         name = original(self.env_id)
-        self.arguments = settle(self.env_id, self.params)
-        # It reads all of them, and compiles nothing.
-        self._one = BatchEnv(self.env_id, 1, num_threads=1, backend="reference", **self.arguments)
-        self.time_limit = self._one.max_episode_steps
-        self.frame_stack: int = self._one.frame_stack
-        self.observation_space: gymnasium.Space[Any] = self._one.single_observation_space
-        self.action_space: gymnasium.Space[Any] = self._one.single_action_space
-        self.original = Original.of(self, name)
+        self.arguments = settle(self.env_id, self.params) if self.params else {}
+        self.original = Original.of(self, name) if self.params else Original(name)
+
+    @cached_property
+    def one(self) -> BatchEnv:
+        """One environment of batchsim, which has read the arguments and compiles nothing."""
+        # What steps other libraries' environments has no Numba, and need not know it.
+        from batchsim.vector import BatchEnv
+
+        return BatchEnv(self.env_id, 1, num_threads=1, backend="reference", **self.arguments)
+
+    @cached_property
+    def spaces(self) -> tuple[gymnasium.Space[Any], gymnasium.Space[Any]]:
+        """The spaces of one environment's observations and actions."""
+        env = self.original.make()
+        env.close()
+        return env.observation_space, env.action_space
+
+    @property
+    def time_limit(self) -> int | None:
+        """The steps after which episodes are truncated, None for never."""
+        return self.one.max_episode_steps
+
+    @property
+    def frame_stack(self) -> int:
+        """How many frames are observed together, 1 for none but the last."""
+        return self.original.frame_stack
 
     @property
     def definition(self) -> Definition:
         """The definition of the environment, always the same object."""
-        return self._one.definition
+        return self.one.definition
 
     def functions_see(self) -> Any:
         """Return what the environment's functions see as `p`: parameters and tables."""
-        return self.definition.parameters({**self._one.row_params(0), **self._one.tables})
+        return self.one._row_values(0)
 
     def make_vec(self, num_envs: int, precision: str = "exact") -> BatchEnv:
         """Return `num_envs` environments of batchsim."""
+        from batchsim.vector import BatchEnv
+
         return BatchEnv(self.env_id, num_envs, precision=precision, **self.arguments)
 
     def __str__(self) -> str:

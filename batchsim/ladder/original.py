@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
@@ -39,11 +39,11 @@ class Original:
 
     name: str
     """Gymnasium's id."""
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
     """Of `gymnasium.make`."""
-    attributes: Mapping[str, Any]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
     """What is set on each object then."""
-    frame_stack: int
+    frame_stack: int = 1
 
     @classmethod
     def of(cls, kind: Kind, name: str) -> Original:
@@ -54,15 +54,17 @@ class Original:
             name: Gymnasium's id.
 
         Raises:
-            ValueError: if it has not all the parameters, or refuses one.
+            TypeError, ValueError: if an argument is out of place, or the original has not all the
+                parameters, or refuses one.
         """
+        frame_stack = kind.one.frame_stack  # Raises for an argument out of place.
         taken = names_taken(gymnasium.spec(name).entry_point)
         values = _values(kind)
         arguments = {key: value for key, value in values.items() if key in taken}
         if "max_episode_steps" in kind.arguments:
             arguments["max_episode_steps"] = -1 if kind.time_limit is None else kind.time_limit
         others = {key: value for key, value in values.items() if key not in taken}
-        found = cls(name, arguments, _attributes(kind, others), kind.frame_stack)
+        found = cls(name, arguments, _attributes(kind, others), frame_stack)
         found._check(kind, others)
         return found
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy.typing as npt
 
-from batchsim.ladder.kind import Kind
+if TYPE_CHECKING:
+    from batchsim.ladder.kind import Kind
 
 __all__ = [
     "Absent",
@@ -41,7 +42,7 @@ class Batch(Protocol):
         """Let processes and threads go."""
 
 
-Make = Callable[[Kind, int], Batch]
+Make: TypeAlias = "Callable[[Kind, int], Batch]"
 """`make(kind, num_envs)` returns a batch."""
 
 
@@ -56,10 +57,10 @@ class Verdict:
     """SHA-256 of the rung's trajectory, where the check computes one."""
 
 
-Check = Callable[[Make, Kind, int, int], Verdict]
+Check: TypeAlias = "Callable[[Make, Kind, int, int], Verdict]"
 """`check(make, kind, rows, steps)` compares a rung with the per-object environments."""
 
-Absent = Callable[[Kind, int], str | None]
+Absent: TypeAlias = "Callable[[Kind, int], str | None]"
 """`absent(kind, num_envs)` says why there is no such batch; None if there is one."""
 
 
