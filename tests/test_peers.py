@@ -284,3 +284,23 @@ def test_envpool_is_shown_by_its_fastest_setting(measured):
         return
     threads = {setting.threads for setting in BY_NAME["envpool"].settings}
     assert all(found["threads"] in threads for found in row["measurements"])
+
+
+WITHOUT_COMPILER = """
+import sys
+from benchmarks.peers import worker
+from benchmarks.peers.adapters import stable_baselines3
+assert stable_baselines3.PEERS[0].absent("CartPole-v1", 3) is None
+print([name for name in sys.modules if name in ("batchsim._driver", "numba", "llvmlite")])
+"""
+
+
+def test_a_worker_needs_neither_numba_nor_what_was_compiled():
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_COMPILER],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "[]\n", done.stderr
