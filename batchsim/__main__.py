@@ -86,21 +86,23 @@ def ladder(
     rungs: Annotated[
         str | None, typer.Option(help="Only these rungs and peers, separated by commas.")
     ] = None,
+    param: Parameters = None,
 ) -> None:
     """Measure how much faster each improvement makes an environment, from the Python loop up.
 
-    Every rung is checked against per-object environments before it is timed. The exit status is 1
-    if one failed or was wrong.
+    Every rung is checked against per-object environments before it is timed, all of them with the
+    parameters that are given. The exit status is 1 if one failed or was wrong.
     """
     from batchsim.ladder import plot as plots
     from batchsim.ladder import report
+    from batchsim.ladder.kind import Kind
     from batchsim.ladder.live import LiveReport
     from batchsim.ladder.runner import Settings, climb, default_sizes
 
     try:
-        name = registry.find(env)[0]
-        sizes = default_sizes(name) if num_envs is None else options.read_sizes(num_envs)
-        settings = Settings(name, sizes, options.read_seconds(seconds))
+        kind = Kind(env, _read_parameters(param))
+        sizes = default_sizes(kind) if num_envs is None else options.read_sizes(num_envs)
+        settings = Settings(kind, sizes, options.read_seconds(seconds))
         if rungs is not None:
             chosen = options.read_names("rungs", rungs, settings.rungs)
             settings = dataclasses.replace(settings, rungs=chosen)
@@ -109,7 +111,7 @@ def ladder(
         for path in (json, plot, markdown):
             if path is not None:
                 check_writable(path)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from error
 
     with LiveReport() as live:

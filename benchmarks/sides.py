@@ -22,6 +22,7 @@ import batchsim
 from batchsim import registry
 from batchsim.envs.egocentric.textures import CEILING, COUNT, FLOOR, SIDE
 from batchsim.ladder.check import draw_actions, draw_from
+from batchsim.ladder.kind import Kind
 from batchsim.processors import available_cpus
 from benchmarks.c_library import load
 from benchmarks.pairs import Side
@@ -90,7 +91,7 @@ def yardstick_step(num_envs: int, number: str = "double") -> Side:
         np.zeros(num_envs),
         *np.zeros((2, num_envs), bool),
     ]
-    batches = draw_actions("CartPole-v1", num_envs, ACTIONS)
+    batches = draw_actions(Kind("CartPole-v1"), num_envs, ACTIONS)
     pointers = [ctypes.c_void_p(array.ctypes.data) for array in outputs]
     calls = itertools.cycle(
         functools.partial(

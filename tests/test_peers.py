@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from batchsim.ladder.check import draw_actions
+from batchsim.ladder.kind import Kind
 from benchmarks.peers import __main__ as command
 from benchmarks.peers import install, measure, report, worker
 from benchmarks.peers.peer import Peer, Setting
@@ -172,7 +173,7 @@ def test_an_adapter_steps_every_row_and_resets_it_in_time(peer):
         env_id, limit = ("CartPole-v1", 500)
     if peer.absent(env_id, 3) is not None:
         pytest.skip(peer.absent(env_id, 3))
-    stepper = worker.Stepper(peer, 0, env_id, 3, draw_actions(env_id, 3, 16), seed=0)
+    stepper = worker.Stepper(peer, 0, env_id, 3, draw_actions(Kind(env_id), 3, 16), seed=0)
     try:
         seen = worker.check(stepper, peer, 3, limit)
     finally:
@@ -188,7 +189,8 @@ def test_a_peer_without_time_limit_is_found_out():
         )
 
     peer = dataclasses.replace(BY_NAME["gymnasium-sync"], settings=(Setting("1", endless),))
-    stepper = worker.Stepper(peer, 0, "Pendulum-v1", 2, draw_actions("Pendulum-v1", 2, 4), seed=0)
+    actions = draw_actions(Kind("Pendulum-v1"), 2, 4)
+    stepper = worker.Stepper(peer, 0, "Pendulum-v1", 2, actions, seed=0)
     with pytest.raises(RuntimeError, match="expected an end after 200 at most"):
         worker.check(stepper, peer, 2, 200)
     stepper.close()
@@ -282,3 +284,23 @@ def test_envpool_is_shown_by_its_fastest_setting(measured):
         return
     threads = {setting.threads for setting in BY_NAME["envpool"].settings}
     assert all(found["threads"] in threads for found in row["measurements"])
+
+
+WITHOUT_COMPILER = """
+import sys
+from benchmarks.peers import worker
+from benchmarks.peers.adapters import stable_baselines3
+assert stable_baselines3.PEERS[0].absent("CartPole-v1", 3) is None
+print([name for name in sys.modules if name in ("batchsim._driver", "numba", "llvmlite")])
+"""
+
+
+def test_a_worker_needs_neither_numba_nor_what_was_compiled():
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_COMPILER],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "[]\n", done.stderr

@@ -271,7 +271,7 @@ BAD = [
     ),
     (["CartPole-v1", "--param", "gravity"], "--param is 'gravity'; expected name=value"),
     (["CartPole-v1", "--param", "gravity=moon"], "The parameter 'gravity' is 'moon'; expected"),
-    (["CartPole-v1", "--param", "gravity=[1,2]"], "The parameter 'gravity' "),
+    (["CartPole-v1", "--param", "gravity=[1,2]"], "'gravity' is [1, 2]; expected one value"),
     (["CartPole-v1", "--param", "frame_stack=0"], "frame_stack is 0; expected"),
     (["CartPole-v1", "--param", "precision=fast"], "precision is no parameter of an environment"),
     (

@@ -40,11 +40,12 @@ def _open(num_envs: int, threads: int) -> Any:
 
 
 def _time_size(num_envs: int, threads: list[int]) -> list[dict[str, Any]]:
-    from batchsim.ladder.check import draw_actions
+    from batchsim.ladder.check import draw_from
     from batchsim.ladder.timing import time_block, warm_up
 
-    turn = itertools.cycle(draw_actions(ENV_ID, num_envs, 16))
     batches = {number: _open(num_envs, number) for number in threads}
+    space = batches[threads[0]].single_action_space
+    turn = itertools.cycle(draw_from(space, num_envs, 16))
     seconds: dict[int, list[float]] = {number: [] for number in threads}
     try:
         calls = {}

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
+from gymnasium.vector import SyncVectorEnv
 
-from batchsim import registry
+from batchsim.ladder.kind import Kind
 from batchsim.ladder.rung import Array, Make, Verdict
 
 __all__ = [
@@ -21,7 +22,6 @@ __all__ = [
     "observation_bytes",
     "oracle",
     "same_bits",
-    "spaces",
     "within_tolerance",
 ]
 
@@ -44,22 +44,14 @@ class Trajectory(NamedTuple):
     digest: str
 
 
-def draw_actions(env_id: str, num_envs: int, count: int) -> list[Array]:
+def draw_actions(kind: Kind, num_envs: int, count: int) -> list[Array]:
     """Return `count` batches of random actions, the same for every caller."""
-    return draw_from(spaces(env_id)[1], num_envs, count)
+    return draw_from(kind.spaces[1], num_envs, count)
 
 
-@functools.lru_cache
-def spaces(env_id: str) -> tuple[gymnasium.Space[Any], gymnasium.Space[Any]]:
-    """Return the spaces of one environment's observations and actions."""
-    env = gymnasium.make(registry.original(env_id))
-    env.close()
-    return env.observation_space, env.action_space
-
-
-def observation_bytes(env_id: str) -> int:
+def observation_bytes(kind: Kind) -> int:
     """Return how much memory one observation takes."""
-    return sum(array.nbytes for array in _arrays(spaces(env_id)[0].sample()))
+    return sum(array.nbytes for array in _arrays(kind.spaces[0].sample()))
 
 
 def draw_from(single_space: gymnasium.Space[Any], num_envs: int, count: int) -> list[Array]:
@@ -70,12 +62,12 @@ def draw_from(single_space: gymnasium.Space[Any], num_envs: int, count: int) -> 
 
 
 @functools.lru_cache(maxsize=2)
-def oracle(env_id: str, rows: int, steps: int) -> Trajectory:
+def oracle(kind: Kind, rows: int, steps: int) -> Trajectory:
     """Return the trajectory of per-object environments in Gymnasium's `SyncVectorEnv`, which all
     rungs are compared with.
     """
-    actions = draw_actions(env_id, rows, steps)
-    batch = gymnasium.make_vec(registry.original(env_id), rows, vectorization_mode="sync")
+    actions = draw_actions(kind, rows, steps)
+    batch = SyncVectorEnv([kind.original.make] * rows)
     digest = hashlib.sha256()
     outputs = [_arrays((batch.reset(seed=SEED)[0],))]
     outputs.extend(_arrays(batch.step(action)[:4]) for action in actions)
@@ -85,11 +77,11 @@ def oracle(env_id: str, rows: int, steps: int) -> Trajectory:
     return Trajectory(actions, outputs, digest.hexdigest())
 
 
-def same_bits(make: Make, env_id: str, rows: int, steps: int) -> Verdict:
+def same_bits(make: Make, kind: Kind, rows: int, steps: int) -> Verdict:
     """Compare every bit of a trajectory from the same seeds and actions."""
-    expected = oracle(env_id, rows, steps)
+    expected = oracle(kind, rows, steps)
     digest = hashlib.sha256()
-    batch = make(env_id, rows)
+    batch = make(kind, rows)
     try:
         found = _arrays((batch.reset(seed=SEED)[0],))
         for step, arrays in enumerate(expected.outputs):
@@ -137,17 +129,17 @@ def _names(arrays: list[Array]) -> list[str]:
     return (["observation"] * parts + ["reward", "terminated", "truncated"])[: len(arrays)]
 
 
-def within_tolerance(make: Make, env_id: str, rows: int, steps: int) -> Verdict:
+def within_tolerance(make: Make, kind: Kind, rows: int, steps: int) -> Verdict:
     """Compare steps of a `BatchEnv` in `fast` precision with `exact` ones from the same state.
 
     The exact batch visits the states. Before each step both are put into its state, rounded to what
     the fast one can hold. Of pictures `MAX_PIXEL_DIFFERENCES` may differ.
     """
-    import batchsim
+    from batchsim.vector import BatchEnv
 
-    exact = batchsim.make_vec(env_id, rows)
-    fast = make(env_id, rows)
-    assert isinstance(fast, batchsim.BatchEnv)
+    exact = kind.make_vec(rows)
+    fast = make(kind, rows)
+    assert isinstance(fast, BatchEnv)
     worst = 0.0
     flags = pixels = seen = 0
     first = zip(_arrays(fast.reset(seed=SEED)[0]), _arrays(exact.reset(seed=SEED)[0]), strict=True)
@@ -155,7 +147,7 @@ def within_tolerance(make: Make, env_id: str, rows: int, steps: int) -> Verdict:
         if not _is_pictures(right):
             worst = max(worst, _distance(left, right))
     try:
-        for step, actions in enumerate(draw_actions(env_id, rows, steps), start=1):
+        for step, actions in enumerate(draw_actions(kind, rows, steps), start=1):
             _copy_state(exact, fast)
             expected = _arrays(exact.step(actions)[:4])
             found = _arrays(fast.step(actions)[:4])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from batchsim import registry
 from batchsim.ladder._cython_loops import CartPole, Pendulum
 from batchsim.ladder.check import same_bits
+from batchsim.ladder.kind import Kind
 from batchsim.ladder.memory import traced
 from batchsim.ladder.rung import Batch, Rung, hand_written
 
@@ -13,9 +13,9 @@ __all__ = ["RUNG", "make"]
 CLASSES = {"CartPole-v1": CartPole, "Pendulum-v1": Pendulum}
 
 
-def make(env_id: str, num_envs: int) -> Batch:
+def make(kind: Kind, num_envs: int) -> Batch:
     """Return a batch of one of the `CLASSES`."""
-    batch: Batch = CLASSES[env_id](num_envs, registry.find(env_id)[1].max_episode_steps)
+    batch: Batch = CLASSES[kind.env_id](num_envs, kind.time_limit)
     return batch
 
 

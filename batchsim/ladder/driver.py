@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import batchsim
 from batchsim.ladder.check import same_bits
+from batchsim.ladder.kind import Kind
 from batchsim.ladder.memory import traced
 from batchsim.ladder.rung import Batch, Rung
 
 __all__ = ["RUNG", "make"]
 
 
-def make(env_id: str, num_envs: int) -> Batch:
+def make(kind: Kind, num_envs: int) -> Batch:
     """Return a `BatchEnv` as `batchsim.make_vec` makes it."""
-    return batchsim.make_vec(env_id, num_envs)
+    return kind.make_vec(num_envs)
 
 
 RUNG = Rung(

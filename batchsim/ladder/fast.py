@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import batchsim
 from batchsim.ladder.check import within_tolerance
+from batchsim.ladder.kind import Kind
 from batchsim.ladder.memory import traced
 from batchsim.ladder.rung import Batch, Rung
 
 __all__ = ["RUNG", "make"]
 
 
-def make(env_id: str, num_envs: int) -> Batch:
+def make(kind: Kind, num_envs: int) -> Batch:
     """Return a `BatchEnv` in fast precision."""
-    return batchsim.make_vec(env_id, num_envs, precision="fast")
+    return kind.make_vec(num_envs, precision="fast")
 
 
 RUNG = Rung(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from batchsim.ladder.check import SEED, draw_actions
+from batchsim.ladder.kind import Kind
 from batchsim.ladder.rung import Make
 
 __all__ = ["private_to_processes", "traced", "unknown"]
@@ -16,27 +17,27 @@ ROWS = 256
 STEPS = 2
 
 
-def traced(make: Make, env_id: str) -> float:
+def traced(make: Make, kind: Kind) -> float:
     """Return by how much Python's and NumPy's allocations grow with one more environment.
 
     Everything that a batch holds between two steps is counted, its spaces too. Two batches are
     measured, one twice as large, so that what does not grow cancels out.
     """
     # What is made once a process and kept, such as a compiled kernel, goes to the first batch.
-    _traced_total(make, env_id, ROWS)
+    _traced_total(make, kind, ROWS)
     # What other threads allocate meanwhile is counted as well; it only adds.
     small, large = (
-        min(_traced_total(make, env_id, rows) for _ in range(2)) for rows in (ROWS, 2 * ROWS)
+        min(_traced_total(make, kind, rows) for _ in range(2)) for rows in (ROWS, 2 * ROWS)
     )
     return (large - small) / ROWS
 
 
-def _traced_total(make: Make, env_id: str, rows: int) -> int:
-    actions = draw_actions(env_id, rows, STEPS)
+def _traced_total(make: Make, kind: Kind, rows: int) -> int:
+    actions = draw_actions(kind, rows, STEPS)
     gc.collect()
     tracemalloc.start()
     try:
-        batch = make(env_id, rows)
+        batch = make(kind, rows)
         batch.reset(seed=SEED)
         for action in actions:
             batch.step(action)
@@ -48,14 +49,14 @@ def _traced_total(make: Make, env_id: str, rows: int) -> int:
     return size
 
 
-def private_to_processes(make: Make, env_id: str) -> float | None:
+def private_to_processes(make: Make, kind: Kind) -> float | None:
     """Return the memory that a worker process shares with no other; None where the system does not
     tell, which is all but Linux."""
     rows = 4
-    batch = make(env_id, rows)
+    batch = make(kind, rows)
     try:
         batch.reset(seed=SEED)
-        for action in draw_actions(env_id, rows, STEPS):
+        for action in draw_actions(kind, rows, STEPS):
             batch.step(action)
         processes: list[Any] = batch.processes  # type: ignore[attr-defined]
         return sum(_private_bytes(process.pid) for process in processes) / rows
@@ -70,5 +71,5 @@ def _private_bytes(process: int) -> int:
     return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Private_"))
 
 
-def unknown(make: Make, env_id: str) -> None:
+def unknown(make: Make, kind: Kind) -> None:
     """The memory lies outside of what Python can count."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import sys
 
-import gymnasium
 from gymnasium.vector import AsyncVectorEnv
 
-from batchsim import registry
 from batchsim.ladder.check import same_bits
+from batchsim.ladder.kind import Kind
 from batchsim.ladder.memory import private_to_processes
 from batchsim.ladder.rung import Rung, at_most
 
@@ -18,14 +17,11 @@ __all__ = ["RUNG", "make"]
 MAX_ENVS = 64
 
 
-def make(env_id: str, num_envs: int) -> AsyncVectorEnv:
+def make(kind: Kind, num_envs: int) -> AsyncVectorEnv:
     """Return `num_envs` worker processes that share memory for the observations."""
     # Forked where it is safe: a process that has to import everything takes a second to start.
     fork = sys.platform == "linux" and "fork" in multiprocessing.get_all_start_methods()
-    name = registry.original(env_id)
-    return AsyncVectorEnv(
-        [lambda: gymnasium.make(name)] * num_envs, context="fork" if fork else None
-    )
+    return AsyncVectorEnv([kind.original.make] * num_envs, context="fork" if fork else None)
 
 
 RUNG = Rung(

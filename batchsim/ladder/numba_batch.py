@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 
-from batchsim import columns, compile, kernels, random, registry
-from batchsim.definition import Definition
+from batchsim import columns, compile, kernels, random
+from batchsim.ladder.kind import Kind
 from batchsim.ladder.rung import Array
 from batchsim.spaces import Layout, action_bounds
 
-__all__ = ["OPTIONS", "NumbaBatch", "RowFunctions", "row_functions"]
+__all__ = ["OPTIONS", "NumbaBatch", "RowFunctions", "absent", "row_functions"]
 
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 # For what the loops call. Without reference counts on the arrays, each of which is an atomic
@@ -40,19 +39,18 @@ class RowFunctions(NamedTuple):
     """`restart_all(state, rng, elapsed, over, observation)` starts an episode in every row."""
 
 
-@functools.cache
-def _read(env_id: str) -> tuple[Definition, registry.Entry]:
-    """Return the definition and entry of an id, always the same: the class of its columns is part
-    of what loops are compiled for.
+def absent(kind: Kind, num_envs: int) -> str | None:
+    """Say so if frames are to be stacked."""
+    return "it stacks no frames" if kind.frame_stack > 1 else None
+
+
+def row_functions(kind: Kind) -> RowFunctions:
+    """Return the functions of one kind of environment; they are compiled on their first call.
+
+    Its parameters and tables are all compiled in.
     """
-    return registry.read(env_id)
-
-
-def row_functions(env_id: str) -> RowFunctions:
-    """Return the functions of one environment; they are compiled on their first call."""
-    definition, entry = _read(env_id)
-    time_limit = entry.max_episode_steps or np.iinfo(np.int32).max
-    parameters = _parameters(definition, entry)
+    definition, parameters = kind.definition, kind.functions_see()
+    time_limit = kind.time_limit or np.iinfo(np.int32).max
     bounds = action_bounds(definition.spaces(parameters)[1])
     row_views: Any = columns.NATIVE["row_views"]
     binder = compile.Binder("exact", {}, numba.njit(**INNER))
@@ -89,13 +87,6 @@ def row_functions(env_id: str) -> RowFunctions:
     return RowFunctions(step_row, _is_bad(bounds), restart_all)
 
 
-def _parameters(definition: Definition, entry: registry.Entry) -> Any:
-    """Return the id's own parameters and tables, all compiled in."""
-    values = definition.read_params(entry.kwargs, 1)
-    tables = definition.make_tables(definition.read_arguments(entry.kwargs))
-    return definition.parameters({**values, **tables})
-
-
 def _is_bad(bounds: kernels.DiscreteBounds | kernels.BoxBounds) -> Any:
     if isinstance(bounds, kernels.DiscreteBounds):
         start, last = bounds
@@ -121,7 +112,7 @@ class NumbaBatch:
     """A structure of arrays, passed to compiled loops as arguments.
 
     Args:
-        env_id: the environment.
+        kind: the environment.
         num_envs: how many.
         step_rows: steps all rows and returns how many actions are bad; if any is, nothing changes.
         restart_all: starts an episode in every row.
@@ -129,16 +120,16 @@ class NumbaBatch:
 
     def __init__(
         self,
-        env_id: str,
+        kind: Kind,
         num_envs: int,
         step_rows: Callable[..., int],
         restart_all: Callable[..., None],
     ) -> None:
-        definition, entry = _read(env_id)
+        definition = kind.definition
         self.step_rows = step_rows
         self.restart_all = restart_all
         self.num_envs = num_envs
-        space, self.action_space = definition.spaces(_parameters(definition, entry))
+        space, self.action_space = definition.spaces(kind.functions_see())
         self.layout = Layout(space, "The observation space")
         self.state = definition.Columns(
             *(

@@ -8,16 +8,17 @@ from typing import Any
 import numba
 
 from batchsim.ladder.check import same_bits
+from batchsim.ladder.kind import Kind
 from batchsim.ladder.memory import traced
-from batchsim.ladder.numba_batch import OPTIONS, NumbaBatch, row_functions
+from batchsim.ladder.numba_batch import OPTIONS, NumbaBatch, absent, row_functions
 from batchsim.ladder.rung import Batch, Rung
 
 __all__ = ["RUNG", "make"]
 
 
 @functools.cache
-def _loops(env_id: str) -> tuple[Any, Any]:
-    step_row, is_bad, restart_all = row_functions(env_id)
+def _loops(kind: Kind) -> tuple[Any, Any]:
+    step_row, is_bad, restart_all = row_functions(kind)
 
     @numba.njit(**OPTIONS)
     def step_rows(state, rng, elapsed, over, action, *outputs):  # type: ignore[no-untyped-def]
@@ -35,9 +36,9 @@ def _loops(env_id: str) -> tuple[Any, Any]:
     return step_rows, restart_all
 
 
-def make(env_id: str, num_envs: int) -> Batch:
+def make(kind: Kind, num_envs: int) -> Batch:
     """Return a batch; the loops are compiled at its first reset and step."""
-    return NumbaBatch(env_id, num_envs, *_loops(env_id))
+    return NumbaBatch(kind, num_envs, *_loops(kind))
 
 
 RUNG = Rung(
@@ -46,4 +47,5 @@ RUNG = Rung(
     make=make,
     check=same_bits,
     bytes_per_env=traced,
+    absent=absent,
 )

@@ -9,12 +9,14 @@ from __future__ import annotations
 import functools
 import importlib.util
 import warnings
+from collections.abc import Collection
 from typing import Any
 
 import gymnasium
 
-from batchsim import registry
+from batchsim.ladder.kind import Kind
 from batchsim.ladder.memory import traced, unknown
+from batchsim.ladder.original import names_taken
 from batchsim.ladder.rung import Array, Batch, Rung
 from batchsim.processors import available_cpus
 
@@ -22,35 +24,56 @@ __all__ = ["PEERS"]
 
 OLDER = {"Taxi-v4": "Taxi-v3"}
 """Ids of which EnvPool has an older version only, whose steps cost the same."""
+LIMIT = "max_episode_steps"
 
 
-def make_gymnasium(env_id: str, num_envs: int) -> Batch:
-    """Return Gymnasium's own vectorised implementation of one id."""
-    name = registry.original(env_id)
-    return gymnasium.make_vec(name, num_envs, vectorization_mode="vector_entry_point")
+def make_gymnasium(kind: Kind, num_envs: int) -> Batch:
+    """Return Gymnasium's own vectorised implementation of one kind."""
+    return gymnasium.make_vec(
+        kind.original.name,
+        num_envs,
+        vectorization_mode="vector_entry_point",
+        **kind.original.arguments,
+    )
 
 
-def no_vector_entry_point(env_id: str, num_envs: int) -> str | None:
-    """Say so if Gymnasium has no vectorised implementation."""
-    if gymnasium.spec(registry.original(env_id)).vector_entry_point is None:
-        return f"Gymnasium has no vector_entry_point for {env_id}"
-    return None
+def no_vector_entry_point(kind: Kind, num_envs: int) -> str | None:
+    """Say so if Gymnasium has no vectorised implementation, or it lacks a parameter."""
+    entry_point = gymnasium.spec(kind.original.name).vector_entry_point
+    if entry_point is None:
+        return f"Gymnasium has no vector_entry_point for {kind.env_id}"
+    return _lacks(kind, names_taken(entry_point))
+
+
+def _lacks(kind: Kind, taken: Collection[str]) -> str | None:
+    """Say so if a peer lacks a parameter.
+
+    Args:
+        kind: the id and its parameters.
+        taken: the names of those that it takes; of a time limit, any number of steps.
+    """
+    lacking = [name for name in kind.params if name not in taken]
+    if LIMIT in kind.params and LIMIT in taken and kind.time_limit is None:
+        lacking.append("episodes without a time limit")
+    return f"it has no {' and no '.join(lacking)}" if lacking else None
 
 
 class EnvPool:
     """EnvPool's C++ environments behind the ladder's interface."""
 
-    def __init__(self, env_id: str, num_envs: int, num_threads: int) -> None:
+    def __init__(self, kind: Kind, num_envs: int, num_threads: int) -> None:
         import envpool
 
+        limit = {LIMIT: kind.time_limit} if LIMIT in kind.params else {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Its spaces are given in float64 and kept in float32.
             self.pool: Any = envpool.make(
-                OLDER.get(env_id, env_id),
+                OLDER.get(kind.env_id, kind.env_id),
                 env_type="gymnasium",
                 num_envs=num_envs,
                 num_threads=num_threads,
                 seed=0,
+                **limit,
             )
             self.pool.reset()
         self.step = self.pool.step
@@ -65,14 +88,16 @@ class EnvPool:
         self.pool.close()
 
 
-def no_envpool(env_id: str, num_envs: int) -> str | None:
-    """Say so if EnvPool is not installed or has no such id."""
+def no_envpool(kind: Kind, num_envs: int) -> str | None:
+    """Say so if EnvPool is not installed, or has no such id or parameter."""
     if importlib.util.find_spec("envpool") is None:
         return 'EnvPool is not installed (pip install "batchsim[peers]")'
     import envpool
 
-    name = OLDER.get(env_id, env_id)
-    return None if name in envpool.list_all_envs() else f"EnvPool has no {name}"
+    name = OLDER.get(kind.env_id, kind.env_id)
+    if name not in envpool.list_all_envs():
+        return f"EnvPool has no {name}"
+    return _lacks(kind, (LIMIT,))
 
 
 PEERS: tuple[Rung, ...] = (

@@ -52,7 +52,7 @@ def draw(result: Result, path: Path) -> None:
     draw_lines(
         lines,
         sorted(result.settings.num_envs),
-        f"{result.settings.env_id}: environment steps per second",
+        f"{result.settings.kind}: environment steps per second",
         "Written out: the speed with the most environments, and in brackets how many times as fast "
         f"as {lines[0].name}, with the most that both were measured with.\n{Report(result).header}",
         path,

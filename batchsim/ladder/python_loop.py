@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import gymnasium
 import numpy as np
 from gymnasium.vector.utils import concatenate, create_empty_array
 
-from batchsim import registry
 from batchsim.ladder.check import observation_bytes, same_bits
+from batchsim.ladder.kind import Kind
 from batchsim.ladder.memory import traced
 from batchsim.ladder.rung import Array, Rung, at_most
 
@@ -17,11 +16,10 @@ __all__ = ["RUNG", "PythonLoop"]
 
 
 class PythonLoop:
-    """A list of `gymnasium.make` environments."""
+    """A list of per-object environments."""
 
-    def __init__(self, env_id: str, num_envs: int) -> None:
-        name = registry.original(env_id)
-        self.envs = [gymnasium.make(name) for _ in range(num_envs)]
+    def __init__(self, kind: Kind, num_envs: int) -> None:
+        self.envs = [kind.original.make() for _ in range(num_envs)]
         self.over = [False] * num_envs
 
     def reset(self, *, seed: int) -> tuple[Array, dict[str, Any]]:
@@ -62,14 +60,14 @@ LARGE = 4096
 """Bytes of an observation that takes about a millisecond to compute in Python."""
 
 
-def absent(env_id: str, num_envs: int) -> str | None:
+def absent(kind: Kind, num_envs: int) -> str | None:
     """Say so if there are too many."""
-    if observation_bytes(env_id) >= LARGE:
-        return at_most(1024, "one call would take seconds")(env_id, num_envs)
+    if observation_bytes(kind) >= LARGE:
+        return at_most(1024, "one call would take seconds")(kind, num_envs)
     # Each of these computes all its transitions when it is made.
-    tabular = env_id.startswith(("CliffWalking", "Taxi"))
+    tabular = kind.env_id.startswith(("CliffWalking", "Taxi"))
     limit = at_most(1024 if tabular else 65_536, "making the objects takes longer than measuring")
-    return limit(env_id, num_envs)
+    return limit(kind, num_envs)
 
 
 RUNG = Rung(

@@ -4,6 +4,7 @@ The JSON document has these keys, all in plain SI units:
 
 - `schema`: 1;
 - `env_id`, `date` (ISO 8601);
+- `params`: an object, the parameters by name that were given to the environments;
 - `machine`: `cpu`, `threads` (that this process may use), `system`, `omp_wait_policy`;
 - `versions`: of `python` and of each package;
 - `settings`: `num_envs` (list), `seconds` (a rung and number of environments), `check_rows`,
@@ -31,9 +32,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from batchsim import registry
 from batchsim.ladder.check import TOLERANCE, observation_bytes, within_tolerance
 from batchsim.ladder.machine import describe
 from batchsim.ladder.runner import SIZES, Result, Row, default_sizes
@@ -197,12 +198,14 @@ class Report:
             "ending and autoresets.",
             "Speed-ups are at the largest N that both rungs were measured at.",
         ]
-        original = registry.original(settings.env_id)
-        if original != settings.env_id:
-            notes.append(f"The per-object environment is {original}, in plain Python and NumPy.")
-        if settings.num_envs == default_sizes(settings.env_id) != SIZES:
+        kind = settings.kind
+        if kind.original.name != kind.env_id:
+            notes.append(
+                f"The per-object environment is {kind.original.name}, in plain Python and NumPy."
+            )
+        if settings.num_envs == default_sizes(kind) != SIZES:
             size = SIZES[-1]
-            memory = format_bytes(size * observation_bytes(settings.env_id))
+            memory = format_bytes(size * observation_bytes(kind))
             notes.append(f"No N above {max(self.sizes):,}: {size:,} observations take {memory}.")
         compiled = ", ".join(
             f"{row.rung.name} {row.compile_seconds:.1f} s"
@@ -218,7 +221,8 @@ class Report:
         return fit(console, self._table, len(self.columns), len(self.sizes) + 3)
 
     def _table(self, columns: Sequence[int]) -> Table:
-        table = Table(title=f"The ladder: {self.result.settings.env_id}", title_justify="left")
+        title = escape(f"The ladder: {self.result.settings.kind}")
+        table = Table(title=title, title_justify="left")
         for column in columns:
             justify: Literal["left", "right"] = "left" if column == 0 else "right"
             table.add_column(self.columns[column], justify=justify, no_wrap=True)
@@ -307,7 +311,7 @@ def to_markdown(result: Result) -> str:
     """Return the ladder as a Markdown table with the machine above and the remarks below."""
     report = Report(result)
     lines = [
-        f"{result.settings.env_id} on {report.header}.",
+        f"{result.settings.kind} on {report.header}.",
         "",
         "| " + " | ".join(column.replace("\n", " ") for column in report.columns) + " |",
         "|---|" + "---:|" * (len(report.columns) - 1),
@@ -342,7 +346,8 @@ def to_json(result: Result) -> str:
     settings = result.settings
     document: dict[str, Any] = {
         "schema": SCHEMA,
-        "env_id": settings.env_id,
+        "env_id": settings.kind.env_id,
+        "params": settings.kind.document(),
         "date": result.date,
         "machine": result.machine,
         "versions": result.versions,

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy.typing as npt
 
-__all__ = ["Array", "Batch", "Check", "Make", "Rung", "Verdict", "at_most", "hand_written"]
+if TYPE_CHECKING:
+    from batchsim.ladder.kind import Kind
+
+__all__ = [
+    "Absent",
+    "Array",
+    "Batch",
+    "Check",
+    "Make",
+    "Rung",
+    "Verdict",
+    "at_most",
+    "hand_written",
+]
 
 Array = npt.NDArray[Any]
 
@@ -29,8 +42,8 @@ class Batch(Protocol):
         """Let processes and threads go."""
 
 
-Make = Callable[[str, int], Batch]
-"""`make(env_id, num_envs)` returns a batch."""
+Make: TypeAlias = "Callable[[Kind, int], Batch]"
+"""`make(kind, num_envs)` returns a batch."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +57,11 @@ class Verdict:
     """SHA-256 of the rung's trajectory, where the check computes one."""
 
 
-Check = Callable[[Make, str, int, int], Verdict]
-"""`check(make, env_id, rows, steps)` compares a rung with the per-object environments."""
+Check: TypeAlias = "Callable[[Make, Kind, int, int], Verdict]"
+"""`check(make, kind, rows, steps)` compares a rung with the per-object environments."""
+
+Absent: TypeAlias = "Callable[[Kind, int], str | None]"
+"""`absent(kind, num_envs)` says why there is no such batch; None if there is one."""
 
 
 @dataclass(frozen=True)
@@ -58,27 +74,29 @@ class Rung:
     make: Make
     check: Check | None
     """None if the trajectory cannot be compared, being drawn from other random streams."""
-    bytes_per_env: Callable[[Make, str], float | None]
+    bytes_per_env: Callable[[Make, Kind], float | None]
     """Measures the memory that one more environment takes; None if it cannot."""
     also: tuple[Make, ...] = ()
     """Other settings of the same rung; the fastest of all is shown."""
-    absent: Callable[[str, int], str | None] = lambda env_id, num_envs: None
-    """Why there is no such batch of an id and size, or None."""
+    absent: Absent = lambda kind, num_envs: None
+    """Why there is no such batch of a kind and size, or None."""
 
 
-def hand_written(ids: Collection[str]) -> Callable[[str, int], str | None]:
+def hand_written(ids: Collection[str]) -> Absent:
     """Return the `absent` of a rung that is written out for `ids` alone."""
 
-    def absent(env_id: str, num_envs: int) -> str | None:
-        return None if env_id in ids else f"written by hand for {' and '.join(sorted(ids))} only"
+    def absent(kind: Kind, num_envs: int) -> str | None:
+        if kind.env_id not in ids:
+            return f"written by hand for {' and '.join(sorted(ids))} only"
+        return "written by hand for the default parameters only" if kind.params else None
 
     return absent
 
 
-def at_most(limit: int, why: str) -> Callable[[str, int], str | None]:
+def at_most(limit: int, why: str) -> Absent:
     """Return the `absent` of a rung that is measured up to `limit` environments."""
 
-    def absent(env_id: str, num_envs: int) -> str | None:
+    def absent(kind: Kind, num_envs: int) -> str | None:
         return None if num_envs <= limit else f"measured up to {limit:,} environments: {why}"
 
     return absent

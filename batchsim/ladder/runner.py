@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from batchsim import registry
 from batchsim.ladder.check import SEED, draw_actions, observation_bytes
+from batchsim.ladder.kind import Kind
 from batchsim.ladder.machine import describe_machine, find_versions
 from batchsim.ladder.peers import PEERS
 from batchsim.ladder.rung import Array, Batch, Make, Rung, Verdict
@@ -39,24 +39,20 @@ MIN_BLOCKS = 3
 MAX_LATENCIES = 50_000
 
 
-def default_sizes(env_id: str) -> tuple[int, ...]:
+def default_sizes(kind: Kind) -> tuple[int, ...]:
     """Return the numbers of environments to measure: `SIZES`, and less where observations are
     large.
     """
-    most = max(1, MOST_BYTES // observation_bytes(env_id))
+    most = max(1, MOST_BYTES // observation_bytes(kind))
     largest = 1 << most.bit_length() - 1
     return tuple(sorted({min(size, largest) for size in SIZES}))
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What to measure.
+    """What to measure."""
 
-    Raises:
-        ValueError: if there is no per-object environment to compare with.
-    """
-
-    env_id: str
+    kind: Kind
     num_envs: tuple[int, ...] = SIZES
     seconds: float = 1.0
     """Time to measure each rung for at each number of environments."""
@@ -64,9 +60,6 @@ class Settings:
     check_rows: int = 24
     """At most; fewer where observations are large."""
     check_steps: int = 1000
-
-    def __post_init__(self) -> None:
-        registry.original(self.env_id)
 
 
 @dataclass(frozen=True)
@@ -130,7 +123,7 @@ def climb(
         on_progress: called as `on_progress(result, doing, done)` before each part: the ladder so
             far, what comes now, and which share of the whole is done.
     """
-    affordable = MOST_CHECKED // (observation_bytes(settings.env_id) * settings.check_steps)
+    affordable = MOST_CHECKED // (observation_bytes(settings.kind) * settings.check_steps)
     check_rows = max(1, min(settings.check_rows, affordable))
     settings = dataclasses.replace(settings, check_rows=check_rows)
     result = Result(settings)
@@ -149,7 +142,7 @@ def climb(
 def _measure_row(row: Row, settings: Settings) -> Iterator[str]:
     """Fill in `row`; yields what comes next before each part."""
     for num_envs in settings.num_envs:
-        reason = row.rung.absent(settings.env_id, num_envs)
+        reason = row.rung.absent(settings.kind, num_envs)
         if reason is not None:
             row.absent[num_envs] = reason
     sizes = [num_envs for num_envs in settings.num_envs if num_envs not in row.absent]
@@ -170,18 +163,18 @@ def _measure_row(row: Row, settings: Settings) -> Iterator[str]:
 
 
 def _prepare(row: Row, settings: Settings) -> None:
-    rung, env_id = row.rung, settings.env_id
-    first, second = (_first_step_seconds(rung.make, env_id) for _ in range(2))
+    rung, kind = row.rung, settings.kind
+    first, second = (_first_step_seconds(rung.make, kind) for _ in range(2))
     row.compile_seconds = max(0.0, first - second)
     if rung.check is not None:
-        row.verdict = rung.check(rung.make, env_id, settings.check_rows, settings.check_steps)
-    row.bytes_per_env = rung.bytes_per_env(rung.make, env_id)
+        row.verdict = rung.check(rung.make, kind, settings.check_rows, settings.check_steps)
+    row.bytes_per_env = rung.bytes_per_env(rung.make, kind)
 
 
-def _first_step_seconds(make: Make, env_id: str) -> float:
-    (actions,) = draw_actions(env_id, 2, 1)
+def _first_step_seconds(make: Make, kind: Kind) -> float:
+    (actions,) = draw_actions(kind, 2, 1)
     start = time.perf_counter()
-    batch = make(env_id, 2)
+    batch = make(kind, 2)
     try:
         batch.reset(seed=SEED)
         batch.step(actions)
@@ -193,10 +186,10 @@ def _first_step_seconds(make: Make, env_id: str) -> float:
 def _fastest(rung: Rung, settings: Settings, num_envs: int) -> Measurement:
     makes = (rung.make, *rung.also)
     seconds = settings.seconds / len(makes)
-    actions = draw_actions(settings.env_id, num_envs, ACTIONS)
+    actions = draw_actions(settings.kind, num_envs, ACTIONS)
     measurements = []
     for make in makes:
-        batch = make(settings.env_id, num_envs)
+        batch = make(settings.kind, num_envs)
         try:
             batch.reset(seed=SEED)
             measurements.append(_measure(batch, actions, num_envs, seconds))

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from batchsim import registry
 from batchsim.ladder.check import same_bits
+from batchsim.ladder.kind import Kind
 from batchsim.ladder.memory import traced
 from batchsim.ladder.rung import Array, Batch, Rung, hand_written
 
@@ -26,10 +26,9 @@ class Columns(ABC):
     draws: int
     """Random numbers in [0, 1) that the start of an episode takes."""
 
-    def __init__(self, env_id: str, num_envs: int) -> None:
-        limit = registry.find(env_id)[1].max_episode_steps
-        assert limit is not None
-        self.time_limit = limit
+    def __init__(self, kind: Kind, num_envs: int) -> None:
+        assert kind.time_limit is not None
+        self.time_limit = kind.time_limit
         self.num_envs = num_envs
         self.generators: list[np.random.Generator] = []
         self.elapsed = np.zeros(num_envs, np.int32)
@@ -95,8 +94,8 @@ class CartPole(Columns):
     theta_threshold_radians = 12 * 2 * math.pi / 360
     x_threshold = 2.4
 
-    def __init__(self, env_id: str, num_envs: int) -> None:
-        super().__init__(env_id, num_envs)
+    def __init__(self, kind: Kind, num_envs: int) -> None:
+        super().__init__(kind, num_envs)
         self.x = np.empty(num_envs)
         self.x_dot = np.empty(num_envs)
         self.theta = np.empty(num_envs)
@@ -154,8 +153,8 @@ class Pendulum(Columns):
     m = 1.0
     l = 1.0  # noqa: E741
 
-    def __init__(self, env_id: str, num_envs: int) -> None:
-        super().__init__(env_id, num_envs)
+    def __init__(self, kind: Kind, num_envs: int) -> None:
+        super().__init__(kind, num_envs)
         self.theta = np.empty(num_envs)
         self.theta_dot = np.empty(num_envs)
 
@@ -195,9 +194,9 @@ class Pendulum(Columns):
 CLASSES: dict[str, type[Columns]] = {"CartPole-v1": CartPole, "Pendulum-v1": Pendulum}
 
 
-def make(env_id: str, num_envs: int) -> Batch:
+def make(kind: Kind, num_envs: int) -> Batch:
     """Return a batch of one of the `CLASSES`."""
-    return CLASSES[env_id](env_id, num_envs)
+    return CLASSES[kind.env_id](kind, num_envs)
 
 
 RUNG = Rung(

@@ -19,6 +19,7 @@ from gymnasium.spaces import Space
 
 import batchsim
 from batchsim import registry
+from batchsim.arguments import OF_EACH
 from batchsim.checks import MOST_THREADS
 from batchsim.definition import OF_BATCHES
 from batchsim.torch import restore
@@ -36,9 +37,6 @@ FILE = "checkpoint.pt"
 """The name of the file in the directory that holds a checkpoint."""
 
 FORMAT = 2
-
-ARGUMENTS = {"frame_stack", "max_episode_steps"}
-"""What may be told of a `BatchEnv` beside its environment's parameters."""
 
 STALE = 600.0
 """Seconds without a write after which a partial file is what a killed process left behind."""
@@ -156,7 +154,7 @@ def _check_fields(fields: dict[str, Any]) -> None:
         if type(fields[name]) is not kind:
             raise ValueError(f"its {name} is no {kind.__name__}.")
     for name in fields["arguments"]:
-        if not isinstance(name, str) or name in OF_BATCHES - ARGUMENTS:
+        if not isinstance(name, str) or name in OF_BATCHES - OF_EACH:
             raise ValueError(f"its arguments hold {name!r}, which is none of an environment.")
     if fields["precision"] not in PRECISIONS:
         raise ValueError(f"its precision is none of {', '.join(PRECISIONS)}.")

@@ -26,6 +26,7 @@ from gymnasium.vector import VectorEnv
 from batchsim import registry
 from batchsim.checks import whole_number
 from batchsim.ladder import runner
+from batchsim.ladder.kind import Kind
 from batchsim.ladder.machine import describe_machine, find_versions
 from batchsim.ladder.rungs import RUNGS
 from batchsim.torch.ppo import PPO, Hyperparameters
@@ -211,7 +212,7 @@ def estimate(
     parts = len(settings.rungs) + settings.repeats * len(processes)
     ladder = runner.climb(
         runner.Settings(
-            settings.env_id,
+            Kind(settings.env_id),
             (settings.hyperparameters.num_envs,),
             settings.seconds,
             rungs=settings.rungs,

@@ -19,10 +19,10 @@ import gymnasium
 import torch
 
 from batchsim import checks, registry
-from batchsim.definition import OF_BATCHES
+from batchsim.arguments import settle
 from batchsim.ladder.machine import describe_machine, find_versions
 from batchsim.torch import checkpoint as checkpoints
-from batchsim.torch.checkpoint import ARGUMENTS, Checkpoint
+from batchsim.torch.checkpoint import Checkpoint
 from batchsim.torch.evaluate import Evaluation, evaluate
 from batchsim.torch.nested import mapped
 from batchsim.torch.policy import ActorCritic
@@ -87,7 +87,8 @@ class Settings:
                 f"checkpoint_seconds is {self.checkpoint_seconds}; expected a number of at least 0."
             )
         read_device(self.device)
-        self._check_arguments()
+        # What a checkpoint says must hold when a file that was named is another or gone.
+        object.__setattr__(self, "arguments", settle(self.env, self.arguments))
         if self.baseline:
             if not isinstance(self.env, str):
                 name = registry.read(self.env)[0].name
@@ -119,28 +120,6 @@ class Settings:
         if self.checkpoint is not None:
             _check_directory("checkpoint", self.checkpoint)
             self._check_checkpoint(self.checkpoint)
-
-    def _check_arguments(self) -> None:
-        """Raise unless the environments can be made with the arguments, however many there are."""
-        for name in self.arguments:
-            if name in OF_BATCHES - ARGUMENTS:
-                raise ValueError(
-                    f"{name} is no parameter of an environment; expected one of those, "
-                    f"{' or '.join(sorted(ARGUMENTS))}."
-                )
-        own = {name: self.arguments[name] for name in self.arguments if name not in ARGUMENTS}
-        definition, entry = registry.read(self.env)
-        given = {**entry.kwargs, **own}
-        definition.read_params(given, 1)
-        settled = definition.read_arguments(given)
-        if settled:
-            # What a checkpoint says must hold when a file that was named is another or gone.
-            changed = {
-                name: value
-                for name, value in settled._asdict().items()
-                if name in own or value is not given.get(name, definition.arguments[name])
-            }
-            object.__setattr__(self, "arguments", {**self.arguments, **changed})
 
     def _check_checkpoint(self, directory: Path) -> None:
         file = directory / checkpoints.FILE

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import gymnasium
 import numpy as np
 
+from batchsim.ladder.kind import Kind
 from batchsim.ladder.rung import Array
 
-__all__ = ["Peer", "Setting", "either_flag", "unchanged", "unless_unknown"]
+__all__ = ["Peer", "Setting", "by_id", "either_flag", "unchanged", "unless_unknown"]
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,15 @@ def either_flag(results: Any) -> Array:
     terminated, truncated = results[2:4]
     over: Array = np.logical_or(terminated, truncated)
     return over
+
+
+def by_id(function: Callable[[Kind, int], Answer]) -> Callable[[str, int], Answer]:
+    """Return the same function as one of the ladder's, of an id in place of a kind."""
+
+    def of_id(env_id: str, num_envs: int) -> Answer:
+        return function(Kind(env_id), num_envs)
+
+    return of_id
 
 
 def unless_unknown(absent: Callable[[str, int], str | None]) -> Callable[[str, int], str | None]:

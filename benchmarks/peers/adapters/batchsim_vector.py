@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from batchsim.ladder import driver, fast
 from batchsim.processors import available_cpus
-from benchmarks.peers.peer import Peer, Setting
+from benchmarks.peers.peer import Peer, Setting, by_id
 
 __all__ = ["PEERS"]
 
@@ -14,7 +14,7 @@ PEERS = (
         description="batchsim in float64, with Gymnasium's bits",
         adapter=__name__,
         package="batchsim",
-        settings=(Setting(str(available_cpus()), driver.make),),
+        settings=(Setting(str(available_cpus()), by_id(driver.make)),),
         autoreset="next step",
     ),
     Peer(
@@ -22,7 +22,7 @@ PEERS = (
         description="batchsim in float32, within 1e-5 of exact per step",
         adapter=__name__,
         package="batchsim",
-        settings=(Setting(str(available_cpus()), fast.make),),
+        settings=(Setting(str(available_cpus()), by_id(fast.make)),),
         autoreset="next step",
     ),
 )

@@ -6,7 +6,7 @@ import functools
 
 from batchsim.ladder import peers
 from batchsim.processors import available_cpus
-from benchmarks.peers.peer import Peer, Setting
+from benchmarks.peers.peer import Peer, Setting, by_id
 
 __all__ = ["PEERS"]
 
@@ -17,10 +17,10 @@ PEERS = (
         adapter=__name__,
         package="envpool",
         settings=tuple(
-            Setting(str(threads), functools.partial(peers.EnvPool, num_threads=threads))
+            Setting(str(threads), by_id(functools.partial(peers.EnvPool, num_threads=threads)))
             for threads in sorted({1, available_cpus()})
         ),
         autoreset="next step",
-        absent=peers.no_envpool,
+        absent=by_id(peers.no_envpool),
     ),
 )

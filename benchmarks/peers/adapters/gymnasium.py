@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium
 
 from batchsim.ladder import multiprocessing, peers, python_loop
-from benchmarks.peers.peer import Peer, Setting, unless_unknown
+from benchmarks.peers.peer import Peer, Setting, by_id, unless_unknown
 
 __all__ = ["PEERS"]
 
@@ -27,24 +27,24 @@ PEERS = (
         package="gymnasium",
         settings=(Setting("1", make_sync),),
         autoreset="next step",
-        absent=unless_unknown(python_loop.RUNG.absent),
+        absent=unless_unknown(by_id(python_loop.RUNG.absent)),
     ),
     Peer(
         name="gymnasium-async",
         description="Gymnasium's AsyncVectorEnv: one process an environment",
         adapter=__name__,
         package="gymnasium",
-        settings=(Setting("N processes", multiprocessing.make),),
+        settings=(Setting("N processes", by_id(multiprocessing.make)),),
         autoreset="next step",
-        absent=unless_unknown(multiprocessing.RUNG.absent),
+        absent=unless_unknown(by_id(multiprocessing.RUNG.absent)),
     ),
     Peer(
         name="gymnasium-vector",
         description=VECTORISED.description,
         adapter=__name__,
         package="gymnasium",
-        settings=(Setting("1", VECTORISED.make),),
+        settings=(Setting("1", by_id(VECTORISED.make)),),
         autoreset="next step",
-        absent=unless_unknown(VECTORISED.absent),
+        absent=unless_unknown(by_id(VECTORISED.absent)),
     ),
 )

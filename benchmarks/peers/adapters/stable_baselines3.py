@@ -10,7 +10,7 @@ import numpy as np
 
 from batchsim.ladder import multiprocessing, python_loop
 from batchsim.ladder.rung import Array
-from benchmarks.peers.peer import Peer, Setting, unless_unknown
+from benchmarks.peers.peer import Peer, Setting, by_id, unless_unknown
 
 __all__ = ["PEERS"]
 
@@ -62,7 +62,7 @@ PEERS = (
         package="stable-baselines3",
         settings=(Setting("1", make_dummy),),
         autoreset="same step",
-        absent=unless_unknown(python_loop.RUNG.absent),
+        absent=unless_unknown(by_id(python_loop.RUNG.absent)),
         over=dones,
         requirements="stable-baselines3",
         module="stable_baselines3",
@@ -74,7 +74,7 @@ PEERS = (
         package="stable-baselines3",
         settings=(Setting("N processes", make_subproc),),
         autoreset="same step",
-        absent=unless_unknown(multiprocessing.RUNG.absent),
+        absent=unless_unknown(by_id(multiprocessing.RUNG.absent)),
         over=dones,
         requirements="stable-baselines3",
         module="stable_baselines3",
