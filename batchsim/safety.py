@@ -281,7 +281,11 @@ class _Check:
         if isinstance(node, ast.Subscript):
             return self.is_column(node) or self.is_action_or_parameter(node)
         if isinstance(node, ast.Attribute):
-            return self.is_parameter(node) or isinstance(self.resolve(node), NUMBERS)
+            return (
+                self.is_parameter(node)
+                or self.is_of_action(node, "itemsize")
+                or isinstance(self.resolve(node), NUMBERS)
+            )
         if isinstance(node, ast.Name):
             if node.id in self.locals:
                 return node.id not in self.forbidden and node.id not in self.states
@@ -319,6 +323,14 @@ class _Check:
     def is_parameter(self, node: ast.Attribute) -> bool:
         return isinstance(node.value, ast.Name) and node.value.id == self.params
 
+    def is_of_action(self, node: ast.expr, *names: str) -> bool:
+        """Tell whether this is an attribute of the action, or of what that is."""
+        for name in reversed(names):
+            if not isinstance(node, ast.Attribute) or node.attr != name:
+                return False
+            node = node.value
+        return isinstance(node, ast.Name) and node.id == self.action
+
     def resolve(self, node: ast.expr) -> Any:
         """Return what a name of the module, or a member of a module, stands for."""
         if isinstance(node, ast.Name):
@@ -332,6 +344,8 @@ class _Check:
         return UNKNOWN
 
     def is_harmless_call(self, node: ast.expr, arguments: list[ast.expr]) -> bool:
+        if self.is_of_action(node, "dtype", "type"):
+            return len(arguments) == 1
         called = self.resolve(node)
         if isinstance(called, np.ufunc) and len(arguments) != called.nin:
             return False  # It would write into the others.

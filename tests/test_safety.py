@@ -81,6 +81,14 @@ def indexes_the_action_by_state(s, i, action, p, rng):
     return action[s.k[i]], False
 
 
+def takes_a_type_of_something_else(s, i, action, p, rng):
+    return s.dtype.type(action[0]), False
+
+
+def calls_a_function_of_the_action(s, i, action, p, rng):
+    return action.max(), False
+
+
 def draws(s, i, action, p, rng):
     return uniform(rng, i, 0.0, 1.0), False
 
@@ -378,6 +386,16 @@ def test_a_plain_environment_is_safe():
     assert answer() is True
 
 
+def rounds_to_the_actions_type(s, i, action, p, rng):
+    s.x[i] = action[0] * action.dtype.type(0.5) if action.itemsize == 4 else 0.0
+    s.k[i] += 1
+    return 0.0, False
+
+
+def test_the_type_of_the_action_does_no_harm():
+    assert answer(step=rounds_to_the_actions_type) is True
+
+
 @pytest.mark.parametrize("id", sorted(ENVIRONMENTS))
 def test_of_the_registered_environments_those_without_draws_have_the_fast_loop(id):
     draws = ".classic_control." not in ENVIRONMENTS[id].module
@@ -391,6 +409,8 @@ def test_of_the_registered_environments_those_without_draws_have_the_fast_loop(i
         looks_up_in_a_literal,
         reads_another_row,
         indexes_the_action_by_state,
+        takes_a_type_of_something_else,
+        calls_a_function_of_the_action,
         draws,
         draws_if_asked_to,
         looks_up_in_a_parameter,

@@ -133,11 +133,13 @@ def step(s, i, action, p, rng):
     # Beyond a bound the force is that, a Python number.
     is_python = are_listed() or force < low or force > high
     wide = fresh or (action.itemsize == 8 and not is_python)
+    if are_listed():
+        change = narrow(change, wide)
     if force < low:
-        change = p.min_action * p.power - 0.0025 * slope
+        change = narrow(p.min_action * p.power - 0.0025 * slope, wide)
     if force > high:
-        change = p.max_action * p.power - 0.0025 * slope
-    velocity = narrow(s.velocity[i] + narrow(change, wide), wide)
+        change = narrow(p.max_action * p.power - 0.0025 * slope, wide)
+    velocity = narrow(s.velocity[i] + change, wide)
     wide_velocity = wide
     if velocity > narrow(p.max_speed, wide):
         velocity = p.max_speed
