@@ -20,10 +20,10 @@ PROFILE = os.environ.get("BATCHSIM_CYTHON_PROFILE") == "1"
 SANITIZE = os.environ.get("BATCHSIM_SANITIZE", "")
 
 MODULES = {
-    "batchsim._buffers": [],
-    "batchsim._driver": ["batchsim/_threads.hpp"],
-    "batchsim._snapshots": [],
-    "batchsim._streams": [],
+    "batchsim.batch._buffers": [],
+    "batchsim.batch._driver": ["batchsim/batch/_threads.hpp"],
+    "batchsim.batch._snapshots": [],
+    "batchsim.batch._streams": [],
     "batchsim.ladder._cython_loops": [],
     "batchsim.torch._rollout": [],
 }

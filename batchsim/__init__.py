@@ -10,10 +10,10 @@ from batchsim import gymnasium_plugin
 from batchsim.registry import environments, register
 
 if TYPE_CHECKING:
+    from batchsim.batch.single import SingleEnv, make
+    from batchsim.batch.vector import BatchEnv, make_vec
     from batchsim.checking import CheckError, check
     from batchsim.definition import CompileError
-    from batchsim.single import SingleEnv, make
-    from batchsim.vector import BatchEnv, make_vec
 
 __version__ = "0.1.0"
 
@@ -30,13 +30,13 @@ __all__ = [
 ]
 
 _MODULES = {
-    "BatchEnv": "batchsim.vector",
+    "BatchEnv": "batchsim.batch.vector",
     "CheckError": "batchsim.checking",
     "CompileError": "batchsim.definition",
-    "SingleEnv": "batchsim.single",
+    "SingleEnv": "batchsim.batch.single",
     "check": "batchsim.checking",
-    "make": "batchsim.single",
-    "make_vec": "batchsim.vector",
+    "make": "batchsim.batch.single",
+    "make_vec": "batchsim.batch.vector",
 }
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "Definition",
     "batch_parameter",
     "is_same",
+    "is_whole",
     "record",
     "suggest",
 ]
@@ -85,6 +86,11 @@ def record(name: str, fields: tuple[str, ...], scratch: tuple[str, ...] = ()) ->
     made = cast(Any, collections.namedtuple)(name, fields)
     made._scratch = scratch  # No field can have this name.
     return made
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a value is a whole number of Python's or NumPy's, and no truth value."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

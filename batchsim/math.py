@@ -19,9 +19,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload, register_jitable
 
-from batchsim import libm
-from batchsim.lanes import FUSES, Lanes, lanewise
-from batchsim.libm import fused_multiply_add
+from batchsim.compiler import libm
+from batchsim.compiler.lanes import FUSES, Lanes, lanewise
+from batchsim.compiler.libm import fused_multiply_add
 
 __all__ = ["cos", "cos32", "pi", "power", "sin", "sin32", "wrap_angle", "wrap_turns"]
 

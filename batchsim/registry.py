@@ -42,8 +42,8 @@ BASELINE = "batchsim-baseline"
 """Baselines of ids that Gymnasium does not have are registered as `batchsim-baseline/<id>`."""
 ENTRY_POINTS: Mapping[str, Any] = MappingProxyType(
     {
-        "entry_point": "batchsim.single:SingleEnv",
-        "vector_entry_point": "batchsim.vector:BatchEnv",
+        "entry_point": "batchsim.batch.single:SingleEnv",
+        "vector_entry_point": "batchsim.batch.vector:BatchEnv",
     }
 )
 

@@ -15,7 +15,7 @@ import gymnasium
 import pytest
 
 import batchsim
-from batchsim.processors import available_cpus
+from batchsim.batch.processors import available_cpus
 from batchsim.registry import ENVIRONMENTS
 from benchmarks import floors, sides, training, vizdoom
 from benchmarks.pairs import Pair, Side

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from batchsim.processors import available_cpus
+from batchsim.batch.processors import available_cpus
 from batchsim.registry import ENVIRONMENTS
 from benchmarks.pairs import Side
 from benchmarks.sides import batchsim_step

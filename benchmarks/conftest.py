@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import batchsim
+from batchsim.batch.processors import available_cpus
 from batchsim.ladder.machine import describe_machine, find_versions
-from batchsim.processors import available_cpus
 from benchmarks import floors
 from benchmarks.bench_floors import KERNELS
 

@@ -22,11 +22,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from batchsim import options, registry
+from batchsim import registry
+from batchsim.commands import options
+from batchsim.commands.options import UsageError, check_writable, shown_progress
 from batchsim.ladder import plot as plots
 from batchsim.ladder.machine import describe, describe_machine, find_versions
 from batchsim.ladder.report import write_between
-from batchsim.options import UsageError, check_writable, shown_progress
 from batchsim.torch import Settings, Training, hyperparameters_for
 from batchsim.torch.ppo import Iteration
 from batchsim.torch.train import to_json

@@ -19,11 +19,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from batchsim import options, registry
+from batchsim import registry
+from batchsim.batch.vector import BatchEnv
+from batchsim.commands import options
+from batchsim.commands.options import UsageError, check_within
 from batchsim.envs.egocentric import basic
-from batchsim.options import UsageError, check_within
 from batchsim.torch.evaluate import Evaluation, evaluation_seeds, play
-from batchsim.vector import BatchEnv
 
 IDS = "EgoBasic-v0,EgoHealthGathering-v0"
 

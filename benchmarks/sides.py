@@ -20,10 +20,10 @@ import numpy as np
 
 import batchsim
 from batchsim import registry
+from batchsim.batch.processors import available_cpus
 from batchsim.envs.egocentric.textures import CEILING, COUNT, FLOOR, SIDE
 from batchsim.ladder.check import draw_actions, draw_from
 from batchsim.ladder.kind import Kind
-from batchsim.processors import available_cpus
 from benchmarks.c_library import load
 from benchmarks.pairs import Side
 

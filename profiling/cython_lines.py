@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from line_profiler import LineProfiler
 
-from batchsim import _buffers, _driver, make_vec, registry
+from batchsim import make_vec, registry
+from batchsim.batch import _buffers, _driver
 from profiling.report import pieces_of, profile
 
 MODULES = {"_driver.pyx": _driver, "_buffers.pyx": _buffers}

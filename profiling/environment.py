@@ -11,7 +11,7 @@ import typer
 from line_profiler import LineProfiler
 
 from batchsim import make_vec, registry
-from batchsim.compile import LIBRARIES
+from batchsim.compiler.compile import LIBRARIES
 from profiling.report import (
     EnvArgument,
     Report,

@@ -19,9 +19,11 @@ import numpy as np
 import typer
 from line_profiler import LineProfiler
 
-from batchsim import checks, compile, kernels, make_vec, random
-from batchsim.generators import Generators
-from batchsim.vector import BatchEnv
+from batchsim import make_vec, random
+from batchsim.batch import checks
+from batchsim.batch.generators import Generators
+from batchsim.batch.vector import BatchEnv
+from batchsim.compiler import compile, kernels
 from profiling.build import BuildError, build
 from profiling.cython_lines import CAN_TRACE
 from profiling.report import (

@@ -22,7 +22,8 @@ from numba.core import lowering
 from numba.core.cpu import CPUTargetOptions
 from numba.core.errors import NumbaDebugInfoWarning
 
-from batchsim import compile, kernels, make_vec
+from batchsim import make_vec
+from batchsim.compiler import compile, kernels
 from profiling.assembly import Instruction, Loop, common, find_loops, parse, parse_objdump
 from profiling.report import (
     EnvArgument,
@@ -80,7 +81,7 @@ def session(
     report.add(
         "Loops",
         f"Of {len(code):,} instructions. Loops are named after the functions whose lines they "
-        f"hold, first of `batchsim/kernels.py`, then of the environment. {origin}",
+        f"hold, first of `batchsim/compiler/kernels.py`, then of the environment. {origin}",
         table(
             HEADS + (["samples"] if shares else []),
             [cells(one) + ([f"{shares[k]:.1%}"] if shares else []) for k, one in enumerate(loops)],

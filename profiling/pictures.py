@@ -18,7 +18,7 @@ import numpy as np
 import typer
 
 from batchsim import make_vec, registry
-from batchsim.compile import LIBRARIES
+from batchsim.compiler.compile import LIBRARIES
 from batchsim.envs.egocentric import renderer
 from batchsim.registry import Entry
 from profiling.environment import reached

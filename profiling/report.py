@@ -17,9 +17,10 @@ from typing import Annotated, Any
 import typer
 from line_profiler import LineProfiler
 
-from batchsim import options, registry
+from batchsim import registry
+from batchsim.commands import options
+from batchsim.commands.options import UsageError
 from batchsim.ladder.machine import describe, describe_machine, find_version, find_versions
-from batchsim.options import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "profiling" / "reports"

@@ -22,7 +22,7 @@ import weakref
 
 import numpy as np
 
-from batchsim import _buffers, allocation
+from batchsim.batch import _buffers, allocation
 
 ZONE = 512
 """Bytes of poison on either side of an array, at least: eight of the widest vectors."""

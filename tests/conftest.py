@@ -24,7 +24,7 @@ if "BATCHSIM_CACHE_DIR" not in os.environ:
 
 import oracle
 
-from batchsim.processors import available_cpus
+from batchsim.batch.processors import available_cpus
 
 
 def pytest_addoption(parser):
@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(config, items):
 MANY_FILES = 20
 COMPILE = """
 import batchsim
-from batchsim.processors import available_cpus
+from batchsim.batch.processors import available_cpus
 for name, settings in {kernels}:
     batchsim.make_vec(name, 16, **settings).close()
 """

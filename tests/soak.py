@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 import batchsim
-from batchsim import compile
+from batchsim.compiler import compile
 from batchsim.registry import ENVIRONMENTS
 
 CONFIGURATIONS: list[dict[str, Any]] = [

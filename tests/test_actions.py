@@ -13,8 +13,8 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
 import batchsim
-from batchsim import backends
 from batchsim.actions import are_listed
+from batchsim.batch import backends
 
 CONTINUOUS = {
     "Pendulum-v1": {"max_episode_steps": 50},

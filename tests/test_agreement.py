@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from numba.core.registry import cpu_target
 
-from batchsim import agreement, ufuncs
-from batchsim.compile import OPTIONS
+from batchsim.compiler import agreement, ufuncs
+from batchsim.compiler.compile import OPTIONS
 
 KINDS = {"d": np.float64, "f": np.float32, "l": np.int64}
 ORDINARY = 400

@@ -12,7 +12,7 @@ import pytest
 from gymnasium import spaces
 
 import batchsim
-from batchsim import compile
+from batchsim.compiler import compile
 
 N = 4
 STATE = np.array([0.1, 0.2, 0.03, 0.04])

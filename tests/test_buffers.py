@@ -9,7 +9,7 @@ import weakref
 import numpy as np
 import oracle
 import pytest
-from batchsim._buffers import aligned_zeros
+from batchsim.batch._buffers import aligned_zeros
 
 import batchsim
 

@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 
 import batchsim
-import batchsim.compile
+import batchsim.compiler.compile
 import batchsim.random
-from batchsim import cache
+from batchsim.compiler import cache
+from batchsim.compiler.digest import Digest, own_code, reads
 from batchsim.definition import Definition
-from batchsim.digest import Digest, own_code, reads
 
 GAME = """
 from typing import NamedTuple
@@ -257,7 +257,7 @@ def outcome(definition, backend="native"):
 
 def forget(monkeypatch):
     """Let this process forget the kernels it has loaded."""
-    monkeypatch.setattr(batchsim.compile, "_loaded", {})
+    monkeypatch.setattr(batchsim.compiler.compile, "_loaded", {})
 
 
 EDITS = {
@@ -295,8 +295,8 @@ def refuse(*_):
 def test_an_edit_of_whatever_a_kernel_reaches_is_noticed(project, monkeypatch, edit):
     forget(monkeypatch)
     outcome(project())
-    monkeypatch.setattr(batchsim.compile, "_load", lambda *_: None)
-    monkeypatch.setattr(batchsim.compile, "_compile", refuse)
+    monkeypatch.setattr(batchsim.compiler.compile, "_load", lambda *_: None)
+    monkeypatch.setattr(batchsim.compiler.compile, "_compile", refuse)
     outcome(project())
     with pytest.raises(NewKernelError):
         outcome(project(EDITS[edit]))
@@ -414,7 +414,7 @@ def key_of(definition, monkeypatch):
 
     with monkeypatch.context() as patch:
         forget(patch)
-        patch.setattr(batchsim.compile, "_load", refuse)
+        patch.setattr(batchsim.compiler.compile, "_load", refuse)
         with pytest.raises(NewKernelError):
             batchsim.BatchEnv(definition, 2, autoreset_mode="Disabled")
     return seen[0]
@@ -498,7 +498,8 @@ def test_in_fast_precision_constants_of_modules_are_float32(world):
         return library.GRAVITY, library.CONSTANTS.mass, library.SCALES[1], library.TABLE[0]
 
     copies = map(
-        batchsim.compile.Binder("fast", {}, lambda copy: copy).copy, (read, read_of_another_name)
+        batchsim.compiler.compile.Binder("fast", {}, lambda copy: copy).copy,
+        (read, read_of_another_name),
     )
     found = [value for copy in copies for value in copy()]
     del read.__globals__["mylib"]
@@ -597,7 +598,7 @@ def function(x):
 
 def test_batchsims_own_code_is_in_every_key(monkeypatch):
     before = own_code()
-    for function in (batchsim.random.uniform, batchsim.compile.flatten):
+    for function in (batchsim.random.uniform, batchsim.compiler.compile.flatten):
         code = function.__code__
         monkeypatch.setattr(function, "__code__", code.replace(co_consts=(*code.co_consts, 1)))
         assert own_code.__wrapped__() != before
@@ -670,7 +671,7 @@ def own_cache(tmp_path, monkeypatch):
     """A cache of this test's own, and nothing remembered in this process."""
     folder = tmp_path / "own"
     monkeypatch.setenv("BATCHSIM_CACHE_DIR", str(folder))
-    monkeypatch.setattr(batchsim.compile, "_loaded", {})
+    monkeypatch.setattr(batchsim.compiler.compile, "_loaded", {})
     return folder
 
 
@@ -756,8 +757,8 @@ def test_a_copy_is_what_its_original_is_whatever_was_edited_since(project, monke
     definition = project()
     env = batchsim.BatchEnv(definition, 2, autoreset_mode="Disabled")
     env.reset(seed=0)
-    monkeypatch.setattr(batchsim.compile, "_load", lambda *_: None)
-    monkeypatch.setattr(batchsim.compile, "_compile", refuse)
+    monkeypatch.setattr(batchsim.compiler.compile, "_load", lambda *_: None)
+    monkeypatch.setattr(batchsim.compiler.compile, "_compile", refuse)
     definition.namespace.STEP_COST = 0.75
     twin = copier(env)
     assert twin.step(np.array([0, 1]))[1].tolist() == env.step(np.array([0, 1]))[1].tolist()

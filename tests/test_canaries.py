@@ -12,7 +12,7 @@ import oracle
 import pytest
 
 import batchsim
-from batchsim import compile
+from batchsim.compiler import compile
 
 PAGES = [False, pytest.param(True, marks=pytest.mark.skipif(not canaries.HAS_PAGES, reason=""))]
 

@@ -11,8 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from batchsim import cache, processors
 from batchsim.__main__ import main
+from batchsim.batch import processors
+from batchsim.compiler import cache
 from batchsim.doctor import diagnosis as diagnosing
 from batchsim.doctor import facts, measure, report
 from batchsim.doctor.diagnosis import Diagnosis, examine, to_json

@@ -17,8 +17,8 @@ from gymnasium.vector import AutoresetMode
 
 import batchsim
 from batchsim import registry
-from batchsim.infos import StepInfos, final_arrays
-from batchsim.vector import BatchEnv
+from batchsim.batch.infos import StepInfos, final_arrays
+from batchsim.batch.vector import BatchEnv
 
 UPSTREAM = [name for name in oracle.ALL_BUT_SLOW if not name.startswith("Ego")]
 
@@ -343,7 +343,7 @@ def test_copies_are_of_the_class_and_have_what_was_set(kind, reset, opened):
 
 
 def test_pickles_hold_what_was_set_in_another_process_too(opened, monkeypatch):
-    from batchsim import copies
+    from batchsim.batch import copies
 
     envs = opened(Shaped("CartPole-v1", 4, bonus=2.5))
     envs.reset(seed=0)

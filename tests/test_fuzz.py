@@ -24,8 +24,8 @@ from fuzz import configurations, expressions, generator, harness, machine_code, 
 from fuzz.__main__ import CPUS
 
 import batchsim
+from batchsim.compiler.safety import may_step_finished_rows
 from batchsim.definition import Definition
-from batchsim.safety import may_step_finished_rows
 
 ROOT = Path(__file__).parents[1]
 X86 = platform.machine() in ("x86_64", "AMD64")

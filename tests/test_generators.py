@@ -10,7 +10,7 @@ import oracle
 import pytest
 
 import batchsim
-from batchsim.generators import Generators
+from batchsim.batch.generators import Generators
 from batchsim.random import allocate, seed_rows
 
 SEEDS = [0, 5, 2**90, 2**200]

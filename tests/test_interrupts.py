@@ -24,7 +24,7 @@ from gymnasium.spaces import Box, Discrete
 from numba.core.compiler import run_frontend
 
 import batchsim
-from batchsim import interrupts
+from batchsim.compiler import interrupts
 from batchsim.math import sin
 from batchsim.random import uniform
 

@@ -10,8 +10,8 @@ import numba
 import numpy as np
 import pytest
 
-from batchsim import lanes, libm
 from batchsim import math as batchsim_math
+from batchsim.compiler import lanes, libm
 
 TURN = 2 * math.pi
 # Where one way of computing gives way to another, and their neighbours.

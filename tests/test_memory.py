@@ -17,11 +17,11 @@ import pytest
 from gymnasium.spaces import Box, Dict, Discrete
 
 import batchsim
-import batchsim.compile
-from batchsim import columns
-from batchsim.kernels import Tile
+import batchsim.compiler.compile
+from batchsim.batch.vector import BatchEnv
+from batchsim.compiler import columns
+from batchsim.compiler.kernels import Tile
 from batchsim.random import random
-from batchsim.vector import BatchEnv
 
 
 class Orchard:
@@ -157,8 +157,8 @@ def test_a_batch_and_its_columns_are_gone_with_the_last_reference(kind: str) -> 
 def test_a_copy_or_a_part_has_the_very_kernel_of_its_original(copier, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     envs = make("every part")
     envs.reset(seed=0)
-    monkeypatch.delattr(batchsim.compile, "compile_native")
-    monkeypatch.delattr(batchsim.compile, "interpret")
+    monkeypatch.delattr(batchsim.compiler.compile, "compile_native")
+    monkeypatch.delattr(batchsim.compiler.compile, "interpret")
     assert copier(envs).kernel is envs.kernel
 
 

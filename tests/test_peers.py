@@ -291,7 +291,7 @@ import sys
 from benchmarks.peers import worker
 from benchmarks.peers.adapters import stable_baselines3
 assert stable_baselines3.PEERS[0].absent("CartPole-v1", 3) is None
-print([name for name in sys.modules if name in ("batchsim._driver", "numba", "llvmlite")])
+print([name for name in sys.modules if name in ("batchsim.batch._driver", "numba", "llvmlite")])
 """
 
 

@@ -13,10 +13,11 @@ import pytest
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 
 import batchsim
-from batchsim import keys as keys_module
-from batchsim import play, registry
+from batchsim import registry
 from batchsim.__main__ import main
-from batchsim.keys import KEY_NAMES, OF_PLAY, Keys
+from batchsim.batch import keys as keys_module
+from batchsim.batch.keys import KEY_NAMES, OF_PLAY, Keys
+from batchsim.commands import game as playing
 from batchsim.registry import ENVIRONMENTS
 
 pygame = pytest.importorskip("pygame")
@@ -132,7 +133,7 @@ def start(opened):
     def begin(definition, fps=10.0, seed=0):
         env = opened(batchsim.make(definition, render_mode="rgb_array", backend="reference"))
         keys = Keys(registry.read(definition)[0], env.action_space)
-        game = play.Game(env, keys, fps, seed)
+        game = playing.Game(env, keys, fps, seed)
         taken = []
         step = env.step
         env.step = lambda action: taken.append(np.asarray(action).tolist()) or step(action)
@@ -154,7 +155,7 @@ def at(game, now, *keys):
         pygame.display.init()
         pygame.event.clear()
     post(*keys)
-    going = play.obey(game, pygame, pygame.event.get(), now)
+    going = playing.obey(game, pygame, pygame.event.get(), now)
     game.advance(now)
     return going
 
@@ -317,7 +318,7 @@ def test_a_game_without_an_action_for_no_key_waits_for_one(own, start):
     for now in range(5):
         at(game, float(now))
     assert taken == []
-    assert game.rest(5.0) == play.IDLE
+    assert game.rest(5.0) == playing.IDLE
     at(game, 5.0, "+left", "-left", "+right", "-right", "+right", "-right")
     assert taken == [5, 6, 6]
 
@@ -390,7 +391,7 @@ def test_a_truncated_episode_says_so(opened):
             "MountainCar-v0", render_mode="rgb_array", backend="reference", max_episode_steps=3
         )
     )
-    game = play.Game(env, Keys(env.batch.definition, env.action_space), 30.0)
+    game = playing.Game(env, Keys(env.batch.definition, env.action_space), 30.0)
     for now in range(5):
         game.advance(float(now))
     assert game.describe() == "return -3.00    step 3 of 3    truncated (R: again)"
@@ -418,32 +419,32 @@ def test_the_seed_gives_the_first_episode(own, start):
 
 def test_the_window_shows_the_frame_in_whole_pixels_and_a_line_beneath():
     frame = np.random.default_rng(0).integers(0, 256, (100, 300, 3), np.uint8)
-    window = play.Window(play.open_display(), "title", frame.shape[:2], None)
+    window = playing.Window(playing.open_display(), "title", frame.shape[:2], None)
     window.show(frame, "return 1.00")
     # 4 * 300 is the most below 1280.
-    assert window.surface.get_size() == (1200, 400 + play.LINE)
+    assert window.surface.get_size() == (1200, 400 + playing.LINE)
     shown = pygame.surfarray.array3d(window.surface).swapaxes(0, 1)
     np.testing.assert_array_equal(shown[:400], frame.repeat(4, axis=0).repeat(4, axis=1))
-    assert (shown[400:] == play.LIGHT).all(axis=2).any()
+    assert (shown[400:] == playing.LIGHT).all(axis=2).any()
     assert pygame.display.get_caption()[0] == "title"
 
 
 def test_small_pictures_stand_in_the_middle_and_long_lines_are_made_smaller():
     frame = np.full((10, 10, 3), 200, np.uint8)
-    window = play.Window(play.open_display(), "title", (10, 10), 2)
+    window = playing.Window(playing.open_display(), "title", (10, 10), 2)
     window.show(frame, "long " * 100)
     shown = pygame.surfarray.array3d(window.surface).swapaxes(0, 1)
-    assert shown.shape == (20 + play.LINE, play.NARROWEST, 3)
-    middle = play.NARROWEST // 2
+    assert shown.shape == (20 + playing.LINE, playing.NARROWEST, 3)
+    middle = playing.NARROWEST // 2
     assert (shown[:20, middle - 10 : middle + 10] == 200).all()
-    assert (shown[:20, middle + 10 :] == play.DARK).all()
-    assert (shown[20:] != play.DARK).any()
+    assert (shown[:20, middle + 10 :] == playing.DARK).all()
+    assert (shown[20:] != playing.DARK).any()
 
 
 def test_a_whole_game_from_the_command_line(own, monkeypatch, capsys):
     """One player's game: three moves, one of them the end, another episode, and leave."""
     frames, said = [], []
-    original = play.Window.show
+    original = playing.Window.show
     script = [["+left", "-left"], ["+right"], ["-right", "+down", "-down"], ["+r"], ["+escape"]]
 
     def show(self, frame, text):
@@ -452,7 +453,7 @@ def test_a_whole_game_from_the_command_line(own, monkeypatch, capsys):
         said.append(text)
         post(*script[len(frames) - 1])
 
-    monkeypatch.setattr(play.Window, "show", show)
+    monkeypatch.setattr(playing.Window, "show", show)
     assert run(monkeypatch, "played_envs.py:Turns", "--seed", 1, "--param", "frame_skip=2") == 0
     assert frames == [10, 11, 12, 13, 10]
     assert said[0] == "return 0.00    step 0    luck 0.25"
@@ -479,13 +480,13 @@ def test_a_whole_game_from_the_command_line(own, monkeypatch, capsys):
 def test_the_speed_is_the_environments_and_tics_are_not_skipped(
     name, params, fps, expected, monkeypatch
 ):
-    original = play.make
+    original = playing.make
     monkeypatch.setattr(
-        play, "make", lambda target, **given: original(target, backend="reference", **given)
+        playing, "make", lambda target, **given: original(target, backend="reference", **given)
     )
-    monkeypatch.setattr(play, "frame_shape", lambda envs: None)
-    monkeypatch.setattr(play.Game, "_draw", lambda game: None)
-    game = play.open_game(name, play.Settings(fps=fps), params)
+    monkeypatch.setattr(playing, "frame_shape", lambda envs: None)
+    monkeypatch.setattr(playing.Game, "_draw", lambda game: None)
+    game = playing.open_game(name, playing.Settings(fps=fps), params)
     batch = game.env.batch
     assert (game.fps, batch.max_episode_steps, batch.params.get("frame_skip")) == expected
     game.env.close()
@@ -580,9 +581,9 @@ def test_where_there_is_no_screen_a_sentence_says_so(given, message):
 
 def test_a_display_that_nobody_sees_is_none_unless_it_was_asked_for(monkeypatch):
     monkeypatch.setattr(pygame.display, "get_driver", lambda: "offscreen")
-    assert play.open_display() is pygame
+    assert playing.open_display() is pygame
     monkeypatch.delenv("SDL_VIDEODRIVER")
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setattr(pygame.display, "init", lambda: None)
     with pytest.raises(ValueError, match="No window can be opened: no screen was found; watch"):
-        play.open_display()
+        playing.open_display()

@@ -107,7 +107,9 @@ def test_the_host_path_has_the_lines_of_cython(run):
     if sys.version_info[:2] == (3, 12):
         assert_is_report(text, "cannot be traced on Python 3.12")
     else:
-        assert_is_report(text, "_begin, batchsim/_driver.pyx", "take, batchsim/_buffers.pyx")
+        assert_is_report(
+            text, "_begin, batchsim/batch/_driver.pyx", "take, batchsim/batch/_buffers.pyx"
+        )
 
 
 def test_an_environments_functions_are_profiled_with_those_they_call(run, tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import batchsim.random
-from batchsim.generators import Generators
+from batchsim.batch.generators import Generators
 from batchsim.random import (
     Streams,
     allocate,

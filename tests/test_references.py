@@ -59,7 +59,7 @@ def run(module, arguments, monkeypatch):
     """The exit status of a benchmark's command."""
     import typer
 
-    from batchsim import options
+    from batchsim.commands import options
 
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command()(module.main)

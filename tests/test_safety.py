@@ -17,13 +17,14 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 
 import batchsim
-from batchsim import kernels, registry
-from batchsim.compile import OPTIONS
+from batchsim import registry
+from batchsim.compiler import kernels
+from batchsim.compiler.compile import OPTIONS
+from batchsim.compiler.safety import may_step_finished_rows
 from batchsim.definition import Definition
 from batchsim.math import sin
 from batchsim.random import uniform
 from batchsim.registry import ENVIRONMENTS
-from batchsim.safety import may_step_finished_rows
 
 TABLE = np.arange(3.0)
 PERIOD = 7

@@ -12,7 +12,8 @@ import pytest
 from gymnasium import error
 
 import batchsim
-from batchsim import compile, copies
+from batchsim.batch import copies
+from batchsim.compiler import compile
 
 IDS = oracle.ALL_BUT_SLOW
 

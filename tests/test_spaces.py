@@ -12,8 +12,8 @@ from gymnasium import error
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Text, Tuple
 
 import batchsim
+from batchsim.batch.spaces import MOST_AXES
 from batchsim.random import integers, random
-from batchsim.spaces import MOST_AXES
 
 N = 7
 

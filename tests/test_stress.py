@@ -19,7 +19,7 @@ import numpy as np
 import oracle
 import pytest
 import witness
-from batchsim._driver import live_threads
+from batchsim.batch._driver import live_threads
 from batchsim.ladder._cython_loops import CartPole, Pendulum
 from gymnasium import error
 from gymnasium.spaces import Box, Discrete

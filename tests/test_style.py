@@ -85,6 +85,58 @@ def test_a_module_stays_readable(path):
     assert lines(path) <= 700
 
 
+ROOMS = ["compiler", "batch", "commands"]
+"""From the lowest to the highest; what lies beside them in the package is no room's, or a room's
+own affair, and knows no commands."""
+
+
+def modules_imported(path):
+    """The modules of batchsim that a file imports when it is loaded."""
+    found = set()
+    waiting = [parsed(path)]
+    for node in waiting:
+        of_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if of_types or isinstance(node, (ast.FunctionDef, ast.Lambda)):
+            continue
+        waiting += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            members = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in NAMES else node.module for name in members}
+    return found & set(NAMES)
+
+
+def dotted(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+NAMES = {dotted(path): path for path in MODULES}
+
+
+@each([path for path in MODULES if path.name != "__main__.py"])
+def test_no_import_runs_from_a_lower_room_to_a_higher_one(path):
+    room = path.relative_to(PACKAGE).parts[0]
+    height = ROOMS.index(room) if room in ROOMS else ROOMS.index("batch")
+    if path.parent == PACKAGE and path.name != "__init__.py":
+        height = ROOMS.index("compiler")  # The door: environments import it.
+    for name in modules_imported(path):
+        other = name.split(".")[1] if "." in name else ""
+        assert other not in ROOMS[height + 1 :], name
+
+
+def test_no_imports_run_in_a_circle():
+    found = {name: modules_imported(path) for name, path in NAMES.items()}
+    while True:
+        # Those that import nothing of what is left; in a circle there is none.
+        ends = {name for name, others in found.items() if not others & set(found) - {name}}
+        if not ends:
+            break
+        found = {name: others for name, others in found.items() if name not in ends}
+    assert not found
+
+
 @each([path for path in MODULES if path.relative_to(PACKAGE).parts[0] not in ("torch", "adapters")])
 def test_torch_is_imported_in_its_own_place_only(path):
     assert "torch" not in imported(path)

@@ -13,7 +13,7 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 
 import batchsim
-from batchsim import target
+from batchsim.compiler import target
 from batchsim.math import sin
 from batchsim.random import uniform
 
@@ -169,7 +169,8 @@ def test_masked_loops_write_their_own_rows_alone():
 ASSEMBLE = """
 import sys
 import batchsim
-from batchsim import compile, vector
+from batchsim.batch import vector
+from batchsim.compiler import compile
 sys.path.insert(0, {tests!r})
 import test_target
 

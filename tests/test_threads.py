@@ -20,10 +20,11 @@ from gymnasium import error
 from gymnasium.spaces import Box, Discrete
 
 import batchsim
-from batchsim import compile, registry
+from batchsim import registry
+from batchsim.compiler import compile
+from batchsim.compiler.safety import may_step_finished_rows
 from batchsim.math import sin
 from batchsim.random import uniform
-from batchsim.safety import may_step_finished_rows
 
 # Forking with threads is what is tested here.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -154,7 +155,7 @@ def test_where_threads_cannot_start_steps_go_on_with_those_that_are_there():
         from pathlib import Path
         import numpy as np
         import batchsim
-        from batchsim._driver import live_threads
+        from batchsim.batch._driver import live_threads
 
         envs = [batchsim.make_vec("CartPole-v1", 9000, num_threads=64) for _ in range(3)]
         twin = batchsim.make_vec("CartPole-v1", 9000, num_threads=1)
@@ -485,7 +486,7 @@ def test_many_openings_and_closings_leave_no_threads():
         import gc, os
         import numpy as np
         import batchsim
-        from batchsim._driver import live_threads
+        from batchsim.batch._driver import live_threads
 
         def tasks():
             return len(os.listdir("/proc/self/task")) if os.path.exists("/proc/self/task") else 0
@@ -532,7 +533,7 @@ def test_a_cycle_of_references_is_collected_with_its_threads():
         import gc
         import numpy as np
         import batchsim
-        from batchsim._driver import live_threads
+        from batchsim.batch._driver import live_threads
 
         for _ in range(20):
             env = batchsim.make_vec("CartPole-v1", 500, num_threads=2)
@@ -769,7 +770,7 @@ def test_forking_while_another_thread_compiles_gives_a_child_that_can_compile():
         import numba
         import numpy as np
         import batchsim
-        from batchsim import compile
+        from batchsim.compiler import compile
 
         def drive():
             env = batchsim.make_vec("CartPole-v1", 3)

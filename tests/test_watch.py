@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import batchsim
-from batchsim import registry, watch
+from batchsim import registry
 from batchsim.__main__ import main
+from batchsim.commands import mosaic as watching
 
 pytest.importorskip("pygame")
 imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
@@ -40,10 +41,12 @@ def play(name, num_envs, steps, seed=0):
 
 def tile(picture, number, columns, shape):
     """A tile of a picture, without its border, and the colour of the border."""
-    height, width = (side + 2 * watch.BORDER for side in shape)
+    height, width = (side + 2 * watching.BORDER for side in shape)
     row, column = divmod(number, columns)
     part = picture[row * height : (row + 1) * height, column * width : (column + 1) * width]
-    return part[watch.BORDER : -watch.BORDER, watch.BORDER : -watch.BORDER], tuple(part[0, 0])
+    return part[watching.BORDER : -watching.BORDER, watching.BORDER : -watching.BORDER], tuple(
+        part[0, 0]
+    )
 
 
 def test_a_picture_shows_the_last_frame_of_each_environment(tmp_path, monkeypatch, capsys):
@@ -59,16 +62,16 @@ def test_a_picture_shows_the_last_frame_of_each_environment(tmp_path, monkeypatc
 
 
 def test_large_frames_are_scaled_down():
-    mosaic = watch.Mosaic(16, (400, 600))
+    mosaic = watching.Mosaic(16, (400, 600))
     assert (mosaic.rows, mosaic.columns) == (4, 4)
     assert (mosaic.height, mosaic.width) == (157, 236)
-    assert max(mosaic.shape) <= watch.LARGEST
+    assert max(mosaic.shape) <= watching.LARGEST
     assert mosaic.shape[0] % 2 == mosaic.shape[1] % 2 == 0
 
 
 @pytest.mark.parametrize(("tiles", "grid"), [(1, (1, 1)), (2, (1, 2)), (5, (2, 3)), (7, (3, 3))])
 def test_there_are_nearly_as_many_rows_as_columns(tiles, grid):
-    mosaic = watch.Mosaic(tiles, (50, 50))
+    mosaic = watching.Mosaic(tiles, (50, 50))
     assert (mosaic.rows, mosaic.columns) == grid
     assert (mosaic.height, mosaic.width) == (50, 50)
 
@@ -87,7 +90,7 @@ def test_an_animation_shows_every_step(gif):
         moments = play("CartPole-v1", 2, STEPS)
         assert image.n_frames == len(moments)
         milliseconds = 0
-        mosaic = watch.Mosaic(2, moments[0][0][0].shape[:2])
+        mosaic = watching.Mosaic(2, moments[0][0][0].shape[:2])
         shown = [0, 0]
         for number, (frames, terminated, _) in enumerate(moments):
             image.seek(number)
@@ -98,7 +101,7 @@ def test_an_animation_shows_every_step(gif):
                 # A gif has 256 colours a frame.
                 assert np.abs(found - mosaic.scaled(frames[row])).mean() < 1
                 shown[row] = 8 if terminated[row] else shown[row] - 1  # a quarter of 30
-                expected = watch.TERMINATED if shown[row] > 0 else watch.PLAIN
+                expected = watching.TERMINATED if shown[row] > 0 else watching.PLAIN
                 np.testing.assert_allclose(border, expected, atol=8)
         assert max(shown) > 0
         assert milliseconds == 10 * round(100 * len(moments) / 30)
@@ -124,7 +127,7 @@ def test_a_film_shows_every_step(tmp_path, monkeypatch):
     frames = [np.frombuffer(frame, np.uint8).reshape(480, 960, 3) for frame in film]
     moments = play("Pendulum-v1", 2, 5)
     assert len(frames) == len(moments)
-    mosaic = watch.Mosaic(2, (500, 500))
+    mosaic = watching.Mosaic(2, (500, 500))
     for picture, (expected, _, _) in zip(frames, moments, strict=True):
         for row in range(2):
             found, _ = tile(picture.astype(int), row, 2, (mosaic.height, mosaic.width))
@@ -134,7 +137,7 @@ def test_a_film_shows_every_step(tmp_path, monkeypatch):
 def test_a_truncated_episode_has_a_border_of_its_own(tmp_path, monkeypatch):
     out = tmp_path / "end.png"
     assert run(monkeypatch, "Pendulum-v1", "--num-envs", 1, "--out", out) == 0
-    assert tuple(np.asarray(Image.open(out))[0, 0]) == watch.TRUNCATED
+    assert tuple(np.asarray(Image.open(out))[0, 0]) == watching.TRUNCATED
 
 
 def test_only_what_is_shown_is_drawn(tmp_path, opened, monkeypatch):
@@ -142,7 +145,7 @@ def test_only_what_is_shown_is_drawn(tmp_path, opened, monkeypatch):
     drawn = []
     original = envs._render_row
     monkeypatch.setattr(envs, "_render_row", lambda row: drawn.append(row) or original(row))
-    watch.record(envs, None, watch.Settings(tmp_path / "x.png", 2, 30))
+    watching.record(envs, None, watching.Settings(tmp_path / "x.png", 2, 30))
     assert drawn == [0, 0, 1]  # the first to know its size
 
 
@@ -164,8 +167,8 @@ def test_a_policy_of_ones_own_acts(tmp_path, monkeypatch):
     for _ in range(60):
         actions = (observations[:, 2] + observations[:, 3] > 0).astype(np.int64)
         observations = envs.step(actions)[0]
-    mosaic = watch.Mosaic(2, (400, 600))
-    colours = np.full((2, 3), watch.PLAIN, np.uint8)
+    mosaic = watching.Mosaic(2, (400, 600))
+    colours = np.full((2, 3), watching.PLAIN, np.uint8)
     np.testing.assert_array_equal(np.asarray(Image.open(out)), mosaic.draw(envs.render(), colours))
     envs.close()
 
@@ -209,9 +212,9 @@ def test_an_agent_that_was_trained_takes_its_most_likely_actions(name, agents, m
         observations, _, terminated, truncated, _ = envs.step(convert(actions))
     frames = envs.render()
     envs.close()
-    colours = np.full((2, 3), watch.PLAIN, np.uint8)
-    colours[truncated], colours[terminated] = watch.TRUNCATED, watch.TERMINATED
-    expected = watch.Mosaic(2, frames[0].shape[:2]).draw(frames, colours)
+    colours = np.full((2, 3), watching.PLAIN, np.uint8)
+    colours[truncated], colours[terminated] = watching.TRUNCATED, watching.TERMINATED
+    expected = watching.Mosaic(2, frames[0].shape[:2]).draw(frames, colours)
     for out in ("one.png", "other.png"):
         np.testing.assert_array_equal(np.asarray(Image.open(out)), expected)
 

@@ -5,8 +5,9 @@ import ctypes
 
 import numpy as np
 
-from batchsim import compile, kernels, vector
-from batchsim.columns import SHARED
+from batchsim.batch import vector
+from batchsim.compiler import compile, kernels
+from batchsim.compiler.columns import SHARED
 
 CHECK, STEP, RESET = (1 << task for task in (kernels.CHECK_ACTIONS, kernels.STEP, kernels.RESET))
 

@@ -15,9 +15,9 @@ from gymnasium import error, spaces
 from gymnasium.vector import AutoresetMode
 
 from batchsim import registry
-from batchsim.checks import read_rows
-from batchsim.infos import final_arrays
-from batchsim.vector import BatchEnv
+from batchsim.batch.checks import read_rows
+from batchsim.batch.infos import final_arrays
+from batchsim.batch.vector import BatchEnv
 
 try:
     from stable_baselines3.common.monitor import Monitor

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
-from batchsim.checks import read_seeds
-from batchsim.vector import BatchEnv
+from batchsim.batch.checks import read_seeds
+from batchsim.batch.vector import BatchEnv
 
 try:
     import torch

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from batchsim.batch.processors import available_cpus
+from batchsim.batch.vector import BatchEnv
 from batchsim.checking.contract import place_of
 from batchsim.checking.guards import Watch
 from batchsim.checking.problems import Findings, Place
 from batchsim.checking.source import Function, return_place
 from batchsim.checking.trials import same, text_of
 from batchsim.definition import Definition
-from batchsim.processors import available_cpus
-from batchsim.vector import BatchEnv
 
 __all__ = ["Settings", "examine_backends", "explain_compile_error"]
 

@@ -11,7 +11,10 @@ from typing import Any
 
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space, Tuple
 
-from batchsim import checks, registry
+from batchsim import registry
+from batchsim.batch import checks
+from batchsim.batch.keys import Keys
+from batchsim.batch.spaces import Layout
 from batchsim.checking.backends import Settings, examine_backends
 from batchsim.checking.contract import FUNCTIONS, examine_contract, place_of_name
 from batchsim.checking.episodes import examine_episodes, ignores_actions
@@ -20,8 +23,6 @@ from batchsim.checking.problems import CheckError, Findings, Place, Report
 from batchsim.checking.source import Function, examine_source, reached_functions, return_place
 from batchsim.checking.trials import Actions, Course, Trial
 from batchsim.definition import Definition, batch_parameter
-from batchsim.keys import Keys
-from batchsim.spaces import Layout
 
 __all__ = ["check"]
 

@@ -23,7 +23,7 @@ import batchsim.parts
 import batchsim.random
 from batchsim.checking.contract import FUNCTIONS
 from batchsim.checking.problems import Findings, Place
-from batchsim.compile import LIBRARIES
+from batchsim.compiler.compile import LIBRARIES
 from batchsim.definition import Definition, suggest
 
 __all__ = ["Function", "examine_source", "reached_functions", "return_place"]

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from batchsim.processors import available_cpus, cpu_quota
+from batchsim.batch.processors import available_cpus, cpu_quota
 
 __all__ = [
     "EXTRAS",
@@ -78,7 +78,7 @@ def describe_versions() -> dict[str, Any]:
 
 
 def _describe_extension() -> dict[str, Any]:
-    from batchsim import _buffers, _driver
+    from batchsim.batch import _buffers, _driver
 
     # Functions share a type, whose module's name has the version that compiled them.
     name: str = type(_driver.Driver.step).__module__
@@ -114,9 +114,9 @@ def _is_installed(module: str) -> bool:
 
 def describe_cpu() -> dict[str, Any]:
     """Return model, vector width, features and number of the CPUs, and which may be used."""
+    from batchsim.compiler.lanes import FUSES, WIDTHS
+    from batchsim.compiler.target import processor
     from batchsim.ladder.machine import cpu_name
-    from batchsim.lanes import FUSES, WIDTHS
-    from batchsim.target import processor
 
     features = processor()[2].split(",")
     return {
@@ -144,7 +144,7 @@ def format_cpus(numbers: Iterable[int]) -> str:
 
 def describe_c_library() -> dict[str, Any]:
     """Return the C library's name, and whether its sine and cosine are computed in place."""
-    from batchsim import libm
+    from batchsim.compiler import libm
 
     name = " ".join(platform.libc_ver()).strip()
     return {"name": name or platform.system(), "in_place": libm.is_known()}
@@ -152,7 +152,7 @@ def describe_c_library() -> dict[str, Any]:
 
 def describe_threads() -> dict[str, Any]:
     """Return batchsim's threads by default, and the variables that govern other libraries'."""
-    from batchsim.checks import MOST_THREADS
+    from batchsim.batch.checks import MOST_THREADS
 
     return {
         "batchsim": min(available_cpus(), MOST_THREADS),
@@ -204,7 +204,7 @@ def _cpu_ticks() -> tuple[int, int, int]:
 
 def describe_cache() -> dict[str, Any]:
     """Return the directory of compiled kernels, why it cannot be written, and what is in it."""
-    from batchsim import cache
+    from batchsim.compiler import cache
 
     kernels = cache.kernels()
     return {
@@ -218,7 +218,7 @@ def describe_cache() -> dict[str, Any]:
 
 def describe_checked() -> dict[str, Any]:
     """Return whether environments are checked where nothing else is said."""
-    from batchsim import checked
+    from batchsim.batch import checked
 
     return {"checked": checked.wanted(None), "variable": os.environ.get("BATCHSIM_CHECKED")}
 

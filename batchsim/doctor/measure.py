@@ -33,7 +33,7 @@ def time_steps(threads: int) -> dict[str, Any]:
 
 
 def _open(num_envs: int, threads: int) -> Any:
-    from batchsim.vector import make_vec
+    from batchsim.batch.vector import make_vec
 
     # What is measured is the machine, not the mode that is asked for.
     return make_vec(ENV_ID, num_envs, num_threads=threads, checked=False)

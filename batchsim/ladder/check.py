@@ -135,7 +135,7 @@ def within_tolerance(make: Make, kind: Kind, rows: int, steps: int) -> Verdict:
     The exact batch visits the states. Before each step both are put into its state, rounded to what
     the fast one can hold. Of pictures `MAX_PIXEL_DIFFERENCES` may differ.
     """
-    from batchsim.vector import BatchEnv
+    from batchsim.batch.vector import BatchEnv
 
     exact = kind.make_vec(rows)
     fast = make(kind, rows)

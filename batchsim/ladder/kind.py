@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium
 
-from batchsim.arguments import settle
+from batchsim.batch.arguments import settle
 from batchsim.definition import Definition
 from batchsim.ladder.original import Original
 from batchsim.registry import find, original
 
 if TYPE_CHECKING:
-    from batchsim.vector import BatchEnv
+    from batchsim.batch.vector import BatchEnv
 
 __all__ = ["Kind"]
 
@@ -54,7 +54,7 @@ class Kind:
     def one(self) -> BatchEnv:
         """One environment of batchsim, which has read the arguments and compiles nothing."""
         # What steps other libraries' environments has no Numba, and need not know it.
-        from batchsim.vector import BatchEnv
+        from batchsim.batch.vector import BatchEnv
 
         return BatchEnv(self.env_id, 1, num_threads=1, backend="reference", **self.arguments)
 
@@ -86,7 +86,7 @@ class Kind:
 
     def make_vec(self, num_envs: int, precision: str = "exact") -> BatchEnv:
         """Return `num_envs` environments of batchsim."""
-        from batchsim.vector import BatchEnv
+        from batchsim.batch.vector import BatchEnv
 
         return BatchEnv(self.env_id, num_envs, precision=precision, **self.arguments)
 

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from batchsim.processors import available_cpus
+from batchsim.batch.processors import available_cpus
 
 __all__ = ["cpu_name", "describe", "describe_machine", "find_version", "find_versions"]
 

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from batchsim import columns, compile, kernels, random
+from batchsim import random
+from batchsim.batch.spaces import Layout, action_bounds
+from batchsim.compiler import columns, compile, kernels
 from batchsim.ladder.kind import Kind
 from batchsim.ladder.rung import Array
-from batchsim.spaces import Layout, action_bounds
 
 __all__ = ["OPTIONS", "NumbaBatch", "RowFunctions", "absent", "row_functions"]
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numba
 
+from batchsim.batch.processors import available_cpus
 from batchsim.ladder.check import same_bits
 from batchsim.ladder.kind import Kind
 from batchsim.ladder.memory import traced
 from batchsim.ladder.numba_batch import OPTIONS, NumbaBatch, absent, row_functions
 from batchsim.ladder.rung import Batch, Rung
-from batchsim.processors import available_cpus
 
 __all__ = ["RUNG", "make"]
 

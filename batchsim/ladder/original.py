@@ -17,7 +17,7 @@ from gymnasium.envs.registration import load_env_creator
 from gymnasium.wrappers import FrameStackObservation
 
 from batchsim import registry
-from batchsim.arguments import OF_EACH
+from batchsim.batch.arguments import OF_EACH
 from batchsim.definition import is_same
 
 if TYPE_CHECKING:

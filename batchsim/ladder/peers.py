@@ -14,11 +14,11 @@ from typing import Any
 
 import gymnasium
 
+from batchsim.batch.processors import available_cpus
 from batchsim.ladder.kind import Kind
 from batchsim.ladder.memory import traced, unknown
 from batchsim.ladder.original import names_taken
 from batchsim.ladder.rung import Array, Batch, Rung
-from batchsim.processors import available_cpus
 
 __all__ = ["PEERS"]
 

@@ -19,15 +19,15 @@ from gymnasium.spaces import Space
 
 import batchsim
 from batchsim import registry
-from batchsim.arguments import OF_EACH
-from batchsim.checks import MOST_THREADS
+from batchsim.batch.arguments import OF_EACH
+from batchsim.batch.checks import MOST_THREADS
+from batchsim.batch.vector import PRECISIONS, BatchEnv
 from batchsim.definition import OF_BATCHES
 from batchsim.torch import restore
 from batchsim.torch.evaluate import most_likely
 from batchsim.torch.policy import ActorCritic
 from batchsim.torch.ppo import Hyperparameters
 from batchsim.torch.threads import pick_threads
-from batchsim.vector import PRECISIONS, BatchEnv
 
 __all__ = ["FILE", "Checkpoint", "load", "load_actions", "load_policy", "save"]
 

@@ -15,12 +15,13 @@ import torch
 from gymnasium import error
 from gymnasium.vector import AutoresetMode, VectorEnv
 
-from batchsim.checks import whole_number
-from batchsim.infos import final_arrays
+from batchsim.batch.checks import whole_number
+from batchsim.batch.infos import final_arrays
+from batchsim.batch.vector import BatchEnv
+from batchsim.torch.gpu import Lane
 from batchsim.torch.nested import mapped
 from batchsim.torch.policy import Decision, Policy, converter, distribution_of
 from batchsim.torch.rollout import Rollout
-from batchsim.vector import BatchEnv
 
 __all__ = ["Collector", "Times"]
 
@@ -169,8 +170,6 @@ class Collector:
         self.broken_off = False
         self.on_gpu = None
         if self.device.type == "cuda":
-            from batchsim.torch.gpu import Lane
-
             self.on_gpu = [Lane(self, half.rows) for half in self.halves]
 
     def _half(self, rows: slice) -> _Half:

@@ -24,14 +24,14 @@ import gymnasium
 from gymnasium.vector import VectorEnv
 
 from batchsim import registry
-from batchsim.checks import whole_number
+from batchsim.batch.checks import whole_number
+from batchsim.batch.vector import BatchEnv
 from batchsim.ladder import runner
 from batchsim.ladder.kind import Kind
 from batchsim.ladder.machine import describe_machine, find_versions
 from batchsim.ladder.rungs import RUNGS
 from batchsim.torch.ppo import PPO, Hyperparameters
 from batchsim.torch.train import Settings, TimeSplit, Training
-from batchsim.vector import BatchEnv
 
 __all__ = ["Estimate", "EstimateSettings", "Prediction", "estimate", "to_json"]
 

@@ -13,10 +13,10 @@ import torch
 from gymnasium.spaces import Space
 
 from batchsim import registry
-from batchsim.checks import whole_number
+from batchsim.batch.checks import whole_number
+from batchsim.batch.vector import BatchEnv
 from batchsim.torch.nested import mapped
 from batchsim.torch.policy import ActorCritic, converter
-from batchsim.vector import BatchEnv
 
 __all__ = ["Evaluation", "evaluate", "evaluation_seeds", "most_likely", "play"]
 

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 
 from batchsim.torch.nested import mapped
-from batchsim.torch.policy import Decision
-
-if TYPE_CHECKING:
-    from batchsim.torch.collector import Collector
+from batchsim.torch.policy import Decision, Policy
+from batchsim.torch.rollout import Rollout
 
 __all__ = ["Lane"]
 
 WARM_UPS = 3
 """Calls of a policy before its operations are recorded: the first ones set libraries up."""
+
+
+class Collecting(Protocol):
+    """What a lane asks of the collector that it works for."""
+
+    device: torch.device
+    rollout: Rollout
+    policy: Policy
+    cuda_graph: bool
+    noise: torch.Tensor | None
+
+    @property
+    def host_actions(self) -> torch.Tensor:
+        """The actions of the step at work on the host, (N, …)."""
+
+    def check_decision(self, decision: Decision, rows: slice) -> None:
+        """Raise ValueError unless each part has one number, or one action, a row."""
 
 
 class Lane:
@@ -26,7 +41,7 @@ class Lane:
         rows: the half.
     """
 
-    def __init__(self, collector: Collector, rows: slice) -> None:
+    def __init__(self, collector: Collecting, rows: slice) -> None:
         self.collector = collector
         self.rows = rows
         self.stream = torch.cuda.Stream(collector.device)

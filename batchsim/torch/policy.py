@@ -14,7 +14,7 @@ from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete, Space
 from torch import nn
 from torch.nn.grad import conv2d_weight
 
-from batchsim.spaces import Layout
+from batchsim.batch.spaces import Layout
 from batchsim.torch.nested import leaves
 from batchsim.torch.threads import one_thread
 

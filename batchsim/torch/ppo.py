@@ -21,13 +21,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from batchsim.batch.vector import BatchEnv
 from batchsim.definition import suggest
 from batchsim.torch import restore
 from batchsim.torch._rollout import count_episodes
 from batchsim.torch.collector import Collector
 from batchsim.torch.nested import mapped
 from batchsim.torch.policy import ActorCritic
-from batchsim.vector import BatchEnv
 
 __all__ = ["PPO", "Hyperparameters", "Iteration", "TrainingError"]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from gymnasium.spaces import Box
 
-from batchsim.spaces import Layout
+from batchsim.batch.spaces import Layout
+from batchsim.batch.vector import BatchEnv
 from batchsim.torch.ppo import Hyperparameters
-from batchsim.vector import BatchEnv
 
 __all__ = ["hyperparameters_for"]
 

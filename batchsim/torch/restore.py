@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from batchsim._snapshots import first_no_flag
+from batchsim.batch._snapshots import first_no_flag
 
 if TYPE_CHECKING:
     from batchsim.torch.ppo import PPO

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from gymnasium.spaces import Space
 
-from batchsim.spaces import Layout
+from batchsim.batch.spaces import Layout
 from batchsim.torch.advantages import Advantages, generalised_advantages
 
 __all__ = ["Rollout"]

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import torch
 
-from batchsim.checks import MOST_THREADS, whole_number
-from batchsim.processors import available_cpus
+from batchsim.batch.checks import MOST_THREADS, whole_number
+from batchsim.batch.processors import available_cpus
 
 __all__ = ["ThreadChoice", "Timing", "one_thread", "pick_threads", "time_threads"]
 

@@ -18,8 +18,10 @@ from typing import Any
 import gymnasium
 import torch
 
-from batchsim import checks, registry
-from batchsim.arguments import settle
+from batchsim import registry
+from batchsim.batch import checks
+from batchsim.batch.arguments import settle
+from batchsim.batch.vector import PRECISIONS, BatchEnv
 from batchsim.ladder.machine import describe_machine, find_versions
 from batchsim.torch import checkpoint as checkpoints
 from batchsim.torch.checkpoint import Checkpoint
@@ -28,7 +30,6 @@ from batchsim.torch.nested import mapped
 from batchsim.torch.policy import ActorCritic
 from batchsim.torch.ppo import PPO, Hyperparameters, Iteration, TrainingError
 from batchsim.torch.threads import pick_threads
-from batchsim.vector import PRECISIONS, BatchEnv
 
 __all__ = ["Settings", "TimeSplit", "Training", "read_device", "to_json"]
 

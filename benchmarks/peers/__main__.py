@@ -10,9 +10,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from batchsim import options, registry
+from batchsim import registry
+from batchsim.commands import options
+from batchsim.commands.options import FAILURE, UsageError, shown_progress
 from batchsim.ladder.plot import check_plot_file
-from batchsim.options import FAILURE, UsageError, shown_progress
 from benchmarks.peers import install as installing
 from benchmarks.peers import report
 from benchmarks.peers.measure import PEERS, Result, Settings, measure

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from batchsim import options, registry
+from batchsim import registry
+from batchsim.commands import options
+from batchsim.commands.options import UsageError, shown_progress
 from batchsim.ladder.plot import check_plot_file
-from batchsim.options import UsageError, shown_progress
 from benchmarks.roofline import plot as plots
 from benchmarks.roofline import report
 from benchmarks.roofline.run import Settings, measure

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from batchsim import cache, compile
+from batchsim.compiler import cache, compile
 from benchmarks.roofline.count import Counts
 
 __all__ = ["Code", "read_code"]

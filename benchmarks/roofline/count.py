@@ -28,9 +28,9 @@ from typing import Any
 
 import numpy as np
 
-from batchsim import columns, compile, kernels
-from batchsim.spaces import action_bounds
-from batchsim.vector import BatchEnv
+from batchsim.batch.spaces import action_bounds
+from batchsim.batch.vector import BatchEnv
+from batchsim.compiler import columns, compile, kernels
 from benchmarks.roofline.record import Column, Memory, Recorder
 
 __all__ = ["Counts", "count_step"]

@@ -23,9 +23,9 @@ from typing import Any
 import numba
 import numpy as np
 
-from batchsim import compile
 from batchsim import math as batchsim_math
-from batchsim.processors import available_cpus
+from batchsim.batch.processors import available_cpus
+from batchsim.compiler import compile
 from benchmarks import c_library
 
 __all__ = ["Curve", "Machine", "load_loops", "measure_machine", "time_calls"]

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from batchsim._buffers import aligned_zeros
+from batchsim.batch._buffers import aligned_zeros
 
-from batchsim import compile
-from batchsim.vector import BatchEnv
+from batchsim.batch.vector import BatchEnv
+from batchsim.compiler import compile
 from benchmarks.roofline.machine import load_loops
 
 __all__ = ["Times", "measure_kernel", "measure_step"]

@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from batchsim import compile, random
 from batchsim import math as batchsim_math
+from batchsim import random
+from batchsim.compiler import compile
 
 __all__ = ["Column", "Memory", "Number", "Recorder", "plain"]
 

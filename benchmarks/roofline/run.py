@@ -6,8 +6,8 @@ import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from batchsim.batch.vector import BatchEnv
 from batchsim.ladder.machine import describe_machine, find_versions
-from batchsim.vector import BatchEnv
 from benchmarks.roofline.code import Code, read_code
 from benchmarks.roofline.count import Counts, count_step
 from benchmarks.roofline.limit import Limit, find_limit

@@ -24,10 +24,10 @@ import canaries
 import numpy as np
 from gymnasium import spaces
 
-from batchsim import compile
-from batchsim.infos import final_arrays
-from batchsim.safety import may_step_finished_rows
-from batchsim.vector import BatchEnv
+from batchsim.batch.infos import final_arrays
+from batchsim.batch.vector import BatchEnv
+from batchsim.compiler import compile
+from batchsim.compiler.safety import may_step_finished_rows
 
 from .generator import Source
 

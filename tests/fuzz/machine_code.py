@@ -11,8 +11,8 @@ from unittest import mock
 import canaries
 import numpy as np
 
-from batchsim import compile
-from batchsim.compile import KernelSpec
+from batchsim.compiler import compile
+from batchsim.compiler.compile import KernelSpec
 
 from .generator import generate
 from .harness import choose, load, unload

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+import numpy as np
+
+from batchsim.baselines.egocentric.maps import Map
 from batchsim.envs.egocentric.monsters import (
     AIMING,
     BITE,
@@ -26,10 +29,28 @@ from batchsim.envs.egocentric.world import (
     WALK,
 )
 
-if TYPE_CHECKING:
-    from batchsim.baselines.egocentric.world import World
-
 __all__ = ["Monster"]
+
+
+class Place(Protocol):
+    """Where somebody stands."""
+
+    x: float
+    y: float
+
+
+class Surroundings(Protocol):
+    """What a monster asks of the world that it is in."""
+
+    plan: Map
+    rng: np.random.Generator
+
+    @property
+    def player(self) -> Place:
+        """Whom it is after."""
+
+    def sees(self, x: float, y: float) -> bool:
+        """Return whether no wall stands between the player and a place."""
 
 
 @dataclass
@@ -71,7 +92,7 @@ class Monster:
         self.health -= damage
         self.state, self.timer = (DEAD, BURIAL) if self.health <= 0 else (FLINCH, FLINCHING)
 
-    def act(self, world: World, pace: float) -> float:
+    def act(self, world: Surroundings, pace: float) -> float:
         """Do what there is to do in a tic, walking so far; return the damage to the player."""
         self.timer -= 1
         if self.state == DEAD:
@@ -89,12 +110,12 @@ class Monster:
         self.timer = RESTING if aimed else 1
         return self.attack(world, pace) if aimed else 0.0
 
-    def to_player(self, world: World) -> tuple[float, float, float]:
+    def to_player(self, world: Surroundings) -> tuple[float, float, float]:
         """Return the way to the player along x and y, and its length."""
         dx, dy = world.player.x - self.x, world.player.y - self.y
         return dx, dy, math.sqrt(dx * dx + dy * dy)
 
-    def look(self, world: World, pace: float) -> None:
+    def look(self, world: Surroundings, pace: float) -> None:
         """Decide what to do next."""
         dx, dy, distance = self.to_player(world)
         reach = BITE if self.kind == MELEE else SHOT
@@ -110,7 +131,7 @@ class Monster:
             angle = world.rng.uniform(-math.pi, math.pi)
             self.dx, self.dy = pace * math.cos(angle), pace * math.sin(angle)
 
-    def walk(self, world: World) -> None:
+    def walk(self, world: Surroundings) -> None:
         """Walk, along walls if need be, giving up the direction in which one stands."""
         if self.dx != 0.0:
             if world.plan.is_free(self.x + self.dx, self.y, RADIUS):
@@ -123,7 +144,7 @@ class Monster:
             else:
                 self.dy = 0.0
 
-    def attack(self, world: World, pace: float) -> float:
+    def attack(self, world: Surroundings, pace: float) -> float:
         """Bite, or shoot and come nearer, though not straight; return the damage."""
         dx, dy, distance = self.to_player(world)
         if not world.sees(self.x, self.y):

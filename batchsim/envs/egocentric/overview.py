@@ -21,7 +21,7 @@ THINGS = {
 
 def overview(name, p):
     """Return a function (s, i) -> frame for an id."""
-    from batchsim.vector import make_vec
+    from batchsim.batch.vector import make_vec
 
     times = max(1, min(math.ceil(WIDTH / p.width), WIDEST // max(p.width, p.height)))
     width, height = times * p.width, times * p.height

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from batchsim.batch.processors import available_cpus
 from batchsim.ladder import driver, fast
-from batchsim.processors import available_cpus
 from benchmarks.peers.peer import Peer, Setting, by_id
 
 __all__ = ["PEERS"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 
+from batchsim.batch.processors import available_cpus
 from batchsim.ladder import peers
-from batchsim.processors import available_cpus
 from benchmarks.peers.peer import Peer, Setting, by_id
 
 __all__ = ["PEERS"]

@@ -1,0 +1,126 @@
+"""The processor that kernels are compiled for, and what is not asked of it.
+
+Kernels have a code generator of their own, so that what is left out here is left out of kernels
+alone and not of what else a process compiles with Numba.
+
+`avx512dq` is left out. LLVM 20 to 22 lose the upper bits of a mask: where eight lanes of bytes are
+loaded or stored under a mask, LLVM makes sixteen lanes of them and clears the upper eight bits of
+the mask with `kmovb`, an instruction that `avx512dq` brings. It then takes that instruction for a
+mere copy, which is left out when the mask is kept in memory, over a call or for want of registers:
+the upper bits are those of a comparison of bytes that are not there, and eight rows too many are
+read or written. Without `avx512dq` two shifts clear the bits, which nothing takes for a copy.
+`tests/test_target.py` compiles the few lines that show it, and tells whether this LLVM has the
+fault. What is lost: conversions between int64 and float64 take several instructions each, and the
+product of int64 takes three.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from numba.core import codegen
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.cpu import CPUContext
+from numba.core.registry import CPUDispatcher, cpu_target
+
+from batchsim.compiler.interrupts import PollingCompiler
+
+__all__ = ["callee", "compile_function", "generator", "processor"]
+
+LEFT_OUT = {"x86": ("avx512dq",)}
+"""By the beginning of a processor's kind: features that LLVM gets wrong code from."""
+
+
+def without_faults(features: str, triple: str) -> str:
+    """Return a list of LLVM's features without those that it gets wrong code from.
+
+    What is left out stands at the end: features before it that would bring it go with it.
+    """
+    for kind, names in LEFT_OUT.items():
+        if triple.startswith(kind):
+            return ",".join([features] * bool(features) + [f"-{name}" for name in names])
+    return features
+
+
+class _Generator(codegen.JITCPUCodegen):
+    """Numba's generator of machine code in memory, for the features that are left."""
+
+    def _customize_tm_features(self) -> str:
+        return without_faults(super()._customize_tm_features(), self._llvm_module.triple)
+
+
+class _Context(CPUContext):
+    """Numba's context, but for the generator: what it knows it shares with the original."""
+
+    def __init__(self, original: CPUContext) -> None:
+        own = original.subtarget(_internal_codegen=_Generator("batchsim"))
+        self.__dict__.update(own.__dict__)
+
+    def get_executable(self, library: Any, fndesc: Any, env: Any) -> Any:
+        """Return what stands for a function to which only other compiled functions have access.
+
+        Numba's own makes machine code of it, to no purpose: the code that runs is made of the
+        library that it is linked into.
+        """
+        return [].append  # Numba asks for a builtin function, another one each time.
+
+
+class _Target:
+    """What a dispatcher asks of its target."""
+
+    options = cpu_target.options
+
+    @property
+    def typing_context(self) -> Any:
+        return cpu_target.typing_context
+
+    @functools.cached_property
+    def target_context(self) -> Any:
+        return _Context(cpu_target.target_context)
+
+
+class _Callee(CPUDispatcher):
+    targetdescr: Any = _Target()
+
+
+def callee(function: Any, *, pipeline_class: Any = PollingCompiler, **options: Any) -> Any:
+    """Return a function that those that are compiled for this target can call.
+
+    Args:
+        function: plain Python.
+        pipeline_class: Numba's compiler, or one made of it.
+        **options: Numba's.
+    """
+    wanted = {"nopython": True, **options}
+    return _Callee(function, targetoptions=wanted, pipeline_class=pipeline_class)
+
+
+def generator() -> Any:
+    """Return the generator of machine code."""
+    return _Callee.targetdescr.target_context.codegen()
+
+
+def processor() -> tuple[str, str, str]:
+    """Return the kind of machine, the processor's name and its features, as LLVM calls them."""
+    described: tuple[str, str, str] = generator().magic_tuple()
+    return described
+
+
+def compile_function(function: Any, signature: Any, **options: Any) -> tuple[Any, str]:
+    """Compile a Python function for types of arguments and result, to be called by its address.
+
+    Args:
+        function: plain Python.
+        signature: Numba's types of the result and the arguments.
+        **options: Numba's.
+
+    Returns:
+        The library with the machine code, and the function's name there.
+    """
+    dispatcher = callee(function, **options)
+    with global_compiler_lock:
+        dispatcher.compile(signature)
+        (result,) = dispatcher.overloads.values()
+        result.library.finalize()
+    return result.library, result.fndesc.llvm_func_name
