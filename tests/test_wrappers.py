@@ -1,0 +1,622 @@
+"""Every wrapper that Gymnasium exports does over batchsim what it does over the originals.
+
+Both sides keep a journal: the spaces, what each call returned or raised, the frames, and in the end
+what the wrapper has gathered and where the random stream stands. The journals are the same to the
+bit and the type. A wrapper that an environment is no match for fails over both at the same point
+with the same kind of exception.
+"""
+
+import sys
+import types
+import warnings
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import gymnasium
+import numpy as np
+import oracle
+import pytest
+from gymnasium import spaces, wrappers
+from gymnasium.vector import AutoresetMode
+from gymnasium.wrappers import vector as vector_wrappers
+
+import batchsim
+from batchsim import registry
+
+N = 3
+SEED = 5
+CHEAP = "CartPole-v1"
+LIMIT = 9
+"""Time limit of the episodes: many end early, many are cut short, within few steps."""
+EGOCENTRIC = [
+    name if name in oracle.ALL_BUT_SLOW else pytest.param(name, marks=pytest.mark.slow)
+    for name in oracle.OWN
+]
+"""Their originals are slow, and their kernels take long to compile; one stands for them."""
+IDS = [*oracle.IDS, *EGOCENTRIC]
+
+
+class Case(NamedTuple):
+    """A wrapper with arguments: `wrap(env)`."""
+
+    wrapper: str
+    wrap: object
+    render_mode: str | None = None
+    tensors: bool = False
+    """Whether actions are torch's."""
+
+
+# --- Wrappers of one environment ------------------------------------------------------------------
+
+
+def named(module, name, *arguments, **settings):
+    """A function that wraps; names are looked up late, as some fail without their library."""
+    return lambda env: getattr(module, name)(env, *arguments, **settings)
+
+
+def of(name, *arguments, **settings):
+    return named(wrappers, name, *arguments, **settings)
+
+
+def rendered(name, *arguments, **settings):
+    """A wrapper of images, over observations that are images."""
+    return lambda env: of(name, *arguments, **settings)(wrappers.AddRenderObservation(env))
+
+
+def doubled(values):
+    """Twice a number or an array; what has parts stays as it is."""
+    return values if isinstance(values, (tuple, dict)) else values + values
+
+
+def flat_shape(env):
+    space = getattr(env, "single_observation_space", env.observation_space)
+    return (1, *(space.shape or ()))
+
+
+def torch_arrays(module):
+    def wrap(env):
+        torch = pytest.importorskip("torch")
+        return module.ArrayConversion(env, np, torch)
+
+    return wrap
+
+
+def first_key(env):
+    space = getattr(env, "single_observation_space", env.observation_space)
+    keys = list(space.spaces) if isinstance(space, spaces.Dict) else [0, 2]
+    return keys[:2]
+
+
+IMAGES = "rgb_array"
+SINGLE = {
+    "AtariPreprocessing": [Case("AtariPreprocessing", of("AtariPreprocessing"))],
+    "DelayObservation": [Case("DelayObservation", of("DelayObservation", 2))],
+    "DtypeObservation": [
+        Case("DtypeObservation", of("DtypeObservation", np.float64)),
+        Case("DtypeObservation", of("DtypeObservation", np.int32)),
+    ],
+    "DiscretizeObservation": [
+        Case("DiscretizeObservation", of("DiscretizeObservation", 5)),
+        Case("DiscretizeObservation", of("DiscretizeObservation", 5, multidiscrete=True)),
+    ],
+    "FilterObservation": [
+        Case(
+            "FilterObservation", lambda env: wrappers.FilterObservation(env, first_key(env))
+        ),
+        Case(
+            "FilterObservation",
+            lambda env: wrappers.FilterObservation(
+                wrappers.TimeAwareObservation(env, flatten=False), ["time"]
+            ),
+        ),
+    ],
+    "FlattenObservation": [
+        Case("FlattenObservation", of("FlattenObservation")),
+        Case(
+            "FlattenObservation",
+            lambda env: wrappers.FlattenObservation(wrappers.FrameStackObservation(env, 2)),
+        ),
+    ],
+    "FrameStackObservation": [
+        Case("FrameStackObservation", of("FrameStackObservation", 3)),
+        Case("FrameStackObservation", of("FrameStackObservation", 2, padding_type="zero")),
+    ],
+    "GrayscaleObservation": [
+        Case("GrayscaleObservation", of("GrayscaleObservation")),
+        Case("GrayscaleObservation", rendered("GrayscaleObservation", True), IMAGES),
+    ],
+    "TransformObservation": [
+        Case("TransformObservation", of("TransformObservation", doubled, None))
+    ],
+    "MaxAndSkipObservation": [Case("MaxAndSkipObservation", of("MaxAndSkipObservation", 3))],
+    "NormalizeObservation": [Case("NormalizeObservation", of("NormalizeObservation"))],
+    "AddRenderObservation": [
+        Case("AddRenderObservation", of("AddRenderObservation")),
+        Case("AddRenderObservation", of("AddRenderObservation"), IMAGES),
+        Case("AddRenderObservation", of("AddRenderObservation", render_only=False), IMAGES),
+    ],
+    "ResizeObservation": [
+        Case("ResizeObservation", of("ResizeObservation", (20, 30))),
+        Case("ResizeObservation", rendered("ResizeObservation", (20, 30)), IMAGES),
+    ],
+    "ReshapeObservation": [
+        Case(
+            "ReshapeObservation", lambda env: wrappers.ReshapeObservation(env, flat_shape(env))
+        )
+    ],
+    "RescaleObservation": [
+        Case("RescaleObservation", of("RescaleObservation", np.float32(-1), np.float32(1)))
+    ],
+    "TimeAwareObservation": [
+        Case("TimeAwareObservation", of("TimeAwareObservation")),
+        Case("TimeAwareObservation", of("TimeAwareObservation", normalize_time=True)),
+        Case("TimeAwareObservation", of("TimeAwareObservation", flatten=False)),
+    ],
+    "ClipAction": [Case("ClipAction", of("ClipAction"))],
+    "DiscretizeAction": [
+        Case("DiscretizeAction", of("DiscretizeAction", 5)),
+        Case("DiscretizeAction", of("DiscretizeAction", 5, multidiscrete=True)),
+    ],
+    "TransformAction": [
+        Case("TransformAction", lambda env: wrappers.TransformAction(env, toggled(env), None))
+    ],
+    "RescaleAction": [
+        Case("RescaleAction", of("RescaleAction", np.float32(0), np.float32(1)))
+    ],
+    "StickyAction": [
+        Case("StickyAction", of("StickyAction", 0.4)),
+        Case("StickyAction", of("StickyAction", 0.4, (1, 4))),
+    ],
+    "RepeatAction": [Case("RepeatAction", of("RepeatAction", 3))],
+    "ClipReward": [
+        Case("ClipReward", of("ClipReward", -0.5, 0.5)),
+        Case("ClipReward", of("ClipReward", max_reward=np.float32(0.25))),
+    ],
+    "TransformReward": [Case("TransformReward", of("TransformReward", doubled))],
+    "NormalizeReward": [Case("NormalizeReward", of("NormalizeReward", 0.9))],
+    "TimeLimit": [Case("TimeLimit", of("TimeLimit", 4))],
+    "Autoreset": [Case("Autoreset", of("Autoreset"))],
+    "PassiveEnvChecker": [
+        Case("PassiveEnvChecker", of("PassiveEnvChecker")),
+        Case("PassiveEnvChecker", of("PassiveEnvChecker"), IMAGES),
+    ],
+    "OrderEnforcing": [
+        Case("OrderEnforcing", of("OrderEnforcing")),
+        Case("OrderEnforcing", of("OrderEnforcing", True), IMAGES),
+    ],
+    "RecordEpisodeStatistics": [
+        Case("RecordEpisodeStatistics", of("RecordEpisodeStatistics", 2))
+    ],
+    "AddWhiteNoise": [
+        Case("AddWhiteNoise", of("AddWhiteNoise", 0.4)),
+        Case("AddWhiteNoise", of("AddWhiteNoise", 0.4), IMAGES),
+        Case("AddWhiteNoise", of("AddWhiteNoise", 0.4, is_noise_grayscale=True), IMAGES),
+    ],
+    "ObstructView": [
+        Case("ObstructView", of("ObstructView", 0.2, 8), IMAGES),
+        Case("ObstructView", of("ObstructView", 0.2, 8, is_noise_grayscale=True), IMAGES),
+    ],
+    "RenderCollection": [
+        Case("RenderCollection", of("RenderCollection")),
+        Case("RenderCollection", of("RenderCollection"), IMAGES),
+        Case("RenderCollection", of("RenderCollection", False, False), IMAGES),
+    ],
+    "RecordVideo": [
+        Case("RecordVideo", of("RecordVideo", "videos")),
+        Case("RecordVideo", of("RecordVideo", "videos"), IMAGES),
+        Case(
+            "RecordVideo",
+            of("RecordVideo", "videos", step_trigger=lambda k: k % 8 == 3, video_length=4, fps=7),
+            IMAGES,
+        ),
+    ],
+    "HumanRendering": [
+        Case("HumanRendering", of("HumanRendering")),
+        Case("HumanRendering", of("HumanRendering"), IMAGES),
+    ],
+    "ArrayConversion": [Case("ArrayConversion", torch_arrays(wrappers), tensors=True)],
+    "JaxToNumpy": [Case("JaxToNumpy", of("JaxToNumpy"))],
+    "JaxToTorch": [Case("JaxToTorch", of("JaxToTorch"))],
+    "NumpyToTorch": [Case("NumpyToTorch", of("NumpyToTorch"), tensors=True)],
+}
+
+
+def toggled(env):
+    """Another action of the same space: the opposite one."""
+    space = env.action_space
+    if isinstance(space, spaces.Discrete):
+        return lambda action: space.n - 1 - action
+    if isinstance(space, spaces.MultiDiscrete):
+        return lambda actions: space.nvec - 1 - actions
+    return lambda action: -action
+
+
+# --- Wrappers of vectors --------------------------------------------------------------------------
+
+
+def many(name, *arguments, **settings):
+    return named(vector_wrappers, name, *arguments, **settings)
+
+
+def bounded(name, *arguments, **settings):
+    """A wrapper over observations that have bounds, which some need."""
+    return many(name, *arguments, **settings)
+
+
+VECTOR = {
+    "VectorizeTransformObservation": [
+        Case(
+            "VectorizeTransformObservation",
+            many(
+                "VectorizeTransformObservation",
+                wrappers.TransformObservation,
+                func=doubled,
+                observation_space=None,
+            ),
+        ),
+        Case(
+            "VectorizeTransformObservation",
+            many("VectorizeTransformObservation", wrappers.FlattenObservation),
+        ),
+    ],
+    "VectorizeTransformAction": [
+        Case(
+            "VectorizeTransformAction",
+            many("VectorizeTransformAction", wrappers.DiscretizeAction, bins=5),
+        ),
+        Case(
+            "VectorizeTransformAction", many("VectorizeTransformAction", wrappers.ClipAction)
+        ),
+    ],
+    "VectorizeTransformReward": [
+        Case(
+            "VectorizeTransformReward",
+            many(
+                "VectorizeTransformReward",
+                wrappers.ClipReward,
+                min_reward=-0.5,
+                max_reward=0.5,
+            ),
+        )
+    ],
+    "DictInfoToList": [
+        Case("DictInfoToList", many("DictInfoToList")),
+        Case(
+            "DictInfoToList",
+            lambda envs: vector_wrappers.DictInfoToList(
+                vector_wrappers.RecordEpisodeStatistics(envs)
+            ),
+        ),
+    ],
+    "TransformObservation": [
+        Case("TransformObservation", many("TransformObservation", doubled))
+    ],
+    "FilterObservation": [
+        Case(
+            "FilterObservation",
+            lambda envs: vector_wrappers.FilterObservation(envs, first_key(envs)),
+        )
+    ],
+    "FlattenObservation": [Case("FlattenObservation", many("FlattenObservation"))],
+    "GrayscaleObservation": [
+        Case("GrayscaleObservation", many("GrayscaleObservation")),
+        Case("GrayscaleObservation", many("GrayscaleObservation", keep_dim=True)),
+    ],
+    "ResizeObservation": [Case("ResizeObservation", many("ResizeObservation", (20, 30)))],
+    "ReshapeObservation": [
+        Case(
+            "ReshapeObservation",
+            lambda envs: vector_wrappers.ReshapeObservation(envs, flat_shape(envs)),
+        )
+    ],
+    "RescaleObservation": [
+        Case("RescaleObservation", many("RescaleObservation", np.float32(-1), np.float32(1)))
+    ],
+    "DtypeObservation": [
+        Case("DtypeObservation", many("DtypeObservation", np.float64)),
+        Case("DtypeObservation", many("DtypeObservation", np.int32)),
+    ],
+    "NormalizeObservation": [Case("NormalizeObservation", many("NormalizeObservation"))],
+    "TransformAction": [
+        Case(
+            "TransformAction",
+            lambda envs: vector_wrappers.TransformAction(envs, toggled(envs)),
+        )
+    ],
+    "ClipAction": [Case("ClipAction", many("ClipAction"))],
+    "RescaleAction": [Case("RescaleAction", many("RescaleAction", 0.0, 1.0))],
+    "TransformReward": [Case("TransformReward", many("TransformReward", doubled))],
+    "ClipReward": [Case("ClipReward", many("ClipReward", -0.5, 0.5))],
+    "NormalizeReward": [Case("NormalizeReward", many("NormalizeReward", 0.9))],
+    "RecordEpisodeStatistics": [
+        Case("RecordEpisodeStatistics", many("RecordEpisodeStatistics", 4))
+    ],
+    "RecordVideo": [
+        Case("RecordVideo", many("RecordVideo", "videos")),
+        Case("RecordVideo", many("RecordVideo", "videos"), IMAGES),
+        Case(
+            "RecordVideo",
+            many("RecordVideo", "videos", step_trigger=lambda k: k % 8 == 3, video_length=4),
+            IMAGES,
+        ),
+    ],
+    "HumanRendering": [
+        Case("HumanRendering", many("HumanRendering")),
+        Case("HumanRendering", many("HumanRendering"), IMAGES),
+    ],
+    "ArrayConversion": [Case("ArrayConversion", torch_arrays(vector_wrappers), tensors=True)],
+    "JaxToNumpy": [Case("JaxToNumpy", many("JaxToNumpy"))],
+    "JaxToTorch": [Case("JaxToTorch", many("JaxToTorch"))],
+    "NumpyToTorch": [Case("NumpyToTorch", many("NumpyToTorch"), tensors=True)],
+}
+
+
+def test_every_wrapper_is_compared():
+    assert set(SINGLE) == set(wrappers.__all__) - {"vector"}
+    assert set(VECTOR) == set(vector_wrappers.__all__)
+
+
+# --- Stand-ins ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def stand_ins(monkeypatch, tmp_path):
+    """A screen that is none, and what some wrappers need of libraries that need not be there.
+
+    Both sides get the same: whether a video can be played does not matter, what goes into it does.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    monkeypatch.setattr(Clip, "made", [])
+    clips = types.ModuleType("moviepy.video.io.ImageSequenceClip")
+    clips.ImageSequenceClip = Clip
+    images = types.ModuleType("cv2")
+    images.INTER_AREA = 3
+    images.resize = resized
+    monkeypatch.setitem(sys.modules, "cv2", images)
+    monkeypatch.setitem(sys.modules, clips.__name__, clips)
+    for name in ("moviepy", "moviepy.video", "moviepy.video.io"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+
+
+class Clip:
+    """A video, as the wrappers make it with moviepy."""
+
+    made = []
+
+    def __init__(self, frames, fps):
+        self.frames, self.fps = [np.array(frame) for frame in frames], fps
+
+    def write_videofile(self, path, logger=None):
+        self.made.append((path, self.fps, self.frames))
+
+
+def resized(image, size, interpolation=None):
+    """The nearest pixels."""
+    rows = np.arange(size[1]) * image.shape[0] // size[1]
+    columns = np.arange(size[0]) * image.shape[1] // size[0]
+    return np.ascontiguousarray(image[rows][:, columns])
+
+
+# --- Journals -------------------------------------------------------------------------------------
+
+GATHERED = (
+    "obs_rms",
+    "return_rms",
+    "discounted_reward",
+    "accumulated_reward",
+    "return_queue",
+    "length_queue",
+    "episode_count",
+    "episode_returns",
+    "episode_lengths",
+    "frame_list",
+    "recorded_frames",
+    "step_id",
+    "episode_id",
+    "metadata",
+    "render_mode",
+)
+"""What wrappers keep, and what they are asked for."""
+
+
+def plain(value):
+    """Tell a returned value in what `oracle.same` compares; times are left out."""
+    if isinstance(value, Mapping):
+        told = {key: plain(entry) for key, entry in value.items() if key not in ("t", "_t")}
+        return type(value).__name__.replace("StepInfos", "dict"), told
+    if isinstance(value, (tuple, list)) or type(value).__name__ == "deque":
+        return type(value).__name__, [plain(entry) for entry in value]
+    if type(value).__name__ == "RunningMeanStd":
+        return [plain(part) for part in (value.mean, value.var, value.count)]
+    if type(value).__name__ == "Tensor":
+        return "Tensor", plain(value.numpy())
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        return "objects", value.shape, [plain(entry) for entry in value]
+    if isinstance(value, (np.ndarray, np.generic)):
+        return type(value).__name__, *oracle.bits(value)
+    if isinstance(value, (float, int, bool, str, type(None), AutoresetMode)):
+        return type(value).__name__, repr(value)
+    raise TypeError(value)
+
+
+class Journal:
+    """What happens to one side."""
+
+    def __init__(self, env, case):
+        self.env = env
+        self.case = case
+        self.lines = []
+
+    def note(self, what, value):
+        self.lines.append((what, value))
+
+    def attempt(self, what, function, *arguments, **settings):
+        """Note what a call returns or the kind of what it raises, and return the former."""
+        try:
+            found = function(*arguments, **settings)
+        except Exception as error:
+            self.note(what, type(error).__name__)
+            raise Over from error
+        self.note(what, plain(found))
+        return found
+
+    def keep(self, steps):
+        """Wrap, step and note all."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                self.wrap()
+                self.drive(steps)
+                self.look_back()
+            except Over:
+                pass
+            finally:
+                self.env.close()
+        self.note("videos", plain(Clip.made))
+        Clip.made.clear()
+
+    def wrap(self):
+        try:
+            self.env = self.case.wrap(self.env)
+        except Exception as error:
+            self.note("wrap", type(error).__name__)
+            raise Over from error
+        for name in ("observation_space", "action_space"):
+            self.note(name, getattr(self.env, name))
+
+    def look_back(self):
+        for name in GATHERED:
+            if hasattr(self.env, name):
+                self.note(name, plain(getattr(self.env, name)))
+        streams = self.env.unwrapped.np_random
+        for stream in streams if isinstance(streams, tuple) else (streams,):
+            state = stream.bit_generator.state
+            # NumPy leaves there what it has used.
+            state["uinteger"] *= state["has_uint32"]
+            self.note("stream", repr(state))
+
+    def action(self):
+        action = self.env.action_space.sample()
+        self.note("action", plain(action))
+        if self.case.tensors:
+            import torch
+
+            return torch.as_tensor(action)
+        return action
+
+
+class Over(Exception):
+    """The journal ends here."""
+
+
+class OfOne(Journal):
+    """Of one environment."""
+
+    def wrap(self):
+        super().wrap()
+        if self.env.spec is not None:
+            added = self.env.spec.additional_wrappers
+            self.note("spec", [(one.name, one.entry_point) for one in added])
+
+    def drive(self, steps):
+        self.env.action_space.seed(SEED)
+        self.attempt("reset", self.env.reset, seed=SEED)
+        for k in range(steps):
+            found = self.attempt(f"step {k}", self.env.step, self.action())
+            if self.case.render_mode is not None and k % 5 == 1:
+                self.attempt("render", self.env.render)
+            if (found[2] or found[3]) and "Autoreset" not in self.case.wrapper:
+                self.attempt(f"reset after {k}", self.env.reset, seed=k if k % 3 == 0 else None)
+
+
+class OfMany(Journal):
+    """Of a vector."""
+
+    def wrap(self):
+        super().wrap()
+        for name in ("single_observation_space", "single_action_space", "num_envs"):
+            self.note(name, getattr(self.env, name))
+
+    def drive(self, steps):
+        disabled = self.env.metadata["autoreset_mode"] is AutoresetMode.DISABLED
+        self.env.action_space.seed(SEED)
+        self.attempt("reset", self.env.reset, seed=SEED)
+        for k in range(steps):
+            found = self.attempt(f"step {k}", self.env.step, self.action())
+            if self.case.render_mode is not None and k % 5 == 1:
+                self.attempt("render", self.env.render)
+            over = np.asarray(found[2]) | np.asarray(found[3])
+            if disabled and over.any():
+                self.attempt(f"reset after {k}", self.env.reset, options={"reset_mask": over})
+            if k == steps // 2:
+                self.attempt("second reset", self.env.reset, seed=2 * SEED)
+
+
+def assert_same_journals(expected, found, case):
+    for (what, one), (other_what, other) in zip(expected.lines, found.lines, strict=False):
+        assert what == other_what, f"{case.wrapper}: {other_what} {other}, not {what} {one}"
+        assert one == other, f"{case.wrapper}: {what}"
+    assert len(expected.lines) == len(found.lines), case.wrapper
+
+
+def steps_of(name):
+    return 8 if name.startswith("Ego") else 40
+
+
+def limit_of(name):
+    return 3 if name.startswith("Ego") else LIMIT
+
+
+def compare_one(name, case):
+    settings = {"render_mode": case.render_mode, "max_episode_steps": limit_of(name)}
+    sides = [
+        gymnasium.make(registry.original(name), **settings),
+        gymnasium.make(f"batchsim/{name}", **settings),
+        batchsim.make(name, **settings),
+    ]
+    journals = [OfOne(env, case) for env in sides]
+    for journal in journals:
+        journal.keep(steps_of(name))
+    for journal in journals[1:]:
+        assert_same_journals(journals[0], journal, case)
+
+
+def compare_many(name, case, mode):
+    settings = {"render_mode": case.render_mode, "max_episode_steps": limit_of(name)}
+    sides = [
+        oracle.upstream(name, N, mode, **settings),
+        batchsim.make_vec(name, N, autoreset_mode=mode, **settings),
+    ]
+    expected, found = (OfMany(envs, case) for envs in sides)
+    for journal in (expected, found):
+        journal.keep(steps_of(name))
+    assert_same_journals(expected, found, case)
+
+
+@pytest.mark.parametrize("wrapper", SINGLE)
+def test_a_wrapper_of_one_sees_no_difference(wrapper):
+    for case in SINGLE[wrapper]:
+        compare_one(CHEAP, case)
+
+
+@pytest.mark.parametrize("name", [name for name in IDS if name != CHEAP])
+def test_wrappers_of_one_see_no_difference(name):
+    for cases in SINGLE.values():
+        for case in cases:
+            compare_one(name, case)
+
+
+@pytest.mark.parametrize("mode", list(AutoresetMode), ids=lambda mode: mode.name)
+@pytest.mark.parametrize("wrapper", VECTOR)
+def test_a_wrapper_of_many_sees_no_difference(wrapper, mode):
+    for case in VECTOR[wrapper]:
+        compare_many(CHEAP, case, mode)
+
+
+@pytest.mark.parametrize("mode", list(AutoresetMode), ids=lambda mode: mode.name)
+@pytest.mark.parametrize("name", [name for name in IDS if name != CHEAP])
+def test_wrappers_of_many_see_no_difference(name, mode):
+    for cases in VECTOR.values():
+        for case in cases:
+            compare_many(name, case, mode)
