@@ -416,9 +416,10 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
 
         Returns:
             Observations (N, …), rewards (N,), terminated (N,), truncated (N,) and infos. Both flags
-            may be true at once. With SAME_STEP, when an episode ended, `infos["final_obs"]` (N, …)
-            holds what every row observed before any reset, and `infos["_final_obs"]` (N,) where one
-            was.
+            may be true at once. With SAME_STEP, when an episode ended, `infos["final_obs"]` (N,) holds
+            what each row whose episode ended observed before its reset, and None elsewhere;
+            `infos["_final_obs"]` (N,) says where, and `infos.arrays` is a batch of them, which costs
+            less.
 
         Raises:
             ValueError, TypeError: for bad actions; no row has then been stepped.
