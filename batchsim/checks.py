@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from gymnasium import error
-from gymnasium.spaces import Box, Space
+from gymnasium.spaces import Box, MultiBinary, Space
 from gymnasium.vector import AutoresetMode
 
 from batchsim._buffers import share_memory
@@ -87,7 +87,9 @@ class Checks:
             listed = isinstance(actions, (list, tuple)) and np.can_cast(
                 array.dtype, self.dtype, "same_kind"
             )
-            if not (whole and fits) and not listed:
+            # Gymnasium's MultiBinary has members of any type, such as what SB3's policies sample.
+            binary = isinstance(self.space, MultiBinary) and ((array == 0) | (array == 1)).all()
+            if not (whole and fits) and not listed and not binary:
                 raise TypeError(
                     f"The actions have dtype {array.dtype}; expected {self.dtype} "
                     f"(actions.astype(numpy.{self.dtype}))."

@@ -409,17 +409,17 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
 
         Args:
             actions: an array (N, …) of the action space's dtype (integers of any width for
-                Discrete).
+                Discrete, zeros and ones of any dtype for MultiBinary).
             out: four arrays (or None) that the observations, rewards, terminations and truncations
                 are written into, instead of new ones: C-contiguous, with the shapes and dtypes that
                 are returned otherwise, such as the rows of rollout storage [T, N, …].
 
         Returns:
             Observations (N, …), rewards (N,), terminated (N,), truncated (N,) and infos. Both flags
-            may be true at once. With SAME_STEP, when an episode ended, `infos["final_obs"]` (N,) holds
-            what each row whose episode ended observed before its reset, and None elsewhere;
-            `infos["_final_obs"]` (N,) says where, and `infos.arrays` is a batch of them, which costs
-            less.
+            may be true at once. With SAME_STEP, when an episode ended, `infos["final_obs"]` (N,)
+            holds what the rows whose episode ended observed before their reset, and None elsewhere;
+            `infos["_final_obs"]` (N,) says where, and `infos.arrays` is a batch of them, which
+            costs less.
 
         Raises:
             ValueError, TypeError: for bad actions; no row has then been stepped.

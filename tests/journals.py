@@ -25,6 +25,8 @@ class Case(NamedTuple):
     render_mode: str | None = None
     tensors: bool = False
     """Whether actions are torch's."""
+    drawn: bool = True
+    """Whether the original can be drawn, of which its metadata speak."""
 
 
 @pytest.fixture
@@ -88,6 +90,9 @@ GATHERED = (
 NOT_DRAWN = {"human", "ansi"}
 """Render modes of the originals that batchsim lacks: `gymnasium.make` makes "human" of frames."""
 
+SORTS_OF_DICT = {"StepInfos": "dict", "OrderedDict": "dict"}
+"""What is a dict to whoever uses it. Of SB3's two vectors one returns the one and one the other."""
+
 TIMES = {"t", "_t"}
 """Entries of infos that are no two times the same."""
 
@@ -98,7 +103,7 @@ def plain(value):
         if "render_modes" in value:
             value = {**value, "render_modes": sorted({*value["render_modes"]} - NOT_DRAWN)}
         told = {key: plain(entry) for key, entry in value.items() if key not in TIMES}
-        return type(value).__name__.replace("StepInfos", "dict"), told
+        return SORTS_OF_DICT.get(type(value).__name__, type(value).__name__), told
     if isinstance(value, (tuple, list)) or type(value).__name__ == "deque":
         return type(value).__name__, [plain(entry) for entry in value]
     if type(value).__name__ == "RunningMeanStd":
@@ -171,7 +176,7 @@ class Journal:
     def look_back(self):
         """Note what the wrapper has gathered, and where the random streams stand."""
         for name in GATHERED:
-            if hasattr(self.env, name):
+            if hasattr(self.env, name) and (self.case.drawn or name != "metadata"):
                 self.note(name, plain(getattr(self.env, name)))
         self.note_streams()
 

@@ -13,7 +13,7 @@ import pytest
 from gymnasium import spaces, wrappers
 from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers import vector as vector_wrappers
-from journals import Case, Journal, assert_same_journals
+from journals import Case, Journal, assert_same_journals, stand_ins  # noqa: F401
 
 import batchsim
 from batchsim import registry
@@ -399,8 +399,10 @@ def settings_of(name, case):
 
 
 def cases_of(table, name):
-    drawn = name not in oracle.OWN
-    return [case for cases in table.values() for case in cases if drawn or case.render_mode is None]
+    cases = [case for cases in table.values() for case in cases]
+    if name in oracle.OWN:
+        return [case._replace(drawn=False) for case in cases if case.render_mode is None]
+    return cases
 
 
 def steps_of(name, case):
