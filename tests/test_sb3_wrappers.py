@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import gymnasium
 import numpy as np
-import oracle
 import pytest
 from gymnasium import spaces
 from journals import Case, Journal, assert_same_journals, plain, stand_ins  # noqa: F401
@@ -29,8 +28,8 @@ pytestmark = pytest.mark.usefixtures("stand_ins")
 N = 3
 SEED = 5
 LIMIT = 9
-IDS = ["CartPole-v1", "MountainCarContinuous-v0", "FrozenLake-v1", "Taxi-v4", "EgoBattle-v0"]
-"""Every kind of action and observation, infos with arrays, and images."""
+IDS = ["CartPole-v1", "MountainCarContinuous-v0", "FrozenLake-v1", "Taxi-v4"]
+"""Every kind of action and observation, and infos with arrays."""
 
 
 @pytest.fixture(autouse=True)
@@ -132,19 +131,8 @@ class OfVector(Journal):
         """A VecEnv has none of its own."""
 
 
-def limit_of(name):
-    return 3 if name.startswith("Ego") else LIMIT
-
-
-def steps_of(name, case):
-    return 8 if name.startswith("Ego") else 30 if case.render_mode is None else 10
-
-
-def cases_of(table, name):
-    cases = [case for cases in table.values() for case in cases]
-    if name in oracle.OWN:  # whose originals draw nothing
-        return [case._replace(drawn=False) for case in cases if case.render_mode is None]
-    return cases
+def steps_of(case):
+    return 30 if case.render_mode is None else 10
 
 
 def dummy(id, **settings):
@@ -162,16 +150,14 @@ def compare(journals, steps):
 @pytest.mark.parametrize("name", IDS)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_wrappers_of_vectors_see_no_difference(name):
-    for case in cases_of(VECTOR, name):
-        settings = {"max_episode_steps": limit_of(name)}
-        if case.render_mode is not None:
-            settings["render_mode"] = case.render_mode
+    for case in [case for cases in VECTOR.values() for case in cases]:
+        settings = {"max_episode_steps": LIMIT, "render_mode": case.render_mode}
         sides = [
             dummy(registry.original(name), **settings),
             dummy(f"batchsim/{name}", **settings),
             make_sb3_vec_env(name, N, seed=SEED, **settings),
         ]
-        compare([OfVector(envs, case) for envs in sides], steps_of(name, case))
+        compare([OfVector(envs, case) for envs in sides], steps_of(case))
 
 
 def test_every_wrapper_of_vectors_is_compared():
@@ -233,14 +219,14 @@ class OfOne(Journal):
 
 @pytest.mark.parametrize("name", IDS)
 def test_wrappers_of_one_see_no_difference(name):
-    settings = {"max_episode_steps": limit_of(name)}
-    for case in cases_of(SINGLE, name):
+    settings = {"max_episode_steps": LIMIT}
+    for case in [case for cases in SINGLE.values() for case in cases]:
         sides = [
             gymnasium.make(registry.original(name), **settings),
             gymnasium.make(f"batchsim/{name}", **settings),
             batchsim.make(name, **settings),
         ]
-        compare([OfOne(env, case) for env in sides], steps_of(name, case))
+        compare([OfOne(env, case) for env in sides], steps_of(case))
 
 
 def test_every_wrapper_of_one_is_compared():
@@ -302,6 +288,20 @@ class CountingNumbers(Counting):
         return -s.total[i], s.count[i] == 6
 
 
+class Pictures(CountingNumbers):
+    """The same seen as a picture."""
+
+    ACTION = spaces.Discrete(3)
+    OBSERVATION = spaces.Box(0, 255, (36, 40, 3), np.uint8)
+
+    @staticmethod
+    def observe(s, i, p, out):
+        for row in range(36):
+            for column in range(40):
+                for k in range(3):
+                    out[row, column, k] = 5 * row + 20 * s.total[i] + s.count[i] * k
+
+
 def definition(space):
     base = CountingNumbers if isinstance(space, spaces.Discrete) else Counting
     return type(base.__name__, (base,), {"ACTION": space})
@@ -309,6 +309,8 @@ def definition(space):
 
 class Original(gymnasium.Env):
     """The same as an object."""
+
+    metadata = {"render_modes": [], "render_fps": 30}  # noqa: RUF012 - Gymnasium's own shape
 
     def __init__(self, space):
         self.action_space = space
@@ -331,8 +333,20 @@ class Original(gymnasium.Env):
         }
 
 
-def of_objects(space, limit):
-    make = [lambda: Monitor(gymnasium.wrappers.TimeLimit(Original(space), limit))] * N
+class OriginalPictures(Original):
+    """The same seen as a picture, as an object."""
+
+    def __init__(self, space):
+        super().__init__(space)
+        self.observation_space = Pictures.OBSERVATION
+
+    def see(self):
+        row, _, k = np.indices(self.observation_space.shape)
+        return (5 * row + 20 * self.total + self.count * k).astype(np.uint8)
+
+
+def of_objects(space, limit, original=Original):
+    make = [lambda: Monitor(gymnasium.wrappers.TimeLimit(original(space), limit))] * N
     envs = DummyVecEnv(make)
     envs.seed(SEED)
     return envs
@@ -350,6 +364,22 @@ def test_wrappers_see_no_difference_for_any_action_space(kind):
             ),
         ]
         compare([OfVector(envs, case) for envs in sides], 14)
+
+
+def test_wrappers_see_no_difference_for_pictures():
+    settings = {"max_episode_steps": 5, "backend": "reference"}
+    for case in [case for cases in VECTOR.values() for case in cases if not case.render_mode]:
+        sides = [
+            of_objects(Pictures.ACTION, 5, OriginalPictures),
+            make_sb3_vec_env(Pictures, N, seed=SEED, **settings),
+        ]
+        compare([OfVector(envs, case) for envs in sides], 8)
+    for case in [case for cases in SINGLE.values() for case in cases]:
+        sides = [
+            gymnasium.wrappers.TimeLimit(OriginalPictures(Pictures.ACTION), 5),
+            batchsim.make(Pictures, **settings),
+        ]
+        compare([OfOne(env, case) for env in sides], 8)
 
 
 @pytest.mark.parametrize("algorithm", [PPO, A2C])

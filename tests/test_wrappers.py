@@ -207,7 +207,7 @@ def toggled(env):
         return lambda action: space.n - 1 - action
     if isinstance(space, spaces.MultiDiscrete):
         return lambda actions: space.nvec - 1 - actions
-    return lambda action: -action
+    return lambda action: space.low + space.high - action
 
 
 # --- Wrappers of vectors --------------------------------------------------------------------------
