@@ -16,7 +16,8 @@ from tensordict.nn import TensorDictModule
 from torchrl.data import Unbounded
 from torchrl.envs import GymEnv, GymWrapper, TransformedEnv, transforms
 
-from batchsim.adapters.torchrl import make_torchrl_env
+import batchsim
+from batchsim.adapters.torchrl import TorchRLEnv, make_torchrl_env
 
 N = 3
 SEED = 5
@@ -33,14 +34,11 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-def moved(tensordict):
-    """A tensordict without a reset for odd numbers of steps."""
-    return tensordict["step_count"] % 2 == 1
-
-
 def networks():
+    """Of random network distillation: the one to be predicted, and the one that does."""
     torch.manual_seed(0)
-    return [torch.nn.Sequential(torch.nn.LazyLinear(4), torch.nn.Tanh()) for _ in range(2)]
+    pool = torch.nn.AdaptiveAvgPool1d(1)  # takes observations of any length
+    return [torch.nn.Sequential(pool, torch.nn.Linear(1, 4)) for _ in range(2)]
 
 
 def of(name, *arguments, **settings):
@@ -75,7 +73,7 @@ TRANSFORMS = {
     "DTypeCastTransform": [of("DTypeCastTransform", torch.float32, torch.float64, **SEEN)],
     "DeviceCastTransform": [of("DeviceCastTransform", "cpu")],
     "DiscreteActionProjection": [of("DiscreteActionProjection", 2, 4)],
-    "DoubleToFloat": [of("DoubleToFloat"), of("DoubleToFloat", **SEEN)],
+    "DoubleToFloat": [of("DoubleToFloat")],
     "ExcludeTransform": [of("ExcludeTransform", "observation")],
     "ExpandAs": [of("ExpandAs", "reward", "observation", "spread")],
     "FiniteTensorDictCheck": [of("FiniteTensorDictCheck")],
@@ -88,7 +86,7 @@ TRANSFORMS = {
     "MeanActionSelector": [of("MeanActionSelector")],
     "ModuleTransform": [
         lambda: transforms.ModuleTransform(
-            module=TensorDictModule(torch.sign, in_keys=["observation"], out_keys=["sign"])
+            module=TensorDictModule(torch.sign, in_keys=["observation"], out_keys=["observation"])
         )
     ],
     "MultiAction": [of("MultiAction")],
@@ -97,7 +95,9 @@ TRANSFORMS = {
     "ObservationNorm": [of("ObservationNorm", 0.5, 2.0, **SEEN)],
     "PermuteTransform": [of("PermuteTransform", (-1,), **SEEN)],
     "PinMemoryTransform": [of("PinMemoryTransform")],
-    "RandomTruncationTransform": [of("RandomTruncationTransform", 2, 5, 0.5)],
+    "RandomTruncationTransform": [
+        after(of("StepCounter"), of("RandomTruncationTransform", 2, 5, 0.5))
+    ],
     "RemoveEmptySpecs": [of("RemoveEmptySpecs")],
     "RenameTransform": [of("RenameTransform", ["observation"], ["seen"])],
     "RewardClipping": [of("RewardClipping", -0.5, 0.5)],
@@ -115,7 +115,9 @@ TRANSFORMS = {
     "SuccessReward": [of("SuccessReward", "terminated")],
     "TargetReturn": [of("TargetReturn", 10.0), of("TargetReturn", 10.0, "constant")],
     "TensorDictPrimer": [
-        lambda: transforms.TensorDictPrimer(hidden=Unbounded((N, 4)), default_value=1.0)
+        lambda: transforms.TensorDictPrimer(
+            hidden=Unbounded(4), default_value=1.0, expand_specs=True
+        )
     ],
     "TerminateTransform": [
         after(of("StepCounter"), of("TerminateTransform", lambda td: td["step_count"] > 3))
@@ -159,6 +161,25 @@ OF_OTHERS = {
 }
 
 
+UNDEFINED = {
+    # An original takes the first number of an action of any shape, batchsim none of a wrong shape.
+    ("DiscreteActionProjection", "Pendulum-v1"),
+    # It steps on after the end of an episode, where Gymnasium leaves open what happens: batchsim
+    # refuses to.
+    ("FrameSkipTransform", "FrozenLake-v1"),
+}
+"""Transforms and ids that do not go together, and fail over batchsim alone."""
+
+
+def cases_of(name):
+    return [
+        Wrapped(transform, make)
+        for transform, makes in TRANSFORMS.items()
+        for make in makes
+        if (transform, name) not in UNDEFINED
+    ]
+
+
 def test_every_transform_is_compared():
     found = inspect.getmembers(transforms, inspect.isclass)
     known = {name for name, what in found if issubclass(what, transforms.Transform)}
@@ -180,6 +201,9 @@ class Rollout(Journal):
 
     def drive(self, steps):
         self.env.set_seed(SEED)
+        if isinstance(self.env.base_env, TorchRLEnv):
+            # A seed holds for the next reset; TorchRL's own environments make that one at once.
+            self.env.base_env.reset()
         torch.manual_seed(SEED)
         for reset in ("rollout", "second rollout"):
             self.attempt(reset, self.env.rollout, steps, break_when_any_done=False)
@@ -191,31 +215,44 @@ class Rollout(Journal):
         entries = found.items(include_nested=True, leaves_only=True)
         return sorted((str(key), plain(value)) for key, value in entries)
 
+    def note(self, what, value):
+        # Of a step of rows whose episodes are over the originals say by an assertion that it is
+        # none, which FrameSkipTransform makes.
+        super().note(what, "AssertionError" if value == "ResetNeeded" else value)
 
-def compare(sides, make, name, steps):
-    case = Wrapped(name, make)
+
+def compare(sides, case, steps):
     journals = [Rollout(env, case) for env in sides]
     for journal in journals:
         journal.keep(steps)
         assert_same_journals(journals[0], journal, case)
-    return journals[0]
 
 
 @pytest.mark.parametrize("name", IDS)
 def test_transforms_of_a_batch_see_no_difference(name):
-    for transform, makes in TRANSFORMS.items():
-        for make in makes:
-            originals = oracle.upstream(name, N, AutoresetMode.DISABLED, max_episode_steps=LIMIT)
-            sides = [GymWrapper(originals), make_torchrl_env(name, N, max_episode_steps=LIMIT)]
-            compare(sides, make, transform, 20)
+    for case in cases_of(name):
+        originals = oracle.upstream(name, N, AutoresetMode.DISABLED, max_episode_steps=LIMIT)
+        sides = [GymWrapper(originals), make_torchrl_env(name, N, max_episode_steps=LIMIT)]
+        compare(sides, case, 20)
 
 
 @pytest.mark.parametrize("name", IDS)
 def test_transforms_of_one_see_no_difference(name):
-    for transform, makes in TRANSFORMS.items():
-        for make in makes:
-            sides = [
-                *(GymEnv(id, max_episode_steps=LIMIT) for id in (name, f"batchsim/{name}")),
-                GymWrapper(gymnasium.make(f"batchsim/{name}", max_episode_steps=LIMIT)),
-            ]
-            compare(sides, make, transform, 20)
+    for case in cases_of(name):
+        sides = [
+            *(GymEnv(id, max_episode_steps=LIMIT) for id in (name, f"batchsim/{name}")),
+            GymWrapper(gymnasium.make(f"batchsim/{name}", max_episode_steps=LIMIT)),
+        ]
+        compare(sides, case, 20)
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_transforms_of_a_wrapped_batch_see_no_difference(name):
+    """In TorchRL's own wrapper of Gymnasium's vectors, a seed included."""
+    settings = {"max_episode_steps": LIMIT}
+    for case in cases_of(name):
+        sides = [
+            GymWrapper(oracle.upstream(name, N, AutoresetMode.DISABLED, **settings)),
+            GymWrapper(batchsim.make_vec(name, N, autoreset_mode="Disabled", **settings)),
+        ]
+        compare(sides, case, 20)
