@@ -31,13 +31,16 @@ class Case(NamedTuple):
 
 @pytest.fixture
 def stand_ins(monkeypatch, tmp_path):
-    """A screen that is none, and what some wrappers need of libraries that need not be there.
+    """A screen that is none, for which nobody waits, and what some wrappers need of libraries that
+    need not be there.
 
     Both sides get the same: whether a video can be played does not matter, what goes into it does.
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     monkeypatch.setattr(Clip, "made", [])
+    pygame = pytest.importorskip("pygame")
+    monkeypatch.setattr(pygame.time, "Clock", Clock)
     clips = types.ModuleType("moviepy.video.io.ImageSequenceClip")
     clips.ImageSequenceClip = Clip
     images = types.ModuleType("cv2")
@@ -47,6 +50,13 @@ def stand_ins(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, clips.__name__, clips)
     for name in ("moviepy", "moviepy.video", "moviepy.video.io"):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+
+
+class Clock:
+    """Time that does not pass."""
+
+    def tick(self, frames_per_second):
+        return 0
 
 
 class Clip:

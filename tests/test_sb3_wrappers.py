@@ -23,7 +23,11 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnvW
 
 from batchsim.adapters.sb3 import make_sb3_vec_env
 
-pytestmark = pytest.mark.usefixtures("stand_ins")
+pytestmark = [
+    pytest.mark.usefixtures("stand_ins"),
+    # VecVideoRecorder's of environments that cannot be drawn, which it refuses.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 N = 3
 SEED = 5
@@ -148,7 +152,6 @@ def compare(journals, steps):
 
 
 @pytest.mark.parametrize("name", IDS)
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_wrappers_of_vectors_see_no_difference(name):
     for case in [case for cases in VECTOR.values() for case in cases]:
         settings = {"max_episode_steps": LIMIT, "render_mode": case.render_mode}
