@@ -181,11 +181,18 @@ SINGLE = {
         Case("RenderCollection", of("RenderCollection", False, False), IMAGES),
     ],
     "RecordVideo": [
-        Case("RecordVideo", of("RecordVideo", "videos")),
-        Case("RecordVideo", of("RecordVideo", "videos"), IMAGES),
+        Case("RecordVideo", of("RecordVideo", "videos", gc_trigger=None)),
+        Case("RecordVideo", of("RecordVideo", "videos", gc_trigger=None), IMAGES),
         Case(
             "RecordVideo",
-            of("RecordVideo", "videos", step_trigger=lambda k: k % 8 == 3, video_length=4, fps=7),
+            of(
+                "RecordVideo",
+                "videos",
+                step_trigger=lambda k: k % 8 == 3,
+                video_length=4,
+                fps=7,
+                gc_trigger=None,
+            ),
             IMAGES,
         ),
     ],
@@ -302,11 +309,17 @@ VECTOR = {
         Case("RecordEpisodeStatistics", many("RecordEpisodeStatistics", 4))
     ],
     "RecordVideo": [
-        Case("RecordVideo", many("RecordVideo", "videos")),
-        Case("RecordVideo", many("RecordVideo", "videos"), IMAGES),
+        Case("RecordVideo", many("RecordVideo", "videos", gc_trigger=None)),
+        Case("RecordVideo", many("RecordVideo", "videos", gc_trigger=None), IMAGES),
         Case(
             "RecordVideo",
-            many("RecordVideo", "videos", step_trigger=lambda k: k % 8 == 3, video_length=4),
+            many(
+                "RecordVideo",
+                "videos",
+                step_trigger=lambda k: k % 8 == 3,
+                video_length=4,
+                gc_trigger=None,
+            ),
             IMAGES,
         ),
     ],
