@@ -18,6 +18,7 @@ from gymnasium.vector import AutoresetMode
 import batchsim
 from batchsim import registry
 from batchsim.batch.infos import StepInfos, final_arrays
+from batchsim.batch.spaces import member
 from batchsim.batch.vector import BatchEnv
 
 UPSTREAM = [name for name in oracle.ALL_BUT_SLOW if not name.startswith("Ego")]
@@ -190,6 +191,24 @@ def test_final_observations_are_arrays_too_and_cost_nothing_if_nobody_looks(open
     ]
     assert "final_obs" in repr(found)
     assert found == dict(found)
+
+
+@pytest.mark.parametrize("definition", ["CartPole-v1", Pair])
+def test_final_observations_are_arrays_of_infos_put_together_anew_too(definition, opened):
+    envs = opened(batchsim.make_vec(definition, 6, autoreset_mode="SameStep"))
+    envs.reset(seed=0)
+    infos = {}
+    while "final_obs" not in infos:
+        infos = envs.step(np.arange(6) % 2)[4]
+    over = infos["_final_obs"]
+    assert not over.all()
+    assert [row is not None for row in infos["final_obs"]] == over.tolist()
+    space = envs.single_observation_space
+    for anew in (dict(infos), type(infos)(infos), type(infos)(**infos)):
+        assert anew == dict(infos)
+        for row in np.flatnonzero(over):
+            one, other = (member(space, final_arrays(of), row) for of in (infos, anew))
+            assert same(one, other)
 
 
 @pytest.mark.parametrize("name", [*UPSTREAM, "EgoBattle-v0"])
@@ -445,6 +464,41 @@ def test_others_are_refused_or_clipped(backend, value, opened):
     clipping = opened(batchsim.make_vec(Push, 3, backend=backend, clip_actions=True))
     clipping.reset(seed=0)
     assert clipping.step(actions)[0].ravel().tolist() == [0.5, np.clip(value, -1.0, 1.0), -0.5]
+
+
+class Lights:
+    """Counts those that are on."""
+
+    class State(NamedTuple):
+        on: int
+
+    ACTION = spaces.MultiBinary(3)
+    OBSERVATION = spaces.Discrete(4)
+
+    def reset(s, i, p, rng):
+        s.on[i] = 0
+
+    def step(s, i, action, p, rng):
+        s.on[i] = action[0] + action[1] + action[2]
+        return 0.0, False
+
+    def observe(s, i, p, out):
+        out[0] = s.on[i]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, bool, np.uint8, np.int64])
+def test_zeros_and_ones_of_any_dtype_are_members_of_a_multi_binary(dtype, opened):
+    actions = np.array([[0, 1, 1], [1, 0, 0]], dtype)
+    assert all(action in Lights.ACTION for action in actions)
+    envs = opened(batchsim.make_vec(Lights, 2, backend="reference"))
+    envs.reset(seed=0)
+    assert envs.step(actions)[0].tolist() == [2, 1]
+    env = opened(batchsim.make(Lights, backend="reference"))
+    env.reset(seed=0)
+    assert env.step(actions[0])[0] == 2
+    if dtype is not bool:
+        with pytest.raises((TypeError, ValueError), match="expected"):
+            envs.step(actions + actions)
 
 
 def test_only_boxes_are_clipped():

@@ -5,6 +5,7 @@ import oracle
 import pytest
 
 import batchsim
+from batchsim.batch.infos import final_arrays
 
 LIMIT = 11
 
@@ -35,7 +36,7 @@ def trajectory(env, seeds, actions, function=oracle.step):
         final = np.zeros_like(results[0])
         if "_final_obs" in results[4]:
             mask = results[4]["_final_obs"]
-            final[mask] = results[4]["final_obs"][mask]
+            final[mask] = final_arrays(results[4])[mask]
         finals.append(final)
     return [np.stack(arrays) for arrays in (*outputs, finals)]
 

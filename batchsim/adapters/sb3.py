@@ -128,9 +128,6 @@ class Sb3VecEnv(VecEnv):
 
     def _clipped(self, actions: Any) -> Any:
         space = self.action_space
-        if isinstance(space, spaces.MultiBinary):
-            # SB3's policies sample float32 zeros and ones.
-            return np.asarray(actions).astype(space.dtype, copy=False)
         if not isinstance(space, spaces.Box):
             return actions
         # Policies that squash their actions may miss a bound by the last bit.
@@ -158,7 +155,7 @@ class Sb3VecEnv(VecEnv):
             self._infos(found, {}, rows),
             self._infos(found["final_info"], PLAIN_INFO, rows),
             cut_short[rows].tolist(),
-            _observations(final_arrays(found), rows),
+            _observations(self.batch.single_observation_space, final_arrays(found), rows),
             episode["r"][rows].tolist(),
             episode["l"][rows].tolist(),
         )
@@ -279,7 +276,8 @@ class Sb3VecEnv(VecEnv):
             seed=[seed] * self.num_envs, options={**(options or {}), "reset_mask": mask}
         )
         infos = self._infos(found, {}, np.array(rows))
-        return list(zip(_observations(observations, rows), infos, strict=True))
+        space = self.batch.single_observation_space
+        return list(zip(_observations(space, observations, rows), infos, strict=True))
 
     # -- drawing -------------------------------------------------------------------------------
 
@@ -353,11 +351,16 @@ def _values(column: Array) -> list[Any]:
     return column.tolist() if column.ndim == 1 else list(column)
 
 
-def _observations(batch: Any, rows: Array | list[int]) -> list[Any]:
-    """Return the observations of some rows, copied: they do not keep the others' in memory."""
-    if isinstance(batch, dict):
-        parts = zip(*(_observations(part, rows) for part in batch.values()), strict=True)
-        return [dict(zip(batch, row, strict=True)) for row in parts]
-    if isinstance(batch, tuple):
-        return list(zip(*(_observations(part, rows) for part in batch), strict=True))
-    return list(batch[rows])
+def _observations(space: Any, batch: Any, rows: Array | list[int]) -> list[Any]:
+    """Return the observations of some rows as environments return them.
+
+    They are copied: they do not keep the others' in memory.
+    """
+    if isinstance(space, spaces.Dict):
+        parts = [_observations(part, batch[key], rows) for key, part in space.spaces.items()]
+        return [dict(zip(space.spaces, row, strict=True)) for row in zip(*parts, strict=True)]
+    if isinstance(space, spaces.Tuple):
+        parts = [_observations(*pair, rows) for pair in zip(space.spaces, batch, strict=True)]
+        return list(zip(*parts, strict=True))
+    chosen = batch[rows]
+    return chosen.tolist() if isinstance(space, spaces.Discrete) else list(chosen)

@@ -505,7 +505,7 @@ cdef class Driver:
                 infos["_episode"] = over.copy()
         if self.infos is not None:
             self.infos.add(infos, self.info, None, first_restarts)
-        seen = StepInfos(infos, self.layout.space) if not self.flat and "final_obs" in infos else infos
+        seen = StepInfos.of(infos, self.layout.space) if "final_obs" in infos else infos
         return self._observation(self.observation), self.reward, self.terminated, self.truncated, seen
 
     cdef inline object _observation(self, object arrays):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from gymnasium import error
-from gymnasium.spaces import Box, Space
+from gymnasium.spaces import Box, MultiBinary, Space
 from gymnasium.vector import AutoresetMode
 
 from batchsim.actions import LISTED, OWN, WIDE, dtypes_of
@@ -114,6 +114,9 @@ class Checks:
             fits = np.can_cast(array.dtype, self.dtype, "safe")
             if fits or (array.dtype == np.uint64 and self.dtype == np.int64 and self._fit(array)):
                 return OWN
+        # Gymnasium's MultiBinary has members of any type, such as what SB3's policies sample.
+        if isinstance(self.space, MultiBinary) and ((array == 0) | (array == 1)).all():
+            return OWN
         raise TypeError(
             f"The actions have dtype {array.dtype}; expected {self.dtype} "
             f"(actions.astype(numpy.{self.dtype}))."

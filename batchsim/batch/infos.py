@@ -24,18 +24,26 @@ class StepInfos(dict[str, Any]):
 
     They are what `SyncVectorEnv` has: an array (N,) of objects, row k's last observation where an
     episode has ended and None elsewhere. That takes Python time for each of them, which a loop
-    that does not look need not spend.
-
-    Args:
-        infos: the others, and the arrays in which the rows lie as "final_obs".
-        space: of one row's observation.
+    that does not look need not spend. Made as a dict is, they are nothing but a dict: so code does
+    that makes of infos another of the same type.
     """
 
-    def __init__(self, infos: Mapping[str, Any], space: Space[Any]) -> None:
-        super().__init__(infos)
-        self.arrays = infos[FINAL]
-        """The observations as a batch: a tuple or dict of arrays (N, …)."""
-        self._space: Space[Any] | None = space
+    arrays: Any = None
+    """The observations as a batch: an array (N, …), or a tuple or dict of them."""
+    _space: Space[Any] | None = None
+
+    @classmethod
+    def of(cls, infos: Mapping[str, Any], space: Space[Any]) -> StepInfos:
+        """Return the infos of a step.
+
+        Args:
+            infos: the others, and the arrays in which the rows lie as "final_obs".
+            space: of one row's observation.
+        """
+        found = cls(infos)
+        found.arrays = infos[FINAL]
+        found._space = space
+        return found
 
     def _settle(self) -> None:
         space, self._space = self._space, None
@@ -78,8 +86,25 @@ for _name in (*OPERATORS, *READING, *CHANGING):
 
 
 def final_arrays(infos: Mapping[str, Any]) -> Any:
-    """Return a step's `final_obs` as a batch of arrays (N, …), which nothing is copied for."""
-    return infos.arrays if isinstance(infos, StepInfos) else infos[FINAL]
+    """Return a step's `final_obs` as a batch of arrays (N, …), which nothing is copied for.
+
+    Infos that somebody has put together anew hold rows alone: they are stacked, and those that are
+    None hold any other's values.
+    """
+    arrays = infos.arrays if isinstance(infos, StepInfos) else None
+    if arrays is not None:
+        return arrays
+    last = next(row for row in infos[FINAL] if row is not None)
+    return _stacked([last if row is None else row for row in infos[FINAL]])
+
+
+def _stacked(rows: Sequence[Any]) -> Any:
+    first = rows[0]
+    if isinstance(first, dict):
+        return {key: _stacked([row[key] for row in rows]) for key in first}
+    if isinstance(first, tuple):
+        return tuple(map(_stacked, zip(*rows, strict=True)))
+    return np.stack(rows)
 
 
 class Infos:

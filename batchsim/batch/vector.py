@@ -406,17 +406,18 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
 
         Args:
             actions: an array or list (N, …) of the action space's dtype, integers of any width for
-                Discrete; for a Box of float32 also float64 and integers, which exact precision
-                computes with as Gymnasium's environments do.
+                Discrete, zeros and ones of any dtype for MultiBinary; for a Box of float32 also
+                float64 and integers, which exact precision computes with as Gymnasium's do.
             out: four arrays (or None) that the observations, rewards, terminations and truncations
                 are written into, instead of new ones: C-contiguous, with the shapes and dtypes that
                 are returned otherwise, such as the rows of rollout storage [T, N, …].
 
         Returns:
             Observations (N, …), rewards (N,), terminated (N,), truncated (N,) and infos. Both flags
-            may be true at once. With SAME_STEP, when an episode ended, `infos["final_obs"]` (N, …)
-            holds what every row observed before any reset, and `infos["_final_obs"]` (N,) where one
-            was.
+            may be true at once. With SAME_STEP, when an episode ended, `infos["final_obs"]` (N,)
+            holds what the rows whose episode ended observed before their reset, and None elsewhere;
+            `infos["_final_obs"]` (N,) says where, and `infos.arrays` is a batch of them, which
+            costs less.
 
         Raises:
             ValueError, TypeError: for bad actions; no row has then been stepped.

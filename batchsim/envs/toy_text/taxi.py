@@ -86,7 +86,8 @@ class State(NamedTuple):
     state: np.int16
     may_change_mind: bool
     prob: float
-    heading: np.int8  # for rendering
+    heading: np.int8  # of the taxi in the last frame
+    last_action: np.int8  # for the next one
 
 
 class Params(NamedTuple):
@@ -124,12 +125,13 @@ def check_params(params):
 def check_state(s, p):
     require_between("state", s.state, 0, len(NEXT_STATE) - 1)
     require_between("heading", s.heading, SOUTH, WEST)
+    require_between("last_action", s.last_action, SOUTH, DROPOFF)
 
 
 def reset(s, i, p, rng):
     s.state[i] = STARTS[one_of_equals(rng, i, START_SUMS)]
     s.may_change_mind[i] = p.fickle_passenger and random(rng, i) < p.fickle_probability
-    s.prob[i], s.heading[i] = 1.0, SOUTH
+    s.prob[i], s.heading[i], s.last_action[i] = 1.0, SOUTH, SOUTH
 
 
 def step(s, i, action, p, rng):
@@ -154,8 +156,7 @@ def step(s, i, action, p, rng):
             destination += 1
         next_state += destination - state % 4
 
-    s.state[i], s.prob[i] = next_state, prob
-    s.heading[i] = action if action < PICKUP else s.heading[i]
+    s.state[i], s.prob[i], s.last_action[i] = next_state, prob, action
     return reward, reward == DELIVERED
 
 
@@ -178,7 +179,10 @@ def renderer(p):
     def draw(s, i):
         # The original turns the taxi when it draws it, and so misses the moves between its frames.
         original.s = int(s.state[i])
+        original.lastaction = int(s.last_action[i])
         original.taxi_orientation = int(s.heading[i])
-        return original.render()
+        frame = original.render()
+        s.heading[i] = original.taxi_orientation
+        return frame
 
     return draw
