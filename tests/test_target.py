@@ -13,7 +13,8 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 
 import batchsim
-from batchsim.compiler import target
+from batchsim.compiler import compile, target
+from batchsim.compiler.lanes import FUSES
 from batchsim.math import sin
 from batchsim.random import uniform
 
@@ -154,6 +155,23 @@ def test_masked_loops_around_calls_step_each_row_once(definition, mode):
         for one, other in zip(native.step(actions[k]), reference.step(actions[k]), strict=True):
             if isinstance(one, np.ndarray):
                 np.testing.assert_array_equal(one, other, err_msg=f"step {k}")
+
+
+def test_nothing_is_optimised_but_the_kernel_as_a_whole(monkeypatch, tmp_path):
+    monkeypatch.setenv("BATCHSIM_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(compile, "_loaded", {})
+    optimised = []
+    original = target._Library._optimize_final_module
+
+    def optimise(library):
+        optimised.append(library)
+        original(library)
+
+    monkeypatch.setattr(target._Library, "_optimize_final_module", optimise)
+    batchsim.make_vec(Substeps, 3)
+    assert len(optimised) == 1
+    # Versions for vectors, which the loop alone calls, are in it.
+    assert "batchsim_sin_" in optimised[0].get_asm_str() or not FUSES
 
 
 def test_masked_loops_write_their_own_rows_alone():

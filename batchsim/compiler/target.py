@@ -19,8 +19,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import llvmlite.binding as llvm
 from numba.core import codegen
-from numba.core.compiler_lock import global_compiler_lock
+from numba.core.compiler_lock import global_compiler_lock, require_global_compiler_lock
 from numba.core.cpu import CPUContext
 from numba.core.registry import CPUDispatcher, cpu_target
 
@@ -28,6 +29,8 @@ from batchsim.compiler.interrupts import PollingCompiler
 
 __all__ = ["callee", "compile_function", "generator", "processor"]
 
+SHARED = (llvm.Linkage.external, llvm.Linkage.linkonce_odr)
+"""How functions are linked of which several modules may have a copy."""
 LEFT_OUT = {"x86": ("avx512dq",)}
 """By the beginning of a processor's kind: features that LLVM gets wrong code from."""
 
@@ -43,8 +46,76 @@ def without_faults(features: str, triple: str) -> str:
     return features
 
 
+class _Library(codegen.JITCodeLibrary):
+    """A library of which nothing is made by itself when others link it: neither optimised code nor
+    machine code.
+
+    All that runs is the library that somebody asks for; what it is linked with, at any remove, is
+    linked into it once, and optimised there. Numba's own make optimised machine code of each, and
+    link and optimise that anew wherever it is called.
+    """
+
+    _is_part = False
+    """Whether it is only linked into others."""
+
+    def _ensure_finalized(self) -> None:
+        # Called by what links it, or reads it.
+        if not self._finalized:
+            self._is_part = self._finalized = True
+
+    def _parts(self) -> list[Any]:
+        """Return what is to be linked into it: those it links, and what those that are parts do."""
+        found: dict[Any, None] = {}
+        waiting = list(self._linking_libraries)
+        for library in waiting:
+            if library not in found:
+                found[library] = None
+                if isinstance(library, _Library):
+                    waiting += library._linking_libraries
+        return list(found)
+
+    def finalize(self) -> None:
+        """Link, optimise, and make machine code."""
+        require_global_compiler_lock()
+        self._raise_if_finalized()
+        parts = self._parts()
+        self._link(parts)
+        self._optimize_final_module()
+        self._final_module.verify()
+        self._finalize_final_module()
+
+    def _link(self, parts: list[Any]) -> None:
+        """Link these into this library's module."""
+        shared = set()
+        for library in parts:
+            self._reload_init.update(library._reload_init)
+            if isinstance(library, _Library):
+                library._ensure_finalized()
+                module = library._final_module.clone()
+            else:
+                module = library._get_module_for_linking().clone()
+            for function in module.functions:
+                if not function.is_declaration and function.linkage in SHARED:
+                    # LLVM's linker leaves out what nobody calls yet, unless it is weak.
+                    function.linkage = "weak_odr"
+                    shared.add(function.name)
+            self._final_module.link_in(module)
+        for name in shared:
+            self._final_module.get_function(name).linkage = "linkonce_odr"
+
+    def _get_module_for_linking(self) -> Any:
+        self._ensure_finalized()
+        if self._is_part and self._shared_module is None:
+            # Numba's own library links it.
+            self._final_module = self._final_module.clone()
+            self._link(self._parts())
+        return super()._get_module_for_linking()
+
+
 class _Generator(codegen.JITCPUCodegen):
     """Numba's generator of machine code in memory, for the features that are left."""
+
+    _library_class = _Library
 
     def _customize_tm_features(self) -> str:
         return without_faults(super()._customize_tm_features(), self._llvm_module.triple)
