@@ -27,9 +27,10 @@ from numba import types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
-from batchsim import actions
+from batchsim import actions, parts, raster  # noqa: F401 - they tell Numba of their functions
 from batchsim import math as batchsim_math
 from batchsim.compiler import agreement, cache, columns, kernels, target, ufuncs
+from batchsim.compiler import forks as forks  # sees to every fork from now on
 from batchsim.compiler.digest import (
     LIBRARIES,
     MISSING,
