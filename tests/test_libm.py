@@ -149,7 +149,7 @@ for name in ("CartPole-v1", "Pendulum-v1"):
 
 def test_another_c_library_is_called():
     # As seen from a process whose library answers otherwise.
-    code = f"from batchsim import libm\nlibm._FINGERPRINT = 'another'\n{COMPARE}"
+    code = f"from batchsim.compiler import libm\nlibm._FINGERPRINT = 'another'\n{COMPARE}"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
