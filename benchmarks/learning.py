@@ -24,7 +24,7 @@ from rich.table import Table
 
 from batchsim import registry
 from batchsim.commands import options
-from batchsim.commands.options import UsageError, check_writable, shown_progress
+from batchsim.commands.options import UsageError, shown_progress
 from batchsim.ladder import plot as plots
 from batchsim.ladder.machine import describe, describe_machine, find_versions
 from batchsim.ladder.report import write_between
@@ -58,11 +58,7 @@ def main(
     """Train agents seed by seed, and show how long it took and how good they became."""
     try:
         ids = options.read_names("env", env, registry.environments(), "environments")
-        if plot is not None:
-            plots.check_plot_file(plot)
-        for path in (json_file, markdown, plot):
-            if path is not None:
-                check_writable(path)
+        options.check_outputs(json_file, plot, markdown)
     except ValueError as error:
         raise UsageError(str(error)) from error
     runs: list[Run] = []

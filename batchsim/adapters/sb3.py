@@ -17,6 +17,7 @@ from gymnasium.vector import AutoresetMode
 from batchsim import registry
 from batchsim.batch.checks import read_rows
 from batchsim.batch.infos import final_arrays
+from batchsim.batch.spaces import Layout, member
 from batchsim.batch.vector import BatchEnv
 
 try:
@@ -155,7 +156,7 @@ class Sb3VecEnv(VecEnv):
             self._infos(found, {}, rows),
             self._infos(found["final_info"], PLAIN_INFO, rows),
             cut_short[rows].tolist(),
-            _observations(self.batch.single_observation_space, final_arrays(found), rows),
+            _observations(self.batch._layout, final_arrays(found), rows),
             episode["r"][rows].tolist(),
             episode["l"][rows].tolist(),
         )
@@ -276,8 +277,7 @@ class Sb3VecEnv(VecEnv):
             seed=[seed] * self.num_envs, options={**(options or {}), "reset_mask": mask}
         )
         infos = self._infos(found, {}, np.array(rows))
-        space = self.batch.single_observation_space
-        return list(zip(_observations(space, observations, rows), infos, strict=True))
+        return list(zip(_observations(self.batch._layout, observations, rows), infos, strict=True))
 
     # -- drawing -------------------------------------------------------------------------------
 
@@ -351,16 +351,11 @@ def _values(column: Array) -> list[Any]:
     return column.tolist() if column.ndim == 1 else list(column)
 
 
-def _observations(space: Any, batch: Any, rows: Array | list[int]) -> list[Any]:
+def _observations(layout: Layout, batch: Any, rows: Array | list[int]) -> list[Any]:
     """Return the observations of some rows as environments return them.
 
     They are copied: they do not keep the others' in memory.
     """
-    if isinstance(space, spaces.Dict):
-        parts = [_observations(part, batch[key], rows) for key, part in space.spaces.items()]
-        return [dict(zip(space.spaces, row, strict=True)) for row in zip(*parts, strict=True)]
-    if isinstance(space, spaces.Tuple):
-        parts = [_observations(*pair, rows) for pair in zip(space.spaces, batch, strict=True)]
-        return list(zip(*parts, strict=True))
-    chosen = batch[rows]
-    return chosen.tolist() if isinstance(space, spaces.Discrete) else list(chosen)
+    leaves = [leaf[rows] for leaf in layout.split(batch, "observations")]
+    chosen = layout.outer(leaves)
+    return [member(layout.space, chosen, row) for row in range(len(leaves[0]))]

@@ -124,21 +124,23 @@ class Checks:
 
     def _kind_of_list(self, actions: Any, array: Array) -> int:
         """Return which kind the actions of a list are, if they can be read."""
+        if self.dtype.kind != "f":
+            if not np.can_cast(array.dtype, self.dtype, "same_kind"):
+                return self._kind_of_array(array)
+            if self.dtype.kind in "iu" and not self._fit(array):
+                raise self.bad_action(array)
+            return OWN
         dtypes = dtypes_of(actions)
-        if len(dtypes) > 1 and self.dtype.kind == "f":
+        if len(dtypes) > 1:
             names = sorted("Python's" if dtype is None else str(dtype) for dtype in dtypes)
             raise TypeError(
                 f"The actions are a list of numbers of several types ({', '.join(names)}), with "
                 f"which upstream computes differently; expected one type "
                 f"(numpy.asarray(actions, numpy.{self.dtype}))."
             )
-        if None not in dtypes and self.dtype.kind == "f":
-            return OWN if array.dtype == self.dtype else self._kind_of_array(array)
-        if not np.can_cast(array.dtype, self.dtype, "same_kind"):
-            return self._kind_of_array(array)
-        if self.dtype.kind in "iu" and not self._fit(array):
-            raise self.bad_action(array)
-        return LISTED if self.dtype.kind == "f" else OWN
+        if dtypes == {None} and np.can_cast(array.dtype, self.dtype, "same_kind"):
+            return LISTED
+        return OWN if array.dtype == self.dtype else self._kind_of_array(array)
 
     def _fit(self, array: Array) -> bool:
         """Tell whether no number changes when it becomes one of the space's dtype."""

@@ -9,7 +9,7 @@ import typer
 
 from batchsim import registry
 from batchsim.commands import options
-from batchsim.commands.options import FAILURE, UsageError, check_writable
+from batchsim.commands.options import FAILURE, UsageError
 from batchsim.commands.training import (
     Assignments,
     Threads,
@@ -47,7 +47,6 @@ def estimate(
     PPO on one Python object an environment shows which share of its time environments take;
     Amdahl's law says what each rung of the ladder makes of that; PPO on batchsim shows if it is so.
     """
-    from batchsim.ladder import plot as plots
     from batchsim.ladder.rungs import RUNGS
 
     with pytorch():
@@ -69,11 +68,7 @@ def estimate(
             seed,
             threads,
         )
-        if plot is not None:
-            plots.check_plot_file(plot)
-        for path in (json, plot, markdown):
-            if path is not None:
-                check_writable(path)
+        options.check_outputs(json, plot, markdown)
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from error
 

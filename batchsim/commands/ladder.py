@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from batchsim.commands import options
-from batchsim.commands.options import FAILURE, UsageError, check_writable
+from batchsim.commands.options import FAILURE, UsageError
 
 __all__ = ["ladder"]
 
@@ -55,11 +55,7 @@ def ladder(
         if rungs is not None:
             chosen = options.read_names("rungs", rungs, settings.rungs)
             settings = dataclasses.replace(settings, rungs=chosen)
-        if plot is not None:
-            plots.check_plot_file(plot)
-        for path in (json, plot, markdown):
-            if path is not None:
-                check_writable(path)
+        options.check_outputs(json, plot, markdown)
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from error
 

@@ -19,6 +19,7 @@ __all__ = [
     "NAMES_ENV",
     "Parameters",
     "UsageError",
+    "check_outputs",
     "check_within",
     "check_writable",
     "read_assignment",
@@ -187,6 +188,17 @@ def _read_csv(path: Path) -> Any:
     else:
         named = 0
     return np.loadtxt(path, delimiter=",", skiprows=named, encoding="utf-8").tolist()
+
+
+def check_outputs(json: Path | None, plot: Path | None, *others: Path | None) -> None:
+    """Raise ValueError unless these files, of those that are wanted, can be written."""
+    if plot is not None:
+        from batchsim.ladder.plot import check_plot_file
+
+        check_plot_file(plot)
+    for path in (json, plot, *others):
+        if path is not None:
+            check_writable(path)
 
 
 def check_within(

@@ -161,9 +161,9 @@ class Binder:
         listed: bool = False,
     ) -> None:
         self.fast = precision == "fast"
-        self.functions = {**(batchsim_math.FAST if self.fast else batchsim_math.EXACT)}
+        self.functions = batchsim_math.FAST if self.fast else batchsim_math.EXACT
         if listed:
-            self.functions[actions.are_listed] = actions.listed
+            self.functions = {**self.functions, actions.are_listed: actions.listed}
         self.placeholders = placeholders
         self.wrap = wrap
         self.bound: dict[Any, Any] = {}

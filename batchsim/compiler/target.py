@@ -78,16 +78,15 @@ class _Library(codegen.JITCodeLibrary):
         """Link, optimise, and make machine code."""
         require_global_compiler_lock()
         self._raise_if_finalized()
-        parts = self._parts()
-        self._link(parts)
+        self._link()
         self._optimize_final_module()
         self._final_module.verify()
         self._finalize_final_module()
 
-    def _link(self, parts: list[Any]) -> None:
-        """Link these into this library's module."""
+    def _link(self) -> None:
+        """Link the parts into this library's module."""
         shared = set()
-        for library in parts:
+        for library in self._parts():
             self._reload_init.update(library._reload_init)
             if isinstance(library, _Library):
                 library._ensure_finalized()
@@ -108,7 +107,7 @@ class _Library(codegen.JITCodeLibrary):
         if self._is_part and self._shared_module is None:
             # Numba's own library links it.
             self._final_module = self._final_module.clone()
-            self._link(self._parts())
+            self._link()
         return super()._get_module_for_linking()
 
 

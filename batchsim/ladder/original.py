@@ -16,10 +16,6 @@ import gymnasium
 from gymnasium.envs.registration import load_env_creator
 from gymnasium.wrappers import FrameStackObservation
 
-from batchsim import registry
-from batchsim.batch.arguments import OF_EACH
-from batchsim.definition import is_same
-
 if TYPE_CHECKING:
     from batchsim.ladder.kind import Kind
 
@@ -122,12 +118,10 @@ def names_taken(entry_point: Any) -> set[str]:
 
 def _values(kind: Kind) -> dict[str, Any]:
     """Return what the original has to be told: what is not as the id has it anyway."""
-    definition, entry = registry.read(kind.env_id)
-    given = {name: value for name, value in kind.arguments.items() if name not in OF_EACH}
-    usual = definition.read_params(entry.kwargs, 1)
-    read = definition.read_params({**entry.kwargs, **given}, 1)
-    changed = {name: value for name, value in read.items() if not is_same(value, usual[name])}
-    return changed | {name: given[name] for name in definition.arguments if name in given}
+    one, arguments = kind.one, kind.arguments
+    others = [name for name in one.definition.arguments if name in arguments]
+    changed = {name: v for name, v in one.params.items() if name not in one._compiled_in}
+    return changed | {name: arguments[name] for name in others}
 
 
 def _attributes(kind: Kind, others: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from rich.text import Text
 from batchsim import registry
 from batchsim.commands import options
 from batchsim.commands.options import FAILURE, UsageError, shown_progress
-from batchsim.ladder.plot import check_plot_file
 from benchmarks.peers import install as installing
 from benchmarks.peers import report
 from benchmarks.peers.measure import PEERS, Result, Settings, measure
@@ -68,11 +67,7 @@ def peers(
         if peers is not None:
             names = options.read_names("peers", peers, NAMES)
             settings = dataclasses.replace(settings, peers=names)
-        if plot is not None:
-            check_plot_file(plot)
-        for path in (json, plot, markdown):
-            if path is not None:
-                options.check_writable(path)
+        options.check_outputs(json, plot, markdown)
     except ValueError as error:
         raise UsageError(str(error)) from error
 

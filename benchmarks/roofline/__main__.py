@@ -10,7 +10,6 @@ import typer
 from batchsim import registry
 from batchsim.commands import options
 from batchsim.commands.options import UsageError, shown_progress
-from batchsim.ladder.plot import check_plot_file
 from benchmarks.roofline import plot as plots
 from benchmarks.roofline import report
 from benchmarks.roofline.run import Settings, measure
@@ -57,11 +56,7 @@ def roofline(
             options.read_sizes(num_envs),
             options.read_seconds(seconds),
         )
-        if plot is not None:
-            check_plot_file(plot)
-        for path in (json, plot, plot and plots.steps_path(plot)):
-            if path is not None:
-                options.check_writable(path)
+        options.check_outputs(json, plot, plot and plots.steps_path(plot))
     except ValueError as error:
         raise UsageError(str(error)) from error
 

@@ -13,6 +13,8 @@ from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
 import batchsim
 
+from .harness import widened
+
 SIZES = [1, 2, 3, 5, 7, 8, 9, 16, 17, 33]
 LIMITS = [None, None, 1, 2, 5, 13, 30, -1]
 
@@ -144,10 +146,7 @@ def _typed(actions: oracle.Actions, rng: np.random.Generator) -> Callable[[], An
 
     def draw() -> Any:
         found = actions()
-        if found.dtype.kind != "f" or rng.random() < 0.6:
-            return found
-        wide = found * rng.uniform(0.5, 1.0, found.shape)
-        return wide if rng.random() < 0.5 else wide.tolist()
+        return found if found.dtype.kind != "f" or rng.random() < 0.6 else widened(found, rng)
 
     return draw
 

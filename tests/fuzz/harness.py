@@ -131,6 +131,12 @@ def sample(space: Any, rng: np.random.Generator, n: int) -> np.ndarray[Any, Any]
     return np.ascontiguousarray(actions.astype(space.dtype))
 
 
+def widened(actions: np.ndarray[Any, Any], rng: np.random.Generator) -> Any:
+    """Return other actions than these: float64 that is not rounded, or a list."""
+    wide = actions * rng.uniform(0.5, 1.0, actions.shape)
+    return wide if rng.random() < 0.5 else wide.tolist()
+
+
 def options_of(case: Case, rng: np.random.Generator, n: int) -> dict[str, Any]:
     """Return reset options, each for all rows or one a row."""
     chosen = {}
@@ -341,8 +347,7 @@ class Together:
         actions = sample(space, self.rng, self.n)
         if not self.typed or space.dtype != np.float32 or self.rng.random() < 0.5:
             return actions
-        wide = actions * self.rng.uniform(0.5, 1.0, actions.shape)
-        return wide if self.rng.random() < 0.5 else wide.tolist()
+        return widened(actions, self.rng)
 
     def branch(self) -> None:
         """Make rows go on from others."""

@@ -77,7 +77,7 @@ def _derive(s, i):
     s.cos_theta[i], s.sin_theta[i] = cos(s.theta[i]), sin(s.theta[i])
 
 
-def _get_torque(s, i):
+def _get_torque(s, i, p):
     """Return the last torque, a float32 where it may have been one; None before the first step."""
     torque = np.float64(s.last_torque[i])
     narrow = np.float32(torque)
@@ -86,7 +86,7 @@ def _get_torque(s, i):
 
 ATTRIBUTES = {
     "state": vector("theta", "theta_dot", derive=_derive),
-    "last_u": lambda s, i, p: _get_torque(s, i),
+    "last_u": _get_torque,
 }
 CLIPS_ACTIONS = True
 REWARD_TYPE = np.float64
@@ -153,7 +153,7 @@ def renderer(p):
 
     def draw(s, i):
         original.state = np.array([s.theta[i], s.theta_dot[i]], np.float64)
-        original.last_u = _get_torque(s, i)
+        original.last_u = _get_torque(s, i, p)
         return original.render()
 
     return draw
