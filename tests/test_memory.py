@@ -168,7 +168,7 @@ def test_batches_of_one_layout_share_a_binding() -> None:
         return batchsim.make_vec(Orchard, num_envs, backend="reference", **settings)._tile
 
     def view(tile: Tile) -> object:
-        return columns.native_view(columns.layout_of(tile))
+        return columns.native_view(columns.layout_of(tile), ())
 
     one = view(tile(2))
     assert view(tile(77)) is one

@@ -4,7 +4,7 @@ Numba has its own versions of `float`, `**`, `math.hypot` or `np.exp`, which dif
 and NumPy's in width, in the last bit or for special values. Here is the compiler of exact
 precision, `Compiler`: in the environment's functions, and in no other compiled code of the process,
 it puts functions that agree in their places. What cannot agree it refuses, with the spelling that
-does (`RefusedError`).
+does (`RefusedError`). The compiler of fast precision, `FastCompiler`, sees to whole numbers alone.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import functools
 import math
 import operator
 import re
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -31,7 +32,7 @@ from batchsim.compiler import ufuncs
 from batchsim.compiler.interrupts import PollingCompiler
 from batchsim.compiler.ufuncs import DisagreementError
 
-__all__ = ["OF_MATH", "REFUSED", "Compiler", "RefusedError"]
+__all__ = ["OF_MATH", "REFUSED", "Compiler", "FastCompiler", "RefusedError"]
 
 
 class RefusedError(TypeError):
@@ -205,14 +206,28 @@ def _make_stand_in(function: Any, count: int, constants: frozenset[int]) -> Any:
 
 _stand_in = functools.cache(_make_stand_in)
 
+
+def _whole_stand_in(function: Any, count: int, constants: frozenset[int]) -> Any:
+    """Return what stands for a function in fast precision, whose whole numbers are exact too."""
+    return _int if function is builtins.int and count == 1 else None
+
+
 # --- In their places ------------------------------------------------------------------------------
 
 
 class _Replacement:
-    """Goes through the instructions of a function and changes what is called."""
+    """Goes through the instructions of a function and changes what is called.
 
-    def __init__(self, function: Any) -> None:
+    Args:
+        function: Numba's instructions.
+        find: returns what stands for a function, None for itself.
+        refused: of functions that cannot agree, why.
+    """
+
+    def __init__(self, function: Any, find: Callable[..., Any], refused: dict[Any, str]) -> None:
         self.function = function
+        self.find = find
+        self.refused = refused
         self.values: dict[str, Any] = {}
         """What variables stand for: modules and functions."""
         self.methods: dict[str, tuple[Any, Any]] = {}
@@ -256,7 +271,7 @@ class _Replacement:
                 called, array = self.methods[value.func.name]
                 arguments.insert(0, array)
             count = len(arguments) + len(value.kws)
-            reason = _reason(called, count)
+            reason = _reason(called, count, self.refused)
             if reason is not None:
                 raise RefusedError(reason, assignment.loc)
             if not value.kws and value.vararg is None:
@@ -270,7 +285,7 @@ class _Replacement:
     def call(self, assignment: Any, function: Any, arguments: list[Any]) -> list[Any]:
         constants = frozenset(k for k, a in enumerate(arguments) if self.is_pythons_number(a))
         try:
-            stand_in = _stand_in(function, len(arguments), constants)
+            stand_in = self.find(function, len(arguments), constants)
         except TypeError:  # It cannot be hashed, and is none of these functions.
             return []
         if stand_in is None:
@@ -296,14 +311,14 @@ class _Replacement:
         return False
 
 
-def _reason(function: Any, count: int) -> str | None:
+def _reason(function: Any, count: int, refused: dict[Any, str]) -> str | None:
     """Return why a function must not be called with `count` arguments."""
-    if function is builtins.round and count == 1:
+    if not refused or (function is builtins.round and count == 1):
         return None
     if function in (np.round, np.around):
-        return None if count == 1 else f"np.{REFUSED[builtins.round]}"
+        return None if count == 1 else f"np.{refused[builtins.round]}"
     try:
-        return REFUSED.get(function)
+        return refused.get(function)
     except TypeError:  # It cannot be hashed, and is none of these functions.
         return None
 
@@ -315,12 +330,24 @@ class _Replace(FunctionPass):
     def __init__(self) -> None:
         super().__init__()
 
+    def replacement(self, function: Any) -> _Replacement:
+        """Return what changes a function's calls."""
+        return _Replacement(function, _stand_in, REFUSED)
+
     def run_pass(self, state: Any) -> bool:
-        _Replacement(state.func_ir).run()
+        self.replacement(state.func_ir).run()
         # Functions are made when they are first called for, after Numba has looked for new ones.
         state.typingctx.refresh()
         state.targetctx.refresh()
         return True
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class _ReplaceWhole(_Replace):
+    _name = "batchsim_replace_whole"
+
+    def replacement(self, function: Any) -> _Replacement:
+        return _Replacement(function, _whole_stand_in, {})
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -351,5 +378,16 @@ class Compiler(PollingCompiler):
             for kind, name in passes.passes
         ]
         passes.add_pass_after(_Replace, IRProcessing)
+        passes.finalize()
+        return [passes]
+
+
+class FastCompiler(PollingCompiler):
+    """Numba's compiler, for fast precision."""
+
+    def define_pipelines(self) -> list[Any]:
+        """Return the passes of `PollingCompiler`, and the one that sees to whole numbers."""
+        (passes,) = super().define_pipelines()
+        passes.add_pass_after(_ReplaceWhole, IRProcessing)
         passes.finalize()
         return [passes]

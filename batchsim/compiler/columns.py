@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +16,30 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, register_jitable
-from numba.np.arrayobj import populate_array
-from numba.np.numpy_support import from_dtype
 
 from batchsim.compiler.kernels import Tile
+from batchsim.compiler.rows import (
+    UNKNOWN,
+    ArrayLayout,
+    ParametersType,
+    RowsType,
+    StateType,
+    TupleLayout,
+    arrays_of,
+    count,
+    numba_type,
+    row_type,
+    row_value,
+    type_of_arrays,
+)
 
-__all__ = ["NATIVE", "REFERENCE", "cut_rows", "layout_of", "native_view", "reference_view"]
+__all__ = [
+    "NATIVE",
+    "cut_rows",
+    "layout_of",
+    "native_view",
+    "reference_accessors",
+]
 
 Array = npt.NDArray[Any]
 
@@ -57,29 +75,6 @@ def _rebuild(nested: Any, members: list[Any]) -> Any:
     return type(nested)(*members) if hasattr(nested, "_fields") else tuple(members)
 
 
-UNKNOWN = -1
-
-
-class ArrayLayout(NamedTuple):
-    """What compiled code knows of an array; all of them are C-contiguous."""
-
-    dtype: np.dtype[Any]
-    trailing: tuple[int, ...]
-    """The shape of a row."""
-    length: int | None
-    """How many rows there are of an array that all rows of a tile share; else None, and
-    `UNKNOWN` where the tile says it.
-    """
-    writeable: bool
-
-
-class TupleLayout(NamedTuple):
-    """The layouts of the members of a tuple or namedtuple."""
-
-    type: Any
-    members: tuple[Any, ...]
-
-
 def layout_of(tile: Tile) -> TupleLayout:
     """Return the layout of a tile: all that `native_view` needs of its arrays."""
 
@@ -94,91 +89,44 @@ def layout_of(tile: Tile) -> TupleLayout:
     return TupleLayout(Tile, tuple(layout(nested, name) for name, nested in tile._asdict().items()))
 
 
-def _slot(layout: TupleLayout, field: str, member: str) -> int:
-    """Return the place in the driver's table of an array of a tile."""
-    before = layout.members[: Tile._fields.index(field)]
-    inside: TupleLayout = layout.members[Tile._fields.index(field)]
-    place: int = inside.type._fields.index(member)
-    return sum(map(_count, before)) + sum(map(_count, inside.members[:place]))
+def native_view(layout: TupleLayout, constants: Any) -> Any:
+    """Return the intrinsic `view(table, lo, hi)` for tiles of this layout.
 
-
-def _count(layout: ArrayLayout | TupleLayout) -> int:
-    return 1 if isinstance(layout, ArrayLayout) else sum(map(_count, layout.members))
-
-
-def _numba_type(layout: ArrayLayout | TupleLayout) -> Any:
-    if isinstance(layout, ArrayLayout):
-        axes = 1 + len(layout.trailing)
-        return types.Array(from_dtype(layout.dtype), axes, "C", readonly=not layout.writeable)
-    return types.BaseTuple.from_types([_numba_type(part) for part in layout.members], layout.type)
+    Args:
+        layout: of the tile.
+        constants: the parameters' values that are compiled in, a namedtuple.
+    """
+    return _native_view(RowsType(layout, layout, 0, constants))
 
 
 @functools.cache
-def native_view(layout: TupleLayout) -> Any:
-    """Return the intrinsic `view(table, lo, hi)` for tiles of this layout.
-
-    There is one a layout, and it refers to no array: Numba keeps every intrinsic for good.
-    """
-    result = _numba_type(layout)
-    lengths_slot = _slot(layout, "settings", "lengths")
-
+def _native_view(kind: RowsType) -> Any:
+    # There is one a type, and it refers to no array: Numba keeps every intrinsic for good.
     @intrinsic
     def view(typing_context: Any, table: Any, lo: Any, hi: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             pointers, first, end = arguments
-            intp = context.get_value_type(types.intp)
-            rows = builder.sub(end, first)
-            slot = 0
-            table_number = 0
+            number = context.get_value_type(types.intp)
+            addresses = cgutils.alloca_once(builder, number, 1 + count(kind.layout))
+            builder.store(builder.sub(end, first), addresses)
 
-            def length_of_table() -> Any:
-                nonlocal table_number
-                address = builder.load(builder.gep(pointers, [intp(lengths_slot)]))
-                lengths = builder.inttoptr(address, intp.as_pointer())
-                length = _load_invariant(builder, builder.gep(lengths, [intp(table_number)]))
-                table_number += 1
-                return length
+            def enter(slot: int, layout: ArrayLayout | TupleLayout) -> int:
+                if isinstance(layout, TupleLayout):
+                    for member in layout.members:
+                        slot = enter(slot, member)
+                    return slot
+                address = builder.load(builder.gep(pointers, [number(slot)]))
+                if layout.length is None:
+                    item = context.get_abi_sizeof(context.get_data_type(numba_type(layout).dtype))
+                    row = item * int(np.prod(layout.trailing, dtype=int))
+                    address = builder.add(address, builder.mul(first, number(row)))
+                builder.store(address, builder.gep(addresses, [ir.IntType(32)(1 + slot)]))
+                return slot + 1
 
-            def rows_of(of: ArrayLayout) -> Any:
-                if of.length is None:
-                    return rows
-                return length_of_table() if of.length == UNKNOWN else intp(of.length)
+            enter(0, kind.layout)
+            return addresses
 
-            def array(kind: Any, of: ArrayLayout) -> Any:
-                nonlocal slot
-                item = context.get_abi_sizeof(context.get_data_type(kind.dtype))
-                row = item * int(np.prod(of.trailing, dtype=int))
-                address = builder.load(builder.gep(pointers, [intp(slot)]))
-                slot += 1
-                if of.length is None:
-                    address = builder.add(address, builder.mul(first, intp(row)))
-                value = context.make_array(kind)(context, builder)
-                # Constant trailing shapes and strides are what lets LLVM see how rows lie in
-                # memory.
-                strides = [row]
-                for extent in of.trailing:
-                    strides.append(strides[-1] // extent if extent else 0)
-                populate_array(
-                    value,
-                    data=builder.inttoptr(address, value.data.type),
-                    shape=[rows_of(of), *(intp(extent) for extent in of.trailing)],
-                    strides=[intp(stride) for stride in strides],
-                    itemsize=intp(item),
-                    meminfo=None,
-                )
-                return value._getvalue()
-
-            def build(kind: Any, of: Any) -> Any:
-                if isinstance(kind, types.Array):
-                    return array(kind, of)
-                members = [
-                    build(part, member) for part, member in zip(kind.types, of.members, strict=True)
-                ]
-                return context.make_tuple(builder, kind, members)
-
-            return build(result, layout)
-
-        return result(table, types.intp, types.intp), codegen
+        return kind(table, types.intp, types.intp), codegen
 
     return view
 
@@ -186,102 +134,39 @@ def native_view(layout: TupleLayout) -> Any:
 # --- A row ----------------------------------------------------------------------------------------
 
 
-def _row_type(kind: Any) -> Any:
-    """Return the type of a row of an array."""
-    if kind.ndim == 1:
-        return kind.dtype
-    return types.Array(kind.dtype, kind.ndim - 1, "C", readonly=not kind.mutable)
-
-
-def _load_invariant(builder: Any, pointer: Any) -> Any:
-    """Load what nothing writes while a kernel runs: once, where a loop would load it each time."""
-    loaded = builder.load(pointer)
-    loaded.set_metadata("invariant.load", builder.module.add_metadata([]))
-    return loaded
-
-
-def _row_value(context: Any, builder: Any, kind: Any, value: Any, row: Any) -> Any:
-    """Return a row of an array: a number, or an array that refers to its memory."""
-    array = context.make_array(kind)(context, builder, value=value)
-    if kind.ndim == 1:
-        place = builder.gep(array.data, [row])
-        if kind.mutable:
-            return context.unpack_value(builder, kind.dtype, place)
-        model = context.data_model_manager[kind.dtype]
-        return model.from_data(builder, _load_invariant(builder, place))
-    shape = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
-    strides = cgutils.unpack_tuple(builder, array.strides, kind.ndim)
-    view = context.make_array(_row_type(kind))(context, builder)
-    populate_array(
-        view,
-        data=cgutils.pointer_add(builder, array.data, builder.mul(row, strides[0])),
-        shape=shape[1:],
-        strides=strides[1:],
-        itemsize=array.itemsize,
-        meminfo=None,
+def parameters_at(constants, tile, i):  # type: ignore[no-untyped-def]
+    """Return the parameters of row i: those of the tile in place of `constants`."""
+    found = constants._replace(
+        **{name: column[0] for name, column in _named(tile.common)},
+        **{name: column[i] for name, column in _named(tile.parameters)},
     )
-    return view._getvalue()
+    return found._replace(**dict(_named(tile.tables)))
 
 
-def _fields(kind: Any) -> Any:
-    return getattr(kind, "fields", ())
+def reset_parameters_at(constants, tile, i):  # type: ignore[no-untyped-def]
+    """Return the parameters of row i as its reset sees them: with the options' values."""
+    found = parameters_at(constants, tile, i)
+    return found._replace(**{name: column[i] for name, column in _named(tile.options)})
 
 
-def _replaced(constants: Any, columns: Any, convert: Any) -> Any:
-    members = [
-        convert(columns.types[_fields(columns).index(name)]) if name in _fields(columns) else kind
-        for name, kind in zip(constants.fields, constants.types, strict=True)
-    ]
-    return types.BaseTuple.from_types(members, constants.instance_class)
+def _named(columns: Any) -> list[tuple[str, Any]]:
+    """Return the names and the arrays of a namedtuple; none of an empty tuple."""
+    return list(columns._asdict().items()) if columns else []
 
 
-def row_parameters(constants, columns, i):  # type: ignore[no-untyped-def]
-    """Return `constants` with the fields of `columns` replaced by their values in row i."""
-    if not columns:
-        return constants
-    return constants._replace(
-        **{name: column[i] for name, column in zip(columns._fields, columns, strict=True)}
-    )
+def _native_parameters_at(at_reset: bool) -> Any:
+    @intrinsic
+    def parameters_at(typing_context: Any, tile: Any, i: Any) -> Any:
+        return ParametersType(tile, at_reset)(tile, types.intp), _with_row
+
+    return parameters_at
 
 
-@intrinsic
-def _row_parameters(typing_context: Any, constants: Any, columns: Any, i: Any) -> Any:
-    result = _replaced(constants, columns, _row_type)
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        constant_values, column_values, row = arguments
-        values = []
-        for k, name in enumerate(constants.fields):
-            if name in _fields(columns):
-                place = columns.fields.index(name)
-                column = builder.extract_value(column_values, place)
-                values.append(_row_value(context, builder, columns.types[place], column, row))
-            else:
-                values.append(builder.extract_value(constant_values, k))
-        return context.make_tuple(builder, result, values)
-
-    return result(constants, columns, types.intp), codegen
-
-
-def with_tables(parameters, tables):  # type: ignore[no-untyped-def]
-    """Return `parameters` with the fields of `tables` replaced by those arrays."""
-    return parameters._replace(**tables._asdict()) if tables else parameters
-
-
-@intrinsic
-def _with_tables(typing_context: Any, parameters: Any, tables: Any) -> Any:
-    result = _replaced(parameters, tables, lambda kind: kind)
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        values = [
-            builder.extract_value(arguments[1], tables.fields.index(name))
-            if name in _fields(tables)
-            else builder.extract_value(arguments[0], k)
-            for k, name in enumerate(parameters.fields)
-        ]
-        return context.make_tuple(builder, result, values)
-
-    return result(parameters, tables), codegen
+def _with_row(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    value = context.get_value_type(signature.return_type)(ir.Undefined)
+    for k, argument in enumerate(arguments):
+        value = builder.insert_value(value, argument, k)
+    return value
 
 
 def row_views(nested, i):  # type: ignore[no-untyped-def]
@@ -295,25 +180,23 @@ def row_views(nested, i):  # type: ignore[no-untyped-def]
 def _row_views(typing_context: Any, nested: Any, i: Any) -> Any:
     def type_of(kind: Any) -> Any:
         if isinstance(kind, types.Array):
-            return _row_type(kind)
+            return row_type(kind)
         members = [type_of(member) for member in kind.types]
         return types.BaseTuple.from_types(members, getattr(kind, "instance_class", None))
-
-    result = type_of(nested)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         def build(kind: Any, value: Any) -> Any:
             if isinstance(kind, types.Array):
-                return _row_value(context, builder, kind, value, arguments[1])
+                return row_value(context, builder, kind, value, arguments[1])
             members = [
                 build(member, builder.extract_value(value, k))
                 for k, member in enumerate(kind.types)
             ]
             return context.make_tuple(builder, type_of(kind), members)
 
-        return build(nested, arguments[0])
+        return build(*arrays_of(context, builder, nested, arguments[0]))
 
-    return result(nested, types.intp), codegen
+    return type_of(type_of_arrays(nested))(nested, types.intp), codegen
 
 
 def state_at(state, i):  # type: ignore[no-untyped-def]
@@ -328,22 +211,7 @@ def state_at(state, i):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def _state_at(typing_context: Any, state: Any, i: Any) -> Any:
-    scratch = getattr(state.instance_class, "_scratch", ())
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        result, row = arguments
-        for k, (name, kind) in enumerate(zip(state.fields, state.types, strict=True)):
-            if name not in scratch or kind.ndim == 1:
-                continue
-            column = builder.extract_value(result, k)
-            array = context.make_array(kind)(context, builder, value=column)
-            shape = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
-            elements = functools.reduce(builder.mul, shape[1:])
-            array.data = builder.gep(array.data, [builder.neg(builder.mul(row, elements))])
-            result = builder.insert_value(result, array._getvalue(), k)
-        return result
-
-    return state(state, types.intp), codegen
+    return StateType(state)(state, types.intp), _with_row
 
 
 def clear_row(nested, i):  # type: ignore[no-untyped-def]
@@ -368,7 +236,7 @@ def _clear_row(typing_context: Any, nested: Any, i: Any) -> Any:
             start = cgutils.pointer_add(builder, array.data, builder.mul(arguments[1], row_bytes))
             cgutils.memset(builder, start, row_bytes, 0)
 
-        clear(nested, arguments[0])
+        clear(*arrays_of(context, builder, nested, arguments[0]))
         return context.get_dummy_value()
 
     return types.void(nested, types.intp), codegen
@@ -407,7 +275,8 @@ def _copy_row(typing_context: Any, source: Any, j: Any, target: Any, k: Any) -> 
             )
             cgutils.raw_memcpy(builder, write_to, read_from, row_bytes, 1)
 
-        copy(source, sources, targets)
+        kind, from_arrays = arrays_of(context, builder, source, sources)
+        copy(kind, from_arrays, arrays_of(context, builder, target, targets)[1])
         return context.get_dummy_value()
 
     return types.void(source, types.intp, target, types.intp), codegen
@@ -436,7 +305,7 @@ def _fetch_row(typing_context: Any, nested: Any, i: Any) -> Any:
             start = cgutils.pointer_add(builder, array.data, builder.mul(arguments[1], row_bytes))
             builder.call(prefetch, [builder.bitcast(start, byte), *write_to_nearest_data])
 
-        fetch(nested, arguments[0])
+        fetch(*arrays_of(context, builder, nested, arguments[0]))
         return context.get_dummy_value()
 
     return types.void(nested, types.intp), codegen
@@ -487,23 +356,30 @@ def _without_lowest_bit(word):  # type: ignore[no-untyped-def]
     return word & (word - np.uint64(1))
 
 
-REFERENCE = {
-    "row_parameters": row_parameters,
-    "with_tables": with_tables,
-    "row_views": row_views,
-    "state_at": state_at,
-    "clear_row": clear_row,
-    "copy_row": copy_row,
-    "fetch_row": fetch_row,
-    "flag_bits": flag_bits,
-    "lowest_bit": lowest_bit,
-    "without_lowest_bit": without_lowest_bit,
-}
-"""What free names of the tile loops stand for, by backend."""
+def reference_accessors(constants: Any) -> dict[str, Any]:
+    """Return what free names of the tile loops stand for in the reference backend.
+
+    Args:
+        constants: the parameters' values, a namedtuple.
+    """
+    return {
+        "view": reference_view,
+        "parameters_at": functools.partial(parameters_at, constants),
+        "reset_parameters_at": functools.partial(reset_parameters_at, constants),
+        "row_views": row_views,
+        "state_at": state_at,
+        "clear_row": clear_row,
+        "copy_row": copy_row,
+        "fetch_row": fetch_row,
+        "flag_bits": flag_bits,
+        "lowest_bit": lowest_bit,
+        "without_lowest_bit": without_lowest_bit,
+    }
+
 
 NATIVE = {
-    "row_parameters": _row_parameters,
-    "with_tables": _with_tables,
+    "parameters_at": _native_parameters_at(at_reset=False),
+    "reset_parameters_at": _native_parameters_at(at_reset=True),
     "row_views": _row_views,
     "state_at": _state_at,
     "clear_row": _clear_row,
@@ -513,3 +389,4 @@ NATIVE = {
     "lowest_bit": _lowest_bit,
     "without_lowest_bit": _without_lowest_bit,
 }
+"""What free names of the tile loops stand for in the native backend, beside `view`."""

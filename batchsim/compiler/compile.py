@@ -43,7 +43,6 @@ from batchsim.compiler.digest import (
     own_code,
     reads,
 )
-from batchsim.compiler.interrupts import PollingCompiler
 from batchsim.compiler.kernels import Tile
 from batchsim.compiler.safety import may_step_finished_rows
 from batchsim.definition import Definition
@@ -350,7 +349,6 @@ def _placeholders(spec: KernelSpec, accessors: dict[str, Any], step_rows: Any) -
         "mark": kernels.mark_row if spec.checked else kernels.skip_row,
         "step_rows": step_rows,
         "check_actions": kernels.check_discrete if discrete else kernels.check_box,
-        "PARAMETERS": spec.constants,
         "ACTION": spec.bounds,
         **_stacking(spec),
         **_statistics(spec),
@@ -446,10 +444,10 @@ def _bind(spec: KernelSpec, *, for_numba: bool) -> tuple[Any, str]:
         step_rows = kernels.step_next_step_guarded
     wrap, view = _as_it_is, None
     if for_numba:
-        compiler = agreement.Compiler if spec.precision == "exact" else PollingCompiler
+        compiler = agreement.Compiler if spec.precision == "exact" else agreement.FastCompiler
         options = {**INLINE, "boundscheck": spec.checked}
         wrap = functools.partial(target.callee, pipeline_class=compiler, **options)
-        view = columns.native_view(columns.layout_of(spec.tile))
+        view = columns.native_view(columns.layout_of(spec.tile), spec.constants)
     accessors = {**columns.NATIVE, "view": view}
     placeholders = _placeholders(spec, accessors, step_rows)
     binder = Binder(spec.precision, placeholders, wrap, listed=spec.listed)
@@ -490,7 +488,7 @@ def _key(spec: KernelSpec, code: str) -> str:
         return getattr(nested, "_fields", ()), [layout(member) for member in nested]
 
     scratch = sorted(spec.definition.scratch)
-    digest = Digest(code, layout(spec.tile), scratch, INLINE, spec.checked)
+    digest = Digest(code, layout(spec.tile), spec.constants, scratch, INLINE, spec.checked)
     digest.add("precision", spec.precision)
     digest.add("functions", ufuncs.fingerprint())
     digest.add("settings", [getattr(numba.config, setting, None) for setting in SETTINGS])
@@ -541,7 +539,6 @@ def interpret(spec: KernelSpec) -> Callable[[Tile, int, int, int], int]:
         # Python raises where machine code goes on (math.sin of infinity): rows that are over stay
         # put.
         step_rows = kernels.step_next_step_guarded
-    accessors = {**columns.REFERENCE, "view": columns.reference_view}
-    placeholders = _placeholders(spec, accessors, step_rows)
+    placeholders = _placeholders(spec, columns.reference_accessors(spec.constants), step_rows)
     binder = Binder(spec.precision, placeholders, _as_it_is, listed=spec.listed)
     return binder.copy(kernels.run_task)  # type: ignore[no-any-return]

@@ -61,6 +61,7 @@ OWN = (
     "batchsim.compiler.compile",
     "batchsim.compiler.interrupts",
     "batchsim.compiler.lanes",
+    "batchsim.compiler.rows",
     "batchsim.compiler.target",
     "batchsim.compiler.ufuncs",
     *LIBRARIES,

@@ -5,8 +5,8 @@ and either compiles them with Numba or runs them as they stand:
 
 - `view(table, lo, hi)`: the columns of rows [lo, hi) as a `Tile`;
 - `reset`, `step`, `observe`, `inform`: the environment's own functions;
-- `row_parameters(constants, columns, i)`: `constants` with the values that `columns` have in row i;
-- `with_tables(parameters, tables)`: `parameters` with the arrays that all rows share;
+- `parameters_at(tile, i)`: the parameters of row i; `reset_parameters_at(tile, i)`: as its reset
+  sees them, with the options that it was given;
 - `row_views(nested, i)`: row i of each array of a nested tuple;
 - `state_at(state, i)`: the columns as the functions of row i see them;
 - `clear_row(nested, i)`: zeros in row i of each array of a nested tuple;
@@ -20,7 +20,6 @@ and either compiles them with Numba or runs them as they stand:
 - `add_reward`, `start_episode`, `report_episodes`: the episode statistics, or functions that do
   nothing;
 - `mark`: notes which row is at work, in the checked mode, or does nothing;
-- `PARAMETERS`: the values that are compiled in;
 - `FRAMES`: how many frames are stacked;
 - `ACTION`: the bounds of the action space.
 
@@ -152,16 +151,10 @@ def check_box(table, lo, hi):
     return 1 if bad else 0
 
 
-def parameters_of(tile, i):
-    """Return the parameters of row i."""
-    same = row_parameters(PARAMETERS, tile.common, 0)
-    return with_tables(row_parameters(same, tile.parameters, i), tile.tables)
-
-
 def advance(tile, i):
     """Step row i, count the step and set its flags."""
     mark(tile, i)
-    p = parameters_of(tile, i)
+    p = parameters_at(tile, i)
     reward, terminated = step(state_at(tile.state, i), i, tile.choice[i], p, tile.rng)
     # Sums of narrow integers are wide in compiled code; comparisons would be, too.
     elapsed = tile.elapsed.dtype.type(tile.elapsed[i] + 1)
@@ -177,7 +170,7 @@ def advance(tile, i):
 def restart(tile, i):
     """Start a new episode in row i."""
     mark(tile, i)
-    reset(state_at(tile.state, i), i, parameters_of(tile, i), tile.rng)
+    reset(state_at(tile.state, i), i, parameters_at(tile, i), tile.rng)
     tile.elapsed[i] = 0
     tile.pending[i] = False
     start_episode(tile, i)
@@ -188,13 +181,13 @@ def observe_row(tile, i, observation):
     `observe_again` without stacking.
     """
     mark(tile, i)
-    observe(state_at(tile.state, i), i, parameters_of(tile, i), row_views(observation, i))
+    observe(state_at(tile.state, i), i, parameters_at(tile, i), row_views(observation, i))
 
 
 def inform_row(tile, i, info):
     """Write the infos of row i into its row of `info`."""
     mark(tile, i)
-    inform(state_at(tile.state, i), i, parameters_of(tile, i), row_views(info, i))
+    inform(state_at(tile.state, i), i, parameters_at(tile, i), row_views(info, i))
 
 
 def list_pending(tile):
@@ -316,7 +309,7 @@ def reset_selected(table, lo, hi):
             reset(
                 state_at(tile.state, i),
                 i,
-                row_parameters(parameters_of(tile, i), tile.options, i),
+                reset_parameters_at(tile, i),
                 tile.rng,
             )
             tile.elapsed[i] = 0
@@ -339,7 +332,7 @@ def keep_frame(tile, i):
     mark(tile, i)
     frames = row_views(tile.frames, i)
     newest = int(tile.elapsed[i]) % FRAMES
-    observe(state_at(tile.state, i), i, parameters_of(tile, i), row_views(frames, newest))
+    observe(state_at(tile.state, i), i, parameters_at(tile, i), row_views(frames, newest))
     if tile.elapsed[i] == 0:
         for k in range(1, FRAMES):
             copy_row(frames, 0, frames, k)

@@ -16,14 +16,18 @@ product of int64 takes three.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import llvmlite.binding as llvm
-from numba.core import codegen
+from numba.core import codegen, config
+from numba.core.compiler import Compiler
 from numba.core.compiler_lock import global_compiler_lock, require_global_compiler_lock
 from numba.core.cpu import CPUContext
 from numba.core.registry import CPUDispatcher, cpu_target
+from numba.core.target_extension import jit_registry, target_registry
 
 from batchsim.compiler.interrupts import PollingCompiler
 
@@ -62,6 +66,19 @@ class _Library(codegen.JITCodeLibrary):
         # Called by what links it, or reads it.
         if not self._finalized:
             self._is_part = self._finalized = True
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        """Simplify the functions of a module, before others call them.
+
+        No loop is unrolled yet: with calls in it, which are to be inlined, it seems to be short.
+        """
+        ll_module.data_layout = self._codegen._data_layout
+        options = llvm.create_pipeline_tuning_options(speed_level=int(config.OPT))
+        options.loop_unrolling = options.loop_vectorization = options.slp_vectorization = False
+        builder = llvm.create_pass_builder(self._codegen._tm, options)
+        passes = builder.getFunctionPassManager()
+        for function in ll_module.functions:
+            passes.run(function, builder)
 
     def _parts(self) -> list[Any]:
         """Return what is to be linked into it: those it links, and what those that are parts do."""
@@ -177,6 +194,28 @@ def processor() -> tuple[str, str, str]:
     return described
 
 
+def _overload(**options: Any) -> Any:
+    """Return what stands for `numba.jit` where Numba compiles the body of an `overload`."""
+    wanted = {**options, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return functools.partial(callee, pipeline_class=Compiler, **wanted)
+
+
+@contextlib.contextmanager
+def _overloads_as_callees() -> Iterator[None]:
+    """Compile overloads for this target in this block: Numba makes machine code of each.
+
+    What other code of the process calls of them afterwards, it links as any function.
+    """
+    kind = target_registry["cpu"]
+    jit = jit_registry.pop(kind)
+    jit_registry[kind] = _overload
+    try:
+        yield
+    finally:
+        del jit_registry[kind]
+        jit_registry[kind] = jit
+
+
 def compile_function(function: Any, signature: Any, **options: Any) -> tuple[Any, str]:
     """Compile a Python function for types of arguments and result, to be called by its address.
 
@@ -189,7 +228,7 @@ def compile_function(function: Any, signature: Any, **options: Any) -> tuple[Any
         The library with the machine code, and the function's name there.
     """
     dispatcher = callee(function, **options)
-    with global_compiler_lock:
+    with global_compiler_lock, _overloads_as_callees():
         dispatcher.compile(signature)
         (result,) = dispatcher.overloads.values()
         result.library.finalize()

@@ -1,0 +1,417 @@
+"""Numba's types of what kernels work on: a tile, the state of one of its rows, and its parameters.
+
+A tile has dozens of arrays. Were it a tuple of them, every function that it is passed to would take
+hundreds of values, and most of a kernel's compile time went into passing them on. So what compiled
+code passes is the place where the addresses of the arrays stand, one for a whole tile and for every
+part of it; an array is made where it is named. Once the functions are inlined, nothing is left of
+the place, and the addresses are in registers.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.datamodel import models
+from numba.core.imputils import lower_getattr_generic
+from numba.core.typing.templates import AttributeTemplate
+from numba.extending import infer_getattr, register_model
+from numba.np.arrayobj import populate_array
+from numba.np.numpy_support import from_dtype
+
+__all__ = [
+    "UNKNOWN",
+    "ArrayLayout",
+    "ParametersType",
+    "RowsType",
+    "StateType",
+    "TupleLayout",
+    "array_at",
+    "array_value",
+    "arrays_of",
+    "count",
+    "load_invariant",
+    "numba_type",
+    "row_type",
+    "row_value",
+    "type_of_arrays",
+]
+
+UNKNOWN = -1
+
+ADDRESSES = types.CPointer(types.int64)
+"""How many rows a tile has, and the addresses of its arrays."""
+
+
+# --- How arrays lie -------------------------------------------------------------------------------
+
+
+class ArrayLayout(NamedTuple):
+    """What compiled code knows of an array; all of them are C-contiguous."""
+
+    dtype: np.dtype[Any]
+    trailing: tuple[int, ...]
+    """The shape of a row."""
+    length: int | None
+    """How many rows there are of an array that all rows of a tile share; else None, and
+    `UNKNOWN` where the tile says it.
+    """
+    writeable: bool
+
+
+class TupleLayout(NamedTuple):
+    """The layouts of the members of a tuple or namedtuple."""
+
+    type: Any
+    members: tuple[Any, ...]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of the members, none of a plain tuple."""
+        return getattr(self.type, "_fields", ())
+
+    def place(self, field: str) -> tuple[int, Any]:
+        """Return how many arrays come before a member, and its layout."""
+        k = self.fields.index(field)
+        return sum(map(count, self.members[:k])), self.members[k]
+
+
+def count(layout: ArrayLayout | TupleLayout) -> int:
+    """Return how many arrays there are."""
+    return 1 if isinstance(layout, ArrayLayout) else sum(map(count, layout.members))
+
+
+@functools.cache
+def numba_type(layout: ArrayLayout | TupleLayout) -> Any:
+    """Return the type of arrays, in tuples as the layout says, that are passed by themselves."""
+    if isinstance(layout, ArrayLayout):
+        axes = 1 + len(layout.trailing)
+        return types.Array(from_dtype(layout.dtype), axes, "C", readonly=not layout.writeable)
+    return types.BaseTuple.from_types([numba_type(part) for part in layout.members], layout.type)
+
+
+# --- Types ----------------------------------------------------------------------------------------
+
+
+class RowsType(types.Type):
+    """A tile or a part of it; its attributes are arrays, and parts of this type again.
+
+    Args:
+        tile: the layout of the whole tile.
+        layout: of the part.
+        slot: the place of the part's first array among the tile's.
+        constants: the parameters' values that are compiled in, a namedtuple.
+    """
+
+    def __init__(self, tile: TupleLayout, layout: TupleLayout, slot: int, constants: Any) -> None:
+        self.tile = tile
+        self.layout = layout
+        self.slot = slot
+        self.constants = constants
+        # Equal numbers may be of different types.
+        self.identity = tile, layout, slot, repr(constants)
+        super().__init__(f"Rows.{_number(self.identity)}")
+
+    @property
+    def key(self) -> Any:
+        """What makes types the same."""
+        return self.identity
+
+    @functools.cached_property
+    def places(self) -> dict[str, tuple[int, Any]]:
+        """By name: the slot, and the layout, of a member."""
+        found = {}
+        slot = self.slot
+        for field, member in zip(self.layout.fields, self.layout.members):  # noqa: B905
+            found[field] = slot, member
+            slot += count(member)
+        return found
+
+    def member(self, slot: int, layout: ArrayLayout | TupleLayout) -> Any:
+        """Return the type of a member."""
+        if isinstance(layout, ArrayLayout):
+            return numba_type(layout)
+        return RowsType(self.tile, layout, slot, self.constants)
+
+
+class StateType(types.Type):
+    """The columns as an environment's functions see them; its value knows of which row.
+
+    Args:
+        rows: the type of the columns.
+    """
+
+    def __init__(self, rows: RowsType) -> None:
+        self.rows = rows
+        super().__init__(f"State.{_number(rows.identity)}")
+
+    @property
+    def key(self) -> Any:
+        """What makes types the same."""
+        return self.rows
+
+
+class ParametersType(types.Type):
+    """The parameters of a row.
+
+    Args:
+        tile: the type of the tile.
+        at_reset: whether the options of the reset are among them, or their defaults.
+    """
+
+    def __init__(self, tile: RowsType, at_reset: bool) -> None:
+        self.tile = tile
+        self.at_reset = at_reset and bool(tile.places["options"][1].members)
+        super().__init__(f"Parameters.{_number(tile.identity)}.{int(self.at_reset)}")
+
+    @property
+    def key(self) -> Any:
+        """What makes types the same."""
+        return self.tile, self.at_reset
+
+    @functools.cached_property
+    def sources(self) -> dict[str, tuple[str, int, ArrayLayout]]:
+        """Of the parameters that are not compiled in: the field of the tile, slot and layout."""
+        found = {}
+        for field in ("common", "parameters", *["options"] * self.at_reset, "tables"):
+            slot, layout = self.tile.places[field]
+            for name, member in zip(layout.fields, layout.members, strict=True):
+                found[name] = field, slot, member
+                slot += 1
+        return found
+
+
+@functools.cache
+def _number(identity: Any) -> int:
+    """Return a number of an identity's own, for the names of types."""
+    return next(_numbers)
+
+
+_numbers = iter(range(2**62))
+
+
+@register_model(RowsType)
+class _RowsModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, ir.IntType(64).as_pointer())
+
+
+class _OfRowModel(models.StructModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, [("addresses", ADDRESSES), ("row", types.intp)])
+
+
+register_model(StateType)(_OfRowModel)
+register_model(ParametersType)(_OfRowModel)
+
+
+# --- Arrays ---------------------------------------------------------------------------------------
+
+
+def load_invariant(builder: Any, pointer: Any) -> Any:
+    """Load what nothing writes while a kernel runs: once, where a loop would load it each time."""
+    loaded = builder.load(pointer)
+    loaded.set_metadata("invariant.load", builder.module.add_metadata([]))
+    return loaded
+
+
+def array_value(
+    context: Any, builder: Any, kind: Any, address: Any, trailing: tuple[int, ...], rows: Any
+) -> Any:
+    """Return an array of rows that lie one after the other from an address on.
+
+    Constant trailing shapes and strides are what lets LLVM see how rows lie in memory.
+
+    Args:
+        context, builder: Numba's.
+        kind: the array's type.
+        address: a pointer.
+        trailing: the shape of a row.
+        rows: how many there are.
+    """
+    intp = context.get_value_type(types.intp)
+    item = context.get_abi_sizeof(context.get_data_type(kind.dtype))
+    extents = [1, *trailing]
+    strides = [item * int(np.prod(extents[k + 1 :], dtype=int)) for k in range(len(extents))]
+    elements = int(np.prod(extents, dtype=int))
+    model = context.data_model_manager[kind]
+    struct = context.get_value_type(kind)
+    axes = ir.ArrayType(intp, len(extents))
+    known = {
+        "meminfo": None,
+        "parent": None,
+        "nitems": elements,
+        "itemsize": item,
+        "data": ir.Undefined,
+        "shape": axes([intp(extent) for extent in extents]),
+        "strides": axes([intp(stride) for stride in strides]),
+    }
+    members = [
+        value if isinstance(value, ir.Constant) else ir.Constant(part, value)
+        for part, value in zip(struct.elements, map(known.get, model._fields), strict=True)
+    ]
+    value = ir.Constant.literal_struct(members)
+    place = model.get_field_position
+    data = builder.bitcast(address, struct.elements[place("data")])
+    value = builder.insert_value(value, data, place("data"))
+    total = rows if elements == 1 else builder.mul(rows, intp(elements))
+    value = builder.insert_value(value, total, place("nitems"))
+    return builder.insert_value(value, rows, (place("shape"), 0))
+
+
+def _address(builder: Any, addresses: Any, slot: int) -> Any:
+    """Return the address of the array in a slot."""
+    place = builder.gep(addresses, [ir.IntType(32)(1 + slot)], inbounds=True)
+    return builder.inttoptr(builder.load(place), ir.IntType(8).as_pointer())
+
+
+def array_at(
+    context: Any, builder: Any, tile: TupleLayout, addresses: Any, slot: int, layout: ArrayLayout
+) -> Any:
+    """Return the array of a tile that is in a slot."""
+    intp = context.get_value_type(types.intp)
+    if layout.length is None:
+        rows = builder.load(addresses)
+    elif layout.length == UNKNOWN:
+        first, _ = tile.place("tables")
+        before, settings = tile.place("settings")
+        lengths = _address(builder, addresses, before + settings.place("lengths")[0])
+        place = builder.gep(builder.bitcast(lengths, intp.as_pointer()), [intp(slot - first)])
+        rows = load_invariant(builder, place)
+    else:
+        rows = intp(layout.length)
+    address = _address(builder, addresses, slot)
+    return array_value(context, builder, numba_type(layout), address, layout.trailing, rows)
+
+
+def type_of_arrays(kind: Any) -> Any:
+    """Return the type of what `arrays_of` makes."""
+    return numba_type(kind.layout) if isinstance(kind, RowsType) else kind
+
+
+def arrays_of(context: Any, builder: Any, kind: Any, value: Any) -> tuple[Any, Any]:
+    """Return the type and the value of the arrays of a part of a tile, in nested tuples.
+
+    An array, or a tuple of arrays, is returned as it is.
+    """
+    if not isinstance(kind, RowsType):
+        return kind, value
+    slot = kind.slot
+
+    def build(layout: ArrayLayout | TupleLayout) -> Any:
+        nonlocal slot
+        if isinstance(layout, ArrayLayout):
+            slot += 1
+            return array_at(context, builder, kind.tile, value, slot - 1, layout)
+        members = [build(member) for member in layout.members]
+        return context.make_tuple(builder, numba_type(layout), members)
+
+    return type_of_arrays(kind), build(kind.layout)
+
+
+def row_type(kind: Any) -> Any:
+    """Return the type of a row of an array."""
+    if kind.ndim == 1:
+        return kind.dtype
+    return types.Array(kind.dtype, kind.ndim - 1, "C", readonly=not kind.mutable)
+
+
+def row_value(context: Any, builder: Any, kind: Any, value: Any, row: Any) -> Any:
+    """Return a row of an array: a number, or an array that refers to its memory."""
+    array = context.make_array(kind)(context, builder, value=value)
+    if kind.ndim == 1:
+        place = builder.gep(array.data, [row])
+        if kind.mutable:
+            return context.unpack_value(builder, kind.dtype, place)
+        model = context.data_model_manager[kind.dtype]
+        return model.from_data(builder, load_invariant(builder, place))
+    shape = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
+    strides = cgutils.unpack_tuple(builder, array.strides, kind.ndim)
+    view = context.make_array(row_type(kind))(context, builder)
+    populate_array(
+        view,
+        data=cgutils.pointer_add(builder, array.data, builder.mul(row, strides[0])),
+        shape=shape[1:],
+        strides=strides[1:],
+        itemsize=array.itemsize,
+        meminfo=None,
+    )
+    return view._getvalue()
+
+
+# --- Attributes -----------------------------------------------------------------------------------
+
+
+@infer_getattr
+class _RowsAttributes(AttributeTemplate):  # type: ignore[misc]
+    key = RowsType
+
+    def generic_resolve(self, rows: RowsType, name: str) -> Any:
+        return rows.member(*rows.places[name]) if name in rows.places else None
+
+
+@lower_getattr_generic(RowsType)
+def _member(context: Any, builder: Any, kind: RowsType, value: Any, name: str) -> Any:
+    slot, layout = kind.places[name]
+    if isinstance(layout, TupleLayout):
+        return value
+    return array_at(context, builder, kind.tile, value, slot, layout)
+
+
+@infer_getattr
+class _StateAttributes(AttributeTemplate):  # type: ignore[misc]
+    key = StateType
+
+    def generic_resolve(self, state: StateType, name: str) -> Any:
+        places = state.rows.places
+        return state.rows.member(*places[name]) if name in places else None
+
+
+@lower_getattr_generic(StateType)
+def _column(context: Any, builder: Any, kind: StateType, value: Any, name: str) -> Any:
+    slot, layout = kind.rows.places[name]
+    addresses, row = (builder.extract_value(value, k) for k in range(2))
+    array = array_at(context, builder, kind.rows.tile, addresses, slot, layout)
+    if not layout.trailing or name not in getattr(kind.rows.layout.type, "_scratch", ()):
+        return array
+    # In every row the memory of the first one.
+    place = context.data_model_manager[numba_type(layout)].get_field_position("data")
+    elements = row.type(int(np.prod(layout.trailing, dtype=int)))
+    before = builder.neg(builder.mul(row, elements))
+    return builder.insert_value(
+        array, builder.gep(builder.extract_value(array, place), [before]), place
+    )
+
+
+@infer_getattr
+class _ParametersAttributes(AttributeTemplate):  # type: ignore[misc]
+    key = ParametersType
+
+    def generic_resolve(self, parameters: ParametersType, name: str) -> Any:
+        if name in parameters.sources:
+            field, _, layout = parameters.sources[name]
+            kind = numba_type(layout)
+            return kind if field == "tables" else row_type(kind)
+        if name in parameters.tile.constants._fields:
+            return numba.typeof(getattr(parameters.tile.constants, name))
+        return None
+
+
+@lower_getattr_generic(ParametersType)
+def _parameter(context: Any, builder: Any, kind: ParametersType, value: Any, name: str) -> Any:
+    if name not in kind.sources:
+        constant = getattr(kind.tile.constants, name)
+        return context.get_constant_generic(builder, numba.typeof(constant), constant)
+    field, slot, layout = kind.sources[name]
+    addresses, row = (builder.extract_value(value, k) for k in range(2))
+    array = array_at(context, builder, kind.tile.tile, addresses, slot, layout)
+    if field == "tables":
+        return array
+    if field == "common":
+        row = row.type(0)
+    return row_value(context, builder, numba_type(layout), array, row)
