@@ -25,9 +25,11 @@ from batchsim.compiler.rows import (
     RowsType,
     StateType,
     TupleLayout,
+    array_value,
     arrays_of,
     count,
     numba_type,
+    row_bytes,
     row_type,
     row_value,
     type_of_arrays,
@@ -35,10 +37,14 @@ from batchsim.compiler.rows import (
 
 __all__ = [
     "NATIVE",
+    "array_layout",
+    "call_part",
     "cut_rows",
     "layout_of",
+    "native_target",
     "native_view",
     "reference_accessors",
+    "slot_of",
 ]
 
 Array = npt.NDArray[Any]
@@ -75,18 +81,36 @@ def _rebuild(nested: Any, members: list[Any]) -> Any:
     return type(nested)(*members) if hasattr(nested, "_fields") else tuple(members)
 
 
-def layout_of(tile: Tile) -> TupleLayout:
-    """Return the layout of a tile: all that `native_view` needs of its arrays."""
+def layout_of(tile: Tile, last: str = Tile._fields[-1]) -> TupleLayout:
+    """Return the layout of a tile: all that `native_view` needs of its arrays.
 
-    def layout(nested: Any, name: str) -> Any:
-        if isinstance(nested, np.ndarray):
-            length = len(nested) if name in SHARED else None
-            if name == "tables":
-                length = UNKNOWN
-            return ArrayLayout(nested.dtype, nested.shape[1:], length, nested.flags.writeable)
-        return TupleLayout(type(nested), tuple(layout(member, name) for member in nested))
+    Args:
+        tile: the arrays.
+        last: the last field that is seen; those behind it are left out.
+    """
+    seen = Tile._fields[: Tile._fields.index(last) + 1]
+    return TupleLayout(
+        Tile,
+        tuple(
+            array_layout(nested, name) if name in seen else TupleLayout(tuple, ())
+            for name, nested in tile._asdict().items()
+        ),
+    )
 
-    return TupleLayout(Tile, tuple(layout(nested, name) for name, nested in tile._asdict().items()))
+
+def array_layout(nested: Any, name: str = "") -> Any:
+    """Return the layout of an array, or of the arrays of a nested tuple, in a field of a tile."""
+    if isinstance(nested, np.ndarray):
+        length = len(nested) if name in SHARED else None
+        if name == "tables":
+            length = UNKNOWN
+        return ArrayLayout(nested.dtype, nested.shape[1:], length, nested.flags.writeable)
+    return TupleLayout(type(nested), tuple(array_layout(member, name) for member in nested))
+
+
+def slot_of(tile: Tile, field: str) -> int:
+    """Return the place in the driver's table of the first array of a field."""
+    return layout_of(tile).place(field)[0]
 
 
 def native_view(layout: TupleLayout, constants: Any) -> Any:
@@ -117,9 +141,8 @@ def _native_view(kind: RowsType) -> Any:
                     return slot
                 address = builder.load(builder.gep(pointers, [number(slot)]))
                 if layout.length is None:
-                    item = context.get_abi_sizeof(context.get_data_type(numba_type(layout).dtype))
-                    row = item * int(np.prod(layout.trailing, dtype=int))
-                    address = builder.add(address, builder.mul(first, number(row)))
+                    row = number(row_bytes(layout))
+                    address = builder.add(address, builder.mul(first, row))
                 builder.store(address, builder.gep(addresses, [ir.IntType(32)(1 + slot)]))
                 return slot + 1
 
@@ -129,6 +152,40 @@ def _native_view(kind: RowsType) -> Any:
         return kind(table, types.intp, types.intp), codegen
 
     return view
+
+
+@functools.cache
+def native_target(layout: ArrayLayout | TupleLayout) -> Any:
+    """Return the intrinsic `target(table, lo, hi, frames, place)`: arrays to write into.
+
+    Args:
+        layout: of the arrays, with one row a frame.
+    """
+
+    @intrinsic
+    def target(typing_context: Any, table: Any, lo: Any, hi: Any, frames: Any, place: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            pointers, first, end, times, slot = arguments
+            first, end = builder.mul(first, times), builder.mul(end, times)
+
+            def build(layout: ArrayLayout | TupleLayout) -> Any:
+                nonlocal slot
+                kind = numba_type(layout)
+                if isinstance(layout, TupleLayout):
+                    members = [build(member) for member in layout.members]
+                    return context.make_tuple(builder, kind, members)
+                address = builder.load(builder.gep(pointers, [slot]))
+                slot = builder.add(slot, slot.type(1))
+                row = builder.mul(first, first.type(row_bytes(layout)))
+                pointer = builder.inttoptr(builder.add(address, row), ir.IntType(8).as_pointer())
+                rows = builder.sub(end, first)
+                return array_value(context, builder, kind, pointer, layout.trailing, rows)
+
+            return build(layout)
+
+        return numba_type(layout)(table, lo, hi, types.intp, types.intp), codegen
+
+    return target
 
 
 # --- A row ----------------------------------------------------------------------------------------
@@ -214,32 +271,60 @@ def _state_at(typing_context: Any, state: Any, i: Any) -> Any:
     return StateType(state)(state, types.intp), _with_row
 
 
-def clear_row(nested, i):  # type: ignore[no-untyped-def]
-    """Write zeros into row i of each array of a nested tuple."""
+def clear_rows(nested):  # type: ignore[no-untyped-def]
+    """Write zeros into each array of a nested tuple."""
     for member in nested:
         if isinstance(member, np.ndarray):
-            member[i] = 0
+            member[:] = 0
         else:
-            clear_row(member, i)
+            clear_rows(member)
 
 
 @intrinsic
-def _clear_row(typing_context: Any, nested: Any, i: Any) -> Any:
+def _clear_rows(typing_context: Any, nested: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        def clear(kind: Any, value: Any) -> None:
-            if not isinstance(kind, types.Array):
-                for k, member in enumerate(kind.types):
-                    clear(member, builder.extract_value(value, k))
-                return
-            array = context.make_array(kind)(context, builder, value=value)
-            row_bytes = cgutils.unpack_tuple(builder, array.strides, kind.ndim)[0]
-            start = cgutils.pointer_add(builder, array.data, builder.mul(arguments[1], row_bytes))
-            cgutils.memset(builder, start, row_bytes, 0)
-
-        clear(*arrays_of(context, builder, nested, arguments[0]))
+        for array in _each_array(context, builder, nested, arguments[0]):
+            cgutils.memset(builder, array.data, _size(builder, array), 0)
         return context.get_dummy_value()
 
-    return types.void(nested, types.intp), codegen
+    return types.void(nested), codegen
+
+
+def copy_rows(source, target):  # type: ignore[no-untyped-def]
+    """Copy each array of a nested tuple into that of another one alike."""
+    if isinstance(source, np.ndarray):
+        target[:] = source
+        return
+    for one, other in zip(source, target, strict=True):
+        copy_rows(one, other)
+
+
+@intrinsic
+def _copy_rows(typing_context: Any, source: Any, target: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        for one, other in zip(
+            _each_array(context, builder, source, arguments[0]),
+            _each_array(context, builder, target, arguments[1]),
+            strict=True,
+        ):
+            cgutils.raw_memcpy(builder, other.data, one.data, _size(builder, one), 1)
+        return context.get_dummy_value()
+
+    return types.void(source, target), codegen
+
+
+def _each_array(context: Any, builder: Any, kind: Any, value: Any) -> list[Any]:
+    """Return Numba's access to each of the arrays of a part of a tile, or of a nested tuple."""
+    kind, value = arrays_of(context, builder, kind, value)
+    if isinstance(kind, types.Array):
+        return [context.make_array(kind)(context, builder, value=value)]
+    members = [(part, builder.extract_value(value, k)) for k, part in enumerate(kind.types)]
+    return [array for member in members for array in _each_array(context, builder, *member)]
+
+
+def _size(builder: Any, array: Any) -> Any:
+    """Return how many bytes an array has."""
+    return builder.mul(array.nitems, array.itemsize)
 
 
 def copy_row(source, j, target, k):  # type: ignore[no-untyped-def]
@@ -255,31 +340,24 @@ def copy_row(source, j, target, k):  # type: ignore[no-untyped-def]
 def _copy_row(typing_context: Any, source: Any, j: Any, target: Any, k: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         sources, from_row, targets, to_row = arguments
-
-        def copy(kind: Any, one: Any, other: Any) -> None:
-            if not isinstance(kind, types.Array):
-                for place, member in enumerate(kind.types):
-                    copy(
-                        member,
-                        builder.extract_value(one, place),
-                        builder.extract_value(other, place),
-                    )
-                return
-            from_array, to_array = (
-                context.make_array(kind)(context, builder, value=value) for value in (one, other)
-            )
-            row_bytes = cgutils.unpack_tuple(builder, from_array.strides, kind.ndim)[0]
-            read_from, write_to = (
-                cgutils.pointer_add(builder, array.data, builder.mul(row, row_bytes))
-                for array, row in ((from_array, from_row), (to_array, to_row))
-            )
-            cgutils.raw_memcpy(builder, write_to, read_from, row_bytes, 1)
-
-        kind, from_arrays = arrays_of(context, builder, source, sources)
-        copy(kind, from_arrays, arrays_of(context, builder, target, targets)[1])
+        for one, other in zip(
+            _each_array(context, builder, source, sources),
+            _each_array(context, builder, target, targets),
+            strict=True,
+        ):
+            read_from, write_to = _row(builder, one, from_row), _row(builder, other, to_row)
+            cgutils.raw_memcpy(builder, write_to, read_from, _row_size(builder, one), 1)
         return context.get_dummy_value()
 
     return types.void(source, types.intp, target, types.intp), codegen
+
+
+def _row_size(builder: Any, array: Any) -> Any:
+    return builder.extract_value(array.strides, 0)
+
+
+def _row(builder: Any, array: Any, row: Any) -> Any:
+    return cgutils.pointer_add(builder, array.data, builder.mul(row, _row_size(builder, array)))
 
 
 def fetch_row(nested, i):  # type: ignore[no-untyped-def]
@@ -294,21 +372,38 @@ def _fetch_row(typing_context: Any, nested: Any, i: Any) -> Any:
         kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
         prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
         write_to_nearest_data = [ir.Constant(number, flag) for flag in (1, 3, 1)]
-
-        def fetch(kind: Any, value: Any) -> None:
-            if not isinstance(kind, types.Array):
-                for k, member in enumerate(kind.types):
-                    fetch(member, builder.extract_value(value, k))
-                return
-            array = context.make_array(kind)(context, builder, value=value)
-            row_bytes = cgutils.unpack_tuple(builder, array.strides, kind.ndim)[0]
-            start = cgutils.pointer_add(builder, array.data, builder.mul(arguments[1], row_bytes))
-            builder.call(prefetch, [builder.bitcast(start, byte), *write_to_nearest_data])
-
-        fetch(*arrays_of(context, builder, nested, arguments[0]))
+        for array in _each_array(context, builder, nested, arguments[0]):
+            start = builder.bitcast(_row(builder, array, arguments[1]), byte)
+            builder.call(prefetch, [start, *write_to_nearest_data])
         return context.get_dummy_value()
 
     return types.void(nested, types.intp), codegen
+
+
+# --- A part of a kernel ---------------------------------------------------------------------------
+
+
+def call_part(table, lo, hi, a, b, c):  # type: ignore[no-untyped-def]
+    """Call the part of a kernel whose name is PART, from another object file."""
+    return _call(PART, table, lo, hi, a, b, c)  # type: ignore[name-defined]  # noqa: F821
+
+
+@intrinsic(prefer_literal=True)
+def _call(
+    typing_context: Any, name: Any, table: Any, lo: Any, hi: Any, a: Any, b: Any, c: Any
+) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kinds = signature.args[1:]
+        kind = context.call_conv.get_function_type(types.int64, kinds)
+        part = cgutils.get_or_insert_function(builder.module, kind, name.literal_value)
+        status, result = context.call_conv.call_function(
+            builder, part, types.int64, kinds, arguments[1:]
+        )
+        with cgutils.if_unlikely(builder, status.is_error):
+            context.call_conv.return_status_propagate(builder, status)
+        return result
+
+    return types.int64(name, table, *[types.int64] * 5), codegen
 
 
 # --- Flags ----------------------------------------------------------------------------------------
@@ -356,19 +451,36 @@ def _without_lowest_bit(word):  # type: ignore[no-untyped-def]
     return word & (word - np.uint64(1))
 
 
-def reference_accessors(constants: Any) -> dict[str, Any]:
+def _reference_target(table: Tile, lo: int, hi: int, frames: int, place: str) -> Any:
+    def rows(nested: Any) -> Any:
+        if isinstance(nested, np.ndarray):
+            return nested[lo:hi].reshape(-1, *nested.shape[2:]) if frames > 1 else nested[lo:hi]
+        return _rebuild(nested, [rows(member) for member in nested])
+
+    return rows(getattr(table, place))
+
+
+def reference_accessors(constants: Any, *, stacks: bool) -> dict[str, Any]:
     """Return what free names of the tile loops stand for in the reference backend.
 
     Args:
         constants: the parameters' values, a namedtuple.
+        stacks: whether frames are stacked.
     """
     return {
         "view": reference_view,
+        "part_view": reference_view,
+        "observation_at": _reference_target,
+        "info_at": _reference_target,
+        "OBSERVED": "frames" if stacks else "observation",
+        "INFO": "info",
+        "FINAL_INFO": "final_info",
         "parameters_at": functools.partial(parameters_at, constants),
         "reset_parameters_at": functools.partial(reset_parameters_at, constants),
         "row_views": row_views,
         "state_at": state_at,
-        "clear_row": clear_row,
+        "clear_rows": clear_rows,
+        "copy_rows": copy_rows,
         "copy_row": copy_row,
         "fetch_row": fetch_row,
         "flag_bits": flag_bits,
@@ -382,7 +494,8 @@ NATIVE = {
     "reset_parameters_at": _native_parameters_at(at_reset=True),
     "row_views": _row_views,
     "state_at": _state_at,
-    "clear_row": _clear_row,
+    "clear_rows": _clear_rows,
+    "copy_rows": _copy_rows,
     "copy_row": _copy_row,
     "fetch_row": _fetch_row,
     "flag_bits": _flag_bits,

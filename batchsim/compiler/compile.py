@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import types as python_types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,8 +73,7 @@ OPTIONS: dict[str, Any] = {
 # C call it: generating them takes a third of the time.
 NO_WRAPPERS: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
-# Callees are inlined whatever their size: a loop with a call in it cannot be vectorised.
-INLINE: dict[str, Any] = {**OPTIONS, **NO_WRAPPERS, "forceinline": True}
+CALLEE: dict[str, Any] = {**OPTIONS, **NO_WRAPPERS}
 
 SETTINGS = ("BOUNDSCHECK", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE")
 """What Numba's environment variables say of machine code, beside the CPU."""
@@ -91,6 +90,13 @@ STEP_LOOPS = {
     AutoresetMode.SAME_STEP: kernels.step_same_step,
     AutoresetMode.DISABLED: kernels.step_disabled,
 }
+
+PARTS = ("advance_rows", "restart_rows", "reset_rows", "observe_rows", "inform_rows")
+"""The parts of a kernel, by the names that they are called by."""
+ENTRY = kernels.run_task.__name__
+"""What calls them."""
+LAST_SEEN = "truncated"
+"""The last field of a tile that parts see; `advance_rows` sees the actions too."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +154,8 @@ class Binder:
         precision: "fast" binds the float32 functions and constants.
         placeholders: what the free names of `batchsim.compiler.kernels` stand for.
         wrap: applied to every copy that another one calls.
+        given: what other free names of `batchsim.compiler.kernels` stand for, as it is; it is in
+            no digest.
         listed: whether actions are Python's numbers.
     """
 
@@ -157,6 +165,7 @@ class Binder:
         placeholders: dict[str, Any],
         wrap: Callable[..., Any],
         *,
+        given: Mapping[str, Any] | None = None,
         listed: bool = False,
     ) -> None:
         self.fast = precision == "fast"
@@ -164,6 +173,7 @@ class Binder:
         if listed:
             self.functions = {**self.functions, actions.are_listed: actions.listed}
         self.placeholders = placeholders
+        self.given = {} if given is None else given
         self.wrap = wrap
         self.bound: dict[Any, Any] = {}
         self.arrays: dict[int, tuple[Any, Any]] = {}
@@ -192,14 +202,14 @@ class Binder:
         defaults, keyword_defaults = function.__defaults__, function.__kwdefaults__
         names = dict(function.__globals__)
         if of_loops:
-            names.update(self.placeholders)
+            names.update(self.placeholders, **self.given)
         digest = Digest(function.__qualname__)
         digest.add("code", code)
         digest.add("defaults", (defaults, keyword_defaults))
         for name, attributes in reads(code).items():
             value = look_up(names, name)
-            if of_loops and (name == "view" or name in columns.NATIVE):
-                continue  # The tile that it is made from and the module are in the key.
+            if of_loops and name in self.given:
+                continue
             if not name.isidentifier():
                 continue  # pytest's: it rewrites the assertions of test modules.
             bound = self._bind_name(name, value, attributes, demote, digest)
@@ -311,13 +321,13 @@ def _holds_array(value: Any) -> bool:
 def _statistics(spec: KernelSpec) -> dict[str, Any]:
     if spec.record_episode_statistics:
         return {
-            "add_reward": kernels.keep_reward,
-            "start_episode": kernels.keep_start,
+            "add_rewards": kernels.keep_rewards,
+            "start_episodes": kernels.keep_starts,
             "report_episodes": kernels.keep_episodes,
         }
     return {
-        "add_reward": kernels.skip_row,
-        "start_episode": kernels.skip_row,
+        "add_rewards": kernels.skip_all,
+        "start_episodes": kernels.skip_listed,
         "report_episodes": kernels.skip_all,
     }
 
@@ -326,32 +336,42 @@ def _stacking(spec: KernelSpec) -> dict[str, Any]:
     frames = flatten(spec.tile.frames)
     if frames:
         return {
-            "observe_new": kernels.observe_frames,
-            "observe_again": kernels.copy_frames,
-            "draw_frame": kernels.keep_frame,
+            "observe_all": kernels.observe_frames,
+            "observe_listed": kernels.observe_frames_listed,
+            "observe_again": kernels.observe_frames_again,
             "FRAMES": frames[0].shape[1],
         }
     return {
-        "observe_new": kernels.observe_row,
-        "observe_again": kernels.observe_row,
-        "draw_frame": kernels.skip_row,
+        "observe_all": kernels.observe_plain,
+        "observe_listed": kernels.observe_plain_listed,
+        "observe_again": kernels.observe_plain_again,
     }
 
 
-def _placeholders(spec: KernelSpec, accessors: dict[str, Any], step_rows: Any) -> dict[str, Any]:
+def _placeholders(spec: KernelSpec) -> dict[str, Any]:
     discrete = isinstance(spec.bounds, kernels.DiscreteBounds)
     return {
         "reset": spec.definition.reset,
         "step": spec.definition.step,
         "observe": spec.definition.observe,
         "inform": spec.definition.inform or kernels.no_info,
-        **accessors,
         "mark": kernels.mark_row if spec.checked else kernels.skip_row,
-        "step_rows": step_rows,
+        "step_rows": STEP_LOOPS[spec.autoreset_mode],
         "check_actions": kernels.check_discrete if discrete else kernels.check_box,
         "ACTION": spec.bounds,
         **_stacking(spec),
         **_statistics(spec),
+    }
+
+
+def _part_loops(spec: KernelSpec, *, guarded: bool) -> dict[str, Any]:
+    """Return the loops that are the parts, by name."""
+    return {
+        "advance_rows": kernels.advance_rows_guarded if guarded else kernels.advance_rows,
+        "restart_rows": kernels.restart_rows,
+        "reset_rows": kernels.reset_rows if spec.definition.options else kernels.restart_or_reset,
+        "observe_rows": kernels.observe_rows,
+        "inform_rows": kernels.inform_rows if spec.definition.info else kernels.skip_rows,
     }
 
 
@@ -366,8 +386,9 @@ class NativeKernel:
     """Zero if the kernel came from the cache."""
 
 
-def _signature() -> Any:
-    return types.int64(types.CPointer(types.int64), types.int64, types.int64, types.int64)
+KERNEL = types.int64(types.CPointer(types.int64), types.int64, types.int64, types.int64)
+PART = types.int64(types.CPointer(types.int64), *[types.int64] * 5)
+"""The types that the functions are compiled for, those of numbers and of the driver's table."""
 
 
 class _Jit:
@@ -398,38 +419,146 @@ class _Jit:
 
 _jit = _Jit()
 _loaded: dict[str, NativeKernel] = {}
+_loaded_code: dict[str, Any] = {}
+"""By key: the library that a part or the whole of a kernel is in."""
 
 
 def compile_native(spec: KernelSpec) -> NativeKernel:
     """Return the kernel of `spec` from this process, the disk cache or the compiler."""
     with _jit:
         # Bound for Numba only where it must compile: what Numba makes of a function, it keeps.
-        key = _key(spec, _bind(spec, for_numba=False)[1])
-        if key not in _loaded:
+        plan = _Plan(spec, for_numba=False)
+        if plan.key not in _loaded:
             # LLVM finds functions by name: of two kernels that threads load under one key, both
             # would run the code of the first, which goes when the second takes its place.
             with global_compiler_lock:
-                if key not in _loaded:
-                    kernel = _load(key)
-                    if kernel is None:
-                        key, kernel = _compile(spec)
-                    _loaded.setdefault(key, kernel)
-        return _loaded[key]
+                if plan.key not in _loaded:
+                    start = time.perf_counter()
+                    libraries = [_load(key) for key in plan.keys.values()]
+                    if None in libraries:
+                        plan = _Plan(spec, for_numba=True)
+                        libraries = _compile(spec, plan)
+                    else:
+                        start = time.perf_counter()
+                    _loaded.setdefault(
+                        plan.key,
+                        NativeKernel(
+                            libraries[-1].get_pointer_to_function(plan.names[ENTRY]),
+                            (*libraries, plan.functions),
+                            time.perf_counter() - start,
+                        ),
+                    )
+        return _loaded[plan.key]
 
 
-def assemble(spec: KernelSpec) -> tuple[str, bytes]:
-    """Return the kernel of `spec`, compiled anew, as assembly and as an object file, to be read."""
+def assemble(spec: KernelSpec) -> tuple[str, list[bytes]]:
+    """Return the kernel of `spec`, compiled anew, as assembly and as object files, to be read."""
     with _jit:
-        library = _translate(spec, _bind(spec, for_numba=True)[0])[0]
-    return library.get_asm_str(), library.serialize_using_object_code()[2][0]
+        plan = _Plan(spec, for_numba=True)
+        with _uncollected():
+            libraries = [plan.translate(name) for name in plan.keys]
+    return (
+        "\n".join(library.get_asm_str() for library in libraries),
+        [library.serialize_using_object_code()[2][0] for library in libraries],
+    )
 
 
-def _bind(spec: KernelSpec, *, for_numba: bool) -> tuple[Any, str]:
-    """Return the function that `spec` stands for, and a hash of everything that it reaches.
+class _Plan:
+    """What a kernel consists of: the functions that it is compiled from, and where they are kept.
 
-    Unless it is `for_numba`, the function is of no use, and nothing outlives this call.
+    Args:
+        spec: what decides it.
+        for_numba: whether the functions are to be compiled; else they are of no use, and nothing
+            outlives the plan.
     """
-    step_rows = STEP_LOOPS[spec.autoreset_mode]
+
+    def __init__(self, spec: KernelSpec, *, for_numba: bool) -> None:
+        self.spec = spec
+        loops = _part_loops(spec, guarded=_is_guarded(spec))
+        frame = _frame_layout(spec.tile)
+        info = columns.array_layout(spec.tile.info)
+        layouts = {
+            "advance_rows": (columns.layout_of(spec.tile, "choice"),),
+            "restart_rows": (columns.layout_of(spec.tile, LAST_SEEN),),
+            "reset_rows": (columns.layout_of(spec.tile, LAST_SEEN),),
+            "observe_rows": (columns.layout_of(spec.tile, LAST_SEEN), frame),
+            "inform_rows": (columns.layout_of(spec.tile, LAST_SEEN), info),
+        }
+        whole = columns.layout_of(spec.tile)
+        wrap, placeholders = _as_it_is, _placeholders(spec)
+        names = (*columns.NATIVE, "view", "part_view", "observation_at", "info_at", *PLACES, *PARTS)
+        given = dict.fromkeys(names)
+        if for_numba:
+            exact = spec.precision == "exact"
+            compiler = agreement.Compiler if exact else agreement.FastCompiler
+            options = {**CALLEE, "boundscheck": spec.checked}
+            wrap = functools.partial(target.callee, pipeline_class=compiler, **options)
+            given.update(columns.NATIVE)
+            given["observation_at"] = columns.native_target(frame)
+            given["info_at"] = columns.native_target(info)
+        binder = Binder(spec.precision, placeholders, wrap, given=given, listed=spec.listed)
+        self.keys: dict[str, str] = {}
+        """By name of a part, and of the whole at last."""
+        self.names: dict[str, str] = {}
+        """What machine code knows them by."""
+        self.functions: dict[str, Any] = {}
+        for name in PARTS:
+            if loops[name] in (kernels.skip_rows, kernels.restart_or_reset):
+                placeholders[name] = loops[name]
+                del given[name]
+                continue
+            if for_numba:
+                given["part_view"] = columns.native_view(layouts[name][0], spec.constants)
+            self._add(name, binder, loops[name], layouts[name])
+            given[name] = wrap(_named_part(self.names[name])) if for_numba else None
+        if for_numba:
+            given["view"] = columns.native_view(whole, spec.constants)
+            given.update(_places(spec.tile))
+        self._add(ENTRY, binder, kernels.run_task, (whole, *self.names.values()))
+
+    @property
+    def key(self) -> str:
+        """Of the whole."""
+        return self.keys[ENTRY]
+
+    def _add(self, name: str, binder: Binder, loop: Any, made_of: tuple[Any, ...]) -> None:
+        self.functions[name] = binder.copy(loop)
+        self.keys[name] = _key(self.spec, binder.digests[loop], made_of)
+        self.names[name] = f"batchsim_{name}_{self.keys[name][:32]}"
+
+    def translate(self, name: str) -> Any:
+        """Return the library with the machine code of a part, or of what calls them."""
+        return target.compile_function(
+            self.functions[name],
+            KERNEL if name == ENTRY else PART,
+            self.names[name],
+            **{**OPTIONS, **NO_WRAPPERS, "boundscheck": self.spec.checked},
+        )
+
+
+PLACES = ("OBSERVED", "INFO", "FINAL_INFO")
+
+
+def _places(tile: Tile) -> dict[str, int]:
+    """Return where the driver's table has the arrays that parts write into."""
+    fields = ("frames" if flatten(tile.frames) else "observation", "info", "final_info")
+    return {name: columns.slot_of(tile, field) for name, field in zip(PLACES, fields, strict=True)}
+
+
+def _frame_layout(tile: Tile) -> Any:
+    """Return the layout of what `observe` writes, one row a frame."""
+
+    def without_frames(nested: Any) -> Any:
+        if isinstance(nested, np.ndarray):
+            return nested[:, 0]
+        return _rebuilt(nested, without_frames)
+
+    frames = flatten(tile.frames)
+    return columns.array_layout(without_frames(tile.frames) if frames else tile.observation)
+
+
+def _is_guarded(spec: KernelSpec) -> bool:
+    """Tell whether stepping a row that is over, before its reset, could do harm."""
     varying = {
         *getattr(spec.tile.parameters, "_fields", ()),
         *getattr(spec.tile.common, "_fields", ()),
@@ -438,32 +567,18 @@ def _bind(spec: KernelSpec, *, for_numba: bool) -> tuple[Any, str]:
     constants = {
         name: value for name, value in spec.constants._asdict().items() if name not in varying
     }
-    if step_rows is kernels.step_next_step and not may_step_finished_rows(
-        spec.definition, constants
-    ):
-        step_rows = kernels.step_next_step_guarded
-    wrap, view = _as_it_is, None
-    if for_numba:
-        compiler = agreement.Compiler if spec.precision == "exact" else agreement.FastCompiler
-        options = {**INLINE, "boundscheck": spec.checked}
-        wrap = functools.partial(target.callee, pipeline_class=compiler, **options)
-        view = columns.native_view(columns.layout_of(spec.tile), spec.constants)
-    accessors = {**columns.NATIVE, "view": view}
-    placeholders = _placeholders(spec, accessors, step_rows)
-    binder = Binder(spec.precision, placeholders, wrap, listed=spec.listed)
-    entry = binder.copy(kernels.run_task)
-    return entry, binder.digests[kernels.run_task]
+    return not may_step_finished_rows(spec.definition, constants)
+
+
+def _named_part(name: str) -> Any:
+    """Return the function that calls the part of a kernel with this name."""
+    function = columns.call_part
+    names = {**function.__globals__, "PART": name}
+    return python_types.FunctionType(function.__code__, names, function.__name__)
 
 
 def _as_it_is(copy: Any) -> Any:
     return copy
-
-
-def _translate(spec: KernelSpec, entry: Any) -> tuple[Any, str]:
-    """Return the library with the machine code, and its function's name there."""
-    options = {**OPTIONS, **NO_WRAPPERS, "boundscheck": spec.checked}
-    with _uncollected():
-        return target.compile_function(entry, _signature(), **options)
 
 
 @contextlib.contextmanager
@@ -481,14 +596,17 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _key(spec: KernelSpec, code: str) -> str:
-    def layout(nested: Any) -> Any:
-        if isinstance(nested, np.ndarray):
-            return nested.dtype.str, nested.shape[1:], nested.flags.writeable
-        return getattr(nested, "_fields", ()), [layout(member) for member in nested]
+def _key(spec: KernelSpec, code: str, made_of: tuple[Any, ...]) -> str:
+    def described(part: Any) -> Any:
+        if isinstance(part, columns.ArrayLayout):
+            return part.dtype.str, part.trailing, part.length, part.writeable
+        if isinstance(part, columns.TupleLayout):
+            return part.fields, [described(member) for member in part.members]
+        return part
 
     scratch = sorted(spec.definition.scratch)
-    digest = Digest(code, layout(spec.tile), spec.constants, scratch, INLINE, spec.checked)
+    digest = Digest(code, [described(part) for part in made_of], spec.constants, scratch)
+    digest.add("options", (CALLEE, spec.checked))
     digest.add("precision", spec.precision)
     digest.add("functions", ufuncs.fingerprint())
     digest.add("settings", [getattr(numba.config, setting, None) for setting in SETTINGS])
@@ -499,19 +617,18 @@ def _key(spec: KernelSpec, code: str) -> str:
     return digest.hexdigest()
 
 
-def _load(key: str) -> NativeKernel | None:
-    content = cache.load(key)
-    if content is None:
-        return None
-    name, serialized = marshal.loads(content)
-    library = target.generator().unserialize_library(serialized)
-    return NativeKernel(library.get_pointer_to_function(name), (library,), 0.0)
+def _load(key: str) -> Any:
+    """Return the library that is kept under a key, in this process or on the disk, or None."""
+    if key not in _loaded_code:
+        content = cache.load(key)
+        if content is None:
+            return None
+        _loaded_code[key] = target.generator().unserialize_library(marshal.loads(content))
+    return _loaded_code[key]
 
 
-def _compile(spec: KernelSpec) -> tuple[str, NativeKernel]:
-    """Compile the kernel and keep it; return its key too, of what it was compiled from."""
-    entry, code = _bind(spec, for_numba=True)
-    key = _key(spec, code)
+def _compile(spec: KernelSpec, plan: _Plan) -> list[Any]:
+    """Return the libraries of a kernel, its parts first; what is compiled is kept."""
     if sys.stderr.isatty():
         print(
             f"batchsim: compiling {spec.definition.name} ({spec.precision} precision, "
@@ -519,26 +636,28 @@ def _compile(spec: KernelSpec) -> tuple[str, NativeKernel]:
             file=sys.stderr,
             flush=True,
         )
-    start = time.perf_counter()
-    library, name = _translate(spec, entry)
-    # Code that holds the addresses of this process's arrays (large global ones) is of no use in
-    # another process, and the arrays must live as long as the code does.
-    if not library.has_dynamic_globals:
-        cache.store(key, marshal.dumps((name, library.serialize_using_object_code())))
-    return key, NativeKernel(
-        library.get_pointer_to_function(name), (library, entry), time.perf_counter() - start
-    )
+    libraries = []
+    with _uncollected():
+        for name, key in plan.keys.items():
+            library = _load(key)
+            if library is None:
+                library = plan.translate(name)
+                _loaded_code[key] = library
+                # Code that holds the addresses of this process's arrays (large global ones) is of
+                # no use in another process, and the arrays must live as long as the code does.
+                if not library.has_dynamic_globals:
+                    cache.store(key, marshal.dumps(library.serialize_using_object_code()))
+            libraries.append(library)
+    return libraries
 
 
 def interpret(spec: KernelSpec) -> Callable[[Tile, int, int, int], int]:
     """Return `kernel(tile, task, lo, hi)` of the reference backend: the same functions as plain
     Python.
     """
-    step_rows = STEP_LOOPS[spec.autoreset_mode]
-    if step_rows is kernels.step_next_step:
-        # Python raises where machine code goes on (math.sin of infinity): rows that are over stay
-        # put.
-        step_rows = kernels.step_next_step_guarded
-    placeholders = _placeholders(spec, columns.reference_accessors(spec.constants), step_rows)
-    binder = Binder(spec.precision, placeholders, _as_it_is, listed=spec.listed)
+    stacks = bool(flatten(spec.tile.frames))
+    # Python raises where machine code goes on (math.sin of infinity): rows that are over stay put.
+    placeholders = {**_placeholders(spec), **_part_loops(spec, guarded=True)}
+    given = columns.reference_accessors(spec.constants, stacks=stacks)
+    binder = Binder(spec.precision, placeholders, _as_it_is, given=given, listed=spec.listed)
     return binder.copy(kernels.run_task)  # type: ignore[no-any-return]

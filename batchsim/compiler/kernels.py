@@ -3,25 +3,33 @@
 The loops are plain Python with free names; `compile.py` binds them to an environment's functions
 and either compiles them with Numba or runs them as they stand:
 
-- `view(table, lo, hi)`: the columns of rows [lo, hi) as a `Tile`;
+- `view(table, lo, hi)`: the columns of rows [lo, hi) as a `Tile`; `part_view(table, lo, hi)`: those
+  that parts see;
 - `reset`, `step`, `observe`, `inform`: the environment's own functions;
 - `parameters_at(tile, i)`: the parameters of row i; `reset_parameters_at(tile, i)`: as its reset
   sees them, with the options that it was given;
+- `observation_at(table, lo, hi, frames, place)`, `info_at(table, lo, hi, frames, place)`: arrays
+  that are written, one row a frame; `OBSERVED`, `INFO` and `FINAL_INFO`: the places;
 - `row_views(nested, i)`: row i of each array of a nested tuple;
 - `state_at(state, i)`: the columns as the functions of row i see them;
-- `clear_row(nested, i)`: zeros in row i of each array of a nested tuple;
+- `clear_rows(nested)`: zeros in each array of a nested tuple;
+- `copy_rows(source, target)`: each array of a nested tuple into that of another;
 - `copy_row(source, j, target, k)`: row j of each array of a nested tuple into row k of another's;
 - `fetch_row(nested, i)`: starts to bring row i of each array into the cache;
 - `flag_bits(flags, k)`: flags 64 k to 64 k + 63 as the bits of one word; `lowest_bit(word)`: the
   number of its lowest bit that is set; `without_lowest_bit(word)`;
-- `observe_new`, `observe_again`: write what a row observes into an array, its new frame or, with
-  stacking, its last ones; `observe_new` alone, once a step, draws the new one among them;
-- `draw_frame`: draws the new frame of a row that was reset among its last ones, or does nothing;
-- `add_reward`, `start_episode`, `report_episodes`: the episode statistics, or functions that do
+- `observe_all`, `observe_listed`: draw the new frames of all rows, or of those listed, and write
+  what they observe, the new frame or, with stacking, their last ones; `observe_again` draws those
+  that are listed and writes all;
+- `add_rewards`, `start_episodes`, `report_episodes`: the episode statistics, or functions that do
   nothing;
 - `mark`: notes which row is at work, in the checked mode, or does nothing;
 - `FRAMES`: how many frames are stacked;
 - `ACTION`: the bounds of the action space.
+
+A kernel consists of parts that are compiled by themselves, and kept on disk by themselves: the
+loops around each of an environment's functions, which all autoreset modes share, with statistics
+or without, with frames stacked or not; and `run_task`, which calls them.
 
 Rows of a tile are numbered from zero, so that the loop index is visibly not negative: only then
 does LLVM leave out Python's wrap-around of negative indices and turn the loop into vector
@@ -66,6 +74,9 @@ class Tile(NamedTuple):
     """Every array that a kernel reads or writes, one row an environment.
 
     The order of the arrays, nested ones included, is the order of the driver's table of pointers.
+    What batches of one environment differ in comes last, so that they share what is compiled of its
+    functions: the parts of a kernel see the fields up to `truncated`, that which steps rows those
+    up to `choice`.
     """
 
     state: Any
@@ -87,8 +98,10 @@ class Tile(NamedTuple):
     """Scratch: numbers of rows found by a scan (int32)."""
     selected: Any
     """The rows that `RESET` resets (bool)."""
-    episode: Any
     settings: Any
+    reward: Any
+    terminated: Any
+    truncated: Any
     action: Any
     """What callers pass: (N,) for a `Discrete` space, else flattened to (N, elements)."""
     choice: Any
@@ -96,15 +109,13 @@ class Tile(NamedTuple):
     down, in int32, of which twice as many fit into a vector as of the callers' int64; for others
     the memory of `action`, in the space's shape.
     """
+    episode: Any
     frames: Any
     """With stacking the last frames of each row, nested as an observation, arrays (N, FRAMES, …),
     else empty: that of an episode's step t is the one numbered t modulo FRAMES.
     """
     observation: Any
     """An array (N, …), or a nested tuple of them; every row is an array."""
-    reward: Any
-    terminated: Any
-    truncated: Any
     final_observation: Any
     info: Any
     """A namedtuple of arrays (N, …), empty if the environment has no infos."""
@@ -151,6 +162,9 @@ def check_box(table, lo, hi):
     return 1 if bad else 0
 
 
+# --- A row ----------------------------------------------------------------------------------------
+
+
 def advance(tile, i):
     """Step row i, count the step and set its flags."""
     mark(tile, i)
@@ -164,39 +178,144 @@ def advance(tile, i):
     tile.terminated[i] = terminated
     tile.truncated[i] = truncated
     tile.pending[i] = terminated or truncated
-    add_reward(tile, i)
 
 
-def restart(tile, i):
-    """Start a new episode in row i."""
+def restart(tile, i, p):
+    """Start an episode in row i."""
     mark(tile, i)
-    reset(state_at(tile.state, i), i, parameters_at(tile, i), tile.rng)
+    reset(state_at(tile.state, i), i, p, tile.rng)
     tile.elapsed[i] = 0
     tile.pending[i] = False
-    start_episode(tile, i)
 
 
-def observe_row(tile, i, observation):
-    """Write the observation of row i into its row of `observation`: `observe_new` and
-    `observe_again` without stacking.
+def observe_row(tile, i, out):
+    """Write the observation of row i into `out`."""
+    mark(tile, i)
+    observe(state_at(tile.state, i), i, parameters_at(tile, i), out)
+
+
+def inform_row(tile, i, out):
+    """Write the infos of row i into `out`."""
+    mark(tile, i)
+    inform(state_at(tile.state, i), i, parameters_at(tile, i), out)
+
+
+# --- Parts: loops over the rows, compiled by themselves -------------------------------------------
+
+
+def advance_rows(table, lo, hi, all_rows, _, __):
+    """Step the rows.
+
+    Those that are over are stepped as well, and then overwritten by their reset: the loop has no
+    branch.
     """
-    mark(tile, i)
-    observe(state_at(tile.state, i), i, parameters_at(tile, i), row_views(observation, i))
+    tile = part_view(table, lo, hi)
+    for i in range(tile.reward.shape[0]):
+        advance(tile, i)
+    return 0
 
 
-def inform_row(tile, i, info):
-    """Write the infos of row i into its row of `info`."""
-    mark(tile, i)
-    inform(state_at(tile.state, i), i, parameters_at(tile, i), row_views(info, i))
+def advance_rows_guarded(table, lo, hi, all_rows, _, __):
+    """Step the rows, those that are over only if `all_rows` is not 0: it could do harm."""
+    tile = part_view(table, lo, hi)
+    for i in range(tile.reward.shape[0]):
+        if all_rows != 0 or not tile.pending[i]:
+            advance(tile, i)
+    return 0
 
 
-def list_pending(tile):
-    """Write the numbers of the pending rows into `tile.finished`; return how many there are."""
-    rows = tile.pending.shape[0]
+def restart_rows(table, lo, hi, count, is_step, _):
+    """Start episodes in the first `count` rows that are listed in `finished`.
+
+    Args:
+        table, lo, hi: the tile.
+        count: how many rows.
+        is_step: whether this is all that the rows do in a step, so that they are given no reward.
+    """
+    tile = part_view(table, lo, hi)
+    for k in range(count):
+        i = tile.finished[k]
+        restart(tile, i, parameters_at(tile, i))
+        if is_step != 0:
+            tile.reward[i] = 0
+            tile.terminated[i] = False
+            tile.truncated[i] = False
+    return 0
+
+
+def reset_rows(table, lo, hi, count, _, __):
+    """Start episodes in the listed rows with the reset's options."""
+    tile = part_view(table, lo, hi)
+    for k in range(count):
+        i = tile.finished[k]
+        restart(tile, i, reset_parameters_at(tile, i))
+    return 0
+
+
+def restart_or_reset(table, lo, hi, count, _, __):
+    """`reset_rows` of an environment without options."""
+    return restart_rows(table, lo, hi, count, 0, 0)
+
+
+def observe_rows(table, lo, hi, count, frames, place):
+    """Observe the first `count` rows that are listed in `finished`, or all rows if it is negative.
+
+    Args:
+        table, lo, hi: the tile.
+        count: how many rows.
+        frames: how many frames a row has; the newest is written.
+        place: of the arrays that are written.
+    """
+    tile = part_view(table, lo, hi)
+    observation = observation_at(table, lo, hi, frames, place)
+    if count < 0:
+        for i in range(tile.reward.shape[0]):
+            observe_row(tile, i, row_views(observation, i))
+    else:
+        for k in range(count):
+            i = tile.finished[k]
+            row = int(i)
+            if frames > 1:
+                row = row * frames + int(tile.elapsed[i]) % frames
+            observe_row(tile, i, row_views(observation, row))
+    return 0
+
+
+def inform_rows(table, lo, hi, count, place, _):
+    """Write the infos of the first `count` listed rows, or of all rows if it is negative.
+
+    Args:
+        table, lo, hi: the tile.
+        count: how many rows.
+        place: of the arrays that are written.
+    """
+    tile = part_view(table, lo, hi)
+    info = info_at(table, lo, hi, 1, place)
+    if count < 0:
+        for i in range(tile.reward.shape[0]):
+            inform_row(tile, i, row_views(info, i))
+    else:
+        for k in range(count):
+            i = tile.finished[k]
+            inform_row(tile, i, row_views(info, i))
+    return 0
+
+
+def skip_rows(table, lo, hi, count, place, _):
+    """`inform_rows` of an environment without infos."""
+    return 0
+
+
+# --- Lists of rows --------------------------------------------------------------------------------
+
+
+def list_flagged(tile, flags):
+    """Write the numbers of the rows with a flag into `tile.finished`; return how many there are."""
+    rows = flags.shape[0]
     count = 0
     # A row at a time costs more than most environments' dynamics; few rows are over.
     for word in range(rows // 64):
-        bits = flag_bits(tile.pending, word)
+        bits = flag_bits(flags, word)
         while bits != 0:
             i = 64 * word + lowest_bit(bits)
             tile.finished[count] = i
@@ -207,7 +326,7 @@ def list_pending(tile):
     for i in range(rows // 64 * 64, rows):
         # No branch: which rows are finished is random, and a wrong guess costs more than the store.
         tile.finished[count] = i
-        count += tile.pending[i]
+        count += flags[i]
     return count
 
 
@@ -219,129 +338,124 @@ def count_pending(tile):
     return count
 
 
-def restart_listed(tile, count):
-    """NEXT_STEP: the rows that were over before this step start anew in it, whatever their
-    action.
-    """
-    for k in range(count):
-        i = tile.finished[k]
-        restart(tile, i)
-        tile.reward[i] = 0
-        tile.terminated[i] = False
-        tile.truncated[i] = False
+# --- Steps ----------------------------------------------------------------------------------------
 
 
 def step_next_step(table, lo, hi):
     """One step with `AutoresetMode.NEXT_STEP`; returns how many episodes ended in it."""
     tile = view(table, lo, hi)
-    count = list_pending(tile)
-    # Rows that are over are stepped as well and then overwritten by their reset: the loop has no
-    # branch. Environments whose `step` could do harm there run `step_next_step_guarded` instead.
-    for i in range(tile.reward.shape[0]):
-        advance(tile, i)
-    restart_listed(tile, count)
+    count = list_flagged(tile, tile.pending)
+    advance_rows(table, lo, hi, 0, 0, 0)
+    add_rewards(tile)
+    # The rows that were over before this step start anew in it, whatever their action.
+    restart_rows(table, lo, hi, count, 1, 0)
+    start_episodes(tile, count)
     report_episodes(tile)
-    for i in range(tile.reward.shape[0]):
-        observe_new(tile, i, tile.observation)
-    for i in range(tile.reward.shape[0]):
-        inform_row(tile, i, tile.info)
-    return count_pending(tile)
-
-
-def step_next_step_guarded(table, lo, hi):
-    """As `step_next_step`, but a row whose episode is over is not stepped."""
-    tile = view(table, lo, hi)
-    count = list_pending(tile)
-    for i in range(tile.reward.shape[0]):
-        if not tile.pending[i]:
-            advance(tile, i)
-    restart_listed(tile, count)
-    report_episodes(tile)
-    for i in range(tile.reward.shape[0]):
-        observe_new(tile, i, tile.observation)
-    for i in range(tile.reward.shape[0]):
-        inform_row(tile, i, tile.info)
+    observe_all(table, lo, hi, tile)
+    inform_rows(table, lo, hi, -1, INFO, 0)
     return count_pending(tile)
 
 
 def step_same_step(table, lo, hi):
     """One step with `AutoresetMode.SAME_STEP`; returns how many episodes ended in it."""
     tile = view(table, lo, hi)
-    for i in range(tile.reward.shape[0]):
-        advance(tile, i)
+    advance_rows(table, lo, hi, 1, 0, 0)
+    add_rewards(tile)
     report_episodes(tile)
-    for i in range(tile.reward.shape[0]):
-        observe_new(tile, i, tile.final_observation)
-    for i in range(tile.reward.shape[0]):
-        observe_again(tile, i, tile.observation)
-    for i in range(tile.reward.shape[0]):
-        inform_row(tile, i, tile.info)
-        clear_row(tile.final_info, i)
-    count = list_pending(tile)
-    for k in range(count):
-        i = tile.finished[k]
-        inform_row(tile, i, tile.final_info)
-        restart(tile, i)
-        observe_new(tile, i, tile.observation)
-        inform_row(tile, i, tile.info)
+    observe_all(table, lo, hi, tile)
+    copy_rows(tile.observation, tile.final_observation)
+    inform_rows(table, lo, hi, -1, INFO, 0)
+    clear_rows(tile.final_info)
+    count = list_flagged(tile, tile.pending)
+    inform_rows(table, lo, hi, count, FINAL_INFO, 0)
+    restart_rows(table, lo, hi, count, 0, 0)
+    start_episodes(tile, count)
+    observe_listed(table, lo, hi, tile, count)
+    inform_rows(table, lo, hi, count, INFO, 0)
     return count
 
 
 def step_disabled(table, lo, hi):
     """One step with `AutoresetMode.DISABLED`; returns how many episodes ended in it."""
     tile = view(table, lo, hi)
-    for i in range(tile.reward.shape[0]):
-        advance(tile, i)
+    advance_rows(table, lo, hi, 1, 0, 0)
+    add_rewards(tile)
     report_episodes(tile)
-    for i in range(tile.reward.shape[0]):
-        observe_new(tile, i, tile.observation)
-    for i in range(tile.reward.shape[0]):
-        inform_row(tile, i, tile.info)
+    observe_all(table, lo, hi, tile)
+    inform_rows(table, lo, hi, -1, INFO, 0)
     return count_pending(tile)
 
 
 def reset_selected(table, lo, hi):
     """Start new episodes in the selected rows, with the options' values; observe all rows."""
     tile = view(table, lo, hi)
-    for i in range(tile.selected.shape[0]):
-        if tile.selected[i]:
-            mark(tile, i)
-            reset(
-                state_at(tile.state, i),
-                i,
-                reset_parameters_at(tile, i),
-                tile.rng,
-            )
-            tile.elapsed[i] = 0
-            tile.pending[i] = False
-            start_episode(tile, i)
-            draw_frame(tile, i)
-            inform_row(tile, i, tile.info)
-        else:
-            clear_row(tile.info, i)
-        observe_again(tile, i, tile.observation)
+    count = list_flagged(tile, tile.selected)
+    reset_rows(table, lo, hi, count, 0, 0)
+    start_episodes(tile, count)
+    observe_again(table, lo, hi, tile, count)
+    clear_rows(tile.info)
+    inform_rows(table, lo, hi, count, INFO, 0)
     return 0
 
 
-def no_info(s, i, p, out):
-    """`inform` of an environment without infos."""
+# --- Observations ---------------------------------------------------------------------------------
 
 
-def keep_frame(tile, i):
-    """`draw_frame` with stacking: in place of the oldest one, or of all where an episode begins."""
-    mark(tile, i)
-    frames = row_views(tile.frames, i)
-    newest = int(tile.elapsed[i]) % FRAMES
-    observe(state_at(tile.state, i), i, parameters_at(tile, i), row_views(frames, newest))
+def observe_plain(table, lo, hi, tile):
+    """`observe_all` without stacking."""
+    observe_rows(table, lo, hi, -1, 1, OBSERVED)
+
+
+def observe_plain_listed(table, lo, hi, tile, count):
+    """`observe_listed` without stacking."""
+    observe_rows(table, lo, hi, count, 1, OBSERVED)
+
+
+def observe_plain_again(table, lo, hi, tile, count):
+    """`observe_again` without stacking."""
+    observe_rows(table, lo, hi, -1, 1, OBSERVED)
+
+
+def observe_frames(table, lo, hi, tile):
+    """`observe_all` with stacking."""
+    rows = tile.reward.shape[0]
+    for i in range(rows):
+        tile.finished[i] = i
+    observe_frames_listed(table, lo, hi, tile, rows)
+
+
+def observe_frames_listed(table, lo, hi, tile, count):
+    """`observe_listed` with stacking: in place of the oldest frame, or of all where an episode
+    begins.
+    """
+    observe_rows(table, lo, hi, count, FRAMES, OBSERVED)
+    for k in range(count):
+        i = tile.finished[k]
+        keep_first_frame(tile, i)
+        stack_frames(tile, i)
+
+
+def observe_frames_again(table, lo, hi, tile, count):
+    """`observe_again` with stacking."""
+    observe_rows(table, lo, hi, count, FRAMES, OBSERVED)
+    for k in range(count):
+        keep_first_frame(tile, tile.finished[k])
+    for i in range(tile.reward.shape[0]):
+        stack_frames(tile, i)
+
+
+def keep_first_frame(tile, i):
+    """Where an episode begins, make all frames of a row the one that was observed."""
     if tile.elapsed[i] == 0:
+        frames = row_views(tile.frames, i)
         for k in range(1, FRAMES):
             copy_row(frames, 0, frames, k)
 
 
-def copy_frames(tile, i, observation):
-    """`observe_again` with stacking: the frames of row i, the oldest first."""
+def stack_frames(tile, i):
+    """Write the frames of row i into its observation, the oldest first."""
     frames = row_views(tile.frames, i)
-    stack = row_views(observation, i)
+    stack = row_views(tile.observation, i)
     frame = int(tile.elapsed[i]) % FRAMES
     for k in range(FRAMES):
         # After the newest comes the oldest.
@@ -349,21 +463,25 @@ def copy_frames(tile, i, observation):
         copy_row(frames, frame, stack, k)
 
 
-def observe_frames(tile, i, observation):
-    """`observe_new` with stacking."""
-    keep_frame(tile, i)
-    copy_frames(tile, i, observation)
+def no_info(s, i, p, out):
+    """`inform` of an environment without infos."""
 
 
-def keep_reward(tile, i):
-    """`add_reward` with statistics: the undiscounted return so far."""
-    tile.episode.total[i] += tile.reward[i]
+# --- Statistics -----------------------------------------------------------------------------------
 
 
-def keep_start(tile, i):
-    """`start_episode` with statistics."""
-    tile.episode.total[i] = 0
-    tile.episode.started[i] = tile.settings.now[0]
+def keep_rewards(tile):
+    """`add_rewards` with statistics: the undiscounted returns so far."""
+    for i in range(tile.reward.shape[0]):
+        tile.episode.total[i] += tile.reward[i]
+
+
+def keep_starts(tile, count):
+    """`start_episodes` with statistics."""
+    for k in range(count):
+        i = tile.finished[k]
+        tile.episode.total[i] = 0
+        tile.episode.started[i] = tile.settings.now[0]
 
 
 def keep_episodes(tile):
@@ -384,13 +502,15 @@ def mark_row(tile, i):
 
 
 def skip_row(tile, i):
-    """`add_reward` and `start_episode` without statistics, `draw_frame` without stacking, `mark`
-    without the checked mode.
-    """
+    """`mark` without the checked mode."""
 
 
 def skip_all(tile):
-    """`report_episodes` without statistics."""
+    """`add_rewards` and `report_episodes` without statistics."""
+
+
+def skip_listed(tile, count):
+    """`start_episodes` without statistics."""
 
 
 def run_task(table, task, lo, hi):

@@ -37,6 +37,7 @@ __all__ = [
     "count",
     "load_invariant",
     "numba_type",
+    "row_bytes",
     "row_type",
     "row_value",
     "type_of_arrays",
@@ -312,6 +313,11 @@ def arrays_of(context: Any, builder: Any, kind: Any, value: Any) -> tuple[Any, A
         return context.make_tuple(builder, numba_type(layout), members)
 
     return type_of_arrays(kind), build(kind.layout)
+
+
+def row_bytes(layout: ArrayLayout) -> int:
+    """Return the size of a row of an array."""
+    return int(layout.dtype.itemsize * np.prod(layout.trailing, dtype=int))
 
 
 def row_type(kind: Any) -> Any:

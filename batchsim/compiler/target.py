@@ -35,6 +35,10 @@ __all__ = ["callee", "compile_function", "generator", "processor"]
 
 SHARED = (llvm.Linkage.external, llvm.Linkage.linkonce_odr)
 """How functions are linked of which several modules may have a copy."""
+INLINED = 1000
+"""Lines of a function in LLVM's code up to which it is inlined wherever it is called, so that loops
+with calls in them can be vectorised. Of others LLVM decides.
+"""
 LEFT_OUT = {"x86": ("avx512dq",)}
 """By the beginning of a processor's kind: features that LLVM gets wrong code from."""
 
@@ -91,17 +95,31 @@ class _Library(codegen.JITCodeLibrary):
                     waiting += library._linking_libraries
         return list(found)
 
-    def finalize(self) -> None:
-        """Link, optimise, and make machine code."""
+    def finalize_as(self, name: str, entry: str) -> None:
+        """Link, optimise, and make machine code.
+
+        Args:
+            name: what other libraries are to know the entry by.
+            entry: the function's name so far.
+        """
         require_global_compiler_lock()
         self._raise_if_finalized()
-        self._link()
+        shared = self._link()
+        for function in self._final_module.functions:
+            if function.name == entry:
+                function.name = name
+                function.linkage = "external"
+            elif function.name in shared:
+                # Another process numbers functions anew: theirs may have the same names.
+                function.linkage = "internal"
+                if str(function).count("\n") <= INLINED:
+                    function.add_function_attribute("alwaysinline")
         self._optimize_final_module()
         self._final_module.verify()
         self._finalize_final_module()
 
-    def _link(self) -> None:
-        """Link the parts into this library's module."""
+    def _link(self) -> set[str]:
+        """Link the parts into this library's module; return the names of their functions."""
         shared = set()
         for library in self._parts():
             self._reload_init.update(library._reload_init)
@@ -118,6 +136,7 @@ class _Library(codegen.JITCodeLibrary):
             self._final_module.link_in(module)
         for name in shared:
             self._final_module.get_function(name).linkage = "linkonce_odr"
+        return shared
 
     def _get_module_for_linking(self) -> Any:
         self._ensure_finalized()
@@ -196,7 +215,7 @@ def processor() -> tuple[str, str, str]:
 
 def _overload(**options: Any) -> Any:
     """Return what stands for `numba.jit` where Numba compiles the body of an `overload`."""
-    wanted = {**options, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    wanted = {**options, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": False}
     return functools.partial(callee, pipeline_class=Compiler, **wanted)
 
 
@@ -216,20 +235,21 @@ def _overloads_as_callees() -> Iterator[None]:
         jit_registry[kind] = jit
 
 
-def compile_function(function: Any, signature: Any, **options: Any) -> tuple[Any, str]:
+def compile_function(function: Any, signature: Any, name: str, **options: Any) -> Any:
     """Compile a Python function for types of arguments and result, to be called by its address.
 
     Args:
         function: plain Python.
         signature: Numba's types of the result and the arguments.
+        name: what machine code knows the function by: of its own, whatever else is compiled.
         **options: Numba's.
 
     Returns:
-        The library with the machine code, and the function's name there.
+        The library with the machine code.
     """
     dispatcher = callee(function, **options)
     with global_compiler_lock, _overloads_as_callees():
         dispatcher.compile(signature)
         (result,) = dispatcher.overloads.values()
-        result.library.finalize()
-    return result.library, result.fndesc.llvm_func_name
+        result.library.finalize_as(name, result.fndesc.llvm_func_name)
+    return result.library
