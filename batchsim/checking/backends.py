@@ -19,6 +19,7 @@ from batchsim.checking.guards import Watch
 from batchsim.checking.problems import Findings, Place
 from batchsim.checking.source import Function, return_place
 from batchsim.checking.trials import same, text_of
+from batchsim.compiler.returns import HOW_TO_RETURN
 from batchsim.definition import Definition
 
 __all__ = ["Settings", "examine_backends", "explain_compile_error"]
@@ -340,6 +341,12 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
         r"Cannot modify readonly array",
         "something is written that may only be read",
         "Copy it into a variable, or keep what changes in a column of State.",
+    ),
+    (r"step returns [^;\n]+; expected reward[^\n]+?(?=\.)", "{0}", HOW_TO_RETURN),
+    (
+        r"Can't unify return type from the following types: ([^\n]+?)\.?\s*$",
+        "it returns {1} by different returns",
+        "Return as many values, of the same types, by every return.",
     ),
     (
         r"No implementation of function Function\(<(?:built-in )?\w+ '?([\w.]+)'?[^>]*>\) found "

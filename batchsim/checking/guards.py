@@ -68,6 +68,8 @@ class Watch:
         """Lines in which NumPy's arithmetic overflowed."""
         self.draws = 0
         """How many words the streams have given."""
+        self.returned = 0
+        """How many values `step` returned, 0 before it was called."""
         self.tracing = False
         """Whether outputs remember who wrote each element, which takes time."""
 

@@ -15,11 +15,13 @@ import numpy.typing as npt
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.errors import TypingError
 from numba.extending import intrinsic, register_jitable
 from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
 
 from batchsim.compiler.kernels import Tile
+from batchsim.compiler.returns import EXPECTED
 
 __all__ = ["NATIVE", "REFERENCE", "cut_rows", "layout_of", "native_view", "reference_view"]
 
@@ -442,6 +444,34 @@ def _fetch_row(typing_context: Any, nested: Any, i: Any) -> Any:
     return types.void(nested, types.intp), codegen
 
 
+# --- What a step returned -------------------------------------------------------------------------
+
+
+def outcome(returned):  # type: ignore[no-untyped-def]
+    """Return reward, terminated and truncated: `step` may leave the last one out, which is False."""
+    if not isinstance(returned, tuple) or len(returned) not in (2, 3):
+        raise TypeError(f"step returns {returned!r}; {EXPECTED}.")
+    reward, terminated, *truncated = returned
+    return reward, terminated, any(truncated)
+
+
+@intrinsic
+def _outcome(typing_context: Any, returned: Any) -> Any:
+    if not isinstance(returned, types.BaseTuple) or len(returned) not in (2, 3):
+        raise TypingError(f"step returns {returned}; {EXPECTED}.")
+    count = len(returned)
+    result = types.Tuple((*returned.types[:2], types.boolean))
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values = cgutils.unpack_tuple(builder, arguments[0], count)
+        truncated = cgutils.false_bit
+        if count == 3:
+            truncated = context.cast(builder, values[2], returned.types[2], types.boolean)
+        return context.make_tuple(builder, result, (*values[:2], truncated))
+
+    return result(returned), codegen
+
+
 # --- Flags ----------------------------------------------------------------------------------------
 
 
@@ -494,6 +524,7 @@ REFERENCE = {
     "state_at": state_at,
     "clear_row": clear_row,
     "copy_row": copy_row,
+    "outcome": outcome,
     "fetch_row": fetch_row,
     "flag_bits": flag_bits,
     "lowest_bit": lowest_bit,
@@ -508,6 +539,7 @@ NATIVE = {
     "state_at": _state_at,
     "clear_row": _clear_row,
     "copy_row": _copy_row,
+    "outcome": _outcome,
     "fetch_row": _fetch_row,
     "flag_bits": _flag_bits,
     "lowest_bit": _lowest_bit,
