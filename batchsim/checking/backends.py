@@ -95,7 +95,7 @@ def examine_backends(
             settings.progress("compiling and comparing fast precision")
             tried.append(comparison.with_fast(native))
         if settings.reach > settings.long_steps and settings.plain_steps == settings.steps:
-            settings.progress("compiling with every index checked, and going to the end of the data")
+            settings.progress("going to the end of the data, every index checked")
             tried.append(comparison.with_checked_indices(watch))
     finally:
         native.close()

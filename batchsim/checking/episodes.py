@@ -17,8 +17,8 @@ ENOUGH = 4
 """So many episodes must agree before their agreement says something."""
 
 TIME_LIMIT_HINT = (
-    "Name it MAX_EPISODE_STEPS, leave it to the caller, or return it as the third value, truncated: "
-    "learning treats that differently from termination."
+    "Name it MAX_EPISODE_STEPS, leave it to the caller, or return it as the third value, "
+    "truncated: learning treats that differently from termination."
 )
 
 

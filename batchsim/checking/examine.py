@@ -148,7 +148,7 @@ def _examine(
     settings = dataclasses.replace(
         settings,
         plain_steps=min(settings.steps, affordable),
-        long_steps=min(reach, LONG_RUN * affordable),
+        long_steps=min(reach, int(LONG_RUN * affordable)),
         reach=reach,
     )
     limit = entry.max_episode_steps

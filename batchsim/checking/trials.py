@@ -321,6 +321,8 @@ class _Run:
                 what = f"one value, {result!r}"
             raise self.wrong_result("step", f"returns {what}; {EXPECTED}.", HOW_TO_RETURN)
         if count != (self.watch.returned or count):
+            if self.watch.findings.has("return"):
+                raise Stop  # The source has told.
             raise self.wrong_result(
                 "step",
                 f"returns {count} values once and {self.watch.returned} another time; expected as "

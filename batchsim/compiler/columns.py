@@ -448,7 +448,7 @@ def _fetch_row(typing_context: Any, nested: Any, i: Any) -> Any:
 
 
 def outcome(returned):  # type: ignore[no-untyped-def]
-    """Return reward, terminated and truncated: `step` may leave the last one out, which is False."""
+    """Return reward, terminated and truncated, which is False where `step` leaves it out."""
     if not isinstance(returned, tuple) or len(returned) not in (2, 3):
         raise TypeError(f"step returns {returned!r}; {EXPECTED}.")
     reward, terminated, *truncated = returned
@@ -457,16 +457,16 @@ def outcome(returned):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def _outcome(typing_context: Any, returned: Any) -> Any:
-    if not isinstance(returned, types.BaseTuple) or len(returned) not in (2, 3):
+    kinds = getattr(returned, "types", ())  # None but tuples have them.
+    if len(kinds) not in (2, 3):
         raise TypingError(f"step returns {returned}; {EXPECTED}.")
-    count = len(returned)
-    result = types.Tuple((*returned.types[:2], types.boolean))
+    result = types.Tuple((*kinds[:2], types.boolean))
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        values = cgutils.unpack_tuple(builder, arguments[0], count)
+        values = cgutils.unpack_tuple(builder, arguments[0], len(kinds))
         truncated = cgutils.false_bit
-        if count == 3:
-            truncated = context.cast(builder, values[2], returned.types[2], types.boolean)
+        if len(kinds) == 3:
+            truncated = context.cast(builder, values[2], kinds[2], types.boolean)
         return context.make_tuple(builder, result, (*values[:2], truncated))
 
     return result(returned), codegen
