@@ -457,7 +457,7 @@ def outcome(returned):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def _outcome(typing_context: Any, returned: Any) -> Any:
-    kinds = getattr(returned, "types", ())  # None but tuples have them.
+    kinds: Any = getattr(returned, "types", ())  # None but tuples have them.
     if len(kinds) not in (2, 3):
         raise TypingError(f"step returns {returned}; {EXPECTED}.")
     result = types.Tuple((*kinds[:2], types.boolean))
