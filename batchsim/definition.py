@@ -2,7 +2,8 @@
 
 A definition is any namespace (a module here, a module or a class in a user's project) with `State`,
 `ACTION`, `OBSERVATION`, `reset`, `step` and `observe`, and optionally `Params`, `Options`,
-`Arguments`, `settle` and `tables`, `Info` and `inform`, and `Scratch`; see `docs/contract.md`.
+`Arguments`, `settle` and `tables`, `Info` and `inform`, `Scratch`, and `MAX_EPISODE_STEPS`; see
+`docs/contract.md`.
 """
 
 from __future__ import annotations
@@ -217,6 +218,7 @@ class Definition:
         self.attributes = self._read_attributes()
         self.reward_type: Callable[..., Any] = getattr(namespace, "REWARD_TYPE", float)
         self.clips_actions: bool = getattr(namespace, "CLIPS_ACTIONS", False)
+        self.time_limit = self._read_time_limit()
         # Asked for once: a module takes its time to say that it has no such name.
         self.state_check: Callable[..., Any] | None = getattr(namespace, "check_state", None)
         self.params = self._read_defaults("Params")
@@ -261,6 +263,18 @@ class Definition:
                     f"expected a field of Info: {', '.join(self.info) or 'none'}."
                 )
         return {field: np.dtype(dtype) for field, dtype in given.items()}
+
+    def _read_time_limit(self) -> int | Callable[[Any], Any] | None:
+        """Return `MAX_EPISODE_STEPS`: a number, a function of the parameters, or None."""
+        limit = getattr(self.namespace, "MAX_EPISODE_STEPS", None)
+        if limit is None or callable(limit):
+            return limit
+        if not _is_time_limit(limit):
+            raise TypeError(
+                f"MAX_EPISODE_STEPS of {self.name} is {limit!r}; expected {_A_TIME_LIMIT}, or a "
+                "function of the parameters that returns one."
+            )
+        return int(limit)
 
     def _read_attributes(self) -> dict[str, tuple[Callable[..., Any], Callable[..., None] | None]]:
         found = {}
@@ -463,6 +477,29 @@ class Definition:
                     raise ValueError(f"The state of row {row} does not fit: {its_own}") from its_own
             raise ValueError(f"The state does not fit: {error}") from error
 
+    def settle_time_limit(
+        self, values: Any, by_row: Iterable[str]
+    ) -> tuple[int | None, frozenset[str]]:
+        """Return the definition's own time limit, and the names that it was computed from.
+
+        Args:
+            values: what the functions see as `p`, any row's.
+            by_row: the parameters that differ by row.
+
+        Raises:
+            ValueError: if it depends on one of those, or is no time limit.
+            AttributeError: if it asks `p` for what is not there.
+        """
+        if not callable(self.time_limit):
+            return self.time_limit, frozenset()
+        seen = _Seen(f"MAX_EPISODE_STEPS of {self.name}", values, frozenset(by_row))
+        limit = self.time_limit(seen)
+        if limit is not None and not _is_time_limit(limit):
+            raise ValueError(
+                f"MAX_EPISODE_STEPS of {self.name} returned {limit!r}; expected {_A_TIME_LIMIT}."
+            )
+        return None if limit is None else int(limit), frozenset(seen._read)
+
     def spaces(self, values: Any) -> tuple[Space[Any], Space[Any]]:
         """Return the observation and the action space of an environment with these `parameters`."""
         found = []
@@ -477,6 +514,38 @@ class Definition:
                 )
             found.append(space)
         return found[0], found[1]
+
+
+class _Seen:
+    """What a function sees as `p` that is called once for all rows; notes which names it reads."""
+
+    def __init__(self, of: str, values: Any, by_row: frozenset[str]) -> None:
+        self._of = of
+        self._values = values
+        self._by_row = by_row
+        self._read: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        fields = self._values._fields
+        if name not in fields:
+            raise AttributeError(
+                f"{self._of} reads p.{name}, which is not there{suggest(name, fields)}; p has: "
+                f"{', '.join(fields) or 'nothing'}."
+            )
+        if name in self._by_row:
+            raise ValueError(
+                f"{self._of} depends on the parameter {name!r}, which differs by row; expected one "
+                "value for all rows, or max_episode_steps."
+            )
+        self._read.add(name)
+        return getattr(self._values, name)
+
+
+_A_TIME_LIMIT = "a positive whole number below 2**63, or None for no limit"
+
+
+def _is_time_limit(value: Any) -> bool:
+    return is_whole(value) and 0 < value <= _LARGEST
 
 
 def _from_module(module: str, name: str) -> Definition:

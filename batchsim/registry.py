@@ -216,7 +216,8 @@ def register(
     Args:
         definition: the class or module that defines it; see `docs/contract.md`.
         id: the id; by default the definition's `ID`, or else its name.
-        max_episode_steps: truncate episodes after so many steps; None for never.
+        max_episode_steps: truncate episodes after so many steps; None for what the definition's
+            `MAX_EPISODE_STEPS` says, if it has one.
         reward_threshold: the mean return at which the task counts as solved, for Gymnasium.
 
     Returns:
@@ -245,7 +246,9 @@ def register(
         raise ValueError(
             f"max_episode_steps is {max_episode_steps!r}; expected a positive whole number or None."
         )
-    Definition(definition, name)
+    own = Definition(definition, name).time_limit
+    if max_episode_steps is None and not callable(own):
+        max_episode_steps = own  # For Gymnasium, too. A function's value depends on the arguments.
     entry, full_name = Entry(definition, max_episode_steps, reward_threshold), f"{NAMESPACE}/{name}"
     replaced = registration.registry.pop(full_name, None)
     try:

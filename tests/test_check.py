@@ -437,10 +437,28 @@ CASES = {
     # Results.
     "nothing is returned": ("return", "step returns nothing", (RETURN, "    return")),
     "one value is returned": ("return", "returns one value", (RETURN, "    return reward")),
-    "three values are returned": (
+    "four values are returned": (
         "return",
-        "step returns `(reward, terminated, False)`",
-        (RETURN, "    return reward, terminated, False"),
+        "step returns `(reward, terminated, False, 0)`",
+        (RETURN, "    return reward, terminated, False, 0"),
+    ),
+    "three values are returned once": (
+        "return",
+        r"returns two values, `\(reward, terminated\)`, and three in line \d+, `\(0.0, False",
+        (REWARD, f"{REWARD}\n    if reward < -0.9:\n        return 0.0, False, True"),
+        (RETURN, f"{RETURN}  # and not truncated"),
+    ),
+    "a tuple has another number of values": (
+        "return",
+        r"step returns \d values once and \d another time; expected as many",
+        (REWARD, f"{REWARD}\n    if s.count[i] == 3:\n        return THREE[0]"),
+        ("LEFT = 0", "LEFT = 0\nTHREE = ((0.0, False, True),)"),
+        ("def step(", "def step("),
+    ),
+    "truncated is a number": (
+        "return",
+        "returns 1 (int) as truncated",
+        (RETURN, "    return reward, terminated, 1"),
     ),
     "terminated is a number": (
         "return",
@@ -460,17 +478,6 @@ CASES = {
         (FIRST, "    out[0] = 11.0"),
     ),
     "an observation of NaN": ("outside", "writes nan", (FIRST, "    out[0] = np.nan")),
-    "a time limit": (
-        "time-limit",
-        "s.count and terminates by `s.count",
-        (
-            "    s.count[i] = (s.count[i] + 1) % 4",
-            "    s.count[i] += 1",
-        ),
-        (RETURN, "    terminated = terminated or s.count[i] >= 100\n    return reward, terminated"),
-        ("    out[2] = s.deck[i, s.count[i]]", "    out[2] = 0"),
-        ("    out[1] = s.count[i]", "    out[1] = 0"),
-    ),
     "step calls reset": (
         "restart",
         "calls reset",
@@ -645,7 +652,7 @@ RICH_CASES = {
 def test_a_sound_environment_passes(tmp_path, source):
     report = batchsim.check(load(tmp_path, source), num_envs=8, steps=60)
     assert report.hints == ()
-    assert len(report.tried) == 5
+    assert len(report.tried) == 6
     assert str(report).startswith("environment passes:")
 
 
@@ -732,10 +739,63 @@ def test_actions_that_nothing_depends_on_are_a_hint(tmp_path, without_compiler):
 
 
 def test_episodes_of_one_length_are_a_hint(tmp_path, without_compiler):
-    source, _ = with_mistakes(SOUND, [(RETURN, "    return reward, s.count[i] % 4 == 3")])
+    no_index = "    out[2] = s.deck[i, s.count[i]]", "    out[2] = 0"
+    changes = [no_index, (RETURN, "    return reward, s.count[i] % 4 == 3")]
+    source, _ = with_mistakes(SOUND, changes)
     (hint,) = batchsim.check(load(tmp_path, source), num_envs=4, steps=60).hints
     assert hint.kind == "same-length"
     assert "after 3 steps, whatever the seed and the actions" in hint.message
+
+
+COUNTS = (
+    ("    s.count[i] = (s.count[i] + 1) % 4", "    s.count[i] += 1"),
+    ("    out[2] = s.deck[i, s.count[i]]", "    out[2] = 0"),
+    ("    out[1] = s.count[i]", "    out[1] = 0"),
+)
+"""Changes with which the column counts steps, and is no index."""
+
+
+@pytest.mark.parametrize(
+    "comparison", ["s.count[i] >= 50", "s.count[i] + 1 > p.bound * 10", "int(s.count[i]) == FIFTY"]
+)
+def test_a_time_limit_in_step_is_a_hint(tmp_path, without_compiler, comparison):
+    changes = [*COUNTS, (RETURN, f"    terminated |= {comparison}\n{RETURN}")]
+    source, _ = with_mistakes(SOUND, [*changes, ("LEFT = 0", "FIFTY = 50")])
+    (hint,) = batchsim.check(load(tmp_path, source), num_envs=4, steps=60).hints
+    assert hint.kind == "time-limit"
+    assert f"counts steps in s.count and terminates by `{comparison}`" in hint.message
+    assert "MAX_EPISODE_STEPS" in hint.hint
+    assert source.splitlines()[hint.line - 1].strip() == f"terminated |= {comparison}"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [*COUNTS, (RETURN, f"{RETURN}, s.count[i] >= 50")],
+        [*COUNTS, (RETURN, f"    terminated |= s.count[i] >= 5 * s.deck[i, 0] + 5\n{RETURN}")],
+        [
+            ("class Options", "class Tables(NamedTuple):\n    days: np.ndarray\n\nclass Options"),
+            (HELPER, f"def tables(arguments):\n    return Tables(np.zeros(20))\n\n{HELPER}"),
+            *COUNTS,
+            (RETURN, "    return reward, s.count[i] == p.days.shape[0]"),
+        ],
+        [
+            ("deck: np.dtype((np.int16, (4,)))", "deck: np.dtype((np.int16, (20,)))"),
+            ("range(4)", "range(20)"),
+            ("    s.count[i] = (s.count[i] + 1) % 4", "    s.count[i] += 1"),
+            (RETURN, "    return reward, s.count[i] == 20"),
+            ("    out[2] = s.deck[i, s.count[i]]", "    out[2] = s.deck[i, s.count[i] - 1] / 10"),
+            ("    out[1] = s.count[i]", "    out[1] = 0"),
+            ("    s.count[i] = 0", "    s.count[i] = 1"),
+        ],
+    ],
+    ids=["truncated", "drawn", "data", "deck"],
+)
+def test_what_is_no_time_limit_is_no_hint(tmp_path, without_compiler, changes):
+    source, _ = with_mistakes(SOUND, changes)
+    hints = batchsim.check(load(tmp_path, source), num_envs=4, steps=90).hints
+    assert {hint.kind for hint in hints} <= {"same-length"}
+    assert not hints or "p.days" in source
 
 
 def test_fast_precision_far_from_exact_is_a_hint(tmp_path):

@@ -1,4 +1,4 @@
-"""The tutorial's code runs, and its two versions of Snake are one game."""
+"""The tutorial's code runs, and the two versions of each example are one game."""
 
 import importlib
 import inspect
@@ -13,10 +13,11 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 import batchsim
 from batchsim import math, random
+from batchsim.checking import examine
 
 DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLES = DOCS / "examples"
-NAMES = ("snake", "snake_gymnasium", "compare")
+NAMES = ("snake", "snake_gymnasium", "trading", "trading_gymnasium", "compare")
 
 
 @pytest.fixture(autouse=True)
@@ -126,6 +127,87 @@ def test_a_snake_that_fills_the_board_wins(backend, opened):
     assert (rewards[0], terminated[0]) == expected[1:3] == (1.0, True)
 
 
+def traders(num_envs, prices, mode, opened, **parameters):
+    """Accounts as Gymnasium's objects and as batches, over the same prices."""
+    trading = importlib.import_module("trading")
+    original = importlib.import_module("trading_gymnasium").TradingEnv
+    ways = {
+        "one thread": {"num_threads": 1},
+        "two threads": {"num_threads": 2},
+        "reference": {"backend": "reference"},
+    }
+    arguments = {"num_envs": num_envs, "autoreset_mode": mode, "prices": prices, **parameters}
+    return oracle.SideBySide(
+        SyncVectorEnv([lambda: original(prices, **parameters)] * num_envs, autoreset_mode=mode),
+        {
+            name: (opened(batchsim.make_vec(trading, **arguments, **way)), oracle.step)
+            for name, way in ways.items()
+        },
+    )
+
+
+@pytest.mark.parametrize("mode", list(AutoresetMode))
+@pytest.mark.parametrize("days", [10, 11, 60, 1000])
+def test_both_versions_of_trading_give_the_same_bits(mode, days, opened):
+    rng = np.random.default_rng(days)
+    prices = 100.0 * np.exp(rng.normal(0.0, 0.03, days).cumsum())
+    pair = traders(70, prices, mode, opened)
+    pair.reset(seed=days)
+    pair.run(250, lambda: rng.integers(0, 2, 70))
+    pair.compare_streams()
+    pair.reference.close()
+    assert pair.episodes > 70
+
+
+def test_ruin_on_the_last_day_is_both_ends_at_once(opened):
+    prices = np.append(np.full(12, 100.0), 50.0)
+    pair = traders(16, prices, AutoresetMode.SAME_STEP, opened, fee=0.01, ruin=0.8)
+    pair.reset(seed=0)
+    pair.run(20, lambda: np.ones(16, np.int64))
+    pair.reference.close()
+    assert pair.both_flags > 16
+
+
+@pytest.mark.parametrize("prices", [[1.0] * 9, [[1.0] * 20], [1.0] * 12 + [0.0], [np.nan] * 12])
+def test_what_are_no_prices_is_refused(prices):
+    with pytest.raises(ValueError, match=r"prices are .*; expected at least 10 positive numbers"):
+        batchsim.make_vec(importlib.import_module("trading"), 2, prices=prices)
+
+
+def test_trading_passes_the_check():
+    trading = importlib.import_module("trading")
+    report = batchsim.check(trading, num_envs=16)
+    assert report.hints == ()
+    assert "a row for 252 steps whose episodes are not cut short" in report.tried
+
+
+@pytest.mark.parametrize(("days", "compiled"), [(250, False), (900, True)])
+def test_a_step_beyond_the_data_is_found(days, compiled, tmp_path, monkeypatch):
+    """Without the third value, and with data that no plain run would come to the end of."""
+    source = (EXAMPLES / "trading.py").read_text()
+    for old, new in {
+        ", s.day[i] == last": "",
+        "min(s.day[i] + 1, last)": "s.day[i] + 1",
+        "= integers(rng, i, WINDOW, p.price.shape[0] - 1)": "= WINDOW",
+        "s.wealth[i] < p.ruin": "s.wealth[i] < 0.0",
+    }.items():
+        assert old in source
+        source = source.replace(old, new)
+    (tmp_path / "endless_trading.py").write_text(source)
+    endless = batchsim.registry.load_file(tmp_path / "endless_trading.py")
+    if compiled:
+        monkeypatch.setattr(examine, "LONG_RUN", 0.1)
+    rng = np.random.default_rng(0)
+    with pytest.raises(batchsim.CheckError) as caught:
+        batchsim.check(endless, num_envs=4, prices=rng.uniform(90.0, 110.0, days))
+    problem = caught.value.problems[0]
+    assert problem.kind == "out-of-bounds"
+    assert str(days) in problem.message
+    assert re.search(r"p\.(price|change)\[s\.day", source.splitlines()[problem.line - 1])
+    assert "`return reward, terminated, truncated`" in problem.hint
+    assert compiled == ("goes beyond the end of an array" in problem.message)
+
+
 def test_the_definition_is_short():
     lines = len((EXAMPLES / "snake.py").read_text().splitlines())
     assert lines < 80
@@ -158,16 +240,18 @@ def test_the_code_of_the_page_runs(tmp_path, monkeypatch, capsys):
 def test_the_page_includes_both_files():
     text = page("write-an-environment.md")
     assert "{literalinclude} examples/snake_gymnasium.py" in text
-    objects = set(re.findall(r":pyobject: (\w+)", text))
+    included = re.findall(r"examples/(\w+)\.py\n:language: python\n:pyobject: (\w+)", text)
+    objects = {name for file, name in included if file == "snake"}
     source = (EXAMPLES / "snake.py").read_text()
     assert objects == set(re.findall(r"^(?:class|def) (\w+)", source, re.M))
 
 
-def test_the_measuring_command_measures(monkeypatch, capsys):
+@pytest.mark.parametrize("example", ["snake", "trading"])
+def test_the_measuring_command_measures(example, monkeypatch, capsys):
     compare = importlib.import_module("compare")
     monkeypatch.setattr(compare, "NUM_ENVS", 4)
     monkeypatch.setattr(compare, "BLOCKS", 1)
-    compare.main()
+    compare.main(example)
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1].split()[0] == "ratio"
     assert float(lines[-1].split()[1].replace(",", "")) > 0

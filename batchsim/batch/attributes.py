@@ -68,7 +68,8 @@ class RowAttributes:
     _defaults: dict[str, Any]
     _compiled_in: frozenset[str]
     _limit: int | None
-    _own_limit: int | None
+    _limit_depends_on: frozenset[str]
+    _limit_of_id: int | None
     _elapsed: Any
     _is_split: bool
     _tile: Any
@@ -88,15 +89,29 @@ class RowAttributes:
     def max_episode_steps(self) -> int | None:
         """The steps after which episodes are truncated, None for never; a new value takes effect.
 
-        As for the constructor, None is the id's own limit and -1 none.
+        As for the constructor, None is the environment's own limit and -1 none.
         """
         return self._limit
 
     @max_episode_steps.setter
     def max_episode_steps(self, value: int | None) -> None:
-        limit = checks.read_time_limit(value, self._own_limit)
+        limit, depends_on = self._read_limit(value)
         self._refuse_if_split("max_episode_steps")
         self._driver.exclusively("set_attr", self._take_limit, limit, unreset=True)
+        self._limit_depends_on = depends_on
+
+    def _read_limit(self, value: Any) -> tuple[int | None, frozenset[str]]:
+        """Return the time limit, and the parameters that it was computed from.
+
+        What the caller gives comes first, then the id's own, then the definition's.
+        """
+        if value is not None:
+            return checks.read_time_limit(value), frozenset()
+        if self._limit_of_id is not None:
+            return self._limit_of_id, frozenset()
+        by_row = [name for name, given in self._params.items() if isinstance(given, np.ndarray)]
+        p = self._row_values(0)  # type: ignore[attr-defined]
+        return self.definition.settle_time_limit(p, by_row)
 
     def row_params(self, row: int) -> dict[str, Any]:
         """Return the parameters of one environment as scalars."""
@@ -262,6 +277,11 @@ class RowAttributes:
         if name not in self._params:
             raise KeyError(self._unknown(name))
         self._refuse_if_split(name)
+        if name in self._limit_depends_on:
+            raise ValueError(
+                f"{name} decides the time limit of {self.definition.name}, which is settled when a "
+                "BatchEnv is made; set max_episode_steps first, or make another one."
+            )
         read = self.definition.read_params({name: value}, self.num_envs)[name]
         if isinstance(read, np.ndarray) and (read == read[:1]).all():
             read = batch_parameter(read, 0)

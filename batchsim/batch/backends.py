@@ -14,6 +14,7 @@ from batchsim.batch._driver import poll_address
 from batchsim.compiler import compile, interrupts
 from batchsim.compiler.columns import cut_rows
 from batchsim.compiler.kernels import BoxBounds, Tile
+from batchsim.compiler.returns import wrong_returns
 
 __all__ = ["Kernel", "Kernels"]
 
@@ -76,17 +77,20 @@ class Kernels:
 
     def _make(self, spec: compile.KernelSpec) -> Kernel:
         native = interpreted = None
+        try:
+            if self.backend == "native":
+                native = compile.compile_native(spec)
+            elif wrong := wrong_returns(spec.definition.step):
+                # Python would not mind before a row comes there.
+                raise TypeError(wrong[0][0])
+        except compile.REFUSALS as error:
+            # Imported where it is needed: nobody compiles to learn that.
+            from batchsim.checking.mistakes import explain
+
+            tables = getattr(spec.tile.tables, "_fields", ())
+            raise explain(error, spec.definition, tables) from None
         if self.backend == "reference" or spec.checked:
             interpreted = compile.interpret(spec)
-        if self.backend == "native":
-            try:
-                native = compile.compile_native(spec)
-            except compile.REFUSALS as error:
-                # Imported where it is needed: nobody compiles to learn that.
-                from batchsim.checking.mistakes import explain
-
-                tables = getattr(spec.tile.tables, "_fields", ())
-                raise explain(error, spec.definition, tables) from None
         return Kernel(native, interpreted)
 
 

@@ -447,10 +447,8 @@ def read_render_mode(mode: Any, known: Sequence[str], name: str) -> str | None:
     return found
 
 
-def read_time_limit(value: Any, default: int | None) -> int | None:
-    """Return the time limit in steps, or None for none."""
-    if value is None:
-        return default
+def read_time_limit(value: Any) -> int | None:
+    """Return the time limit in steps that a caller gave, or None for none."""
     if is_whole(value) and value == NO_TIME_LIMIT:
         return None
     if is_whole(value) and 0 < value < 2**63:

@@ -153,6 +153,8 @@ def reduced(batch: BatchEnv) -> tuple[Any, ...]:
     for name in SPACES:
         if getattr(batch, name) is not batch._spaces[name]:
             attributes[name] = getattr(batch, name)
+    if batch._limit_depends_on:
+        attributes["_limit_depends_on"] = batch._limit_depends_on
     samples = {name: list(map(_state, generators(batch._spaces[name]))) for name in SPACES}
     made_of = batch._token, of, arguments, carried, was_reset, samples
     return _unpickle, made_of, attributes or None

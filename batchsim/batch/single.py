@@ -20,10 +20,17 @@ __all__ = ["SingleEnv", "make"]
 Array = npt.NDArray[Any]
 PYTHONS = (np.int64, np.float64, np.bool_)
 """What columns of Python's numbers and truth values are made of."""
+LEFT_TO_GYMNASIUM: Any = object()
+"""In place of a time limit: `gymnasium.make` adds the one that the id was registered with."""
 
 
 class _OneRow(BatchEnv):
     _checks = ChecksOfOne
+
+    def _read_limit(self, value: Any) -> tuple[int | None, frozenset[str]]:
+        if value is not LEFT_TO_GYMNASIUM:
+            return super()._read_limit(value)
+        return super()._read_limit(None if self._limit_of_id is None else NO_TIME_LIMIT)
 
 
 class SingleEnv(gymnasium.Env[Any, Any]):
@@ -31,8 +38,8 @@ class SingleEnv(gymnasium.Env[Any, Any]):
 
     Args:
         definition: an id, or the class or module that defines an environment.
-        max_episode_steps: as for `BatchEnv`; no limit by default, since `gymnasium.make` adds its
-            own wrapper.
+        max_episode_steps: as for `BatchEnv`. By default the limit that an id was registered with is
+            left to `gymnasium.make`, which adds its own wrapper.
         precision, backend, render_mode, frame_stack, clip_actions, checked, **params: as for
             `BatchEnv`.
     """
@@ -43,7 +50,7 @@ class SingleEnv(gymnasium.Env[Any, Any]):
         self,
         definition: Any,
         *,
-        max_episode_steps: int | None = NO_TIME_LIMIT,
+        max_episode_steps: int | None = LEFT_TO_GYMNASIUM,
         precision: str = "exact",
         backend: str = "native",
         render_mode: str | None = None,
@@ -155,7 +162,7 @@ def _one_info(infos: dict[str, Any]) -> dict[str, Any]:
 
 
 def make(id: Any, *, max_episode_steps: int | None = None, **arguments: Any) -> SingleEnv:
-    """Return one environment with the id's own time limit; see `BatchEnv` for the arguments.
+    """Return one environment with its own time limit; see `BatchEnv` for the arguments.
 
     Example:
         >>> import batchsim
@@ -166,5 +173,7 @@ def make(id: Any, *, max_episode_steps: int | None = None, **arguments: Any) -> 
         >>> env.close()
     """
     env = SingleEnv(id, max_episode_steps=max_episode_steps, **arguments)
+    if max_episode_steps is not None:
+        arguments["max_episode_steps"] = max_episode_steps
     env.spec = registry.spec(env.batch.definition, env.batch.max_episode_steps, arguments)
     return env

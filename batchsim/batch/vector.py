@@ -59,8 +59,8 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
         backend: "native" (machine code) or "reference" (the same functions as plain Python, for
             debuggers).
         render_mode: None or "rgb_array".
-        max_episode_steps: truncate episodes after so many steps; None for the id's own limit, -1
-            for none.
+        max_episode_steps: truncate episodes after so many steps, -1 for never; None for the limit
+            that the id was registered with, or else its definition's `MAX_EPISODE_STEPS`.
         frame_stack: k, from 1 to 1024: observe the last k frames, the oldest first, as
             `gymnasium.wrappers.FrameStackObservation` does. Each array of an observation gets an
             axis more, (k, …); an episode begins with k times its first frame. 1 is none, without
@@ -121,9 +121,6 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
         self.num_threads = checks.whole_number(
             "num_threads", num_threads, at_least=1, at_most=checks.MOST_THREADS
         )
-        self._own_limit = entry.max_episode_steps
-        self._limit = checks.read_time_limit(max_episode_steps, self._own_limit)
-        self._elapsed = counter_of(self._limit)
         self.frame_stack = checks.whole_number(
             "frame_stack", frame_stack, at_least=1, at_most=checks.MOST_FRAMES
         )
@@ -140,6 +137,9 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
             name for name, value in self._params.items() if is_same(value, self._defaults[name])
         )
         self.tables = definition.make_tables(self._arguments)
+        self._limit_of_id = entry.max_episode_steps
+        self._limit, self._limit_depends_on = self._read_limit(max_episode_steps)
+        self._elapsed = counter_of(self._limit)
         self.metadata = {
             "autoreset_mode": self.autoreset_mode,
             "render_modes": self._render_modes(),

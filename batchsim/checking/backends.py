@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import linecache
 import re
 from collections.abc import Callable
@@ -12,13 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from batchsim.batch.checks import NO_TIME_LIMIT
 from batchsim.batch.processors import available_cpus
 from batchsim.batch.vector import BatchEnv
 from batchsim.checking.contract import place_of
-from batchsim.checking.guards import Watch
+from batchsim.checking.guards import BEYOND_THE_END, DATA_END, Watch
 from batchsim.checking.problems import Findings, Place
 from batchsim.checking.source import Function, return_place
 from batchsim.checking.trials import same, text_of
+from batchsim.compiler.returns import HOW_TO_RETURN
 from batchsim.definition import Definition
 
 __all__ = ["Settings", "examine_backends", "explain_compile_error"]
@@ -31,6 +34,8 @@ MANY_ROWS = 4096
 """Enough for several tiles and threads."""
 FEW_STEPS = 50
 REFERENCE_ROWS = 16
+MOST_STEPS = 200_000
+"""Of the run to the end of long data, which takes some seconds."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,10 @@ class Settings:
     params: dict[str, Any]
     plain_steps: int
     """Steps of runs as plain Python, fewer than `steps` where observations are large."""
+    long_steps: int
+    """Steps of the run as plain Python whose episodes are not cut short."""
+    reach: int
+    """Steps in which an index that grows by one in each is beyond the end of the longest array."""
     progress: Callable[[str], None]
     """Is told what comes now."""
 
@@ -85,6 +94,9 @@ def examine_backends(
         if not findings.has("check-state"):
             settings.progress("compiling and comparing fast precision")
             tried.append(comparison.with_fast(native))
+        if settings.reach > settings.long_steps and settings.plain_steps == settings.steps:
+            settings.progress("going to the end of the data, every index checked")
+            tried.append(comparison.with_checked_indices(watch))
     finally:
         native.close()
     return tried
@@ -255,6 +267,31 @@ class _Comparison:
             fast.close()
         return f"{steps} steps in fast precision, compared with exact"
 
+    def with_checked_indices(self, watch: Watch) -> str:
+        """Go to where the longest array ends, which plain Python would take too long for."""
+        rows = min(self.settings.num_envs, REFERENCE_ROWS)
+        steps = min(self.settings.reach, MOST_STEPS)
+        env = self.make(rows, checked=True, max_episode_steps=self.limit or NO_TIME_LIMIT)
+        try:
+            env.reset(seed=self.settings.seed)
+            batches = itertools.cycle(self.actions(env, FEW_STEPS))
+            for batch in itertools.islice(batches, steps):
+                env.step(batch)
+        except RuntimeError as error:
+            cause = error.__cause__
+            found = isinstance(cause, IndexError)
+            self.findings.add(
+                "out-of-bounds" if found else "raises",
+                f"{self.definition.name} goes beyond the end of an array: {cause}."
+                if found
+                else str(error),
+                f"{BEYOND_THE_END}{DATA_END}" if found else "",
+                self.place if cause is None else watch.place_of(cause) or self.place,
+            )
+        finally:
+            env.close()
+        return f"{rows} rows for {steps} steps with every index checked, not cut short"
+
     def is_far(self, exact: Any, fast: Any, t: int) -> bool:
         """Note the first value that is too far from exact."""
         # A row that ends in one of them and not in the other is near its end in both.
@@ -340,6 +377,12 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
         r"Cannot modify readonly array",
         "something is written that may only be read",
         "Copy it into a variable, or keep what changes in a column of State.",
+    ),
+    (r"step returns [^;\n]+; expected reward[^\n]+?(?=\.)", "{0}", HOW_TO_RETURN),
+    (
+        r"Can't unify return type from the following types: ([^\n]+?)\.?\s*$",
+        "it returns {1} by different returns",
+        "Return as many values, of the same types, by every return.",
     ),
     (
         r"No implementation of function Function\(<(?:built-in )?\w+ '?([\w.]+)'?[^>]*>\) found "

@@ -75,7 +75,8 @@ def examine_contract(namespace: Any, name: str, findings: Findings) -> Definitio
     try:
         return Definition(namespace, name)
     except Exception as error:
-        findings.add("definition", str(error), place=place_of(namespace))
+        name = str(error).partition(" ")[0]  # Most messages begin with what is wrong.
+        findings.add("definition", str(error), place=place_of_name(namespace, name))
         return None
 
 

@@ -17,8 +17,8 @@ ENOUGH = 4
 """So many episodes must agree before their agreement says something."""
 
 TIME_LIMIT_HINT = (
-    "Leave it to the caller: max_episode_steps truncates an episode, which learning treats "
-    "differently from termination."
+    "Name it MAX_EPISODE_STEPS, leave it to the caller, or return it as the third value, "
+    "truncated: learning treats that differently from termination."
 )
 
 
@@ -34,10 +34,13 @@ def examine_episodes(
         findings: where problems go.
     """
     episodes = [episode for course in courses for episode in course.episodes if episode]
-    ended = [episode for episode in episodes if episode[-1].terminated]
-    _examine_restarts(ended, place, findings)
+    over = [episode for episode in episodes if episode[-1].terminated or episode[-1].truncated]
+    _examine_restarts(over, place, findings)
+    ended = [episode for episode in over if episode[-1].terminated]
     counters = _counters(episodes)
-    limit = _comparison_with_limit(functions, counters)
+    # An episode that goes through its data, or through a deck of cards, ends with it.
+    indices = [column for column in counters if _is_index(functions, column)]
+    limit = _comparison_with_limit(functions, [name for name in counters if name not in indices])
     if limit is not None:
         column, text, where = limit
         findings.add(
@@ -47,7 +50,8 @@ def examine_episodes(
             where,
         )
     lengths = {len(episode) for episode in ended}
-    if limit is None and len(ended) >= ENOUGH and len(lengths) == 1 and lengths != {1}:
+    told = indices or limit is not None
+    if not told and len(ended) >= ENOUGH and len(lengths) == 1 and lengths != {1}:
         counted = f" (s.{counters[0]} counts them)" if counters else ""
         findings.add(
             "same-length",
@@ -58,12 +62,12 @@ def examine_episodes(
         )
 
 
-def _examine_restarts(ended: list[list[Step]], place: Place, findings: Findings) -> None:
-    if len(ended) >= ENOUGH and all(episode[-1].restarted for episode in ended):
+def _examine_restarts(over: list[list[Step]], place: Place, findings: Findings) -> None:
+    if len(over) >= ENOUGH and all(episode[-1].restarted for episode in over):
         findings.add(
             "restart",
             "step leaves a row that is over as a reset would: it starts the next episode itself.",
-            "Only return terminated: batchsim resets the row, in the autoreset mode that the "
+            "Only return that it is over: batchsim resets the row, in the autoreset mode that the "
             "caller chose.",
             place,
         )
@@ -87,7 +91,10 @@ def _counters(episodes: list[list[Step]]) -> list[str]:
 def _comparison_with_limit(
     functions: list[Function], counters: list[str]
 ) -> tuple[str, str, Place] | None:
-    """Return the comparison of a counter by which `step` terminates: column, text and place."""
+    """Return the comparison of a counter with a constant by which `step` terminates.
+
+    That is the column, the text and the place.
+    """
     for function in functions:
         if function.name != "step" or "action" not in function.roles.values():
             continue
@@ -95,16 +102,40 @@ def _comparison_with_limit(
         for column in counters:
             names = _names_of_column(function, column)
             for node in ast.walk(function.tree):
-                if (
-                    isinstance(node, ast.Compare)
-                    and node in decisive
-                    and any(
-                        _is_count(side, function, column, names)
-                        for side in (node.left, *node.comparators)
-                    )
+                if not isinstance(node, ast.Compare) or node not in decisive:
+                    continue
+                sides = [node.left, *node.comparators]
+                counts = [_is_count(side, function, column, names) for side in sides]
+                if any(counts) and all(
+                    count or _is_constant(side, function)
+                    for side, count in zip(sides, counts, strict=True)
                 ):
                     return column, ast.unparse(node), function.place(node)
     return None
+
+
+def _is_constant(node: ast.expr, function: Function) -> bool:
+    """Tell whether an expression is made of numbers and parameters alone."""
+    if isinstance(node, (ast.BinOp, ast.UnaryOp)):
+        parts = [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
+        return all(_is_constant(part, function) for part in parts)
+    if isinstance(node, ast.Attribute) and function.role(node.value) == "p":
+        return True  # An array is compared by its elements, or by its length.
+    value = node.value if isinstance(node, ast.Constant) else function.resolve(node)
+    return isinstance(value, (int, float))
+
+
+def _is_index(functions: list[Function], column: str) -> bool:
+    """Tell whether a column's value says which element of an array is used."""
+    for function in functions:
+        names = _names_of_column(function, column)
+        for node in ast.walk(function.tree):
+            if isinstance(node, ast.Subscript) and any(
+                isinstance(part, ast.expr) and _is_count(part, function, column, names)
+                for part in ast.walk(node.slice)
+            ):
+                return True
+    return False
 
 
 def _names_of_column(function: Function, column: str) -> set[str]:
@@ -136,7 +167,7 @@ def _terminating(tree: ast.FunctionDef) -> Iterator[ast.AST]:
     ends: list[ast.AST] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
-            ends.append(node.value.elts[-1])
+            ends += node.value.elts[1:2]
     # An assignment may use variables assigned before it: twice is as deep as people write.
     for _ in range(2):
         for end in ends:
@@ -161,7 +192,7 @@ def _ends_episode(statement: ast.stmt, names: set[str]) -> bool:
     if isinstance(statement, ast.Assign) and _assigns(statement, names):
         value = statement.value
     elif isinstance(statement, ast.Return) and isinstance(statement.value, ast.Tuple):
-        value = statement.value.elts[-1]
+        value = next(iter(statement.value.elts[1:2]), None)
     return isinstance(value, ast.Constant) and value.value is True
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space, Tuple
 
 from batchsim import registry
@@ -32,6 +33,8 @@ FILLS = (0x5A, 0xA5)
 WATCHED_ELEMENTS = 50_000
 """Elements of observations that a run writes at most, where that leaves it a few steps."""
 FEW_STEPS = 20
+LONG_RUN = 4
+"""How many times as many elements the run writes that goes on to an episode's end."""
 GUARDED_ROWS = 4
 """Rows run as plain Python: each of their reads and writes is watched, which takes time."""
 
@@ -83,6 +86,8 @@ def check(
         checks.whole_number("seed", seed, at_least=0),
         params,
         plain_steps=steps,
+        long_steps=steps,
+        reach=steps,
         progress=progress or (lambda doing: None),
     )
     namespace, name, entry = _find(definition)
@@ -139,14 +144,24 @@ def _examine(
     _examine_keys(definition, spaces[1], findings)
     elements = sum(math.prod(shape) for shape in Layout(spaces[0], "OBSERVATION").shapes(1))
     affordable = max(FEW_STEPS, WATCHED_ELEMENTS // max(elements, 1))
-    settings = dataclasses.replace(settings, plain_steps=min(settings.steps, affordable))
+    reach = max(settings.steps, _longest(definition, functions, tables) + 2)
+    settings = dataclasses.replace(
+        settings,
+        plain_steps=min(settings.steps, affordable),
+        long_steps=min(reach, int(LONG_RUN * affordable)),
+        reach=reach,
+    )
     limit = entry.max_episode_steps
+    if limit is None:
+        limit = _examine_time_limit(definition, params, tables, findings)
+    if findings.has("definition"):
+        return tried
     # Those of the contract are known by name, even where they have no source.
     own = [getattr(namespace, name) for name in FUNCTIONS if hasattr(namespace, name)]
     own += [function.function for function in functions]
     watch = Watch(findings, [function.__code__ for function in own])
     settings.progress("running episodes as plain Python, every read and write watched")
-    tried.append(_run_guarded(definition, functions, values, spaces, limit, settings, watch))
+    tried += _run_guarded(definition, functions, values, spaces, limit, settings, watch)
     if not findings.problems:
         arguments = {name: given[name] for name in definition.arguments if name in given}
         settings = dataclasses.replace(settings, params={**params, **arguments})
@@ -165,11 +180,29 @@ def _examine_tables(
             raise  # The caller's own arguments are refused.
         findings.add(
             "tables",
-            f"tables raises {type(error).__name__}: {error}",
+            f"tables raises {_told(error)}",
             "tables(arguments) returns a NamedTuple of NumPy arrays of numbers or bool.",
             place_of_name(definition.namespace, "tables"),
         )
         return {}
+
+
+def _examine_time_limit(
+    definition: Definition, params: dict[str, Any], tables: dict[str, Any], findings: Findings
+) -> int | None:
+    """Return the definition's own time limit, or None if it has none or it is of no use."""
+    by_row = [name for name, value in params.items() if isinstance(value, np.ndarray)]
+    first = {name: batch_parameter(value, 0) for name, value in params.items()}
+    try:
+        return definition.settle_time_limit(definition.parameters(first | tables), by_row)[0]
+    except Exception as error:
+        if by_row:
+            raise  # What the caller gave may be refused.
+        named = str(error).startswith("MAX_EPISODE_STEPS")
+        said = str(error) if named else f"MAX_EPISODE_STEPS raises {_told(error)}."
+        place = place_of_name(definition.namespace, "MAX_EPISODE_STEPS")
+        findings.add("definition", said, place=place)
+        return None
 
 
 def _examine_spaces(
@@ -216,6 +249,10 @@ def _examine_keys(definition: Definition, action_space: Space[Any], findings: Fi
             findings.add("keys", str(error), place=place_of_name(namespace, "KEYS"))
 
 
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
 def _unsupported(space: Any) -> Any:
     """Return the part of a space that is not supported, or None."""
     if isinstance(space, (Dict, Tuple)):
@@ -232,7 +269,7 @@ def _run_guarded(
     limit: int | None,
     settings: Settings,
     watch: Watch,
-) -> str:
+) -> list[str]:
     """Run rows as plain Python with everything watched; returns what was tried."""
     rows = min(settings.num_envs, GUARDED_ROWS)
     findings = watch.findings
@@ -242,7 +279,13 @@ def _run_guarded(
     cut = max(steps // 3, 1)
 
     def run(
-        row: int, place: int = 2, fill: int = 0, action_seed: int = 0, watch: Watch = watch
+        row: int,
+        place: int = 2,
+        fill: int = 0,
+        action_seed: int = 0,
+        watch: Watch = watch,
+        steps: int = steps,
+        cut: int = cut,
     ) -> Course:
         trial = Trial(definition, watch, {**values(row), **definition.options}, spaces, places)
         return trial.run(
@@ -264,7 +307,26 @@ def _run_guarded(
             f"Nothing that {definition.name} shows depends on the actions.",
             place=places["step"],
         )
-    return f"{rows} rows for {steps} steps as plain Python, every read and write watched"
+    tried = [f"{rows} rows for {steps} steps as plain Python, every read and write watched"]
+    if not findings.problems and (limit is None or limit > cut):
+        # What is read at the end of long data, or late in an episode, is only read there.
+        run(0, steps=settings.long_steps, cut=settings.long_steps)
+        tried.append(f"a row for {settings.long_steps} steps whose episodes are not cut short")
+    return tried
+
+
+def _longest(definition: Definition, functions: list[Function], tables: dict[str, Any]) -> int:
+    """Return the length of the longest axis of any array that the functions can use."""
+    columns = {**definition.columns, **definition.scratch}
+    constants = (
+        function.function.__globals__.get(name)
+        for function in functions
+        for name in function.function.__code__.co_names
+    )
+    shapes = [column.shape for column in columns.values()]
+    shapes += [table.shape for table in tables.values()]
+    shapes += [np.shape(value) for value in constants if isinstance(value, np.ndarray)]
+    return max((max(shape, default=0) for shape in shapes), default=0)
 
 
 def _compare_courses(

@@ -36,6 +36,11 @@ Array = npt.NDArray[Any]
 REDUCTIONS = ("sum", "prod", "mean", "any", "all", "argmin", "argmax")
 """Methods of arrays that compiled code has and that make no array."""
 DESCRIPTIONS = ("shape", "ndim", "size", "dtype", "itemsize")
+BEYOND_THE_END = "Compiled code does not notice: it reads or writes other memory."
+DATA_END = (
+    " An episode that ends with its data says so in the step that comes there: `return reward, "
+    "terminated, truncated`."
+)
 WRITABLE = {
     "s": ("reset", "step"),
     "scratch": ("reset", "step", "observe", "inform"),
@@ -68,6 +73,8 @@ class Watch:
         """Lines in which NumPy's arithmetic overflowed."""
         self.draws = 0
         """How many words the streams have given."""
+        self.returned = 0
+        """How many values `step` returned, 0 before it was called."""
         self.tracing = False
         """Whether outputs remember who wrote each element, which takes time."""
 
@@ -209,7 +216,7 @@ class Guard:
                 "out-of-bounds",
                 f"uses {self.label(index)}, but {self.name} has {_elements(size, axis)}: "
                 f"the index must be from 0 to {size - 1}.",
-                "Compiled code does not notice: it reads or writes other memory.",
+                BEYOND_THE_END + (DATA_END if self.role == "p" and part == size else ""),
             )
         if part < 0:
             self.watch.note(

@@ -52,7 +52,6 @@ KINDS: Mapping[str, str] = {
     "return": "a function does not return what it should",
     "reward": "a reward is not finite",
     "outside": "an observation is NaN or outside the observation space",
-    "time-limit": "the episode's length is limited in step",
     "restart": "step starts the next episode itself",
     # How runs compare.
     "not-reproducible": "the same seed and actions give different episodes",
@@ -61,12 +60,13 @@ KINDS: Mapping[str, str] = {
     "backends": "compiled code and plain Python differ",
     # Hints: they may be meant.
     "precision": "fast precision does not compile or is far from exact",
+    "time-limit": "step terminates episodes after a constant number of steps",
     "same-length": "all episodes end after the same number of steps",
     "ignores-actions": "nothing depends on the actions",
 }
 """The kinds of problems, and what each says."""
 
-HINTS = ("precision", "same-length", "ignores-actions")
+HINTS = ("precision", "time-limit", "same-length", "ignores-actions")
 """Kinds that may be meant: they are reported, and the check passes all the same."""
 
 

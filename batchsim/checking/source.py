@@ -24,6 +24,7 @@ import batchsim.random
 from batchsim.checking.contract import FUNCTIONS
 from batchsim.checking.problems import Findings, Place
 from batchsim.compiler.compile import LIBRARIES
+from batchsim.compiler.returns import wrong_returns
 from batchsim.definition import Definition, suggest
 
 __all__ = ["Function", "examine_source", "reached_functions", "return_place"]
@@ -219,6 +220,8 @@ def examine_source(
     functions: list[Function], definition: Definition, tables: Iterable[str], findings: Findings
 ) -> None:
     """Note what the source shows to be wrong."""
+    for message, hint, place in wrong_returns(definition.step):
+        findings.add("return", message, hint, place)
     for function in functions:
         _Scan(function, definition, tables, findings).run()
 
@@ -343,20 +346,6 @@ class _Scan:
         self.add("closure", node, "uses a lambda.", "Define a function at module level.")
 
     # -- expressions ---------------------------------------------------------------------------
-
-    def see_return(self, node: ast.Return) -> None:
-        if self.name != "step" or self.this.name != "step":
-            return
-        count = len(node.value.elts) if isinstance(node.value, ast.Tuple) else 1
-        # A variable or the result of a call may be a tuple; a run tells.
-        if count != 2 and isinstance(node.value, (ast.Tuple, ast.Constant, type(None))):
-            what = "nothing" if node.value is None else f"`{ast.unparse(node.value)}`"
-            self.add(
-                "return",
-                node,
-                f"returns {what}; expected reward, terminated.",
-                "step(s, i, action, p, rng) returns two values: `return 1.0, False`.",
-            )
 
     def see_constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, (str, bytes)):

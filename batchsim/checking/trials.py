@@ -28,6 +28,7 @@ from batchsim.checking.guards import (
 )
 from batchsim.checking.patience import TooLong, at_most
 from batchsim.checking.problems import Place
+from batchsim.compiler.returns import EXPECTED, HOW_TO_RETURN
 from batchsim.definition import Definition
 
 __all__ = ["Actions", "Course", "Trial"]
@@ -43,6 +44,7 @@ class Step:
 
     reward: float
     terminated: bool
+    truncated: bool
     before: dict[str, Array]
     after: dict[str, Array]
     draws: int
@@ -260,7 +262,7 @@ class _Run:
         self.observe(course)
 
     def step(self, course: Course, action: Any) -> bool:
-        """Step once; returns terminated."""
+        """Step once; returns whether the episode is over."""
         trial = self.trial
         before = self.state()
         stream = (self.streams.state.copy(), self.streams.spare.copy())
@@ -271,13 +273,16 @@ class _Run:
             given = Guard(self.watch, "action", "action", np.array(action))
         result = self.call("step", given, trial.p, self.rng)
         draws = self.watch.draws - draws
-        reward, terminated = self.read_result(result)
+        reward, terminated, truncated = self.read_result(result)
+        over = terminated or truncated
         after = self.state()
-        restarted = terminated and self._is_like_reset(stream, before, after)
-        course.seen += [("reward", reward), ("terminated", terminated)]
-        course.episodes[-1].append(Step(reward, terminated, before, after, draws, restarted))
+        restarted = over and self._is_like_reset(stream, before, after)
+        course.seen += [("reward", reward), ("terminated", terminated), ("truncated", truncated)]
+        course.episodes[-1].append(
+            Step(reward, terminated, truncated, before, after, draws, restarted)
+        )
         self.observe(course)
-        return terminated
+        return over
 
     def state(self) -> dict[str, Array]:
         """Return a copy of the row's columns."""
@@ -304,33 +309,42 @@ class _Run:
         fresh = other.state()
         return _equal(fresh, after) and not _equal(before, after)
 
-    def read_result(self, result: Any) -> tuple[float, bool]:
-        """Return reward and terminated, or note what is wrong with them."""
-        expected = "step(s, i, action, p, rng) returns reward, terminated: `return 1.0, False`."
-        if not isinstance(result, tuple) or len(result) != 2:
+    def read_result(self, result: Any) -> tuple[float, bool, bool]:
+        """Return reward, terminated and truncated, or note what is wrong with them."""
+        count = len(result) if isinstance(result, tuple) else 0
+        if count not in (2, 3):
             if result is None:
                 what = "nothing"
             elif isinstance(result, tuple):
-                what = f"{len(result)} values"
+                what = f"{count} values"
             else:
                 what = f"one value, {result!r}"
+            raise self.wrong_result("step", f"returns {what}; {EXPECTED}.", HOW_TO_RETURN)
+        if count != (self.watch.returned or count):
+            if self.watch.findings.has("return"):
+                raise Stop  # The source has told.
             raise self.wrong_result(
-                "step", f"returns {what}; expected reward, terminated.", expected
+                "step",
+                f"returns {count} values once and {self.watch.returned} another time; expected as "
+                "many by every return.",
+                HOW_TO_RETURN,
             )
-        reward, terminated = result
+        self.watch.returned = count
+        reward, *flags = result
         if isinstance(reward, (Guard, str)) or not isinstance(
             reward, (bool, int, float, np.bool_, np.number)
         ):
             what = _named(reward)
             raise self.wrong_result(
-                "step", f"returns the reward {what}; expected a number.", expected
+                "step", f"returns the reward {what}; expected a number.", HOW_TO_RETURN
             )
-        if not isinstance(terminated, (bool, np.bool_)):
-            raise self.wrong_result(
-                "step",
-                f"returns {_named(terminated)} as terminated; expected True or False.",
-                expected,
-            )
+        for name, flag in zip(("terminated", "truncated"), flags, strict=False):
+            if not isinstance(flag, (bool, np.bool_)):
+                raise self.wrong_result(
+                    "step",
+                    f"returns {_named(flag)} as {name}; expected True or False.",
+                    HOW_TO_RETURN,
+                )
         if not np.isfinite(reward):
             self.watch.findings.add(
                 "reward",
@@ -338,7 +352,7 @@ class _Run:
                 "",
                 self.trial.return_places.get("step"),
             )
-        return float(reward), bool(terminated)
+        return float(reward), bool(flags[0]), any(flags[1:])
 
     def returns_nothing(self, name: str, result: Any) -> None:
         """Note a result where there should be none."""

@@ -254,13 +254,10 @@ def open_game(target: Any, settings: Settings, params: Mapping[str, Any]) -> Gam
     """
     definition, entry = registry.read(target)
     times, given = _played_params(definition, entry, params)
-    limit = entry.max_episode_steps
-    env = make(
-        target,
-        render_mode="rgb_array",
-        max_episode_steps=None if limit is None else math.ceil(limit * times),
-        **given,
-    )
+    env = make(target, render_mode="rgb_array", **given)
+    limit = env.batch.max_episode_steps
+    if limit is not None and "frame_skip" not in env.batch._limit_depends_on:
+        env.batch.max_episode_steps = math.ceil(limit * times)
     keys = Keys(definition, env.action_space)
     env.reset()
     frame_shape(env.batch)  # Raises where nothing can be drawn.

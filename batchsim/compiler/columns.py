@@ -15,9 +15,11 @@ import numpy.typing as npt
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.errors import TypingError
 from numba.extending import intrinsic, register_jitable
 
 from batchsim.compiler.kernels import Tile
+from batchsim.compiler.returns import EXPECTED
 from batchsim.compiler.rows import (
     UNKNOWN,
     ArrayLayout,
@@ -406,6 +408,34 @@ def _call(
     return types.int64(name, table, *[types.int64] * 5), codegen
 
 
+# --- What a step returned -------------------------------------------------------------------------
+
+
+def outcome(returned):  # type: ignore[no-untyped-def]
+    """Return reward, terminated and truncated, which is False where `step` leaves it out."""
+    if not isinstance(returned, tuple) or len(returned) not in (2, 3):
+        raise TypeError(f"step returns {returned!r}; {EXPECTED}.")
+    reward, terminated, *truncated = returned
+    return reward, terminated, any(truncated)
+
+
+@intrinsic
+def _outcome(typing_context: Any, returned: Any) -> Any:
+    kinds: Any = getattr(returned, "types", ())  # None but tuples have them.
+    if len(kinds) not in (2, 3):
+        raise TypingError(f"step returns {returned}; {EXPECTED}.")
+    result = types.Tuple((*kinds[:2], types.boolean))
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values = cgutils.unpack_tuple(builder, arguments[0], len(kinds))
+        truncated = cgutils.false_bit
+        if len(kinds) == 3:
+            truncated = context.cast(builder, values[2], kinds[2], types.boolean)
+        return context.make_tuple(builder, result, (*values[:2], truncated))
+
+    return result(returned), codegen
+
+
 # --- Flags ----------------------------------------------------------------------------------------
 
 
@@ -482,6 +512,7 @@ def reference_accessors(constants: Any, *, stacks: bool) -> dict[str, Any]:
         "clear_rows": clear_rows,
         "copy_rows": copy_rows,
         "copy_row": copy_row,
+        "outcome": outcome,
         "fetch_row": fetch_row,
         "flag_bits": flag_bits,
         "lowest_bit": lowest_bit,
@@ -497,6 +528,7 @@ NATIVE = {
     "clear_rows": _clear_rows,
     "copy_rows": _copy_rows,
     "copy_row": _copy_row,
+    "outcome": _outcome,
     "fetch_row": _fetch_row,
     "flag_bits": _flag_bits,
     "lowest_bit": _lowest_bit,

@@ -12,6 +12,7 @@ and either compiles them with Numba or runs them as they stand:
   that are written, one row a frame; `OBSERVED`, `INFO` and `FINAL_INFO`: the places;
 - `row_views(nested, i)`: row i of each array of a nested tuple;
 - `state_at(state, i)`: the columns as the functions of row i see them;
+- `outcome(returned)`: reward, terminated and truncated, of what `step` returned;
 - `clear_rows(nested)`: zeros in each array of a nested tuple;
 - `copy_rows(source, target)`: each array of a nested tuple into that of another;
 - `copy_row(source, j, target, k)`: row j of each array of a nested tuple into row k of another's;
@@ -169,10 +170,11 @@ def advance(tile, i):
     """Step row i, count the step and set its flags."""
     mark(tile, i)
     p = parameters_at(tile, i)
-    reward, terminated = step(state_at(tile.state, i), i, tile.choice[i], p, tile.rng)
+    returned = step(state_at(tile.state, i), i, tile.choice[i], p, tile.rng)
+    reward, terminated, truncated = outcome(returned)
     # Sums of narrow integers are wide in compiled code; comparisons would be, too.
     elapsed = tile.elapsed.dtype.type(tile.elapsed[i] + 1)
-    truncated = elapsed >= tile.settings.time_limit[0]
+    truncated |= elapsed >= tile.settings.time_limit[0]
     tile.reward[i] = reward
     tile.elapsed[i] = elapsed
     tile.terminated[i] = terminated

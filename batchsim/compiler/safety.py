@@ -25,7 +25,7 @@ import numpy as np
 import batchsim.math
 from batchsim.definition import Definition
 
-__all__ = ["may_step_finished_rows"]
+__all__ = ["may_step_finished_rows", "parse"]
 
 # Nothing that loops, fails, defines, or binds names in ways that are not followed here.
 STATEMENTS = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.If, ast.Return, ast.Pass, ast.Expr)
@@ -118,7 +118,7 @@ def may_step_finished_rows(
         return False
 
 
-def _parse(function: Any) -> ast.FunctionDef | None:
+def parse(function: Any) -> ast.FunctionDef | None:
     """Return the definition of the code that runs, or None if it is not plain or not known."""
     if not isinstance(function, types.FunctionType) or function.__closure__:
         return None
@@ -167,7 +167,7 @@ def _parameters(tree: ast.FunctionDef) -> list[str]:
 
 
 def _step_is_harmless(step: Any, columns: set[str], constants: Mapping[str, Any]) -> bool:
-    tree = _parse(step)
+    tree = parse(step)
     if tree is None or len(tree.args.args) != 5:
         return False
     state, row, action, params, rng = _parameters(tree)
@@ -356,7 +356,7 @@ class _Check:
             return False
         if called in self.callers:
             return False
-        tree = _parse(called)
+        tree = parse(called)
         if tree is None or len(tree.args.args) != len(arguments):
             return False
         # The parameters may be passed on, under any name.
@@ -369,7 +369,7 @@ class _Check:
 
 
 def _reset_writes_all(reset: Any, columns: set[str]) -> bool:
-    tree = _parse(reset)
+    tree = parse(reset)
     if tree is None or len(tree.args.args) != 4:
         return False
     state, row = _parameters(tree)[:2]

@@ -54,6 +54,7 @@ def row_functions(kind: Kind) -> RowFunctions:
     time_limit = kind.time_limit or np.iinfo(np.int32).max
     bounds = action_bounds(definition.spaces(parameters)[1])
     row_views: Any = columns.NATIVE["row_views"]
+    outcome: Any = columns.NATIVE["outcome"]
     binder = compile.Binder("exact", {}, numba.njit(**INNER))
     reset, step, observe = map(binder.bind, (definition.reset, definition.step, definition.observe))
 
@@ -73,9 +74,11 @@ def row_functions(kind: Kind) -> RowFunctions:
             terminated[i] = False
             truncated[i] = False
         else:
-            reward[i], terminated[i] = step(state, i, action[i], parameters, rng)
+            reward[i], terminated[i], truncated[i] = outcome(
+                step(state, i, action[i], parameters, rng)
+            )
             elapsed[i] += 1
-            truncated[i] = elapsed[i] >= time_limit
+            truncated[i] |= elapsed[i] >= time_limit
             over[i] = terminated[i] or truncated[i]
         observe(state, i, parameters, row_views(observation, i))
 

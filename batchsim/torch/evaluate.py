@@ -12,7 +12,6 @@ import numpy.typing as npt
 import torch
 from gymnasium.spaces import Space
 
-from batchsim import registry
 from batchsim.batch.checks import whole_number
 from batchsim.batch.vector import BatchEnv
 from batchsim.torch.nested import mapped
@@ -97,12 +96,12 @@ def play(
         **arguments: of `BatchEnv`.
     """
     episodes = whole_number("episodes", episodes, at_least=1)
-    if registry.read(env)[1].max_episode_steps is None:
-        arguments = {"max_episode_steps": LONGEST, **arguments}
     totals = np.zeros(episodes)
     lengths = np.zeros(episodes, np.int64)
     running = np.ones(episodes, np.bool_)
     with closing(BatchEnv(env, episodes, **arguments)) as envs:
+        if envs.max_episode_steps is None and arguments.get("max_episode_steps") is None:
+            envs.max_episode_steps = LONGEST
         act = player(envs)
         observations, _ = envs.reset(seed=evaluation_seeds(episodes, seed))
         while running.any():

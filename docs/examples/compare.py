@@ -1,15 +1,21 @@
-"""Measures Snake both ways: steps a second of the Gymnasium class and of the batchsim definition.
+"""Measures an example both ways: steps a second of the Gymnasium class and of the definition.
 
-Run it with `python docs/examples/compare.py`, while nothing else runs.
+Run it with `python docs/examples/compare.py` for Snake, with ` trading` behind it for another
+example, while nothing else runs.
 """
 
 import datetime
+import functools
 import statistics
+import sys
 import time
 
+import numpy as np
 import snake
+import trading
 from gymnasium.vector import SyncVectorEnv
 from snake_gymnasium import SnakeEnv
+from trading_gymnasium import TradingEnv
 
 import batchsim
 from batchsim.ladder.machine import describe_machine, find_versions
@@ -17,6 +23,12 @@ from batchsim.ladder.machine import describe_machine, find_versions
 NUM_ENVS = 4096
 BLOCKS = 5
 PACKAGES = ("python", "gymnasium", "numpy", "numba", "batchsim")
+PRICES = 100.0 * np.exp(np.random.default_rng(0).normal(0.0, 0.01, 2500).cumsum())  # ten years
+EXAMPLES = {
+    "snake": ("Snake", snake, SnakeEnv, {}),
+    "trading": ("Trading over 2,500 days", trading, TradingEnv, {"prices": PRICES}),
+}
+"""Of each: what is measured, the definition, the class, and arguments of both."""
 
 
 def steps_per_second(envs, calls):
@@ -34,18 +46,22 @@ def steps_per_second(envs, calls):
     return statistics.median(rates[1:])  # The first block is for the caches.
 
 
-def main():
-    """Print the machine, both rates and their ratio."""
+def main(example="snake"):
+    """Print the machine, both rates of an example and their ratio."""
+    if example not in EXAMPLES:
+        sys.exit(f"There is no example {example!r}; expected {' or '.join(EXAMPLES)}.")
+    title, definition, original, arguments = EXAMPLES[example]
     machine, versions = describe_machine(), find_versions()
-    print(f"Snake, {NUM_ENVS:,} environments, {machine['cpu']}, {machine['threads']} threads;")
+    print(f"{title}, {NUM_ENVS:,} environments, {machine['cpu']}, {machine['threads']} threads;")
     print(", ".join(f"{name} {versions[name]}" for name in PACKAGES) + ";")
     print(f"{datetime.date.today()}")
-    original = steps_per_second(SyncVectorEnv([SnakeEnv] * NUM_ENVS), calls=10)
-    batched = steps_per_second(batchsim.make_vec(snake, NUM_ENVS), calls=2000)
-    print(f"gymnasium.vector.SyncVectorEnv  {original / 1e3:12,.0f} thousand steps/s")
+    objects = SyncVectorEnv([functools.partial(original, **arguments)] * NUM_ENVS)
+    one_by_one = steps_per_second(objects, calls=10)
+    batched = steps_per_second(batchsim.make_vec(definition, NUM_ENVS, **arguments), calls=2000)
+    print(f"gymnasium.vector.SyncVectorEnv  {one_by_one / 1e3:12,.0f} thousand steps/s")
     print(f"batchsim                        {batched / 1e3:12,.0f} thousand steps/s")
-    print(f"ratio                           {batched / original:12,.0f}")
+    print(f"ratio                           {batched / one_by_one:12,.0f}")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -417,6 +417,7 @@ class Generator(Statements):
                 self.write("if s.age[i] > 999:")
                 self.write("    s.age[i] = 999")
             self.returns = self.final
+            self.truncates = self.chance(0.3)
             loops = self.style != "plain"
             if self.style == "substeps":
                 self.substeps()
@@ -428,7 +429,16 @@ class Generator(Statements):
 
     def final(self) -> str:
         reward = self.expression("float", 2)
-        ending = self.pick(
+        endings = ", ".join(self.ending() for _ in range(1 + self.truncates))
+        return (
+            f"return float({reward.text}), {endings}"
+            if reward.kind == "float" and self.chance(0.3)
+            else f"return {reward.text}, {endings}"
+        )
+
+    def ending(self) -> str:
+        """Whether an episode is terminated, or truncated."""
+        return self.pick(
             [
                 f"s.age[i] >= {self.count(2, 12)}",
                 f"{self.expression('bool').text} and s.age[i] > 1",
@@ -436,11 +446,6 @@ class Generator(Statements):
                 "False",
             ],
             [4, 3, 3, 0.5],
-        )
-        return (
-            f"return float({reward.text}), {ending}"
-            if reward.kind == "float" and self.chance(0.3)
-            else f"return {reward.text}, {ending}"
         )
 
     def write_observe(self, leaves: list[Column]) -> None:
