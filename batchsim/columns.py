@@ -204,11 +204,15 @@ def _read(default: Any, dtype: np.dtype[Any], where: str) -> bool | int | float:
     if dtype.kind == "b":
         return bool(default)
     limits: Any = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
-    if limits.min <= default <= limits.max or (dtype.kind == "f" and not np.isfinite(default)):
-        return float(default) if dtype.kind == "f" else int(default)
+    kind: Any = float if dtype.kind == "f" else int
+    # As Python's numbers: NumPy would round what they are compared with.
+    low, high = kind(limits.min), kind(limits.max)
+    is_finite = default == default and default not in (np.inf, -np.inf)
+    if low <= default <= high or not is_finite:
+        return kind(default)  # type: ignore[no-any-return]
     raise ValueError(
-        f"The default of {where} is {default!r}; expected {expected} of {dtype}, from "
-        f"{limits.min} to {limits.max}."
+        f"The default of {where} is {default!r}; expected {expected} of {dtype}, from {low} to "
+        f"{high}."
     )
 
 

@@ -226,7 +226,13 @@ class Definition:
         self._refuse_reserved()
         for part, columns in self._parts():
             for field, column in columns.items():
-                self._refuse_unknown_extents(f"{part}.{field} of {self.name}", column)
+                where = f"{part}.{field} of {self.name}"
+                self._refuse_unknown_extents(where, column)
+                if column.default is not None and part != "State":
+                    raise TypeError(
+                        f"{where} has the default {column.default!r}; expected none: only a field "
+                        "of State holds something before it is written."
+                    )
 
     def _read_columns(self, part: str) -> dict[str, Column]:
         cls = getattr(self.namespace, part, None)
@@ -236,11 +242,6 @@ class Definition:
         for field, annotation in _annotations(cls, f"{part} of {self.name}").items():
             where = f"{part}.{field} of {self.name}"
             defaults = [cls._field_defaults[field]] if field in cls._field_defaults else []
-            if defaults and part != "State":
-                raise TypeError(
-                    f"{where} has the default {defaults[0]!r}; expected none, which only a field "
-                    "of State has: what it holds before a call is undefined."
-                )
             found[field] = read_column(annotation, where, defaults)
         return found
 
