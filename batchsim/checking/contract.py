@@ -251,6 +251,7 @@ def _annotation_text(cls: Any, field: str) -> str:
 
 
 def place_of_field(cls: Any, field: str) -> Place:
+    """Return where a NamedTuple annotates a field, or else where the class begins."""
     place = place_of(cls)
     if place is None:
         return None

@@ -12,7 +12,7 @@ from batchsim.random import integers
 
 FREE, BODY, HEAD, FOOD = 0, 1, 2, 3
 DOWN, RIGHT = (-1, 0, 1, 0), (0, 1, 0, -1)  # what each direction adds to row and column
-SMALLEST, LARGEST = 4, 181  # boards: the snake has to fit in, and int16 to number the cells
+SMALLEST, LARGEST = 4, 256  # boards: the snake has to fit in, and uint16 to number the cells
 ACTION = Discrete(4)
 
 
@@ -21,7 +21,7 @@ def OBSERVATION(p):
 
 
 class State(NamedTuple):
-    body: batchsim.column(np.int16, lambda p: p.size * p.size)  # a ring of cells, from tail to head
+    body: batchsim.column(np.uint16, lambda p: p.size * p.size)  # a ring of cells, the head last
     taken: batchsim.column(bool, lambda p: p.size * p.size)  # whether the body is on a cell
     front: int  # where in the ring the head is
     length: int
