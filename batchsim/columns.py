@@ -135,10 +135,11 @@ class Column:
             try:
                 found = extents(p)
             except ValueError as error:
-                raise ValueError(f"{where} has no shape: {error}") from error
+                raise ValueError(f"{where} has no shape: {_sentence(error)}") from error
             except Exception as error:
                 raise TypeError(
-                    f"The function for the shape of {where} raises {type(error).__name__}: {error}"
+                    f"The function for the shape of {where} raises {type(error).__name__}: "
+                    f"{_sentence(error)}"
                 ) from error
             found = (found,) if isinstance(found, (int, np.integer)) else found
         else:
@@ -149,6 +150,10 @@ class Column:
         if any(extent < 1 for extent in shape):
             raise ValueError(f"{where} gets the shape {shape}; expected numbers of at least 1.")
         return replace(self, shape=shape)
+
+
+def _sentence(error: Exception) -> str:
+    return f"{str(error).rstrip('.')}."
 
 
 def read_column(annotation: Any, where: str, defaults: Sequence[Any] = ()) -> Column:
