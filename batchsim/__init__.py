@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from batchsim.batch.single import SingleEnv, make
     from batchsim.batch.vector import BatchEnv, make_vec
     from batchsim.checking import CheckError, check
+    from batchsim.columns import column
     from batchsim.definition import CompileError
 
 __version__ = "0.1.0"
@@ -23,6 +24,7 @@ __all__ = [
     "CompileError",
     "SingleEnv",
     "check",
+    "column",
     "environments",
     "make",
     "make_vec",
@@ -35,6 +37,7 @@ _MODULES = {
     "CompileError": "batchsim.definition",
     "SingleEnv": "batchsim.batch.single",
     "check": "batchsim.checking",
+    "column": "batchsim.columns",
     "make": "batchsim.batch.single",
     "make_vec": "batchsim.batch.vector",
 }

@@ -18,7 +18,6 @@ import math
 import numbers
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 import gymnasium
@@ -26,23 +25,23 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Space
 
+from batchsim.columns import Column, can_be_compiled, read_column, require_memory
+
 __all__ = [
     "OF_BATCHES",
     "OF_COMPILER",
-    "Column",
     "CompileError",
     "Definition",
+    "Noted",
     "batch_parameter",
     "is_same",
     "is_whole",
+    "names_read",
     "record",
     "suggest",
 ]
 
 Array = npt.NDArray[Any]
-
-FAST_DTYPES = {np.dtype(np.float64): np.dtype(np.float32)}
-"""What `fast` precision stores in place of each dtype; others stay as they are."""
 
 OF_BATCHES = {
     "autoreset_mode",
@@ -100,38 +99,33 @@ def suggest(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
-@dataclass(frozen=True)
-class Column:
-    """One field of `State`, `Scratch` or `Info`: an array (N, *shape)."""
+class Noted:
+    """Values by name as attributes, which notes those that are read.
 
-    dtype: np.dtype[Any]
-    shape: tuple[int, ...]
+    What a definition's functions see as `p` where they are asked when a batch is made.
+    """
 
-    def with_precision(self, precision: str) -> Column:
-        """Return the column as stored in `precision`."""
-        if precision == "fast":
-            return Column(FAST_DTYPES.get(self.dtype, self.dtype), self.shape)
-        return self
+    __slots__ = ("_read", "_values")
 
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+        self._read: set[str] = set()
 
-def _column(annotation: Any, where: str) -> Column:
-    try:
-        dtype = np.dtype(annotation)
-    except TypeError as error:
-        raise TypeError(
-            f"{where} is annotated {annotation!r}; expected a dtype such as float, int, bool or "
-            "np.int8, or (dtype, shape)."
-        ) from error
-    if not _can_be_compiled(dtype.base):
-        raise TypeError(
-            f"{where} has dtype {dtype.base}; expected bool, float32, float64 or an integer, a "
-            "number in this machine's order of bytes."
-        )
-    return Column(dtype.base, dtype.shape)
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # None is called so, and Python asks for some of its own.
+            raise AttributeError(name)
+        if name not in self._values:
+            raise AttributeError(
+                f"p has no {name!r}{suggest(name, self._values)}; it has "
+                f"{', '.join(self._values) or 'nothing'}."
+            )
+        self._read.add(name)
+        return self._values[name]
 
 
-def _can_be_compiled(dtype: np.dtype[Any]) -> bool:
-    return dtype.isnative and (dtype.kind in "iub" or dtype in (np.float32, np.float64))
+def names_read(p: Noted) -> frozenset[str]:
+    """Return the names of what was read of `p` so far."""
+    return frozenset(p._read)
 
 
 def _fields(cls: Any, where: str) -> tuple[str, ...]:
@@ -152,7 +146,7 @@ def _annotations(cls: Any, where: str) -> dict[str, Any]:
         text = getattr(annotation, "__forward_arg__", annotation)
         try:
             found[field] = eval(text, names) if isinstance(text, str) else annotation
-        except (AttributeError, NameError, SyntaxError, TypeError) as error:
+        except (AttributeError, NameError, SyntaxError, TypeError, ValueError) as error:
             raise TypeError(
                 f"The field {field} of {where} is annotated {text!r}; expected names of its "
                 f"module ({error})."
@@ -219,6 +213,10 @@ class Definition:
         self.reward_type: Callable[..., Any] = getattr(namespace, "REWARD_TYPE", float)
         self.clips_actions: bool = getattr(namespace, "CLIPS_ACTIONS", False)
         self.time_limit = self._read_time_limit()
+        self.sizes: frozenset[str] = frozenset()
+        """The parameters that decide a column's shape, once it is `sized`."""
+        self.fixed: Mapping[str, str] = {}
+        """The parameters that have one value for good, once it is `sized`, and why."""
         # Asked for once: a module takes its time to say that it has no such name.
         self.state_check: Callable[..., Any] | None = getattr(namespace, "check_state", None)
         self.params = self._read_defaults("Params")
@@ -228,15 +226,43 @@ class Definition:
         self._refuse_shared(self.params, "Params", self.arguments, "Arguments")
         self._refuse_shared(self.options, "Options", self.arguments, "Arguments")
         self._refuse_reserved()
+        for part, columns in self._parts():
+            for field, column in columns.items():
+                where = f"{part}.{field} of {self.name}"
+                self._refuse_unknown_extents(where, column)
+                if column.default is not None and part != "State":
+                    raise TypeError(
+                        f"{where} has the default {column.default!r}; expected none: only a field "
+                        "of State holds something before it is written."
+                    )
 
     def _read_columns(self, part: str) -> dict[str, Column]:
         cls = getattr(self.namespace, part, None)
         if cls is None:
             return {}
-        return {
-            field: _column(annotation, f"{part}.{field} of {self.name}")
-            for field, annotation in _annotations(cls, f"{part} of {self.name}").items()
-        }
+        found = {}
+        for field, annotation in _annotations(cls, f"{part} of {self.name}").items():
+            where = f"{part}.{field} of {self.name}"
+            defaults = [cls._field_defaults[field]] if field in cls._field_defaults else []
+            found[field] = read_column(annotation, where, defaults)
+        return found
+
+    def _parts(self) -> tuple[tuple[str, dict[str, Column]], ...]:
+        return ("State", self.columns), ("Scratch", self.scratch), ("Info", self.info)
+
+    def _refuse_unknown_extents(self, where: str, column: Column) -> None:
+        for name in column.declared.names if column.declared is not None else ():
+            known = {**self.params, **self.arguments}
+            if name not in known:
+                raise TypeError(
+                    f"The shape of {where} names {name!r}{suggest(name, known)}; expected a "
+                    f"parameter or argument: {', '.join(known) or 'there is none'}."
+                )
+            if name in self.params and not is_whole(self.params[name]):
+                raise TypeError(
+                    f"The shape of {where} names the parameter {name!r}, which is "
+                    f"{self.params[name]!r} by default; expected a whole number."
+                )
 
     def _read_defaults(self, part: str) -> dict[str, Any]:
         cls = getattr(self.namespace, part, None)
@@ -354,17 +380,20 @@ class Definition:
         settle = getattr(self.namespace, "settle", None)
         return arguments if settle is None else settle(arguments)
 
-    def make_tables(self, arguments: Any) -> dict[str, Array]:
+    def make_tables(self, p: Any) -> dict[str, Array]:
         """Return the read-only arrays that the functions see beside the parameters.
+
+        Args:
+            p: parameters and arguments as attributes.
 
         Raises:
             TypeError: if `tables` returns anything but a NamedTuple of arrays of numbers or bool.
-            ValueError: if `tables` refuses the arguments.
+            ValueError: if `tables` refuses what it is given.
         """
         function = getattr(self.namespace, "tables", None)
         if function is None:
             return {}
-        made = function(arguments)
+        made = function(p)
         if not hasattr(made, "_asdict"):
             raise TypeError(
                 f"tables of {self.name} returned {made!r}; expected a NamedTuple of NumPy arrays."
@@ -376,7 +405,7 @@ class Definition:
                     f"The table {name!r} of {self.name} is {value!r}; expected a NumPy array of "
                     "numbers or bool with at least one element."
                 )
-            if not _can_be_compiled(value.dtype):
+            if not can_be_compiled(value.dtype):
                 raise TypeError(
                     f"The table {name!r} of {self.name} has dtype {value.dtype}; expected bool, "
                     "float32, float64 or an integer, in this machine's order of bytes."
@@ -387,6 +416,51 @@ class Definition:
         others = {**self.params, **self.options, **self.arguments}
         self._refuse_shared(found, "tables", others, "Params, Options or Arguments")
         return found
+
+    def sized(
+        self, params: Mapping[str, Any], arguments: Any, num_envs: int
+    ) -> tuple[Definition, dict[str, Array]]:
+        """Return the definition with the shapes that its columns have in a batch, and its tables.
+
+        Args:
+            params: what `read_params` returned.
+            arguments: what `read_arguments` returned.
+            num_envs: N.
+
+        Raises:
+            TypeError: if a shape is no whole numbers, or tables are no arrays.
+            ValueError: if a size is not positive or beyond the machine's memory, if a parameter
+                that decides a size, or that tables are made of, is an array, or if `tables` or the
+                function of a shape refuses what it is given.
+        """
+        values = {name: batch_parameter(value, 0) for name, value in params.items()}
+        values |= arguments._asdict() if arguments else {}
+        p = Noted(values)
+        tables = self.make_tables(p)
+        fixed = dict.fromkeys(names_read(p), "tables are made of it")
+        found = copy.copy(self)
+        sizes: dict[str, str] = {}
+        of_memory = {}
+        for part, columns in self._parts():
+            sized = {}
+            for field, column in columns.items():
+                where, p = f"{part}.{field} of {self.name}", Noted({**values, **tables})
+                sized[field] = column.sized(p, where)
+                if column.declared is not None:
+                    of_memory[where] = sized[field]
+                    why = f"it decides the shape of {part}.{field}"
+                    sizes = dict.fromkeys(names_read(p), why) | sizes
+            setattr(found, {"State": "columns", "Scratch": "scratch", "Info": "info"}[part], sized)
+        found.sizes = frozenset(sizes) & params.keys()
+        found.fixed = {name: why for name, why in (fixed | sizes).items() if name in params}
+        for name, why in found.fixed.items():
+            if isinstance(params[name], np.ndarray):
+                raise ValueError(
+                    f"The parameter {name!r} is an array with one value an environment; expected "
+                    f"one value for all, since {why}."
+                )
+        require_memory(of_memory, num_envs)
+        return found, tables
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
         """Return what the functions see as `p`: these values, and options at their defaults."""

@@ -95,6 +95,7 @@ RICH = """
 from typing import NamedTuple
 import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
+import batchsim
 from batchsim.random import integers, uniform
 
 class State(NamedTuple):
@@ -534,6 +535,38 @@ RICH_CASES = {
         "environment has Info but no inform",
         ("def inform(", "def informs("),
         ("class Info(", "class Info("),
+    ),
+    "a shape names what there is not": (
+        "size",
+        "The shape of State.seen names 'texts', which is no parameter or argument (did you mean 't",
+        (
+            "    seen: np.dtype((np.bool_, (4,)))",
+            '    seen: batchsim.column(bool, "texts")',
+        ),
+    ),
+    "a shape is no whole number": (
+        "size",
+        "Scratch.queue of environment gets the shape 4.5; expected whole numbers",
+        (
+            "    queue: np.dtype((np.int16, (4,)))",
+            "    queue: batchsim.column(np.int16, lambda p: 9 * p.gain)",
+        ),
+    ),
+    "a default that is none": (
+        "field",
+        "The default of State.seen is 'no'; expected True or False.",
+        (
+            "    seen: np.dtype((np.bool_, (4,)))",
+            "    seen: np.dtype((np.bool_, (4,))) = 'no'",
+        ),
+    ),
+    "a default in Scratch": (
+        "field",
+        "Scratch.queue has a default value",
+        (
+            "    queue: np.dtype((np.int16, (4,)))",
+            "    queue: np.dtype((np.int16, (4,))) = 0",
+        ),
     ),
     "a text info": ("field", "Info.prob is annotated str", ("    prob: float", "    prob: str")),
     "a field of two groups": (

@@ -38,7 +38,8 @@ def greedy(observations, rng):
     rows = np.arange(len(observations))
     flat = observations.reshape(len(observations), -1)
     head, food = (flat == 2).argmax(axis=1), (flat == 3).argmax(axis=1)
-    down, right = food // 8 - head // 8, food % 8 - head % 8
+    size = observations.shape[-1]
+    down, right = food // size - head // size, food % size - head % size
     vertical = np.where(down < 0, 0, 2)
     horizontal = np.where(right > 0, 1, 3)
     first = np.where(down == 0, horizontal, vertical)
@@ -48,12 +49,12 @@ def greedy(observations, rng):
 
 
 @pytest.mark.parametrize("mode", list(AutoresetMode))
-@pytest.mark.parametrize("seed", [0, 12345])
-def test_both_versions_of_snake_give_the_same_bits(mode, seed, opened):
+@pytest.mark.parametrize(("seed", "size"), [(0, 8), (12345, 8), (1, 5), (2, 13)])
+def test_both_versions_of_snake_give_the_same_bits(mode, seed, size, opened):
     snake, original = imported()
-    settings = {"num_envs": 24, "autoreset_mode": mode}
+    settings = {"num_envs": 24, "autoreset_mode": mode, "size": size}
     pair = oracle.SideBySide(
-        SyncVectorEnv([original] * 24, autoreset_mode=mode),
+        SyncVectorEnv([lambda: original(size)] * 24, autoreset_mode=mode),
         {"batchsim": (opened(batchsim.make_vec(snake, **settings)), oracle.step)},
     )
     rng = np.random.default_rng(seed)
@@ -72,10 +73,12 @@ def test_both_versions_of_snake_give_the_same_bits(mode, seed, opened):
     assert longest > 15
 
 
-def test_the_plain_python_of_snake_gives_the_same_bits(opened):
+@pytest.mark.parametrize("size", [4, 8])
+def test_the_plain_python_of_snake_gives_the_same_bits(size, opened):
     snake, original = imported()
-    env = opened(batchsim.make_vec(snake, 8, backend="reference"))
-    pair = oracle.SideBySide(SyncVectorEnv([original] * 8), {"reference": (env, oracle.step)})
+    env = opened(batchsim.make_vec(snake, 8, backend="reference", size=size))
+    reference = SyncVectorEnv([lambda: original(size)] * 8)
+    pair = oracle.SideBySide(reference, {"reference": (env, oracle.step)})
     rng = np.random.default_rng(3)
     observations, _ = pair.reset(seed=3)
     for _ in range(400):
@@ -83,6 +86,13 @@ def test_the_plain_python_of_snake_gives_the_same_bits(opened):
     pair.compare_streams()
     pair.reference.close()
     assert pair.episodes > 8
+
+
+@pytest.mark.parametrize("size", [3, 257, -8])
+def test_a_board_that_no_snake_fits_on_is_refused(size):
+    snake, _ = imported()
+    with pytest.raises(ValueError, match=f"size is {size}; expected from 4 to 256.$"):
+        batchsim.make_vec(snake, 2, size=size)
 
 
 def test_the_parameters_of_snake_are_those_of_the_class(opened):
@@ -210,7 +220,7 @@ def test_a_step_beyond_the_data_is_found(days, compiled, tmp_path, monkeypatch):
 
 def test_the_definition_is_short():
     lines = len((EXAMPLES / "snake.py").read_text().splitlines())
-    assert lines < 80
+    assert lines < 90
     assert f"That is the whole file: {lines} lines." in page("write-an-environment.md")
 
 

@@ -16,6 +16,7 @@ from batchsim import random
 from batchsim.batch._buffers import BufferPool, aligned_zeros
 from batchsim.batch.infos import Infos
 from batchsim.batch.spaces import Layout, action_bounds, named
+from batchsim.columns import Column
 from batchsim.compiler import compile, kernels
 from batchsim.definition import Definition
 
@@ -65,7 +66,7 @@ class Allocator:
     """Episode statistics are reported."""
 
     def tile(self) -> kernels.Tile:
-        """Return the columns, zeros where nothing is known yet."""
+        """Return the columns, their defaults or zeros where nothing is known yet."""
         n = self.num_envs
         number = number_of(self.precision)
         limit, elapsed = self.time_limit, self.elapsed
@@ -75,12 +76,7 @@ class Allocator:
         discrete = isinstance(self.action_space, Discrete)
         columns = {**self.definition.columns, **self.definition.scratch}
         return kernels.Tile(
-            state=self.definition.Columns(
-                *(
-                    aligned_zeros((n, *column.shape), column.with_precision(self.precision).dtype)
-                    for column in columns.values()
-                )
-            ),
+            state=self.definition.Columns(*map(self._column, columns.values())),
             parameters=named(
                 {
                     name: _read_only(value, number)
@@ -125,6 +121,14 @@ class Allocator:
             info=self._info(),
             final_info=self._info() if self.same_step else (),
         )
+
+    def _column(self, column: Column) -> Array:
+        made: Array = aligned_zeros(
+            (self.num_envs, *column.shape), column.with_precision(self.precision).dtype
+        )
+        if column.default is not None:
+            made[...] = column.default
+        return made
 
     def _episode(self) -> Any:
         if not self.statistics:

@@ -8,12 +8,22 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequenc
 from functools import cached_property
 from typing import Any
 
+import gymnasium
 import numpy as np
 import numpy.typing as npt
 
 from batchsim.batch import checks
 from batchsim.batch.allocation import counter_of
-from batchsim.definition import OF_BATCHES, Definition, batch_parameter, is_same, suggest
+from batchsim.batch.spaces import Layout, are_alike, stacked
+from batchsim.definition import (
+    OF_BATCHES,
+    Definition,
+    Noted,
+    batch_parameter,
+    is_same,
+    names_read,
+    suggest,
+)
 
 __all__ = ["FIXED", "OF_PARAMETERS", "Parameters", "RowAttributes"]
 
@@ -63,6 +73,11 @@ class RowAttributes:
 
     definition: Definition
     num_envs: int
+    frame_stack: int
+    tables: dict[str, Array]
+    _layout: Layout
+    _spaces: dict[str, Any]
+    _read_by_spaces: frozenset[str]
     _params: dict[str, Any]
     _arguments: Any
     _defaults: dict[str, Any]
@@ -115,7 +130,7 @@ class RowAttributes:
 
     def row_params(self, row: int) -> dict[str, Any]:
         """Return the parameters of one environment as scalars."""
-        return {name: batch_parameter(value, row) for name, value in self._params.items()}
+        return _of_row(self._params, row)
 
     def get_attr(self, name: str) -> tuple[Any, ...]:
         """Return an attribute of each row, as `SyncVectorEnv.get_attr` does.
@@ -177,7 +192,8 @@ class RowAttributes:
             values: a list or tuple of N values, one a row; or one for all.
 
         Raises:
-            AttributeError: for any other.
+            AttributeError: for any other, and for a parameter that decides a column's shape or that
+                tables are made of.
             ValueError, TypeError: for a value that does not fit; nothing has then changed.
         """
         by_row = isinstance(values, (list, tuple))
@@ -267,6 +283,35 @@ class RowAttributes:
     def _values_of_any_row(self) -> Any:
         return self._row_values(0)  # type: ignore[attr-defined]
 
+    def _spaces_of(
+        self, row: int, params: Mapping[str, Any]
+    ) -> tuple[gymnasium.Space[Any], gymnasium.Space[Any]]:
+        """Return what one environment observes in a frame, and its actions."""
+        values = {**_of_row(params, row), **self.tables}
+        values |= self._arguments._asdict() if self._arguments else {}
+        p = Noted(values)
+        found = self.definition.spaces(p)
+        self._read_by_spaces |= names_read(p)
+        return found
+
+    def _refuse_other_form(self, name: str, params: Mapping[str, Any]) -> None:
+        """Raise ValueError if observations or actions would no longer lie in arrays as they do."""
+        if name not in self._read_by_spaces:
+            return
+        by_row = any(isinstance(value, np.ndarray) for value in params.values())
+        for row in range(self.num_envs if by_row else 1):
+            frame, action = self._spaces_of(row, params)
+            for which, space, own in (
+                ("observation", stacked(frame, self.frame_stack), self._layout.space),
+                ("action", action, self._spaces["single_action_space"]),
+            ):
+                if not are_alike(space, own):
+                    raise ValueError(
+                        f"With {name} {_of_row(params, row)[name]!r} the {which} space is {space}; "
+                        f"expected the keys, shapes and dtypes of {own}: make another batch with "
+                        f"the {name} wanted."
+                    )
+
     def _refuse_if_split(self, name: str) -> None:
         if self._is_split:
             raise ValueError(
@@ -276,6 +321,11 @@ class RowAttributes:
     def _set_parameter(self, name: str, value: Any) -> None:
         if name not in self._params:
             raise KeyError(self._unknown(name))
+        if name in self.definition.fixed:
+            raise AttributeError(
+                f"{name} of {self.definition.name} cannot be changed, since "
+                f"{self.definition.fixed[name]}; make another batch with the {name} wanted."
+            )
         self._refuse_if_split(name)
         if name in self._limit_depends_on:
             raise ValueError(
@@ -287,6 +337,7 @@ class RowAttributes:
             read = batch_parameter(read, 0)
         params = {**self._params, name: read}
         self.definition.check_params(params, self.num_envs)
+        self._refuse_other_form(name, params)
         self._driver.exclusively("set_attr", self._take_parameter, name, read, unreset=True)
 
     def _take_parameter(self, name: str, value: Any) -> None:
@@ -347,6 +398,10 @@ class RowAttributes:
             unreset=True,
             resets=kept["_driver"].was_reset,
         )
+
+
+def _of_row(params: Mapping[str, Any], row: int) -> dict[str, Any]:
+    return {name: batch_parameter(value, row) for name, value in params.items()}
 
 
 def _element(name: str, value: Any, column: Any) -> Array:

@@ -187,7 +187,7 @@ def _unpickle(
         if was_reset:
             carried = batch._read_snapshot(carried, batch._snapshot_columns(), slice(None))
         else:
-            carried = snapshots.read_snapshot(carried, batch._stream_columns(), num_envs)
+            carried = snapshots.read_snapshot(carried, batch._first_columns(), num_envs)
     for name, states in samples.items():
         given = (None if state is None else generator_at(state) for state in states)
         set_generators(batch._spaces[name], given)
@@ -209,7 +209,7 @@ def _to_carry(batch: BatchEnv) -> tuple[dict[str, Array], bool]:
 
 def _carried(batch: BatchEnv) -> dict[str, Array]:
     """Return the columns that a copy goes on from, while every other call is kept out."""
-    return batch._snapshot_columns() if batch._driver.was_reset else batch._stream_columns()
+    return batch._snapshot_columns() if batch._driver.was_reset else batch._first_columns()
 
 
 def _go_on_from(batch: BatchEnv, carried: Mapping[str, Array], was_reset: bool) -> None:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from gymnasium.spaces import Space
 
 from batchsim.batch.spaces import member
-from batchsim.definition import Column, record
+from batchsim.columns import Column
+from batchsim.definition import record
 
 __all__ = ["Infos", "StepInfos", "final_arrays"]
 

@@ -76,7 +76,8 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
             out of bounds, or of another error; the rows then stay as they were. Some times slower.
             None for what the environment variable `BATCHSIM_CHECKED` says (1 for yes).
         **params: the environment's parameters, each a scalar or an array (N,) with one value an
-            environment, and its other arguments.
+            environment, and its other arguments. Those that decide a column's shape, or that tables
+            are made of, are scalars.
 
     Raises:
         TypeError, ValueError: for an unknown id or parameter or a value out of place, in one
@@ -131,12 +132,15 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
         self._params = definition.read_params(given, self.num_envs)
         self._arguments = definition.read_arguments(given)
         definition.check_params(self._params, self.num_envs)
+        definition, self.tables = definition.sized(self._params, self._arguments, self.num_envs)
+        self.definition = definition
         self._defaults = definition.read_params(entry.kwargs, self.num_envs)
         # Others are read when a kernel runs: one is compiled for all their values.
         self._compiled_in = frozenset(
-            name for name, value in self._params.items() if is_same(value, self._defaults[name])
+            name
+            for name, value in self._params.items()
+            if name in definition.sizes or is_same(value, self._defaults[name])
         )
-        self.tables = definition.make_tables(self._arguments)
         self._limit_of_id = entry.max_episode_steps
         self._limit, self._limit_depends_on = self._read_limit(max_episode_steps)
         self._elapsed = counter_of(self._limit)
@@ -180,7 +184,8 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
         return self.definition.parameters({**self.row_params(row), **self.tables})
 
     def _set_spaces(self) -> None:
-        frame_space, self.single_action_space = self.definition.spaces(self._row_values(0))
+        self._read_by_spaces: frozenset[str] = frozenset()
+        frame_space, self.single_action_space = self._spaces_of(0, self._params)
         self._layout = Layout(
             frame_space, f"The observation space of {self.definition.name}", self.frame_stack
         )
@@ -195,7 +200,7 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
                 f"{self.single_action_space}; expected a Box."
             )
         if any(isinstance(value, np.ndarray) for value in self._params.values()):
-            rows = [self.definition.spaces(self._row_values(k)) for k in range(self.num_envs)]
+            rows = [self._spaces_of(row, self._params) for row in range(self.num_envs)]
             for row, (space, action_space) in enumerate(rows):
                 if action_space != self.single_action_space:
                     raise ValueError(
@@ -306,7 +311,8 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
         """Return the parameters that are compiled in, any values where arrays take their place."""
         number = number_of(self.precision)
         values: dict[str, Any] = {}
-        for name, constant in self._defaults.items():
+        for name, default in self._defaults.items():
+            constant = self._params[name] if name in self.definition.sizes else default
             if isinstance(constant, tuple):
                 constant = tuple(map(number, constant))
             values[name] = number(constant) if isinstance(constant, float) else constant
@@ -629,8 +635,7 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
 
     def _snapshot_columns(self) -> dict[str, Array]:
         tile = self._tile
-        columns = {f"state.{name}": getattr(tile.state, name) for name in self.definition.columns}
-        columns.update(self._stream_columns())
+        columns = self._first_columns()
         columns["elapsed"] = tile.elapsed
         columns["pending"] = tile.pending
         if self.frame_stack > 1:
@@ -642,9 +647,11 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
         columns[snapshots.FINGERPRINT] = self._fingerprints
         return columns
 
-    def _stream_columns(self) -> dict[str, Array]:
-        rng = self._tile.rng
-        return {"rng.state": rng.state, "rng.spare": rng.spare, "seed": self._seeds}
+    def _first_columns(self) -> dict[str, Array]:
+        """Return what may be other than in a new BatchEnv before the first reset."""
+        state, rng = self._tile.state, self._tile.rng
+        columns = {f"state.{name}": getattr(state, name) for name in self.definition.columns}
+        return {**columns, "rng.state": rng.state, "rng.spare": rng.spare, "seed": self._seeds}
 
     # -- copies --------------------------------------------------------------------------------
 

@@ -87,7 +87,7 @@ def examine_backends(
         settings.progress("comparing compiled code with plain Python")
         tried.append(comparison.with_reference(native))
         settings.progress("comparing numbers of rows and threads")
-        tried.append(comparison.with_other_rows(native))
+        tried.append(comparison.with_other_rows())
         if definition.state_check is not None:
             settings.progress("trying check_state")
             tried.append(comparison.with_check_state(native))
@@ -186,17 +186,19 @@ class _Comparison:
         # The columns first: they come before all that is made of them.
         return columns | _parts(observation, infos) | seen
 
-    def with_other_rows(self, native: BatchEnv) -> str:
+    def with_other_rows(self) -> str:
         """Compare with the same rows alone, and among many rows and several threads."""
         n = self.settings.num_envs
         threads = max(available_cpus(), 2)
         many = max(MANY_ROWS, 4 * n)
         steps = min(self.settings.steps, FEW_STEPS)
         for rows, num_threads in ((1, 1), (many, 1), (many, threads)):
-            other = self.make(rows, num_threads=num_threads)
+            # Both new: a column that resets leave alone would go on from earlier steps.
+            one, other = self.make(n), self.make(rows, num_threads=num_threads)
             try:
-                difference = self.difference(native, other, steps, min(rows, n))
+                difference = self.difference(one, other, steps, min(rows, n))
             finally:
+                one.close()
                 other.close()
             if difference:
                 self.findings.add(

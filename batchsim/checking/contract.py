@@ -11,9 +11,17 @@ from typing import Any
 import numpy as np
 
 from batchsim.checking.problems import Findings, Place
-from batchsim.definition import Definition
+from batchsim.columns import Sized, read_column
+from batchsim.definition import Definition, suggest
 
-__all__ = ["FUNCTIONS", "examine_contract", "place_of", "place_of_name"]
+__all__ = [
+    "COLUMNS",
+    "FUNCTIONS",
+    "examine_contract",
+    "place_of",
+    "place_of_field",
+    "place_of_name",
+]
 
 REQUIRED = ("State", "ACTION", "OBSERVATION", "reset", "step", "observe")
 FUNCTIONS = {
@@ -26,6 +34,9 @@ FUNCTIONS = {
 
 CHECK_STATE = ("s", "p")
 """The arguments of `check_state`, which is ordinary Python."""
+
+TABLES = ("p",)
+"""The argument of `tables`, which is ordinary Python too."""
 
 COLUMNS = ("State", "Scratch", "Info")
 DEFAULTS = ("Params", "Options", "Arguments")
@@ -66,6 +77,8 @@ def examine_contract(namespace: Any, name: str, findings: Findings) -> Definitio
             _examine_arguments(namespace, function, arguments, findings)
     if hasattr(namespace, "check_state"):
         _examine_arguments(namespace, "check_state", CHECK_STATE, findings)
+    if hasattr(namespace, "tables"):
+        _examine_arguments(namespace, "tables", TABLES, findings)
     for part in (*COLUMNS, *DEFAULTS):
         if hasattr(namespace, part):
             _examine_fields(namespace, part, findings)
@@ -158,35 +171,78 @@ def _examine_fields(namespace: Any, part: str, findings: Findings) -> None:
         return
     for field in cls._fields:
         if part in COLUMNS:
-            wrong = _wrong_annotation(cls, field)
-            if wrong is not None:
-                findings.add(
-                    "field",
-                    f"{part}.{field} is annotated {wrong}; expected a dtype of numbers or bool.",
-                    "Write float, int, bool, np.int8, …, or np.dtype((np.int8, (10, 10))) for "
-                    "several values a row.",
-                    _place_of_field(cls, field),
-                )
+            _examine_column(namespace, part, field, findings)
         elif field not in cls._field_defaults:
             findings.add(
                 "field",
                 f"{part}.{field} has no default value.",
                 f"Write `{field}: {_annotation_text(cls, field)} = …`.",
-                _place_of_field(cls, field),
+                place_of_field(cls, field),
             )
 
 
-def _wrong_annotation(cls: Any, field: str) -> str | None:
-    """Return the annotation as text if it is no dtype of numbers, else None."""
+def _examine_column(namespace: Any, part: str, field: str, findings: Findings) -> None:
+    cls: Any = getattr(namespace, part)
+    name, place = f"{part}.{field}", place_of_field(cls, field)
+    annotation, why = _annotation(cls, field)
+    if annotation is None:
+        findings.add(
+            "field",
+            f"{name} is annotated {_annotation_text(cls, field)}; expected a dtype of numbers or "
+            f"bool{why}.",
+            "Write float, int, bool, np.int8, …, or batchsim.column(np.int8, (10, 10)) for "
+            "several values a row.",
+            place,
+        )
+        return
+    if isinstance(annotation, Sized):
+        known = [
+            one
+            for other in ("Params", "Arguments")
+            for one in getattr(getattr(namespace, other, None), "_fields", ())
+        ]
+        for extent in annotation.names:
+            if extent not in known:
+                findings.add(
+                    "size",
+                    f"The shape of {name} names {extent!r}, which is no parameter or argument"
+                    f"{suggest(extent, known)}.",
+                    f"Parameters and arguments are: {', '.join(known) or 'none'}.",
+                    place,
+                )
+    if field not in cls._field_defaults:
+        return
+    if part != "State":
+        findings.add(
+            "field",
+            f"{name} has a default value.",
+            f"Write `{field}: {_annotation_text(cls, field)}`; only fields of State hold something "
+            "before the first call.",
+            place,
+        )
+        return
+    try:
+        read_column(annotation, name, [cls._field_defaults[field]])
+    except (TypeError, ValueError) as error:
+        hint = f"Every element of s.{field} holds the default before the first reset."
+        findings.add("field", str(error), hint, place)
+
+
+def _annotation(cls: Any, field: str) -> tuple[Any, str]:
+    """Return a column's annotation, None if it is no dtype of numbers, and what is wrong."""
     annotation = cls.__annotations__[field]
     text = getattr(annotation, "__forward_arg__", annotation)
+    why = ""
     try:
         if isinstance(text, str):
             annotation = eval(text, vars(inspect.getmodule(cls)))
-        good = np.dtype(annotation).base.kind in "fiub" and annotation is not None
-    except (NameError, SyntaxError, TypeError, ValueError, AttributeError):
+        good = isinstance(annotation, Sized) or (
+            np.dtype(annotation).base.kind in "fiub" and annotation is not None
+        )
+    except (NameError, SyntaxError, TypeError, ValueError, AttributeError) as error:
         good = False
-    return None if good else _annotation_text(cls, field)
+        why = f" ({str(error).rstrip('.')})" if str(error).startswith("The ") else ""
+    return (annotation if good else None), why
 
 
 def _annotation_text(cls: Any, field: str) -> str:
@@ -195,7 +251,8 @@ def _annotation_text(cls: Any, field: str) -> str:
     return text if isinstance(text, str) else str(getattr(text, "__name__", repr(text)))
 
 
-def _place_of_field(cls: Any, field: str) -> Place:
+def place_of_field(cls: Any, field: str) -> Place:
+    """Return where a NamedTuple annotates a field, or else where the class begins."""
     place = place_of(cls)
     if place is None:
         return None
@@ -217,6 +274,6 @@ def _examine_clashes(namespace: Any, findings: Findings) -> None:
                         "clash",
                         f"{field!r} is a field of both {seen[field]} and {part}.",
                         "Rename one of the two.",
-                        _place_of_field(getattr(namespace, part), field),
+                        place_of_field(getattr(namespace, part), field),
                     )
                 seen.setdefault(field, part)

@@ -17,13 +17,19 @@ from batchsim.batch import checks
 from batchsim.batch.keys import Keys
 from batchsim.batch.spaces import Layout
 from batchsim.checking.backends import Settings, examine_backends
-from batchsim.checking.contract import FUNCTIONS, examine_contract, place_of_name
+from batchsim.checking.contract import (
+    COLUMNS,
+    FUNCTIONS,
+    examine_contract,
+    place_of_field,
+    place_of_name,
+)
 from batchsim.checking.episodes import examine_episodes, ignores_actions
 from batchsim.checking.guards import Watch
 from batchsim.checking.problems import CheckError, Findings, Place, Report
 from batchsim.checking.source import Function, examine_source, reached_functions, return_place
 from batchsim.checking.trials import Actions, Course, Trial
-from batchsim.definition import Definition, batch_parameter
+from batchsim.definition import Definition, Noted, batch_parameter
 
 __all__ = ["check"]
 
@@ -127,8 +133,8 @@ def _examine(
     given = {**entry.kwargs, **settings.params}
     params = definition.read_params(given, settings.num_envs)
     definition.check_params(params, settings.num_envs)
-    tables = _examine_tables(definition, given, findings)
-    if findings.has("tables"):
+    definition, arguments, tables = _examine_sizes(definition, params, given, findings)
+    if findings.has("tables", "size"):
         return tried
     examine_source(functions, definition, tables, findings)
     tried.append(f"the source of {len(functions)} functions, read")
@@ -138,7 +144,8 @@ def _examine(
     def values(row: int) -> dict[str, Any]:
         return {name: batch_parameter(value, row) for name, value in params.items()} | tables
 
-    spaces = _examine_spaces(definition, definition.parameters(values(0)), findings)
+    p = Noted(values(0) | arguments)
+    spaces = _examine_spaces(definition, p, findings)
     if spaces is None:
         return tried
     _examine_keys(definition, spaces[1], findings)
@@ -163,28 +170,43 @@ def _examine(
     settings.progress("running episodes as plain Python, every read and write watched")
     tried += _run_guarded(definition, functions, values, spaces, limit, settings, watch)
     if not findings.problems:
-        arguments = {name: given[name] for name in definition.arguments if name in given}
-        settings = dataclasses.replace(settings, params={**params, **arguments})
+        chosen = {name: given[name] for name in definition.arguments if name in given}
+        settings = dataclasses.replace(settings, params={**params, **chosen})
         tried += examine_backends(definition, functions, limit, settings, watch)
     return tried
 
 
-def _examine_tables(
-    definition: Definition, given: dict[str, Any], findings: Findings
-) -> dict[str, Any]:
-    """Return the tables that the functions see beside the parameters."""
+def _examine_sizes(
+    definition: Definition, params: dict[str, Any], given: dict[str, Any], findings: Findings
+) -> tuple[Definition, dict[str, Any], dict[str, Any]]:
+    """Return the definition with the shapes of its columns, its arguments and its tables."""
+    namespace = definition.namespace
     try:
-        return definition.make_tables(definition.read_arguments(given))
+        arguments = definition.read_arguments(given)
+        sized, tables = definition.sized(params, arguments, num_envs=1)
+        return sized, arguments._asdict() if arguments else {}, tables
     except Exception as error:
-        if isinstance(error, ValueError) and not definition.arguments.keys().isdisjoint(given):
-            raise  # The caller's own arguments are refused.
+        if isinstance(error, ValueError) and given:
+            raise  # What the caller gave is refused.
+        for part in COLUMNS:
+            for field in getattr(getattr(namespace, part, None), "_fields", ()):
+                if f"{part}.{field} of {definition.name}" in str(error):
+                    findings.add(
+                        "size",
+                        str(error),
+                        'Write whole numbers and names, batchsim.column(np.int8, ("size", 2)), or '
+                        "a function of p that returns whole numbers.",
+                        place_of_field(getattr(namespace, part), field),
+                    )
+                    return definition, {}, {}
         findings.add(
             "tables",
             f"tables raises {_told(error)}",
-            "tables(arguments) returns a NamedTuple of NumPy arrays of numbers or bool.",
-            place_of_name(definition.namespace, "tables"),
+            "tables(p) returns a NamedTuple of NumPy arrays of numbers or bool; p has parameters "
+            "and arguments.",
+            place_of_name(namespace, "tables"),
         )
-        return {}
+        return definition, {}, {}
 
 
 def _examine_time_limit(
@@ -357,8 +379,8 @@ def _compare_courses(
                 "uninitialised",
                 f"s.{column} is read here, but reset did not write it: it holds what the last "
                 "episode left.",
-                f"Write `s.{column}[i] = …` in reset; if it is to go on over episodes, pass over "
-                "this with ignore=['uninitialised'].",
+                f"Write `s.{column}[i] = …` in reset; if it is to go on over episodes, say what it "
+                f"begins with in State, such as `{column}: int = 0`.",
                 where,
             )
     difference = courses[0].difference(run(0, place=5))

@@ -19,6 +19,7 @@ KINDS: Mapping[str, str] = {
     "arguments": "a function takes other arguments than the contract's",
     "field": "a field of State, Scratch, Info or Params has no usable type or default value",
     "clash": "two groups of fields share a name",
+    "size": "the shape of a column names something else than a parameter, or is none",
     "tables": "tables fails, or returns something else than arrays",
     "space": "OBSERVATION or ACTION is not a supported space",
     "keys": "KEYS names a key that there is not, or gives an action that is not in the space",

@@ -93,8 +93,8 @@ DRAWS = {
 }
 """What draws in place of a method of NumPy's generators."""
 WHERE_TO_KEEP = (
-    "Keep several values a row in a column: `cells: np.dtype((np.int8, (10, 10)))` in State, or in "
-    "Scratch if only one call needs them."
+    "Keep several values a row in a column: `cells: batchsim.column(np.int8, (10, 10))` in State, "
+    "or in Scratch if only one call needs them."
 )
 RULES = (
     "Write numbers, tuples, columns and plain `if`s; Python objects do not exist in compiled code."
@@ -540,7 +540,15 @@ class _Scan:
                 f"State has: {', '.join(self.columns)}.",
             )
         known = self.parameters
-        if role == "p" and node.attr not in known:
+        if role == "p" and node.attr in self.definition.arguments:
+            self.add(
+                "unknown-parameter",
+                node,
+                f"uses p.{node.attr}, a field of Arguments, which the compiled functions do not "
+                "see.",
+                "Make a number a field of Params; of anything else, tables(p) makes arrays.",
+            )
+        elif role == "p" and node.attr not in known:
             self.add(
                 "unknown-parameter",
                 node,

@@ -199,17 +199,13 @@ class _Run:
 
     def _columns(self, columns: Any, role: str) -> dict[str, Column]:
         rows = self.row + 2
-        return {
-            name: Column(
-                self.watch,
-                role,
-                f"s.{name}",
-                self._filled((rows, *column.shape), column.dtype),
-                self.row,
-                name,
-            )
-            for name, column in columns.items()
-        }
+        found = {}
+        for name, column in columns.items():
+            values = self._filled((rows, *column.shape), column.dtype)
+            if column.default is not None:
+                values[...] = column.default
+            found[name] = Column(self.watch, role, f"s.{name}", values, self.row, name)
+        return found
 
     def _filled(self, shape: tuple[int, ...], dtype: Any) -> Array:
         if np.dtype(dtype) == np.bool_:
@@ -255,8 +251,10 @@ class _Run:
 
     def reset(self, course: Course) -> None:
         """Begin an episode."""
-        for column in self.columns.values():
-            column.forget()
+        for name, column in self.columns.items():
+            # What begins with a value of its own is meant to go on over episodes.
+            if self.definition.columns[name].default is None:
+                column.forget()
         self.returns_nothing("reset", self.call("reset", self.trial.p, self.rng))
         course.episodes.append([])
         self.observe(course)

@@ -84,6 +84,10 @@ class Kind:
         """Return what the environment's functions see as `p`: parameters and tables."""
         return self.one._row_values(0)
 
+    def frame_spaces(self) -> tuple[gymnasium.Space[Any], gymnasium.Space[Any]]:
+        """Return the definition's spaces, of one frame's observation and of actions."""
+        return self.one._spaces_of(0, self.one.params)
+
     def make_vec(self, num_envs: int, precision: str = "exact") -> BatchEnv:
         """Return `num_envs` environments of batchsim."""
         from batchsim.batch.vector import BatchEnv

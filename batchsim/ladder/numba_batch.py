@@ -52,7 +52,7 @@ def row_functions(kind: Kind) -> RowFunctions:
     """
     definition, parameters = kind.definition, kind.functions_see()
     time_limit = kind.time_limit or np.iinfo(np.int32).max
-    bounds = action_bounds(definition.spaces(parameters)[1])
+    bounds = action_bounds(kind.frame_spaces()[1])
     row_views: Any = columns.NATIVE["row_views"]
     outcome: Any = columns.NATIVE["outcome"]
     binder = compile.Binder("exact", {}, numba.njit(**INNER))
@@ -133,11 +133,11 @@ class NumbaBatch:
         self.step_rows = step_rows
         self.restart_all = restart_all
         self.num_envs = num_envs
-        space, self.action_space = definition.spaces(kind.functions_see())
+        space, self.action_space = kind.frame_spaces()
         self.layout = Layout(space, "The observation space")
         self.state = definition.Columns(
             *(
-                np.zeros((num_envs, *column.shape), column.dtype)
+                np.full((num_envs, *column.shape), column.default or 0, column.dtype)
                 for column in (*definition.columns.values(), *definition.scratch.values())
             )
         )

@@ -16,6 +16,8 @@ import gymnasium
 from gymnasium.envs.registration import load_env_creator
 from gymnasium.wrappers import FrameStackObservation
 
+from batchsim.definition import is_same
+
 if TYPE_CHECKING:
     from batchsim.ladder.kind import Kind
 
@@ -120,7 +122,8 @@ def _values(kind: Kind) -> dict[str, Any]:
     """Return what the original has to be told: what is not as the id has it anyway."""
     one, arguments = kind.one, kind.arguments
     others = [name for name in one.definition.arguments if name in arguments]
-    changed = {name: v for name, v in one.params.items() if name not in one._compiled_in}
+    defaults = one._defaults
+    changed = {name: v for name, v in one.params.items() if not is_same(v, defaults[name])}
     return changed | {name: arguments[name] for name in others}
 
 
@@ -139,5 +142,5 @@ def _attributes(kind: Kind, others: Mapping[str, Any]) -> dict[str, Any]:
     p = kind.functions_see()
     for name in DERIVED.get(kind.env_id, ()):
         found[name] = kind.definition.attributes[name][0](None, 0, p)
-    space, found["action_space"] = kind.definition.spaces(p)
+    space, found["action_space"] = kind.frame_spaces()
     return found | {"observation_space": space}

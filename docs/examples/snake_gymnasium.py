@@ -6,7 +6,6 @@ import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
-SIZE = 8  # rows, and columns, of the board
 FREE, BODY, HEAD, FOOD = 0, 1, 2, 3
 UP, RIGHT, DOWN, LEFT = 0, 1, 2, 3
 MOVES = {UP: (-1, 0), RIGHT: (0, 1), DOWN: (1, 0), LEFT: (0, -1)}
@@ -21,9 +20,12 @@ class SnakeEnv(gymnasium.Env):
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012 - Gymnasium's own
 
-    def __init__(self, food_reward=1.0, death_reward=-1.0, step_reward=-0.01, render_mode=None):
-        self.observation_space = Box(FREE, FOOD, (SIZE, SIZE), np.uint8)
+    def __init__(
+        self, size=8, food_reward=1.0, death_reward=-1.0, step_reward=-0.01, render_mode=None
+    ):
+        self.observation_space = Box(FREE, FOOD, (size, size), np.uint8)
         self.action_space = Discrete(4)
+        self.size = size  # rows, and columns, of the board
         self.food_reward = food_reward
         self.death_reward = death_reward
         self.step_reward = step_reward
@@ -31,7 +33,7 @@ class SnakeEnv(gymnasium.Env):
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
-        row = SIZE // 2
+        row = self.size // 2
         self.snake = deque([(row, 3), (row, 2), (row, 1)])  # the head first
         self.direction = RIGHT
         self.place_food()
@@ -44,7 +46,7 @@ class SnakeEnv(gymnasium.Env):
         down, right = MOVES[self.direction]
         head = (row + down, column + right)
 
-        inside = 0 <= head[0] < SIZE and 0 <= head[1] < SIZE
+        inside = 0 <= head[0] < self.size and 0 <= head[1] < self.size
         # The tail's cell is free by the time the head is there.
         if not inside or (head in self.snake and head != self.snake[-1]):
             return self.observation(), self.death_reward, True, False, {}
@@ -56,7 +58,7 @@ class SnakeEnv(gymnasium.Env):
         if not eats:
             return self.observation(), self.step_reward, False, False, {}
 
-        won = len(self.snake) == SIZE * SIZE
+        won = len(self.snake) == self.size * self.size
         if won:
             self.food = None
         else:
@@ -64,12 +66,12 @@ class SnakeEnv(gymnasium.Env):
         return self.observation(), self.food_reward, won, False, {}
 
     def place_food(self):
-        cells = [(row, column) for row in range(SIZE) for column in range(SIZE)]
+        cells = [(row, column) for row in range(self.size) for column in range(self.size)]
         free = [cell for cell in cells if cell not in self.snake]
         self.food = free[self.np_random.integers(len(free))]
 
     def observation(self):
-        board = np.zeros((SIZE, SIZE), np.uint8)
+        board = np.zeros((self.size, self.size), np.uint8)
         for cell in self.snake:
             board[cell] = BODY
         board[self.snake[0]] = HEAD

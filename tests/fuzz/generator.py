@@ -31,6 +31,7 @@ from typing import NamedTuple
 import numpy as np
 from gymnasium import spaces
 
+import batchsim
 from batchsim.math import cos, cos32, power, sin, sin32, wrap_angle, wrap_turns
 from batchsim.random import (
     choice,
@@ -92,18 +93,31 @@ class Generator(Statements):
         for member in members:
             self.write(f"    {member}")
 
-    def annotation(self, column: Column) -> str:
+    def annotation(self, column: Column, *, late: bool = False) -> str:
+        """Return a column's annotation; `late` where `Params` is written already."""
         scalar = ANNOTATIONS.get(column.dtype, f"np.{column.dtype}")
         if not column.shape:
             return scalar
-        return (
-            f"np.dtype((np.{column.dtype if column.dtype != 'bool' else 'bool_'}, {column.shape}))"
+        kind = f"np.{column.dtype if column.dtype != 'bool' else 'bool_'}"
+        way = self.pick(["dtype", "numbers", "names", "function"])
+        if way == "dtype":
+            return f"np.dtype(({kind}, {column.shape}))"
+        if way == "numbers":
+            return f"batchsim.column({kind}, {column.shape})"
+        named = [(not late or extent in self.sizes) and self.chance(0.7) for extent in column.shape]
+        self.sizes |= {extent for extent, one in zip(column.shape, named, strict=True) if one}
+        word = "p.d{}" if way == "function" else "'d{}'"
+        extents = "".join(
+            f"{word.format(extent) if one else extent}, "
+            for extent, one in zip(column.shape, named, strict=True)
         )
+        return f"batchsim.column({kind}, {'lambda p: ' if way == 'function' else ''}({extents}))"
 
     def new_column(self, prefix: str, dtype: str, shape: tuple[int, ...] = ()) -> Column:
         return Column(prefix, dtype, shape, *dtype_range(self.rng, dtype))
 
     def make_columns(self) -> None:
+        self.sizes: set[int] = set()
         scalars = self.count(2, 6)
         chosen = [self.pick(DTYPES) for _ in range(scalars)] + ["float64"]
         if self.chance(0.7 if self.style == "substeps" else 0.3):
@@ -118,7 +132,13 @@ class Generator(Statements):
             for k in range(self.count(1, 2)):
                 shape = self.pick([(3,), (5,), (8,), (2, 3), (4, 4), (2, 2, 2), (1,)])
                 self.columns.append(self.new_column(f"s.m{k}", self.pick(DTYPES), shape))
-        self.named_tuple("State", [f"{c.name[2:]}: {self.annotation(c)}" for c in self.columns])
+        members = [f"{c.name[2:]}: {self.annotation(c)}" for c in self.columns]
+        # What columns hold before the first reset, which may leave them alone.
+        for k in range(len(members) - self.count(0, len(members)), len(members)):
+            column = self.columns[k]
+            value = self.literal(column.kind, column.low, column.high)
+            members[k] += f" = {value.text if column.kind == 'bool' else repr(value.low)}"
+        self.named_tuple("State", members)
         if self.style in ("arrays", "loops") and self.chance(0.4):
             for k in range(self.count(1, 2)):
                 shape = self.pick([(), (4,), (2, 3)])
@@ -158,6 +178,9 @@ class Generator(Statements):
                 self.parameter_leaves += [
                     Expression(f"p.{name}[{j}]", "float", -1.0, 5.0) for j in (0, 1)
                 ]
+        for extent in sorted(self.sizes):
+            members.append(f"d{extent}: int = {extent}")
+            self.parameter_leaves.append(Expression(f"p.d{extent}", "int", extent, extent))
         if members:
             self.named_tuple("Params", members)
         members = []
@@ -492,7 +515,8 @@ class Generator(Statements):
         for k in range(self.count(1, 3)):
             shape = self.pick([(), (), (2,), (3, 2)])
             fields.append(self.new_column(f".f{k}", self.pick(DTYPES), shape))
-        self.named_tuple("Info", [f"{c.name[1:]}: {self.annotation(c)}" for c in fields])
+        members = [f"{c.name[1:]}: {self.annotation(c, late=True)}" for c in fields]
+        self.named_tuple("Info", members)
         whole = [c for c in fields if c.dtype == "float64" and not c.shape]
         if whole and self.chance(0.5):
             self.write("")

@@ -134,8 +134,8 @@ def settle(arguments):
     return arguments._replace(desc=generate_random_map()) if is_random else arguments
 
 
-def tables(arguments):
-    board = read_board(*arguments)
+def tables(p):
+    board = read_board(p.desc, p.map_name)
     rows, columns = board.shape
     row, column = np.divmod(np.arange(board.size), columns)
     targets = [
