@@ -57,7 +57,8 @@ class Entry:
     """
 
     module: Any
-    """The module's name; for an environment that a user registered, the class or module itself."""
+    """The module's name, or `module:Class`; for an environment that a user registered, the class or
+    module itself."""
     max_episode_steps: int | None = None
     reward_threshold: float | None = None
     kwargs: Mapping[str, Any] = field(default_factory=dict)
@@ -172,10 +173,23 @@ def load(name: str) -> Definition:
     from batchsim.definition import Definition
 
     short, entry = find(name)
-    namespace = entry.module
-    if isinstance(namespace, str):
-        namespace = importlib.import_module(namespace)
-    return Definition(namespace, short)
+    return Definition(_namespace(entry.module), short)
+
+
+def _namespace(module: Any) -> Any:
+    """Return the module or class of an entry."""
+    if not isinstance(module, str):
+        return module
+    name, _, member = module.partition(":")
+    found = importlib.import_module(name)
+    return getattr(found, member) if member else found
+
+
+def _path(namespace: Any) -> str:
+    """Return what an entry calls a module or class."""
+    if isinstance(namespace, type):
+        return f"{namespace.__module__}:{namespace.__qualname__}"
+    return str(getattr(namespace, "__name__", ""))
 
 
 def read(environment: Any) -> tuple[Definition, Entry]:
@@ -188,7 +202,7 @@ def read(environment: Any) -> tuple[Definition, Entry]:
         entry = ENVIRONMENTS.get(environment.name)
         known = entry is not None and entry.module in (
             environment.namespace,
-            getattr(environment.namespace, "__name__", None),
+            _path(environment.namespace),
         )
         return environment, Entry(environment.namespace) if not known else entry  # type: ignore[return-value]
     return Definition(environment, _own_name(environment)), Entry(environment)

@@ -76,17 +76,17 @@ class Kernels:
 
     def _make(self, spec: compile.KernelSpec) -> Kernel:
         native = interpreted = None
-        if self.backend == "reference" or spec.checked:
-            interpreted = compile.interpret(spec)
-        if self.backend == "native":
-            try:
+        try:
+            if self.backend == "reference" or spec.checked:
+                interpreted = compile.interpret(spec)
+            if self.backend == "native":
                 native = compile.compile_native(spec)
-            except compile.REFUSALS as error:
-                # Imported where it is needed: nobody compiles to learn that.
-                from batchsim.checking.mistakes import explain
+        except compile.REFUSALS as error:
+            # Imported where it is needed: nobody compiles to learn that.
+            from batchsim.checking.mistakes import explain
 
-                tables = getattr(spec.tile.tables, "_fields", ())
-                raise explain(error, spec.definition, tables) from None
+            tables = getattr(spec.tile.tables, "_fields", ())
+            raise explain(error, spec.definition, tables) from None
         return Kernel(native, interpreted)
 
 

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from batchsim.batch.processors import available_cpus
 from batchsim.batch.vector import BatchEnv
 from batchsim.checking.contract import place_of
+from batchsim.checking.functions import Function, return_place
 from batchsim.checking.guards import Watch
 from batchsim.checking.problems import Findings, Place
-from batchsim.checking.source import Function, return_place
 from batchsim.checking.trials import same, text_of
 from batchsim.definition import Definition
 

@@ -46,7 +46,8 @@ from batchsim.compiler.digest import (
 from batchsim.compiler.interrupts import PollingCompiler
 from batchsim.compiler.kernels import Tile
 from batchsim.compiler.safety import may_step_finished_rows
-from batchsim.definition import Definition
+from batchsim.definition import Definition, suggest
+from batchsim.family import env, is_namespace
 
 __all__ = [
     "LIBRARIES",
@@ -149,6 +150,7 @@ class Binder:
         precision: "fast" binds the float32 functions and constants.
         placeholders: what the free names of `batchsim.compiler.kernels` stand for.
         wrap: applied to every copy that another one calls.
+        namespace: the definition's, which `env` stands for.
         listed: whether actions are Python's numbers.
     """
 
@@ -158,6 +160,7 @@ class Binder:
         placeholders: dict[str, Any],
         wrap: Callable[..., Any],
         *,
+        namespace: Any = None,
         listed: bool = False,
     ) -> None:
         self.fast = precision == "fast"
@@ -166,6 +169,7 @@ class Binder:
             self.functions = {**self.functions, actions.are_listed: actions.listed}
         self.placeholders = placeholders
         self.wrap = wrap
+        self.namespace = namespace
         self.bound: dict[Any, Any] = {}
         self.arrays: dict[int, tuple[Any, Any]] = {}
         self.digests: dict[Any, str] = {}
@@ -235,6 +239,10 @@ class Binder:
             return value
         if isinstance(value, python_types.ModuleType):
             return self._bind_module(name, value, attributes, demote, digest)
+        if value is env:
+            return self._bind_class(name, self.namespace, attributes, demote, digest)
+        if is_namespace(value) and WHOLE not in attributes:
+            return self._bind_class(name, value, attributes, demote, digest)
         if isinstance(value, numba.core.dispatcher.Dispatcher):
             value = value.py_func
         # What cannot be hashed is not a function of batchsim.math.
@@ -286,6 +294,25 @@ class Binder:
         copy = python_types.ModuleType(module.__name__, module.__doc__)
         vars(copy).update(vars(module) | bound)
         return copy
+
+    def _bind_class(
+        self, name: str, namespace: Any, attributes: Reads, demote: bool, digest: Digest
+    ) -> Any:
+        """Return a module in place of a class or of `env`, with what is read of it bound."""
+        found = python_types.ModuleType(name)
+        for attribute, inner in attributes.items():
+            path = f"{name}.{attribute}"
+            if attribute == WHOLE:
+                raise TypeError(f"{name} is used as a value; expected {name}.something.")
+            value = getattr(namespace, attribute, MISSING)
+            if value is MISSING:
+                owner = getattr(namespace, "__name__", "no definition")
+                near = suggest(attribute, dir(namespace))
+                raise TypeError(f"{path} is used, and {owner} has no {attribute!r}{near}.")
+            if isinstance(value, python_types.MethodType):
+                raise TypeError(f"{path} is a classmethod; expected a plain function, with `env`.")
+            setattr(found, attribute, self._bind_name(path, value, inner, demote, digest))
+        return found
 
     def _frozen(self, value: Any) -> Any:
         """Return arrays, nested in tuples too, as read-only copies that nobody else can change.
@@ -452,7 +479,8 @@ def _bind(spec: KernelSpec, *, for_numba: bool) -> tuple[Any, str]:
         view = columns.native_view(columns.layout_of(spec.tile))
     accessors = {**columns.NATIVE, "view": view}
     placeholders = _placeholders(spec, accessors, step_rows)
-    binder = Binder(spec.precision, placeholders, wrap, listed=spec.listed)
+    namespace = spec.definition.namespace
+    binder = Binder(spec.precision, placeholders, wrap, namespace=namespace, listed=spec.listed)
     entry = binder.copy(kernels.run_task)
     return entry, binder.digests[kernels.run_task]
 
@@ -543,5 +571,8 @@ def interpret(spec: KernelSpec) -> Callable[[Tile, int, int, int], int]:
         step_rows = kernels.step_next_step_guarded
     accessors = {**columns.REFERENCE, "view": columns.reference_view}
     placeholders = _placeholders(spec, accessors, step_rows)
-    binder = Binder(spec.precision, placeholders, _as_it_is, listed=spec.listed)
+    namespace = spec.definition.namespace
+    binder = Binder(
+        spec.precision, placeholders, _as_it_is, namespace=namespace, listed=spec.listed
+    )
     return binder.copy(kernels.run_task)  # type: ignore[no-any-return]

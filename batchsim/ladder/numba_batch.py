@@ -54,7 +54,7 @@ def row_functions(kind: Kind) -> RowFunctions:
     time_limit = kind.time_limit or np.iinfo(np.int32).max
     bounds = action_bounds(definition.spaces(parameters)[1])
     row_views: Any = columns.NATIVE["row_views"]
-    binder = compile.Binder("exact", {}, numba.njit(**INNER))
+    binder = compile.Binder("exact", {}, numba.njit(**INNER), namespace=definition.namespace)
     reset, step, observe = map(binder.bind, (definition.reset, definition.step, definition.observe))
 
     @numba.njit(**INNER)
