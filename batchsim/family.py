@@ -71,10 +71,8 @@ def at_work(definition: Any) -> Iterator[None]:
 
 def is_namespace(value: Any) -> bool:
     """Tell whether a value is a class that only holds names, as a definition does."""
-    return (
-        type(value) is type
-        and value.__new__ is object.__new__
-        and value.__init__ is object.__init__
+    return type(value) is type and not any(
+        name in vars(owner) for owner in value.__mro__[:-1] for name in ("__new__", "__init__")
     )
 
 

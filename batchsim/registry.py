@@ -73,10 +73,11 @@ _TOY = "batchsim.envs.toy_text"
 _EGO = "batchsim.envs.egocentric"
 
 
-def _egocentric(module: str, baseline: str, steps: int, solved: float | None = None) -> Entry:
-    return Entry(
-        f"{_EGO}.{module}", steps, solved, baseline=f"batchsim.baselines.egocentric.{baseline}"
-    )
+def _egocentric(
+    module: str, baselines: str, name: str, steps: int, solved: float | None = None
+) -> Entry:
+    baseline = f"batchsim.baselines.egocentric.{baselines}:{name}"
+    return Entry(f"{_EGO}.{module}:{name}", steps, solved, baseline=baseline)
 
 
 _entries: dict[str, Entry] = {
@@ -101,20 +102,22 @@ _entries: dict[str, Entry] = {
     ),
     "Taxi-v4": Entry(f"{_TOY}.taxi", max_episode_steps=200, reward_threshold=8),
     # Steps of 4 tics, by default. Where one is given, the success criterion is that of gym-doom.
-    "EgoBasic-v0": _egocentric("basic", "fighting:Basic", 75, 10.0),
-    "EgoMyWayHome-v0": _egocentric("my_way_home", "gathering:MyWayHome", 525, 0.5),
+    "EgoBasic-v0": _egocentric("basic", "fighting", "Basic", 75, 10.0),
+    "EgoMyWayHome-v0": _egocentric("my_way_home", "gathering", "MyWayHome", 525, 0.5),
     "EgoHealthGathering-v0": _egocentric(
-        "health_gathering", "gathering:HealthGathering", 525, 1000.0
+        "health_gathering", "gathering", "HealthGathering", 525, 1000.0
     ),
     "EgoHealthGatheringSupreme-v0": _egocentric(
-        "health_gathering_supreme", "gathering:HealthGatheringSupreme", 525
+        "health_gathering_supreme", "gathering", "HealthGatheringSupreme", 525
     ),
     "EgoDefendTheCenter-v0": _egocentric(
-        "defend_the_center", "fighting:DefendTheCenter", 525, 10.0
+        "defend_the_center", "fighting", "DefendTheCenter", 525, 10.0
     ),
-    "EgoDefendTheLine-v0": _egocentric("defend_the_line", "fighting:DefendTheLine", 525, 15.0),
-    "EgoDeadlyCorridor-v0": _egocentric("deadly_corridor", "fighting:DeadlyCorridor", 525, 1000.0),
-    "EgoBattle-v0": _egocentric("battle", "fighting:Battle", 525),
+    "EgoDefendTheLine-v0": _egocentric("defend_the_line", "fighting", "DefendTheLine", 525, 15.0),
+    "EgoDeadlyCorridor-v0": _egocentric(
+        "deadly_corridor", "fighting", "DeadlyCorridor", 525, 1000.0
+    ),
+    "EgoBattle-v0": _egocentric("battle", "fighting", "Battle", 525),
 }
 
 ENVIRONMENTS: Mapping[str, Entry] = MappingProxyType(_entries)
