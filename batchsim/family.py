@@ -38,6 +38,9 @@ class Environment:
             )
         return getattr(namespace, name)
 
+    def __reduce__(self) -> str:
+        return "env"
+
     def __repr__(self) -> str:
         return "batchsim.family.env"
 

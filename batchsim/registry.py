@@ -5,6 +5,7 @@ Importing this module is cheap; it loads no environment.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib
 import importlib.util
@@ -227,6 +228,7 @@ def register(
     *,
     max_episode_steps: int | None = None,
     reward_threshold: float | None = None,
+    kwargs: Mapping[str, Any] | None = None,
 ) -> str:
     """Make an environment known by an id: to `make_vec`, the command line and Gymnasium.
 
@@ -235,14 +237,17 @@ def register(
         id: the id; by default the definition's `ID`, or else its name.
         max_episode_steps: truncate episodes after so many steps; None for never.
         reward_threshold: the mean return at which the task counts as solved, for Gymnasium.
+        kwargs: parameters and other arguments that the id sets, where their defaults are others:
+            one definition may have several ids.
 
     Returns:
         The id. Gymnasium knows the environment as `batchsim/<id>`.
 
     Raises:
-        TypeError: if the definition lacks a part, or one is not what the contract asks for.
-        ValueError: if the id is one of batchsim's own or none for Gymnasium, or the time limit is
-            not positive. Nothing has changed then.
+        TypeError: if the definition lacks a part, or one is not what the contract asks for, or it
+            has no parameter of a name in `kwargs`.
+        ValueError: if the id is one of batchsim's own or none for Gymnasium, the time limit is
+            not positive, or a value in `kwargs` is refused. Nothing has changed then.
     """
     from gymnasium.envs import registration
     from gymnasium.error import Error
@@ -262,8 +267,15 @@ def register(
         raise ValueError(
             f"max_episode_steps is {max_episode_steps!r}; expected a positive whole number or None."
         )
-    Definition(definition, name)
-    entry, full_name = Entry(definition, max_episode_steps, reward_threshold), f"{NAMESPACE}/{name}"
+    read = Definition(definition, name)
+    if not isinstance(kwargs, Mapping | None):
+        raise TypeError(f"kwargs is {kwargs!r}; expected a dict of parameters and arguments.")
+    given = copy.deepcopy(dict(kwargs or {}))  # The caller may change its own.
+    if given:
+        read.check_params(read.read_params(given, 1), 1)
+        read.make_tables(read.read_arguments(given))
+    entry = Entry(definition, max_episode_steps, reward_threshold, given)
+    full_name = f"{NAMESPACE}/{name}"
     replaced = registration.registry.pop(full_name, None)
     try:
         _register_with_gymnasium(name, entry)
