@@ -26,6 +26,7 @@ import numpy.typing as npt
 from gymnasium.spaces import Space
 
 from batchsim.columns import Column, can_be_compiled, read_column, require_memory
+from batchsim.family import page_of, part_of
 
 __all__ = [
     "OF_BATCHES",
@@ -139,9 +140,9 @@ def _annotations(cls: Any, where: str) -> dict[str, Any]:
     """Return the annotations of a NamedTuple's fields, those given as text evaluated."""
     if set(_fields(cls, where)) - set(getattr(cls, "__annotations__", {})):
         raise TypeError(f"{where} is {cls!r}; expected an annotation for every field.")
-    names = vars(sys.modules[cls.__module__])
     found = {}
     for field in cls._fields:
+        names = vars(sys.modules[part_of(cls, field).__module__])
         annotation = cls.__annotations__[field]
         text = getattr(annotation, "__forward_arg__", annotation)
         try:
@@ -189,7 +190,13 @@ class Definition:
                     f"The definition of {name} has no {required}; it needs State, ACTION, "
                     "OBSERVATION, reset, step and observe."
                 )
-        self.doc: str = inspect.getdoc(namespace) or ""
+        self.doc = page_of(namespace)
+        for function in ("reset", "step", "observe", "inform"):
+            if inspect.ismethod(getattr(namespace, function, None)):
+                raise TypeError(
+                    f"{function} of {name} is a classmethod; expected a plain function, in which "
+                    "`env` of batchsim.family stands for the class."
+                )
         self.reset: Callable[..., Any] = namespace.reset
         self.step: Callable[..., Any] = namespace.step
         self.observe: Callable[..., Any] = namespace.observe

@@ -5,6 +5,7 @@ Importing this module is cheap; it loads no environment.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib
 import importlib.util
@@ -57,7 +58,8 @@ class Entry:
     """
 
     module: Any
-    """The module's name; for an environment that a user registered, the class or module itself."""
+    """The module's name, or `module:Class`; for an environment that a user registered, the class or
+    module itself."""
     max_episode_steps: int | None = None
     reward_threshold: float | None = None
     kwargs: Mapping[str, Any] = field(default_factory=dict)
@@ -72,10 +74,11 @@ _TOY = "batchsim.envs.toy_text"
 _EGO = "batchsim.envs.egocentric"
 
 
-def _egocentric(module: str, baseline: str, steps: int, solved: float | None = None) -> Entry:
-    return Entry(
-        f"{_EGO}.{module}", steps, solved, baseline=f"batchsim.baselines.egocentric.{baseline}"
-    )
+def _egocentric(
+    module: str, baselines: str, name: str, steps: int, solved: float | None = None
+) -> Entry:
+    baseline = f"batchsim.baselines.egocentric.{baselines}:{name}"
+    return Entry(f"{_EGO}.{module}:{name}", steps, solved, baseline=baseline)
 
 
 _entries: dict[str, Entry] = {
@@ -100,20 +103,22 @@ _entries: dict[str, Entry] = {
     ),
     "Taxi-v4": Entry(f"{_TOY}.taxi", max_episode_steps=200, reward_threshold=8),
     # Steps of 4 tics, by default. Where one is given, the success criterion is that of gym-doom.
-    "EgoBasic-v0": _egocentric("basic", "fighting:Basic", 75, 10.0),
-    "EgoMyWayHome-v0": _egocentric("my_way_home", "gathering:MyWayHome", 525, 0.5),
+    "EgoBasic-v0": _egocentric("basic", "fighting", "Basic", 75, 10.0),
+    "EgoMyWayHome-v0": _egocentric("my_way_home", "gathering", "MyWayHome", 525, 0.5),
     "EgoHealthGathering-v0": _egocentric(
-        "health_gathering", "gathering:HealthGathering", 525, 1000.0
+        "health_gathering", "gathering", "HealthGathering", 525, 1000.0
     ),
     "EgoHealthGatheringSupreme-v0": _egocentric(
-        "health_gathering_supreme", "gathering:HealthGatheringSupreme", 525
+        "health_gathering_supreme", "gathering", "HealthGatheringSupreme", 525
     ),
     "EgoDefendTheCenter-v0": _egocentric(
-        "defend_the_center", "fighting:DefendTheCenter", 525, 10.0
+        "defend_the_center", "fighting", "DefendTheCenter", 525, 10.0
     ),
-    "EgoDefendTheLine-v0": _egocentric("defend_the_line", "fighting:DefendTheLine", 525, 15.0),
-    "EgoDeadlyCorridor-v0": _egocentric("deadly_corridor", "fighting:DeadlyCorridor", 525, 1000.0),
-    "EgoBattle-v0": _egocentric("battle", "fighting:Battle", 525),
+    "EgoDefendTheLine-v0": _egocentric("defend_the_line", "fighting", "DefendTheLine", 525, 15.0),
+    "EgoDeadlyCorridor-v0": _egocentric(
+        "deadly_corridor", "fighting", "DeadlyCorridor", 525, 1000.0
+    ),
+    "EgoBattle-v0": _egocentric("battle", "fighting", "Battle", 525),
 }
 
 ENVIRONMENTS: Mapping[str, Entry] = MappingProxyType(_entries)
@@ -172,10 +177,23 @@ def load(name: str) -> Definition:
     from batchsim.definition import Definition
 
     short, entry = find(name)
-    namespace = entry.module
-    if isinstance(namespace, str):
-        namespace = importlib.import_module(namespace)
-    return Definition(namespace, short)
+    return Definition(_namespace(entry.module), short)
+
+
+def _namespace(module: Any) -> Any:
+    """Return the module or class of an entry."""
+    if not isinstance(module, str):
+        return module
+    name, _, member = module.partition(":")
+    found = importlib.import_module(name)
+    return getattr(found, member) if member else found
+
+
+def _path(namespace: Any) -> str:
+    """Return what an entry calls a module or class."""
+    if isinstance(namespace, type):
+        return f"{namespace.__module__}:{namespace.__qualname__}"
+    return str(getattr(namespace, "__name__", ""))
 
 
 def read(environment: Any) -> tuple[Definition, Entry]:
@@ -188,7 +206,7 @@ def read(environment: Any) -> tuple[Definition, Entry]:
         entry = ENVIRONMENTS.get(environment.name)
         known = entry is not None and entry.module in (
             environment.namespace,
-            getattr(environment.namespace, "__name__", None),
+            _path(environment.namespace),
         )
         return environment, Entry(environment.namespace) if not known else entry  # type: ignore[return-value]
     return Definition(environment, _own_name(environment)), Entry(environment)
@@ -210,6 +228,7 @@ def register(
     *,
     max_episode_steps: int | None = None,
     reward_threshold: float | None = None,
+    kwargs: Mapping[str, Any] | None = None,
 ) -> str:
     """Make an environment known by an id: to `make_vec`, the command line and Gymnasium.
 
@@ -219,14 +238,17 @@ def register(
         max_episode_steps: truncate episodes after so many steps; None for what the definition's
             `MAX_EPISODE_STEPS` says, if it has one.
         reward_threshold: the mean return at which the task counts as solved, for Gymnasium.
+        kwargs: parameters and other arguments that the id sets, where their defaults are others:
+            one definition may have several ids.
 
     Returns:
         The id. Gymnasium knows the environment as `batchsim/<id>`.
 
     Raises:
-        TypeError: if the definition lacks a part, or one is not what the contract asks for.
-        ValueError: if the id is one of batchsim's own or none for Gymnasium, or the time limit is
-            not positive. Nothing has changed then.
+        TypeError: if the definition lacks a part, or one is not what the contract asks for, or it
+            has no parameter of a name in `kwargs`.
+        ValueError: if the id is one of batchsim's own or none for Gymnasium, the time limit is
+            not positive, or a value in `kwargs` is refused. Nothing has changed then.
     """
     from gymnasium.envs import registration
     from gymnasium.error import Error
@@ -246,10 +268,18 @@ def register(
         raise ValueError(
             f"max_episode_steps is {max_episode_steps!r}; expected a positive whole number or None."
         )
-    own = Definition(definition, name).time_limit
-    if max_episode_steps is None and not callable(own):
-        max_episode_steps = own  # For Gymnasium, too. A function's value depends on the arguments.
-    entry, full_name = Entry(definition, max_episode_steps, reward_threshold), f"{NAMESPACE}/{name}"
+    read = Definition(definition, name)
+    if not isinstance(kwargs, Mapping | None):
+        raise TypeError(f"kwargs is {kwargs!r}; expected a dict of parameters and arguments.")
+    given = copy.deepcopy(dict(kwargs or {}))  # The caller may change its own.
+    if given:
+        params = read.read_params(given, 1)
+        read.check_params(params, 1)
+        read.sized(params, read.read_arguments(given), num_envs=1)
+    if max_episode_steps is None and not callable(read.time_limit):
+        max_episode_steps = read.time_limit  # For Gymnasium, too: a number.
+    entry = Entry(definition, max_episode_steps, reward_threshold, given)
+    full_name = f"{NAMESPACE}/{name}"
     replaced = registration.registry.pop(full_name, None)
     try:
         _register_with_gymnasium(name, entry)

@@ -23,7 +23,7 @@ from batchsim import registry
 from batchsim.batch.vector import BatchEnv
 from batchsim.commands import options
 from batchsim.commands.options import UsageError, check_within
-from batchsim.envs.egocentric import basic
+from batchsim.envs.egocentric import shooting
 from batchsim.torch.evaluate import Evaluation, evaluation_seeds, play
 
 IDS = "EgoBasic-v0,EgoHealthGathering-v0"
@@ -98,12 +98,12 @@ def best_returns_of_basic(seeds: list[int]) -> npt.NDArray[np.float64]:
     """
     best = np.full(len(seeds), -np.inf)
     with closing(BatchEnv("EgoBasic-v0", len(seeds))) as envs:
-        for direction in (basic.LEFT, basic.RIGHT):
+        for direction in (shooting.LEFT, shooting.RIGHT):
             envs.reset(seed=seeds)
             paid = np.zeros(len(seeds))
             for _ in range(envs.max_episode_steps):
                 before = envs.get_state()
-                _, rewards, killed, _, _ = envs.step(np.full(len(seeds), basic.ATTACK))
+                _, rewards, killed, _, _ = envs.step(np.full(len(seeds), shooting.ATTACK))
                 best = np.where(killed, np.maximum(best, paid + rewards), best)
                 envs.set_state(before)
                 _, rewards, _, _, _ = envs.step(np.full(len(seeds), direction))

@@ -1,15 +1,13 @@
 """Sphinx configuration; before a build it writes a page for each environment of the registry."""
 
-import importlib
 import importlib.metadata
-import inspect
 import shutil
 from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
 
-from batchsim.registry import ENVIRONMENTS
+from batchsim.registry import ENVIRONMENTS, load
 
 project = "batchsim"
 author = "batchsim contributors"
@@ -35,12 +33,13 @@ def fields_table(heading: str, fields: Any) -> str:
 SECTIONS = {"Params": "Parameters", "Arguments": "Other arguments", "Options": "Reset options"}
 
 
-def environment_page(ids: list[str], module: Any) -> str:
+def environment_page(ids: list[str]) -> str:
     """Return the page of an environment: its docstring, then what a caller may set."""
-    parts = [inspect.getdoc(module) or ""]
+    definition = load(ids[0])
+    parts = [definition.doc]
     for name, heading in SECTIONS.items():
-        if hasattr(module, name):
-            parts.append(fields_table(heading, getattr(module, name)))
+        if hasattr(definition.namespace, name):
+            parts.append(fields_table(heading, getattr(definition.namespace, name)))
     for id in ids:
         if ENVIRONMENTS[id].kwargs:
             changed = ", ".join(f"`{k}={v!r}`" for k, v in ENVIRONMENTS[id].kwargs.items())
@@ -55,8 +54,8 @@ def write_environment_pages(app: Sphinx) -> None:
     ids: dict[str, list[str]] = {}
     for name, entry in ENVIRONMENTS.items():
         ids.setdefault(entry.module, []).append(name)
-    for module, names in ids.items():
-        page = environment_page(names, importlib.import_module(module))
+    for names in ids.values():
+        page = environment_page(names)
         (PAGES / f"{names[0]}.md").write_text(page, encoding="utf-8")
 
 

@@ -11,7 +11,8 @@ import typer
 from line_profiler import LineProfiler
 
 from batchsim import make_vec, registry
-from batchsim.compiler.compile import LIBRARIES
+from batchsim.compiler.digest import LIBRARIES, reads
+from batchsim.family import env
 from profiling.report import (
     EnvArgument,
     Report,
@@ -41,7 +42,8 @@ def session(
     name = environment_name(env, target)
     definition = registry.read(target)[0]
     roots = [definition.reset, definition.step, definition.observe, definition.inform]
-    functions = list(reached([function for function in roots if function is not None]))
+    roots = [function for function in roots if function is not None]
+    functions = list(reached(roots, definition.namespace))
 
     def run(profiler: LineProfiler) -> Iterator[None]:
         # The copies that the reference backend runs share the code objects that are marked by now.
@@ -62,7 +64,7 @@ def session(
 
     profiles = profile(functions, run)
     floor = floor_of(profiles)
-    names = {function.__qualname__ for function in roots if function is not None}
+    names = {function.__qualname__ for function in roots}
     whole = sum(spent(one, floor) for one in profiles if one.name in names) or 1.0
     rows = steps * num_envs
 
@@ -102,8 +104,13 @@ def session(
     report.write(out or file_name("environment", name))
 
 
-def reached(functions: list[Any]) -> Iterator[Any]:
-    """Yield functions and those that they call, but for batchsim's libraries."""
+def reached(functions: list[Any], namespace: Any) -> Iterator[Any]:
+    """Yield functions and those that they call, but for batchsim's libraries.
+
+    Args:
+        functions: where to begin.
+        namespace: the definition's, whose own functions they may call.
+    """
     todo, seen = list(functions), set()
     while todo:
         function = todo.pop(0)
@@ -114,8 +121,10 @@ def reached(functions: list[Any]) -> Iterator[Any]:
         if function.__module__ in LIBRARIES:
             continue
         seen.add(function.__code__)
-        names = function.__code__.co_names
-        todo += [function.__globals__[name] for name in names if name in function.__globals__]
+        for name, members in reads(function.__code__).items():
+            value = function.__globals__.get(name)
+            owner = namespace if value is env else value
+            todo += [value, *(getattr(owner, member, None) for member in members if member)]
         yield function
 
 

@@ -91,7 +91,7 @@ def session(
     target = resolve(env)
     name = environment_name(env, target)
     definition, entry = registry.read(target)
-    if renderer.draw not in reached([definition.observe]):
+    if renderer.draw not in reached([definition.observe], definition.namespace):
         raise UsageError(
             f"{env} does not draw with batchsim's renderer; expected an egocentric environment, "
             "such as EgoBattle-v0."

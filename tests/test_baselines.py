@@ -1,6 +1,5 @@
 """The per-object environments that batchsim brings along are what its batches are, bit for bit."""
 
-import importlib
 import inspect
 
 import gymnasium
@@ -135,8 +134,7 @@ def test_a_baseline_takes_the_same_arguments_with_the_same_defaults(id):
     given = {name: one.default for name, one in arguments.items() if name != "self"}
     # Depth, labels and the status bar are what batches offer besides.
     assert given.items() <= view.Params()._asdict().items()
-    module = importlib.import_module(ENVIRONMENTS[id].module)
-    assert isinstance(env, OnMaps) == hasattr(module, "Arguments")
+    assert isinstance(env, OnMaps) == bool(registry.load(id).arguments)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,6 @@ Most of it runs without pictures, whose kernels take long to compile: `bare` lea
 """
 
 import copy
-import importlib
-import inspect
 import math
 import re
 from types import SimpleNamespace
@@ -18,6 +16,7 @@ import pytest
 from gymnasium.spaces import Box
 
 import batchsim
+from batchsim import registry
 from batchsim.checking import examine
 from batchsim.envs.egocentric import battle, items, maps, monsters, overview, view, world
 from batchsim.envs.egocentric.textures import BRICKS, METAL, STONE, WOOD
@@ -51,21 +50,20 @@ def observe_pose(s, i, p, out):
     out[0], out[1], out[2] = s.x[i], s.y[i], s.angle[i]
 
 
-def module(id):
-    return importlib.import_module(ENVIRONMENTS[id].module)
+def scenario(id):
+    return registry.load(id).namespace
 
 
 def bare(id):
     """The scenario's rules, with the player's pose in place of a picture."""
-    names = ["State", "Params", "Arguments", "tables", "ACTION", "reset", "step"]
-    members = {name: getattr(module(id), name) for name in names if hasattr(module(id), name)}
     space = Box(-np.inf, np.inf, (3,), np.float64)
-    return type(id, (), {**members, "OBSERVATION": space, "observe": observe_pose, "ID": id})
+    members = {"OBSERVATION": space, "observe": observe_pose, "ID": id}
+    return type(id, (scenario(id),), members)
 
 
 def tiny(id):
     """The scenario with small pictures by default."""
-    return type(id, (), {**vars(module(id)), "Params": Tiny, "ID": id})
+    return type(id, (scenario(id),), {"Params": Tiny, "ID": id})
 
 
 @pytest.fixture
@@ -592,13 +590,13 @@ def test_the_time_limit_is_in_steps_of_four_tics(id):
     steps = ENVIRONMENTS[id].max_episode_steps
     assert steps == (75 if id == "EgoBasic-v0" else 525)
     assert gymnasium.spec(f"batchsim/{id}").max_episode_steps == steps
-    assert f"{steps} steps of 4 tics" in inspect.getdoc(module(id)).replace("\n", " ")
+    assert f"{steps} steps of 4 tics" in registry.load(id).doc.replace("\n", " ")
 
 
 @each
 def test_all_scenarios_have_the_common_parameters(id):
-    assert module(id).Params is view.Params
-    assert module(id).State is world.State
+    assert scenario(id).Params is view.Params
+    assert scenario(id).State is world.State
 
 
 # -- Shots and monsters ----------------------------------------------------------------------------

@@ -78,19 +78,19 @@ class Kernels:
     def _make(self, spec: compile.KernelSpec) -> Kernel:
         native = interpreted = None
         try:
-            if self.backend == "native":
-                native = compile.compile_native(spec)
-            elif wrong := wrong_returns(spec.definition.step):
+            if self.backend == "reference" and (wrong := wrong_returns(spec.definition.step)):
                 # Python would not mind before a row comes there.
                 raise TypeError(wrong[0][0])
+            if self.backend == "reference" or spec.checked:
+                interpreted = compile.interpret(spec)
+            if self.backend == "native":
+                native = compile.compile_native(spec)
         except compile.REFUSALS as error:
             # Imported where it is needed: nobody compiles to learn that.
             from batchsim.checking.mistakes import explain
 
             tables = getattr(spec.tile.tables, "_fields", ())
             raise explain(error, spec.definition, tables) from None
-        if self.backend == "reference" or spec.checked:
-            interpreted = compile.interpret(spec)
         return Kernel(native, interpreted)
 
 

@@ -17,9 +17,9 @@ from batchsim.batch.checks import NO_TIME_LIMIT
 from batchsim.batch.processors import available_cpus
 from batchsim.batch.vector import BatchEnv
 from batchsim.checking.contract import place_of
+from batchsim.checking.functions import Function, return_place
 from batchsim.checking.guards import BEYOND_THE_END, DATA_END, Watch
 from batchsim.checking.problems import Findings, Place
-from batchsim.checking.source import Function, return_place
 from batchsim.checking.trials import same, text_of
 from batchsim.compiler.returns import HOW_TO_RETURN
 from batchsim.definition import Definition

@@ -13,10 +13,12 @@ import numpy as np
 from batchsim.checking.problems import Findings, Place
 from batchsim.columns import Sized, read_column
 from batchsim.definition import Definition, suggest
+from batchsim.family import part_of
 
 __all__ = [
     "COLUMNS",
     "FUNCTIONS",
+    "PLAIN",
     "examine_contract",
     "place_of",
     "place_of_field",
@@ -37,6 +39,8 @@ CHECK_STATE = ("s", "p")
 
 TABLES = ("p",)
 """The argument of `tables`, which is ordinary Python too."""
+PLAIN = "Leave the decorator and `cls` out, and write `env` of batchsim.family for the definition."
+"""What to write in place of a classmethod."""
 
 COLUMNS = ("State", "Scratch", "Info")
 DEFAULTS = ("Params", "Options", "Arguments")
@@ -56,6 +60,9 @@ def place_of_name(namespace: Any, name: str) -> Place:
     """Return where a module or class gives a name its value, or else where it begins."""
     value = getattr(namespace, name, None)
     place = place_of(value) if inspect.isfunction(value) or inspect.isclass(value) else None
+    # Of a family's names, the class that has it.
+    owners = (owner for owner in getattr(namespace, "__mro__", ()) if name in vars(owner))
+    namespace = next(owners, namespace)
     start = place_of(namespace)
     if place is not None or start is None:
         return place or start
@@ -94,7 +101,7 @@ def examine_contract(namespace: Any, name: str, findings: Findings) -> Definitio
 
 
 def _examine_names(namespace: Any, name: str, findings: Findings) -> None:
-    there = [word for word in vars(namespace) if not word.startswith("__")]
+    there = [word for word in dir(namespace) if not word.startswith("__")]
     if not any(hasattr(namespace, required) for required in REQUIRED):
         inside = [word for word in there if hasattr(getattr(namespace, word), "step")]
         findings.add(
@@ -134,7 +141,11 @@ def _examine_arguments(
     function = getattr(namespace, name)
     call = f"{name}({', '.join(expected)})"
     place = place_of(function)
-    if not inspect.isfunction(function):
+    if inspect.ismethod(function) and name in FUNCTIONS:
+        what = f"{name} is a classmethod; expected a plain function {call}."
+        findings.add("arguments", what, PLAIN, place)
+        return
+    if not (inspect.isfunction(function) or inspect.ismethod(function)):
         findings.add(
             "arguments",
             f"{name} is {function!r}; expected a plain function {call}.",
@@ -235,7 +246,7 @@ def _annotation(cls: Any, field: str) -> tuple[Any, str]:
     why = ""
     try:
         if isinstance(text, str):
-            annotation = eval(text, vars(inspect.getmodule(cls)))
+            annotation = eval(text, vars(inspect.getmodule(part_of(cls, field))))
         good = isinstance(annotation, Sized) or (
             np.dtype(annotation).base.kind in "fiub" and annotation is not None
         )
@@ -253,6 +264,7 @@ def _annotation_text(cls: Any, field: str) -> str:
 
 def place_of_field(cls: Any, field: str) -> Place:
     """Return where a NamedTuple annotates a field, or else where the class begins."""
+    cls = part_of(cls, field)
     place = place_of(cls)
     if place is None:
         return None

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from batchsim.checking.functions import Function
 from batchsim.checking.problems import Findings, Place
-from batchsim.checking.source import Function
 from batchsim.checking.trials import Course, Step
 
 __all__ = ["examine_episodes"]

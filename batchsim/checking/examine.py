@@ -25,9 +25,10 @@ from batchsim.checking.contract import (
     place_of_name,
 )
 from batchsim.checking.episodes import examine_episodes, ignores_actions
+from batchsim.checking.functions import Function, reached_functions, return_place
 from batchsim.checking.guards import Watch
 from batchsim.checking.problems import CheckError, Findings, Place, Report
-from batchsim.checking.source import Function, examine_source, reached_functions, return_place
+from batchsim.checking.source import examine_source
 from batchsim.checking.trials import Actions, Course, Trial
 from batchsim.definition import Definition, Noted, batch_parameter
 

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable
 
 from batchsim.checking.backends import explain_compile_error
+from batchsim.checking.functions import Function, reached_functions
 from batchsim.checking.problems import Findings, Place, Problem
-from batchsim.checking.source import Function, examine_source, reached_functions
+from batchsim.checking.source import examine_source
 from batchsim.definition import CompileError, Definition
 
 __all__ = ["explain"]

@@ -33,7 +33,7 @@ KINDS: Mapping[str, str] = {
     "endless": "a function does not return",
     "closure": "a function uses a variable of an enclosing function, or defines a function",
     "global": "a function changes a module-level variable, or uses one that compiled code cannot",
-    "module-call": "a function of a class or of Python's own modules is called through it",
+    "module-call": "a method, or a function of Python's own modules through its module, is called",
     "random": "randomness or time that no seed decides",
     "name": "a name is not defined",
     "compile": "the compiler refuses the functions for another reason",

@@ -8,30 +8,23 @@ from __future__ import annotations
 
 import ast
 import builtins
-import inspect
 import sys
-import textwrap
 import types
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 import batchsim.parts
 import batchsim.random
-from batchsim.checking.contract import FUNCTIONS
-from batchsim.checking.problems import Findings, Place
-from batchsim.compiler.compile import LIBRARIES
+from batchsim.checking.contract import PLAIN
+from batchsim.checking.functions import UNKNOWN, Function
+from batchsim.checking.problems import Findings
 from batchsim.compiler.returns import wrong_returns
 from batchsim.definition import Definition, suggest
+from batchsim.family import env, is_namespace
 
-__all__ = ["Function", "examine_source", "reached_functions", "return_place"]
-
-INSTALLED = frozenset(("site-packages", "dist-packages"))
-UNKNOWN = object()
-"""What a name stands for that only a run can tell."""
+__all__ = ["examine_source"]
 
 UNSEEDED = ("random", "numpy.random", "time", "secrets", "datetime", "uuid", "posix", "nt")
 # fmt: off
@@ -101,121 +94,6 @@ RULES = (
 )
 
 
-@dataclass
-class Function:
-    """A function of the author's, with its source."""
-
-    function: Any
-    tree: ast.FunctionDef
-    file: str
-    roles: dict[str, str]
-    """What its arguments are: name → "s", "i", "p", …, where known."""
-    name: str
-    """The function of the contract by which it is reached."""
-
-    def place(self, node: ast.AST) -> Place:
-        """Return where a node of the tree stands."""
-        return self.file, getattr(node, "lineno", self.tree.lineno)
-
-    def resolve(self, node: ast.AST) -> Any:
-        """Return what a name, or a member of a module, stands for."""
-        if isinstance(node, ast.Name):
-            if node.id in self.function.__code__.co_varnames:
-                return UNKNOWN
-            missing = getattr(builtins, node.id, UNKNOWN)
-            return self.function.__globals__.get(node.id, missing)
-        if isinstance(node, ast.Attribute):
-            base = self.resolve(node.value)
-            if isinstance(base, (types.ModuleType, type)):
-                return getattr(base, node.attr, UNKNOWN)
-        return UNKNOWN
-
-    def role(self, node: ast.AST) -> str | None:
-        """Return what an expression is of the contract's arguments, if it is one of them."""
-        return self.roles.get(node.id) if isinstance(node, ast.Name) else None
-
-
-def reached_functions(definition: Definition, findings: Findings) -> list[Function]:
-    """Return the functions of the contract and those that they call, in order of discovery.
-
-    Recursion is noted as a problem.
-    """
-    found: dict[Any, Function] = {}
-    for name, roles in FUNCTIONS.items():
-        function = getattr(definition.namespace, name, None)
-        if function is not None:
-            _visit(function, roles, name, (), found, findings)
-    return list(found.values())
-
-
-def _visit(
-    function: Any,
-    roles: Sequence[str | None],
-    name: str,
-    callers: tuple[Any, ...],
-    found: dict[Any, Function],
-    findings: Findings,
-) -> None:
-    if not isinstance(function, types.FunctionType) or not _is_authors(function):
-        return
-    if function in found and function not in callers:
-        return
-    if function in callers:
-        one = found[function]
-        findings.add(
-            "recursion",
-            f"{function.__name__} calls itself; recursion cannot be compiled.",
-            "Write a loop; a stack may be a column of Scratch.",
-            one.place(one.tree),
-        )
-        return
-    tree = _parse(function)
-    if tree is None:
-        return
-    arguments = [argument.arg for argument in tree.args.args]
-    known = {a: role for a, role in zip(arguments, roles, strict=False) if role is not None}
-    file = inspect.getsourcefile(function) or function.__code__.co_filename
-    found[function] = this = Function(function, tree, file, known, name)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            called = this.resolve(node.func)
-            passed = [this.role(argument) for argument in node.args]
-            _visit(called, passed, name, (*callers, function), found, findings)
-
-
-def _is_authors(function: types.FunctionType) -> bool:
-    """Tell whether a function is neither of Python, of an installed package nor of a library."""
-    module = function.__module__ or ""
-    file = Path(function.__code__.co_filename)
-    installed = module.startswith("batchsim.") or not INSTALLED & set(file.parts)
-    return (
-        module not in LIBRARIES
-        and module.partition(".")[0] not in sys.stdlib_module_names
-        and installed
-    )
-
-
-def _parse(function: Any) -> ast.FunctionDef | None:
-    """Return a function's tree with the line numbers of its file, or None if there is none."""
-    try:
-        lines, start = inspect.getsourcelines(function)
-        tree = ast.parse(textwrap.dedent("".join(lines)))
-    except (OSError, TypeError, SyntaxError):
-        return None
-    ast.increment_lineno(tree, start - 1)
-    body = tree.body[0]
-    return body if isinstance(body, ast.FunctionDef) else None
-
-
-def return_place(functions: list[Function], name: str) -> Place:
-    """Return where a function of the contract returns, or where it begins if at several places."""
-    for function in functions:
-        if function.name == name and function.function.__name__ == function.tree.name:
-            returns = [node for node in ast.walk(function.tree) if isinstance(node, ast.Return)]
-            return function.place(returns[0] if len(returns) == 1 else function.tree)
-    return None
-
-
 def examine_source(
     functions: list[Function], definition: Definition, tables: Iterable[str], findings: Findings
 ) -> None:
@@ -242,6 +120,7 @@ class _Scan:
         self.findings = findings
         self.columns = [*definition.columns, *definition.scratch]
         self.parameters = [*definition.params, *definition.options, *tables]
+        self.family = _family(function)
         # Variables of comprehensions are not among the function's.
         self.assigned = {
             node.id
@@ -270,7 +149,19 @@ class _Scan:
 
     def closure(self) -> None:
         free = self.this.function.__code__.co_freevars
-        if free:
+        if free == ("__class__",):
+            using = next(
+                (node for node in ast.walk(self.this.tree) if getattr(node, "id", "") == "super"),
+                self.this.tree,
+            )
+            self.add(
+                "closure",
+                using,
+                "uses super(), which cannot be compiled.",
+                f"Name the class: `Family.{self.name}(…)`, in which `env` stands for the same "
+                "definition.",
+            )
+        elif free:
             using = next(
                 (node for node in ast.walk(self.this.tree) if getattr(node, "id", "") in free),
                 self.this.tree,
@@ -428,21 +319,31 @@ class _Scan:
                 "caller chose.",
             )
         elif isinstance(called, types.FunctionType) and isinstance(node.func, ast.Attribute):
-            self.module_call(node, called, text)
+            self.module_call(node, node.func, called)
+        elif isinstance(called, types.MethodType) and isinstance(called.__self__, type):
+            self.add(
+                "module-call",
+                node,
+                f"calls {text}, a classmethod, which cannot be compiled.",
+                PLAIN,
+            )
         elif isinstance(node.func, ast.Attribute) and called is UNKNOWN:
             self.method(node, node.func)
 
-    def module_call(self, node: ast.Call, called: types.FunctionType, text: str) -> None:
-        of_class = called.__qualname__ != called.__name__
+    def module_call(
+        self, node: ast.Call, function: ast.Attribute, called: types.FunctionType
+    ) -> None:
+        text, base = ast.unparse(function), self.this.owner(function)
+        of_objects = isinstance(base, type) and not is_namespace(base)
         # Numba knows functions of Python's modules by their names, if at all.
-        if of_class or called.__module__.partition(".")[0] in sys.stdlib_module_names:
+        if of_objects or called.__module__.partition(".")[0] in sys.stdlib_module_names:
             owner, _, name = text.rpartition(".")
             self.add(
                 "module-call",
                 node,
                 f"calls {text} through {owner}, which cannot be compiled.",
                 "Define the function at module level and call it by its name."
-                if of_class
+                if of_objects
                 else f"Import the function by name: `from {called.__module__} import {name}`.",
             )
 
@@ -530,14 +431,15 @@ class _Scan:
             )
 
     def see_attribute(self, node: ast.Attribute) -> None:
+        self.member(node)
         role = self.this.role(node.value)
         if role == "s" and node.attr not in self.columns and not node.attr.startswith("_"):
             self.add(
                 "unknown-field",
                 node,
-                f"uses s.{node.attr}, but State has no field {node.attr!r}"
+                f"uses s.{node.attr}, but State{self.of_heir()} has no field {node.attr!r}"
                 f"{suggest(node.attr, self.columns)}.",
-                f"State has: {', '.join(self.columns)}.",
+                f"State has: {', '.join(self.columns)}.{self.of_family('State')}",
             )
         known = self.parameters
         if role == "p" and node.attr in self.definition.arguments:
@@ -552,9 +454,10 @@ class _Scan:
             self.add(
                 "unknown-parameter",
                 node,
-                f"uses p.{node.attr}, but there is no parameter {node.attr!r}"
+                f"uses p.{node.attr}, but there is no parameter {node.attr!r}{self.of_heir()}"
                 f"{suggest(node.attr, known)}.",
-                f"The parameters are: {', '.join(known) or 'none; define a class Params'}.",
+                f"The parameters are: {', '.join(known) or 'none; define a class Params'}."
+                f"{self.of_family('Params')}",
             )
         if role == "rng":
             draw = node.attr if node.attr in DRAWS else "uniform"
@@ -566,8 +469,55 @@ class _Scan:
                 f"`{DRAWS[draw]}`.",
             )
 
+    def of_heir(self) -> str:
+        """Return which definition it is that lacks something, if it inherits the function."""
+        return f" of {self.this.namespace.__name__}" if self.family is not None else ""
+
+    def of_family(self, part: str) -> str:
+        """Return what to write where a function is inherited, but not the fields it uses."""
+        if self.family is None:
+            return ""
+        family, heir = self.family.__name__, self.this.namespace.__name__
+        return (
+            f" {heir} inherits {self.name} of {family}: write `{part} = merge({family}.{part}, …)` "
+            f"in {heir}, with the fields that it adds."
+        )
+
+    def member(self, node: ast.Attribute) -> None:
+        """Note a member of the definition, or of a class, that is not there."""
+        base, owner = self.this.resolve(node.value), self.this.owner(node)
+        if base is not env and not is_namespace(base):
+            return
+        self.skipped.add(node.value)
+        if hasattr(owner, node.attr):
+            return
+        calls = [
+            call
+            for call in ast.walk(self.this.tree)
+            if isinstance(call, ast.Call) and call.func is node
+        ]
+        passed = ", ".join(
+            argument.id if isinstance(argument, ast.Name) else f"value{k}"
+            for k, argument in enumerate(calls[0].args if calls else ())
+        )
+        what = f"def {node.attr}({passed}):" if calls else f"{node.attr} = …"
+        self.add(
+            "name",
+            node,
+            f"uses {ast.unparse(node)}, but {owner.__name__} has no {node.attr!r}"
+            f"{suggest(node.attr, dir(owner))}.",
+            f"Write `{what}` in {owner.__name__}, or in a class that it inherits from.",
+        )
+
     def see_name(self, node: ast.Name) -> None:
         value = self.this.resolve(node)
+        if value is env:
+            self.add(
+                "object",
+                node,
+                f"uses {node.id} as a value, which cannot be compiled.",
+                f"Write what is meant of the definition: `{node.id}.name`.",
+            )
         if value is UNKNOWN:
             names = self.this.function.__code__.co_varnames
             free = self.this.function.__code__.co_freevars
@@ -590,6 +540,15 @@ class _Scan:
                 f"uses {node.id}, a module-level {type(value).__name__}, which cannot be compiled.",
                 "Make it a tuple of numbers or a NumPy array.",
             )
+
+
+def _family(this: Function) -> Any:
+    """Return the class that a definition inherits a function from, or None if it is its own."""
+    for owner in getattr(this.namespace, "__mro__", ())[1:]:
+        for value in vars(owner).values():
+            if getattr(value, "__func__", value) is this.function:
+                return owner
+    return None
 
 
 def _walk(nodes: list[Any]) -> Iterator[ast.AST]:

@@ -30,6 +30,7 @@ from batchsim.checking.patience import TooLong, at_most
 from batchsim.checking.problems import Place
 from batchsim.compiler.returns import EXPECTED, HOW_TO_RETURN
 from batchsim.definition import Definition
+from batchsim.family import at_work
 
 __all__ = ["Actions", "Course", "Trial"]
 
@@ -223,8 +224,9 @@ class _Run:
         self.watch.function = name
         try:
             # What it prints would be printed in every step.
-            with at_most(PATIENCE), contextlib.redirect_stdout(None):
-                return getattr(self.definition.namespace, name)(self.s, self.row, *arguments)
+            namespace = self.definition.namespace
+            with at_most(PATIENCE), contextlib.redirect_stdout(None), at_work(namespace):
+                return getattr(namespace, name)(self.s, self.row, *arguments)
         except Stop:
             raise
         except TooLong as error:

@@ -45,7 +45,8 @@ from batchsim.compiler.digest import (
 )
 from batchsim.compiler.kernels import Tile
 from batchsim.compiler.safety import may_step_finished_rows
-from batchsim.definition import Definition
+from batchsim.definition import Definition, suggest
+from batchsim.family import env, is_namespace
 
 __all__ = [
     "LIBRARIES",
@@ -156,6 +157,7 @@ class Binder:
         wrap: applied to every copy that another one calls.
         given: what other free names of `batchsim.compiler.kernels` stand for, as it is; it is in
             no digest.
+        namespace: the definition's, which `env` stands for.
         listed: whether actions are Python's numbers.
     """
 
@@ -166,6 +168,7 @@ class Binder:
         wrap: Callable[..., Any],
         *,
         given: Mapping[str, Any] | None = None,
+        namespace: Any = None,
         listed: bool = False,
     ) -> None:
         self.fast = precision == "fast"
@@ -175,6 +178,7 @@ class Binder:
         self.placeholders = placeholders
         self.given = {} if given is None else given
         self.wrap = wrap
+        self.namespace = namespace
         self.bound: dict[Any, Any] = {}
         self.arrays: dict[int, tuple[Any, Any]] = {}
         self.digests: dict[Any, str] = {}
@@ -244,6 +248,10 @@ class Binder:
             return value
         if isinstance(value, python_types.ModuleType):
             return self._bind_module(name, value, attributes, demote, digest)
+        if value is env:
+            return self._bind_class(name, self.namespace, attributes, demote, digest)
+        if is_namespace(value) and WHOLE not in attributes:
+            return self._bind_class(name, value, attributes, demote, digest)
         if isinstance(value, numba.core.dispatcher.Dispatcher):
             value = value.py_func
         # What cannot be hashed is not a function of batchsim.math.
@@ -295,6 +303,25 @@ class Binder:
         copy = python_types.ModuleType(module.__name__, module.__doc__)
         vars(copy).update(vars(module) | bound)
         return copy
+
+    def _bind_class(
+        self, name: str, namespace: Any, attributes: Reads, demote: bool, digest: Digest
+    ) -> Any:
+        """Return a module in place of a class or of `env`, with what is read of it bound."""
+        found = python_types.ModuleType(name)
+        for attribute, inner in attributes.items():
+            path = f"{name}.{attribute}"
+            if attribute == WHOLE:
+                raise TypeError(f"{name} is used as a value; expected {name}.something.")
+            value = getattr(namespace, attribute, MISSING)
+            if value is MISSING:
+                owner = getattr(namespace, "__name__", "no definition")
+                near = suggest(attribute, dir(namespace))
+                raise TypeError(f"{path} is used, and {owner} has no {attribute!r}{near}.")
+            if isinstance(value, python_types.MethodType):
+                raise TypeError(f"{path} is a classmethod; expected a plain function, with `env`.")
+            setattr(found, attribute, self._bind_name(path, value, inner, demote, digest))
+        return found
 
     def _frozen(self, value: Any) -> Any:
         """Return arrays, nested in tuples too, as read-only copies that nobody else can change.
@@ -496,7 +523,7 @@ class _Plan:
             given.update(columns.NATIVE)
             given["observation_at"] = columns.native_target(frame)
             given["info_at"] = columns.native_target(info)
-        binder = Binder(spec.precision, placeholders, wrap, given=given, listed=spec.listed)
+        binder = _binder(spec, placeholders, wrap, given)
         self.keys: dict[str, str] = {}
         """By name of a part, and of the whole at last."""
         self.names: dict[str, str] = {}
@@ -534,6 +561,19 @@ class _Plan:
             self.names[name],
             **{**OPTIONS, **NO_WRAPPERS, "boundscheck": self.spec.checked},
         )
+
+
+def _binder(
+    spec: KernelSpec, placeholders: dict[str, Any], wrap: Callable[..., Any], given: dict[str, Any]
+) -> Binder:
+    return Binder(
+        spec.precision,
+        placeholders,
+        wrap,
+        given=given,
+        namespace=spec.definition.namespace,
+        listed=spec.listed,
+    )
 
 
 PLACES = ("OBSERVED", "INFO", "FINAL_INFO")
@@ -659,5 +699,5 @@ def interpret(spec: KernelSpec) -> Callable[[Tile, int, int, int], int]:
     # Python raises where machine code goes on (math.sin of infinity): rows that are over stay put.
     placeholders = {**_placeholders(spec), **_part_loops(spec, guarded=True)}
     given = columns.reference_accessors(spec.constants, stacks=stacks)
-    binder = Binder(spec.precision, placeholders, _as_it_is, given=given, listed=spec.listed)
+    binder = _binder(spec, placeholders, _as_it_is, given)
     return binder.copy(kernels.run_task)  # type: ignore[no-any-return]

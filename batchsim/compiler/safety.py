@@ -24,6 +24,7 @@ import numpy as np
 
 import batchsim.math
 from batchsim.definition import Definition
+from batchsim.family import env, is_namespace
 
 __all__ = ["may_step_finished_rows", "parse"]
 
@@ -111,8 +112,8 @@ def may_step_finished_rows(
         return False
     columns = set(definition.columns)
     try:
-        return _step_is_harmless(definition.step, columns, constants) and _reset_writes_all(
-            definition.reset, columns
+        return _step_is_harmless(definition, columns, constants) and _reset_writes_all(
+            definition, columns
         )
     except RecursionError:  # An expression is nested too deeply to be read.
         return False
@@ -166,12 +167,17 @@ def _parameters(tree: ast.FunctionDef) -> list[str]:
     return [argument.arg for argument in tree.args.args]
 
 
-def _step_is_harmless(step: Any, columns: set[str], constants: Mapping[str, Any]) -> bool:
+def _step_is_harmless(
+    definition: Definition, columns: set[str], constants: Mapping[str, Any]
+) -> bool:
+    step: Any = definition.step
     tree = parse(step)
     if tree is None or len(tree.args.args) != 5:
         return False
     state, row, action, params, rng = _parameters(tree)
-    check = _Check(step, {state: columns}, row, action, params, {rng}, set(), constants)
+    check = _Check(
+        step, definition.namespace, {state: columns}, row, action, params, {rng}, set(), constants
+    )
     return check.body(tree.body)
 
 
@@ -181,6 +187,7 @@ class _Check:
     def __init__(
         self,
         function: types.FunctionType,
+        namespace: Any,
         states: dict[str, set[str]],
         row: str | None,
         action: str | None,
@@ -191,6 +198,7 @@ class _Check:
     ) -> None:
         code = function.__code__
         self.globals = function.__globals__
+        self.namespace = namespace
         self.locals = {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
         # A class changes names that begin with two underscores: they are not here as written.
         self.used = {*code.co_names, *self.locals}
@@ -339,9 +347,15 @@ class _Check:
             return self.globals.get(node.id, getattr(builtins, node.id, UNKNOWN))
         if isinstance(node, ast.Attribute) and node.attr in self.used:
             owner = self.resolve(node.value)
-            if isinstance(owner, types.ModuleType):
+            owner = self.namespace if owner is env else owner
+            if isinstance(owner, types.ModuleType) or is_namespace(owner):
                 return getattr(owner, node.attr, UNKNOWN)
         return UNKNOWN
+
+    def is_own(self, node: ast.expr) -> bool:
+        """Tell whether this is a member of the definition, or of a class."""
+        owner = self.resolve(node.value) if isinstance(node, ast.Attribute) else None
+        return owner is env or is_namespace(owner)
 
     def is_harmless_call(self, node: ast.expr, arguments: list[ast.expr]) -> bool:
         if self.is_of_action(node, "dtype", "type"):
@@ -351,8 +365,10 @@ class _Check:
             return False  # It would write into the others.
         if any(called is known for known in HARMLESS):
             return True
-        # A helper is called by its name.
-        if not isinstance(node, ast.Name) or not isinstance(called, types.FunctionType):
+        # A helper is called by its name, or as a member of a family.
+        if not isinstance(node, ast.Name) and not self.is_own(node):
+            return False
+        if not isinstance(called, types.FunctionType):
             return False
         if called in self.callers:
             return False
@@ -364,16 +380,19 @@ class _Check:
         for name, argument in zip(_parameters(tree), arguments, strict=True):
             if isinstance(argument, ast.Name) and argument.id == self.params:
                 params = name
-        check = _Check(called, {}, None, None, params, set(), self.callers, self.constants)
+        check = _Check(
+            called, self.namespace, {}, None, None, params, set(), self.callers, self.constants
+        )
         return check.body(tree.body)
 
 
-def _reset_writes_all(reset: Any, columns: set[str]) -> bool:
+def _reset_writes_all(definition: Definition, columns: set[str]) -> bool:
+    reset: Any = definition.reset
     tree = parse(reset)
     if tree is None or len(tree.args.args) != 4:
         return False
     state, row = _parameters(tree)[:2]
-    check = _Check(reset, {state: columns}, row, None, None, set(), set(), {})
+    check = _Check(reset, definition.namespace, {state: columns}, row, None, None, set(), set(), {})
     written: set[str] = set()
     for statement in tree.body:
         if not _reads_only(statement, check, state, row, written):

@@ -55,7 +55,7 @@ def row_functions(kind: Kind) -> RowFunctions:
     bounds = action_bounds(kind.frame_spaces()[1])
     row_views: Any = columns.NATIVE["row_views"]
     outcome: Any = columns.NATIVE["outcome"]
-    binder = compile.Binder("exact", {}, numba.njit(**INNER))
+    binder = compile.Binder("exact", {}, numba.njit(**INNER), namespace=definition.namespace)
     reset, step, observe = map(binder.bind, (definition.reset, definition.step, definition.observe))
 
     @numba.njit(**INNER)

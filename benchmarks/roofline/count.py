@@ -162,7 +162,12 @@ def _record(envs: BatchEnv, row: int, actions: Any) -> tuple[Recorder, int]:
     # The action's bytes are counted apart: it is read whole, to be checked.
     fields["choice"] = Column(recorder, action, Memory(action, is_shared=True))
     tile = kernels.Tile(**fields)
-    binder = compile.Binder(envs.precision, _placeholders(envs), recorder.rebind)
+    binder = compile.Binder(
+        envs.precision,
+        _placeholders(envs),
+        recorder.rebind,
+        namespace=envs.definition.namespace,
+    )
     advance, observe, inform = (
         recorder.rebind(binder.copy(function))
         for function in (kernels.advance, kernels.observe_row, kernels.inform_row)

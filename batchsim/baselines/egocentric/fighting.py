@@ -20,6 +20,7 @@ from batchsim.envs.egocentric import (
     defend_the_center,
     defend_the_line,
     health_gathering,
+    shooting,
 )
 from batchsim.envs.egocentric.maps import ARENA, MIDDLE
 from batchsim.envs.egocentric.textures import BRICKS, METAL, STONE
@@ -45,9 +46,9 @@ class Basic(Egocentric):
         world, player, reward = self.world, self.world.player, 0.0
         for _ in range(self.frame_skip):
             world.tick()
-            player.move(world.plan, 0, axis(action, basic.LEFT, basic.RIGHT))
+            player.move(world.plan, 0, axis(action, shooting.LEFT, shooting.RIGHT))
             reward -= 1.0
-            if action == basic.ATTACK and world.shoot() is True:
+            if action == shooting.ATTACK and world.shoot() is True:
                 reward -= 5.0
             if player.kills > 0:
                 return reward + 101.0, True
@@ -67,8 +68,8 @@ class Defend(Egocentric):
         before = player.kills
         for _ in range(self.frame_skip):
             world.tick()
-            player.turn(axis(action, defend_the_line.LEFT, defend_the_line.RIGHT))
-            if action == defend_the_line.ATTACK:
+            player.turn(axis(action, shooting.LEFT, shooting.RIGHT))
+            if action == shooting.ATTACK:
                 world.shoot()
             world.act(self.pace)
             if player.is_dead:
@@ -86,14 +87,14 @@ class Defend(Egocentric):
 class DefendTheCenter(Defend):
     """EgoDefendTheCenter-v0: monsters from all around."""
 
-    pace = defend_the_center.PACE
+    pace = defend_the_center.DefendTheCenter.PACE
 
     def start(self, rng: np.random.Generator) -> World:
         """Put the player into the middle, and the monsters along the round wall."""
         plan = maps.arena(STONE)
         angle = rng.uniform(-math.pi, math.pi)
         player = Player(MIDDLE, MIDDLE, angle, ammo=defend_the_center.AMMO)
-        count = defend_the_center.COUNT
+        count = defend_the_center.DefendTheCenter.COUNT
         monsters = [self.come(k, (k + rng.uniform(0.0, 1.0)) / count) for k in range(count)]
         return World(plan, player, rng, monsters)
 
@@ -111,14 +112,15 @@ class DefendTheCenter(Defend):
 class DefendTheLine(Defend):
     """EgoDefendTheLine-v0: monsters from the other side of a room, ever tougher."""
 
-    pace = defend_the_line.PACE
+    pace = defend_the_line.DefendTheLine.PACE
 
     def start(self, rng: np.random.Generator) -> World:
         """Put the player before one wall, and the monsters along the opposite one."""
         rules = defend_the_line
         plan = maps.room(rules.ROWS, rules.COLUMNS, METAL)
         player = Player(1.0 + rules.COLUMNS / 2, rules.ROWS + 0.5, -math.pi / 2, ammo=rules.AMMO)
-        monsters = [self.come(k, (k + 0.5) / rules.COUNT, 1) for k in range(rules.COUNT)]
+        count = rules.DefendTheLine.COUNT
+        monsters = [self.come(k, (k + 0.5) / count, 1) for k in range(count)]
         return World(plan, player, rng, monsters)
 
     def come(self, number: int, along: float, health: int) -> Monster:
@@ -192,7 +194,7 @@ class Battle(OnMaps):
     def start(self, rng: np.random.Generator) -> World:
         """Draw where everything is."""
         plan, place = self.enter(rng)
-        player = Player(*place, rng.uniform(-math.pi, math.pi), ammo=battle.AMMO)
+        player = Player(*place, rng.uniform(-math.pi, math.pi), ammo=battle.Battle.AMMO)
         world = World(plan, player, rng)
         world.monsters = [self.come(world, k) for k in range(battle.COUNT)]
         world.items = [

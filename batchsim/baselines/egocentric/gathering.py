@@ -66,7 +66,7 @@ class HealthGathering(OnMaps):
     vials = 0.0
     """How likely what falls is a vial of poison."""
 
-    at_first = health_gathering.AT_FIRST
+    at_first = health_gathering.HealthGathering.AT_FIRST
     """Things."""
 
     def found(self, rng: np.random.Generator) -> tuple[maps.Map, maps.Place]:
@@ -111,8 +111,8 @@ class HealthGathering(OnMaps):
 class HealthGatheringSupreme(HealthGathering):
     """EgoHealthGatheringSupreme-v0: the same in a maze, and some of it poison."""
 
-    vials = health_gathering_supreme.VIALS
-    at_first = health_gathering_supreme.AT_FIRST
+    vials = health_gathering_supreme.HealthGatheringSupreme.VIALS
+    at_first = health_gathering_supreme.HealthGatheringSupreme.AT_FIRST
 
     def found(self, rng: np.random.Generator) -> tuple[maps.Map, maps.Place]:
         """Draw a maze, and where the player is."""

@@ -1,149 +1,95 @@
-"""# EgoDeadlyCorridor-v0
-
-A vest lies at the end of a corridor, and six monsters that shoot stand in niches along it: who only
-runs does not arrive.
-
-After the scenario "deadly corridor" of ViZDoom (Kempka and others, 2016), with its 1312 units of
-Doom from the start to the vest. There, the monsters are of several kinds and walk.
-
-## Action Space
-
-`Discrete(8)`: 0 nothing, 1 a step to the left, 2 to the right, 3 shoot, 4 forward, 5 backward, 6
-turn left, 7 turn right.
-
-## Observation Space
-
-`Box(0, 255, (72, 128, 3), uint8)`: what the player sees.
-
-## Rewards
-
-How much nearer to the vest the player has come, in units of Doom, 64 of which are a cell; -100 at
-its death. The task counts as solved at 1000.
-
-## Starting State
-
-The player stands at one end and looks along the corridor, in full health, with 50 rounds. The
-monsters face each other in three pairs; each endures 20 points of damage, of which a hit does 5, 10
-or 15.
-
-## Episode End
-
-Terminated when the player takes the vest or dies. A monster's shot is three times as strong as in
-the other scenarios. The time limit is 525 steps of 4 tics.
-
-## Arguments
-
-- `frame_skip`, int, by default 4: the tics of a step.
-- `sticky`, float, by default 0: how likely a step repeats the buttons of the one before.
-- `width`, `height`, ints, by default 128 and 72: of the picture.
-- `fov`, float, by default 90: the angle of view in degrees.
-- `grayscale`, `channels_first`, bools, by default False: one channel in place of three; (channels,
-  height, width) in place of (height, width, channels).
-- `depth`, `labels`, bools, by default False: a `Dict` of `pixels` and of how far away, in cells, is
-  what each pixel shows, and of what that is.
-- `status_bar`, bool, by default False: health, kills and ammunition at the picture's lower edge.
-
-The infos are `health`, `ammo` and `kills`.
-
-## Version History
-
-- v0: first version.
-"""
+"""EgoDeadlyCorridor-v0: a vest behind six monsters."""
 
 import math
 
 from gymnasium.spaces import Discrete
 
-from batchsim.envs.egocentric.allowed import check_state
 from batchsim.envs.egocentric.items import put_item, take
 from batchsim.envs.egocentric.maps import block, room
 from batchsim.envs.egocentric.monsters import act, hurt, put_monster
-from batchsim.envs.egocentric.overview import RENDER_FPS, overview
-from batchsim.envs.egocentric.renderer import Scratch, draw
-from batchsim.envs.egocentric.textures import CEILING, FLOOR, METAL, STONE
-from batchsim.envs.egocentric.view import (
-    Info,
-    Params,
-    check_params,
-    held,
-    inform,
-    pixels,
-    tables,
-)
-from batchsim.envs.egocentric.world import (
-    SHOOTER,
-    UNITS,
-    VEST,
-    State,
-    axis,
-    begin,
-    move,
-    shoot,
-    tick,
-    turn,
-)
+from batchsim.envs.egocentric.scenario import Scenario
+from batchsim.envs.egocentric.textures import METAL
+from batchsim.envs.egocentric.world import SHOOTER, UNITS, VEST, axis, begin, move, shoot, turn
 
 START, END, AXIS = 1.5, 22.0, 12.5  # x of the player and of the vest, and y of both
 NICHES = (5, 11, 17)  # columns, of which a niche has this, one before and one after
 COUNT = 6  # monsters
 HEALTH = 20
 STRENGTH = 3.0
-OBSERVATION = pixels
-ACTION = Discrete(8)
 LEFT, RIGHT, ATTACK, FORWARD, BACKWARD, TURN_LEFT, TURN_RIGHT = 1, 2, 3, 4, 5, 6, 7
-KEYS = {
-    None: 0,
-    "left": TURN_LEFT,
-    "right": TURN_RIGHT,
-    "up": FORWARD,
-    "w": FORWARD,
-    "down": BACKWARD,
-    "s": BACKWARD,
-    "a": LEFT,
-    "d": RIGHT,
-    "space": ATTACK,
-    "left ctrl": ATTACK,
-}
 
 
-def reset(s, i, p, rng):
-    room(s, i, 0, 0, METAL)
-    block(s, i, 11, 1, 3, 22, 0)
-    begin(s, i, START, AXIS, 0.0, 50)
-    put_item(s, i, 0, VEST, END, AXIS)
-    s.best[i] = END - START
-    for k in range(3):
-        for row in (10, 14):
-            block(s, i, row, NICHES[k] - 1, 1, 3, 0)
-        put_monster(s, i, 2 * k, SHOOTER, NICHES[k] + 0.5, 10.7, HEALTH)
-        put_monster(s, i, 2 * k + 1, SHOOTER, NICHES[k] + 0.5, 14.3, HEALTH)
+class DeadlyCorridor(Scenario):
+    """# EgoDeadlyCorridor-v0
 
+    A vest lies at the end of a corridor, and six monsters that shoot stand in niches along it: who
+    only runs does not arrive.
 
-def step(s, i, action, p, rng):
-    button = held(s, i, action, p, rng)
-    is_over = False
-    for _ in range(p.frame_skip):
-        tick(s, i)
+    After the scenario "deadly corridor" of ViZDoom (Kempka and others, 2016), with its 1312 units
+    of Doom from the start to the vest. There, the monsters are of several kinds and walk.
+
+    ## Action Space
+
+    `Discrete(8)`: 0 nothing, 1 a step to the left, 2 to the right, 3 shoot, 4 forward, 5 backward,
+    6 turn left, 7 turn right.
+
+    ## Rewards
+
+    How much nearer to the vest the player has come, in units of Doom, 64 of which are a cell; -100
+    at its death. The task counts as solved at 1000.
+
+    ## Starting State
+
+    The player stands at one end and looks along the corridor, in full health, with 50 rounds. The
+    monsters face each other in three pairs; each endures 20 points of damage, of which a hit does
+    5, 10 or 15.
+
+    ## Episode End
+
+    Terminated when the player takes the vest or dies. A monster's shot is three times as strong as
+    in the other scenarios. The time limit is 525 steps of 4 tics.
+    """
+
+    ACTION = Discrete(8)
+    KEYS = {
+        None: 0,
+        "left": TURN_LEFT,
+        "right": TURN_RIGHT,
+        "up": FORWARD,
+        "w": FORWARD,
+        "down": BACKWARD,
+        "s": BACKWARD,
+        "a": LEFT,
+        "d": RIGHT,
+        "space": ATTACK,
+        "left ctrl": ATTACK,
+    }
+
+    def reset(s, i, p, rng):
+        room(s, i, 0, 0, METAL)
+        block(s, i, 11, 1, 3, 22, 0)
+        begin(s, i, START, AXIS, 0.0, 50)
+        put_item(s, i, 0, VEST, END, AXIS)
+        s.best[i] = END - START
+        for k in range(3):
+            for row in (10, 14):
+                block(s, i, row, NICHES[k] - 1, 1, 3, 0)
+            put_monster(s, i, 2 * k, SHOOTER, NICHES[k] + 0.5, 10.7, HEALTH)
+            put_monster(s, i, 2 * k + 1, SHOOTER, NICHES[k] + 0.5, 14.3, HEALTH)
+
+    def play(s, i, button, reward, rng):
         turn(s, i, axis(button, TURN_LEFT, TURN_RIGHT))
         move(s, i, axis(button, BACKWARD, FORWARD), axis(button, LEFT, RIGHT))
         if button == ATTACK:
             shoot(s, i, rng)
         is_dead = hurt(s, i, STRENGTH * act(s, i, COUNT, 0.0, rng))
         kind, _ = take(s, i, 1)
-        is_over = is_dead or kind == VEST
-        if is_over:
-            break
-    dx, dy = END - s.x[i], AXIS - s.y[i]
-    distance = math.sqrt(dx * dx + dy * dy)
-    reward = UNITS * (s.best[i] - distance)
-    s.best[i] = distance
-    return reward - (100.0 if s.health[i] <= 0.0 else 0.0), is_over
+        return reward, is_dead or kind == VEST
 
-
-def observe(s, i, p, out):
-    draw(s, i, p, FLOOR, CEILING, out)
-
-
-def renderer(p):
-    """Return a function (s, i) -> frame: what the player sees, beside a map."""
-    return overview("EgoDeadlyCorridor-v0", p)
+    def step(s, i, action, p, rng):
+        _, is_over = Scenario.step(s, i, action, p, rng)
+        dx, dy = END - s.x[i], AXIS - s.y[i]
+        distance = math.sqrt(dx * dx + dy * dy)
+        reward = UNITS * (s.best[i] - distance)
+        s.best[i] = distance
+        return reward - (100.0 if s.health[i] <= 0.0 else 0.0), is_over

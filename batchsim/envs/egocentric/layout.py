@@ -48,10 +48,6 @@ def settle(arguments):
     return Arguments(tuple(line.strip() for line in text.strip().splitlines()))
 
 
-def tables(arguments):
-    return to_tables(arguments, False)
-
-
 def to_tables(arguments, has_goals):
     """Return the tables of a scenario, whose maps say where a vest may lie or have none."""
     if arguments.layout is None:

@@ -19,15 +19,15 @@ THINGS = {
 }
 
 
-def overview(name, p):
-    """Return a function (s, i) -> frame for an id."""
+def overview(scenario, p):
+    """Return a function (s, i) -> frame for a scenario."""
     from batchsim.batch.vector import make_vec
 
     times = max(1, min(math.ceil(WIDTH / p.width), WIDEST // max(p.width, p.height)))
     width, height = times * p.width, times * p.height
     # One row that is put into the state of whichever is drawn.
     settings = {"fov": p.fov, "grayscale": p.grayscale, "status_bar": p.status_bar}
-    envs = make_vec(name, 1, width=width, height=height, **settings)
+    envs = make_vec(scenario, 1, width=width, height=height, **settings)
     envs.reset(seed=0)
     snapshot = envs.get_state()
 
