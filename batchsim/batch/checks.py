@@ -198,6 +198,13 @@ class Checks:
         Raises ValueError if any two of these and `others` share memory.
         """
         leaves = self.observations.split(out, "observation")
+        for place in self.observations.texts:
+            if leaves[place] is not None:
+                raise ValueError(
+                    f"The observation{self.observations.paths[place]} in out is "
+                    f"{reprlib.repr(leaves[place])}; expected None, since it is a text: with "
+                    "text='tokens' it is an array."
+                )
         arrays = [array for array in (*leaves, *others) if isinstance(array, np.ndarray)]
         if share_memory(arrays):
             raise ValueError("Two arrays in out share memory; expected separate ones.")

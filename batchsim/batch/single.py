@@ -33,7 +33,7 @@ class SingleEnv(gymnasium.Env[Any, Any]):
         definition: an id, or the class or module that defines an environment.
         max_episode_steps: as for `BatchEnv`; no limit by default, since `gymnasium.make` adds its
             own wrapper.
-        precision, backend, render_mode, frame_stack, clip_actions, checked, **params: as for
+        precision, backend, render_mode, frame_stack, text, clip_actions, checked, **params: as for
             `BatchEnv`.
     """
 
@@ -48,6 +48,7 @@ class SingleEnv(gymnasium.Env[Any, Any]):
         backend: str = "native",
         render_mode: str | None = None,
         frame_stack: int = 1,
+        text: str = "str",
         clip_actions: bool = False,
         checked: bool | None = None,
         **params: Any,
@@ -62,6 +63,7 @@ class SingleEnv(gymnasium.Env[Any, Any]):
             render_mode=render_mode,
             max_episode_steps=max_episode_steps,
             frame_stack=frame_stack,
+            text=text,
             clip_actions=clip_actions,
             checked=checked,
             **params,
