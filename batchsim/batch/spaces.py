@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space, Tuple
 
-from batchsim.batch.texts import Text, batched, is_text, named_leaves, refuse_texts, with_tokens
+from batchsim.batch.texts import Text, batched, named_leaves, refuse_texts, with_tokens
 from batchsim.compiler import kernels
 from batchsim.definition import OF_COMPILER, record
 
@@ -72,18 +72,18 @@ class Layout:
         self.frames = frames
         self.space = stacked(space, frames)
         """What one environment observes: `space`, of all frames."""
-        self.texts: dict[int, Text] = {
-            place: (texts or {})[name]
-            for place, (name, leaf) in enumerate(named_leaves(space))
-            if is_text(leaf)
-        }
-        """The texts, by their places among the leaves."""
         # From here on as it lies in memory.
         space = with_tokens(space, texts or {})
         leaves = tuple(_leaves(space, what))
         for leaf in leaves:
             _check_axes(leaf, what, 1 if frames == 1 else 2)
         self._in_memory = space = stacked(space, frames)
+        self.texts: dict[int, Text] = {
+            place: texts[name]
+            for place, (name, _) in enumerate(named_leaves(space))
+            if texts and name in texts
+        }
+        """The texts, by their places among the leaves."""
         self.leaves: tuple[Space[Any], ...] = leaves if frames == 1 else tuple(_leaves(space, what))
         self.flat = not isinstance(space, (Dict, Tuple)) and not self.texts
         """Whether callers see the array of its only leaf."""

@@ -38,7 +38,6 @@ FORMS = ("str", "tokens")
 """What callers can have a text as."""
 MOST_KEPT = 2**15
 """Strings that are kept of one text. An environment has fewer, or so many that few come again."""
-AS_TOKENS = "make the environments with text='tokens', which gives whole numbers in their place"
 
 
 def is_text(space: Space[Any]) -> bool:
@@ -83,10 +82,14 @@ def batched(spaces: Sequence[Any]) -> Space[Any]:
     if is_text(first):
         return Tuple(list(map(_separate, spaces)))
     if text_names(first):
-        return _with_parts(first, lambda key, _: batched([space[key] for space in spaces]))
+        parts = {key: batched([space[key] for space in spaces]) for key, _ in _parts(first)}
+        if isinstance(first, Tuple):
+            return Tuple(list(parts.values()))
+        how = {"sort_keys": first.sort_keys} if hasattr(first, "sort_keys") else {}
+        return Dict(parts, **how)
     if all(space is first for space in spaces):
         return batch_space(first, len(spaces))
-    return batch_differing_spaces(spaces)  # type: ignore[no-any-return]
+    return batch_differing_spaces(spaces)
 
 
 def _separate(space: Any) -> Any:
@@ -114,9 +117,12 @@ def _with_parts(space: Any, made: Callable[[Any, Space[Any]], Space[Any]]) -> Sp
 
 def refuse_texts(space: Space[Any], what: str) -> None:
     """Raise TypeError if `space`, which is that of `what`, is or holds a text."""
-    for name in text_names(space):
-        which = f"the text {name!r}, a string" if name else "a text, a string"
-        raise TypeError(f"{what} has {which}; {AS_TOKENS}.")
+    for _, leaf in named_leaves(space):
+        if is_text(leaf):
+            raise TypeError(
+                f"{what} is or holds {leaf}, of strings; make the environments with "
+                "text='tokens', which gives whole numbers in their place."
+            )
 
 
 # --- What a definition says of them ---------------------------------------------------------------
@@ -128,17 +134,25 @@ class Text:
     Args:
         of: the environment's name, for messages.
         name: the text's; empty if it is the whole observation.
+        space: which its strings are to be members of.
         tokens: the space of its tokens, with one axis.
         decode: makes a string of a tuple of tokens.
     """
 
-    def __init__(self, of: str, name: str, tokens: Space[Any], decode: Decode) -> None:
+    def __init__(
+        self, of: str, name: str, space: Space[Any], tokens: Space[Any], decode: Decode
+    ) -> None:
         self.of = of
         self.name = name
+        self.space = space
         self.tokens = tokens
         self.decode = decode
         self.kept: dict[bytes, str] = {}
         """Strings by the bytes of their tokens."""
+
+    def of_which(self) -> str:
+        """Return words for messages that say which text this is, if it has a name."""
+        return f" of {self.name!r}" if self.name else ""
 
     def strings(self, keys: Sequence[bytes]) -> list[str]:
         """Return the strings of rows of tokens, given as bytes."""
@@ -164,7 +178,7 @@ class Text:
             TypeError: if it returns something else than a string.
         """
         given = tuple(tokens)
-        of = f" of {self.name!r}" if self.name else ""
+        of = self.of_which()
         try:
             text = self.decode(given)
         except Exception as error:
@@ -192,15 +206,15 @@ def read_texts(definition: Definition, space: Space[Any], values: Any) -> dict[s
         TypeError: if `TOKENS` or `text` is missing, or is not what the contract asks for.
     """
     namespace, of = definition.namespace, definition.name
-    names = text_names(space)
+    leaves = {name: leaf for name, leaf in named_leaves(space) if is_text(leaf)}
+    names = list(leaves)
     if not names:
-        for part in ("TOKENS", "text"):
-            # Observations that depend on parameters may have a text now and none then.
-            if hasattr(namespace, part) and isinstance(namespace.OBSERVATION, Space):
-                raise TypeError(
-                    f"The definition of {of} has {part}, but OBSERVATION is {space}; expected a "
-                    "Text in it, or another space whose dtype is str."
-                )
+        # Observations that depend on parameters may have a text now and none then.
+        if hasattr(namespace, "TOKENS") and isinstance(namespace.OBSERVATION, Space):
+            raise TypeError(
+                f"The definition of {of} has TOKENS, but OBSERVATION is {space}; expected a Text "
+                "in it, or another space whose dtype is str."
+            )
         return {}
     for part in ("TOKENS", "text"):
         if not hasattr(namespace, part):
@@ -221,13 +235,16 @@ def read_texts(definition: Definition, space: Space[Any], values: Any) -> dict[s
                 f"text of {of} is {found['text'][name]!r}{_for(name)}; expected a function "
                 "text(tokens) that returns a str."
             )
-    return {name: Text(of, name, found["TOKENS"][name], found["text"][name]) for name in names}
+    return {
+        name: Text(of, name, leaf, found["TOKENS"][name], found["text"][name])
+        for name, leaf in leaves.items()
+    }
 
 
 def _by_name(
     definition: Definition, part: str, given: Any, names: Sequence[str]
 ) -> Mapping[str, Any]:
-    """Return what `TOKENS` or `text` says of each text: one value if there is one text, or a dict."""
+    """Return what `TOKENS` or `text` says of each text: a dict, or one value for the only text."""
     if isinstance(given, Dict) or not isinstance(given, Mapping):
         if len(names) == 1:
             return {names[0]: given}
@@ -252,8 +269,8 @@ def _by_name(
 
 
 def _check_tokens(of: str, name: str, space: Any) -> None:
-    is_box = isinstance(space, Box) and space.dtype.kind in "iu"
-    if not (is_box or isinstance(space, MultiDiscrete)) or len(space.shape) != 1 or not space.shape[0]:
+    whole = isinstance(space, (Box, MultiDiscrete)) and space.dtype.kind in "iu"
+    if not whole or len(space.shape) != 1 or not space.shape[0]:
         raise TypeError(
             f"TOKENS of {of} is {space!r}{_for(name)}; expected a Box of whole numbers or a "
             "MultiDiscrete, with one axis: Box(0, 9, (4,), np.int16) is four tokens from 0 to 9."

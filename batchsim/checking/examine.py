@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,6 +16,7 @@ from batchsim import registry
 from batchsim.batch import checks
 from batchsim.batch.keys import Keys
 from batchsim.batch.spaces import Layout
+from batchsim.batch.texts import Text, is_text, read_texts, with_tokens
 from batchsim.checking.backends import Settings, examine_backends
 from batchsim.checking.contract import FUNCTIONS, examine_contract, place_of_name
 from batchsim.checking.episodes import examine_episodes, ignores_actions
@@ -133,9 +135,10 @@ def _examine(
     def values(row: int) -> dict[str, Any]:
         return {name: batch_parameter(value, row) for name, value in params.items()} | tables
 
-    spaces = _examine_spaces(definition, definition.parameters(values(0)), findings)
-    if spaces is None:
+    found = _examine_spaces(definition, definition.parameters(values(0)), findings)
+    if found is None:
         return tried
+    spaces, texts = found
     _examine_keys(definition, spaces[1], findings)
     elements = sum(math.prod(shape) for shape in Layout(spaces[0], "OBSERVATION").shapes(1))
     affordable = max(FEW_STEPS, WATCHED_ELEMENTS // max(elements, 1))
@@ -144,9 +147,10 @@ def _examine(
     # Those of the contract are known by name, even where they have no source.
     own = [getattr(namespace, name) for name in FUNCTIONS if hasattr(namespace, name)]
     own += [function.function for function in functions]
+    own += [text.decode for text in texts.values() if inspect.isfunction(text.decode)]
     watch = Watch(findings, [function.__code__ for function in own])
     settings.progress("running episodes as plain Python, every read and write watched")
-    tried.append(_run_guarded(definition, functions, values, spaces, limit, settings, watch))
+    tried.append(_run_guarded(definition, functions, values, spaces, texts, limit, settings, watch))
     if not findings.problems:
         arguments = {name: given[name] for name in definition.arguments if name in given}
         settings = dataclasses.replace(settings, params={**params, **arguments})
@@ -174,9 +178,13 @@ def _examine_tables(
 
 def _examine_spaces(
     definition: Definition, values: Any, findings: Findings
-) -> tuple[Space[Any], Space[Any]] | None:
-    """Return the observation and the action space, or None if they are of no use."""
+) -> tuple[tuple[Space[Any], Space[Any]], dict[str, Text]] | None:
+    """Return the observation and the action space, and the texts, or None if they are of no use.
+
+    Of a text the observation space has its tokens.
+    """
     namespace = definition.namespace
+    texts: dict[str, Text] = {}
     try:
         observation_space, action_space = definition.spaces(values)
     except Exception as error:
@@ -188,10 +196,18 @@ def _examine_spaces(
         findings.add(
             "space",
             f"OBSERVATION is {observation_space}, and {wrong} is no supported space.",
-            "Use Box, Discrete, MultiDiscrete, MultiBinary, or a Dict or Tuple of them.",
+            "Use Box, Discrete, MultiDiscrete, MultiBinary, Text, or a Dict or Tuple of them.",
             place_of_name(namespace, "OBSERVATION"),
         )
     else:
+        try:
+            texts = read_texts(definition, observation_space, values)
+            observation_space = with_tokens(observation_space, texts)
+        except Exception as error:
+            start = str(error).split()[0]
+            name = start if start in ("TOKENS", "text") else "OBSERVATION"
+            findings.add("space", str(error), place=place_of_name(namespace, name))
+            return None
         try:
             Layout(observation_space, "OBSERVATION")
         except TypeError as error:
@@ -203,7 +219,7 @@ def _examine_spaces(
             "Use Discrete, MultiDiscrete, MultiBinary or Box.",
             place_of_name(namespace, "ACTION"),
         )
-    return None if findings.has("space") else (observation_space, action_space)
+    return None if findings.has("space") else ((observation_space, action_space), texts)
 
 
 def _examine_keys(definition: Definition, action_space: Space[Any], findings: Findings) -> None:
@@ -221,7 +237,11 @@ def _unsupported(space: Any) -> Any:
     if isinstance(space, (Dict, Tuple)):
         parts = space.spaces.values() if isinstance(space, Dict) else space.spaces
         return next(filter(None, map(_unsupported, parts)), None)
-    return None if isinstance(space, LEAVES) else space
+    return (
+        None
+        if isinstance(space, LEAVES) or (isinstance(space, Space) and is_text(space))
+        else space
+    )
 
 
 def _run_guarded(
@@ -229,6 +249,7 @@ def _run_guarded(
     functions: list[Function],
     values: Callable[[int], dict[str, Any]],
     spaces: tuple[Space[Any], Space[Any]],
+    texts: dict[str, Text],
     limit: int | None,
     settings: Settings,
     watch: Watch,
@@ -244,7 +265,9 @@ def _run_guarded(
     def run(
         row: int, place: int = 2, fill: int = 0, action_seed: int = 0, watch: Watch = watch
     ) -> Course:
-        trial = Trial(definition, watch, {**values(row), **definition.options}, spaces, places)
+        trial = Trial(
+            definition, watch, {**values(row), **definition.options}, spaces, texts, places
+        )
         return trial.run(
             seed=settings.seed + row,
             steps=steps,
