@@ -57,7 +57,7 @@ OF_BATCHES = {
     "precision",
     "record_episode_statistics",
     "render_mode",
-    "text",
+    "text_mode",
 }
 """Arguments of `BatchEnv` and `make_vec`, which no parameter can be called."""
 

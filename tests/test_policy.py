@@ -409,5 +409,7 @@ def test_numbers_beside_pictures_are_normalised():
 def test_other_observation_spaces_are_refused():
     with pytest.raises(TypeError, match=r"^The observation space is Seq.*; expected Box, Discrete"):
         make_policy(Discrete(2), Sequence(Discrete(3)))
-    with pytest.raises(TypeError, match=r"^The observation space is or holds Text.*text='tokens'"):
+    with pytest.raises(
+        TypeError, match=r"^The observation space is or holds Text.*text_mode='tokens'"
+    ):
         make_policy(Discrete(2), Text(3))

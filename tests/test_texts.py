@@ -268,8 +268,8 @@ def test_gymnasiums_checker_and_wrappers_take_texts(opened):
 def test_tokens_are_what_the_strings_are_made_of(mode, opened):
     made = {"num_envs": N, "autoreset_mode": mode}
     strings = opened(batchsim.make_vec(Several, **made))
-    tokens = opened(batchsim.make_vec(Several, **made, text="tokens"))
-    assert tokens.text == "tokens"
+    tokens = opened(batchsim.make_vec(Several, **made, text_mode="tokens"))
+    assert tokens.text_mode == "tokens"
     space = tokens.single_observation_space
     assert space["task"]["mission"] == MultiDiscrete([3, 1000], np.int32)
     assert tokens.observation_space["pair"][0] == Box(0, 1, (N, 3), np.uint8)
@@ -288,15 +288,15 @@ def test_tokens_are_what_the_strings_are_made_of(mode, opened):
 
 
 def test_observations_without_a_text_are_the_same_either_way(opened):
-    envs = opened(batchsim.make_vec("CartPole-v1", 2, text="tokens"))
+    envs = opened(batchsim.make_vec("CartPole-v1", 2, text_mode="tokens"))
     assert envs.single_observation_space.shape == (4,)
-    single = opened(batchsim.make(Walk, text="tokens"))
+    single = opened(batchsim.make(Walk, text_mode="tokens"))
     assert single.reset(seed=0)[0]["mission"].tolist() == [2, 0]
 
 
 def test_snapshots_do_not_depend_on_the_form_of_texts(opened):
     strings = opened(batchsim.make_vec(Walk, N))
-    tokens = opened(batchsim.make_vec(Walk, N, text="tokens", autoreset_mode="Disabled"))
+    tokens = opened(batchsim.make_vec(Walk, N, text_mode="tokens", autoreset_mode="Disabled"))
     strings.reset(seed=0)
     for _ in range(5):
         observations = strings.step(np.ones(N, np.int64))[0]
@@ -389,8 +389,8 @@ def test_partial_resets_and_copies_tell_what_their_own_rows_do(opened):
     for env in (*twins, envs):
         assert env.observation_space == envs.observation_space
         assert same(expected, env.step(actions))
-    tokens = opened(batchsim.make_vec(Walk, N, text="tokens"))
-    assert pickle.loads(pickle.dumps(tokens)).text == "tokens"
+    tokens = opened(batchsim.make_vec(Walk, N, text_mode="tokens"))
+    assert pickle.loads(pickle.dumps(tokens)).text_mode == "tokens"
 
 
 def test_parts_tell_their_own_rows(opened):
@@ -438,8 +438,10 @@ def test_spaces_of_texts_sample_for_themselves(opened):
 
 @pytest.mark.parametrize("form", ["token", "STR", None, True])
 def test_other_forms_are_refused(form):
-    with pytest.raises((TypeError, ValueError), match=r"^text is .*; expected .*'str'.*'tokens'"):
-        batchsim.make_vec(Walk, 2, text=form)
+    with pytest.raises(
+        (TypeError, ValueError), match=r"^text_mode is .*; expected .*'str'.*'tokens'"
+    ):
+        batchsim.make_vec(Walk, 2, text_mode=form)
 
 
 def test_out_takes_no_texts(opened):
@@ -459,7 +461,7 @@ def test_out_takes_no_texts(opened):
     sole = opened(batchsim.make_vec(Sole, N, backend="reference"))
     with pytest.raises(ValueError, match=r"^The observation in out is .*; expected None, since it"):
         sole.reset(seed=0, out=np.zeros((N, 2), np.int16))
-    tokens = opened(batchsim.make_vec(Walk, N, text="tokens"))
+    tokens = opened(batchsim.make_vec(Walk, N, text_mode="tokens"))
     held = np.zeros((N, 2), np.int16)
     assert tokens.reset(seed=0, out={"where": None, "mission": held})[0]["mission"] is held
 
@@ -591,10 +593,12 @@ def test_policies_and_collectors_name_the_argument():
     from batchsim.torch import ActorCritic, Collector
 
     envs = batchsim.make_vec(Walk, 4, backend="reference")
-    message = r"^The observation space is or holds Text.*; make the environments with text='tokens'"
+    message = (
+        r"^The observation space is or holds Text.*; make the environments with text_mode='tokens'"
+    )
     with pytest.raises(TypeError, match=message):
         ActorCritic(envs.single_observation_space, envs.single_action_space)
-    tokens = batchsim.make_vec(Walk, 4, text="tokens")
+    tokens = batchsim.make_vec(Walk, 4, text_mode="tokens")
     policy = ActorCritic(tokens.single_observation_space, tokens.single_action_space)
     with pytest.raises(TypeError, match=message):
         Collector(envs, policy, steps=4)
@@ -609,16 +613,16 @@ def test_training_reads_tokens():
     from batchsim.torch.train import Settings
 
     settings = Settings(Walk, hyperparameters_for(Walk))
-    assert settings.arguments == {"text": "tokens"}
+    assert settings.arguments == {"text_mode": "tokens"}
 
 
 def test_stable_baselines3_names_the_argument():
     pytest.importorskip("stable_baselines3")
     from batchsim.adapters.sb3 import make_sb3_vec_env
 
-    with pytest.raises(TypeError, match=r"is or holds Text.*make the environments with text="):
+    with pytest.raises(TypeError, match=r"is or holds Text.*make the environments with text_m"):
         make_sb3_vec_env(Walk, 2, backend="reference")
-    envs = make_sb3_vec_env(Walk, 2, backend="reference", text="tokens")
+    envs = make_sb3_vec_env(Walk, 2, backend="reference", text_mode="tokens")
     assert envs.reset()["mission"].shape == (2, 2)
 
 
@@ -626,7 +630,7 @@ def test_torchrl_names_the_argument():
     pytest.importorskip("torchrl")
     from batchsim.adapters.torchrl import make_torchrl_env
 
-    with pytest.raises(TypeError, match=r"is or holds Text.*make the environments with text="):
+    with pytest.raises(TypeError, match=r"is or holds Text.*make the environments with text_m"):
         make_torchrl_env(Walk, 2, backend="reference")
-    env = make_torchrl_env(Walk, 2, backend="reference", text="tokens")
+    env = make_torchrl_env(Walk, 2, backend="reference", text_mode="tokens")
     assert env.reset()["mission"].shape == (2, 2)

@@ -57,7 +57,7 @@ class Sb3VecEnv(VecEnv):
 
     Attributes of the environments (`get_attr`) are their parameters, arguments and columns of
     state; `set_attr` sets columns of state. Methods (`env_method`) are `render`, `reset`,
-    `get_wrapper_attr` and `has_wrapper_attr`. Observations with a text need `text="tokens"`.
+    `get_wrapper_attr` and `has_wrapper_attr`. Observations with a text need `text_mode="tokens"`.
 
     Args:
         batch: a BatchEnv as `make_sb3_vec_env` makes it; it is closed with this object.

@@ -52,7 +52,7 @@ class TorchRLEnv(EnvBase):  # type: ignore[misc]
     `GymEnv` gives them. Box actions are clipped to the bounds of their space. Infos are left out.
 
     The observation is named "observation"; a Dict has its own keys, and the parts of a Tuple are
-    "0", "1", … in "observation". Observations with a text need `text="tokens"`.
+    "0", "1", … in "observation". Observations with a text need `text_mode="tokens"`.
 
     Args:
         batch: a BatchEnv with `autoreset_mode` DISABLED; it is closed with this object.

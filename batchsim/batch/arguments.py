@@ -13,7 +13,7 @@ from batchsim.definition import OF_BATCHES
 
 __all__ = ["OF_EACH", "settle"]
 
-OF_EACH = {"frame_stack", "max_episode_steps", "text"}
+OF_EACH = {"frame_stack", "max_episode_steps", "text_mode"}
 """Arguments of `BatchEnv` that say what each of its environments is, as parameters do."""
 
 

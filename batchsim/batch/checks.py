@@ -203,7 +203,7 @@ class Checks:
                 raise ValueError(
                     f"The observation{self.observations.paths[place]} in out is "
                     f"{reprlib.repr(leaves[place])}; expected None, since it is a text: with "
-                    "text='tokens' it is an array."
+                    "text_mode='tokens' it is an array."
                 )
         arrays = [array for array in (*leaves, *others) if isinstance(array, np.ndarray)]
         if share_memory(arrays):

@@ -142,7 +142,7 @@ def reduced(batch: BatchEnv) -> tuple[Any, ...]:
         "render_mode": batch.render_mode,
         "max_episode_steps": batch.max_episode_steps or checks.NO_TIME_LIMIT,
         "frame_stack": batch.frame_stack,
-        "text": batch.text,
+        "text_mode": batch.text_mode,
         "record_episode_statistics": batch.record_episode_statistics,
         "clip_actions": batch.clip_actions,
         "checked": batch.checked,

@@ -20,7 +20,7 @@ from gymnasium.vector.utils import batch_differing_spaces, batch_space
 from batchsim.definition import Definition, suggest
 
 __all__ = [
-    "FORMS",
+    "TEXT_MODES",
     "Text",
     "Texts",
     "batched",
@@ -34,7 +34,7 @@ __all__ = [
 Array = npt.NDArray[Any]
 Decode = Callable[[tuple[int, ...]], str]
 
-FORMS = ("str", "tokens")
+TEXT_MODES = ("str", "tokens")
 """What callers can have a text as."""
 MOST_KEPT = 2**15
 """Strings that are kept of one text. An environment has fewer, or so many that few come again."""
@@ -121,7 +121,7 @@ def refuse_texts(space: Space[Any], what: str) -> None:
         if is_text(leaf):
             raise TypeError(
                 f"{what} is or holds {leaf}, of strings; make the environments with "
-                "text='tokens', which gives whole numbers in their place."
+                "text_mode='tokens', which gives whole numbers in their place."
             )
 
 
@@ -224,7 +224,7 @@ def read_texts(definition: Definition, space: Space[Any], values: Any) -> dict[s
                 "makes a string of them."
             )
     tokens, decode = namespace.TOKENS, namespace.text
-    if not isinstance(tokens, (Space, Mapping)) and callable(tokens):
+    if not isinstance(tokens, (Space, Mapping, type)) and callable(tokens):
         tokens = tokens(values)
     given = {"TOKENS": tokens, "text": decode}
     found = {part: _by_name(definition, part, value, names) for part, value in given.items()}

@@ -26,7 +26,7 @@ from batchsim.batch.generators import Generators
 from batchsim.batch.infos import Infos
 from batchsim.batch.processors import available_cpus
 from batchsim.batch.spaces import Layout, accepted_actions, require_alike, stacked
-from batchsim.batch.texts import FORMS, Text, Texts, batched, read_texts, with_tokens
+from batchsim.batch.texts import TEXT_MODES, Text, Texts, batched, read_texts, with_tokens
 from batchsim.compiler import compile
 from batchsim.definition import Definition, is_same
 
@@ -66,9 +66,9 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
             `gymnasium.wrappers.FrameStackObservation` does. Each array of an observation gets an
             axis more, (k, …); an episode begins with k times its first frame. 1 is none, without
             the axis.
-        text: "str" or "tokens": what texts among the observations are. As strings, a batch has a
-            tuple of N of them; as tokens, the whole numbers that they are made of, it has an array
-            (N, tokens) and a Box as its space. Observations without a text are the same either way.
+        text_mode: "str" or "tokens": what a text among the observations is returned as: a tuple of
+            N strings, or the whole numbers that they are made of, an array (N, tokens) with the
+            space that the definition's `TOKENS` say. Other observations are the same either way.
         record_episode_statistics: report finished episodes in `infos["episode"]`, as
             `gymnasium.wrappers.vector.RecordEpisodeStatistics` does: "r" the return, "l" the
             length, "t" the duration in seconds, arrays (N,) that are zero outside the mask
@@ -101,7 +101,7 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
         render_mode: str | None = None,
         max_episode_steps: int | None = None,
         frame_stack: int = 1,
-        text: str = "str",
+        text_mode: str = "str",
         record_episode_statistics: bool = False,
         clip_actions: bool = False,
         checked: bool | None = None,
@@ -132,7 +132,7 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
         self.frame_stack = checks.whole_number(
             "frame_stack", frame_stack, at_least=1, at_most=checks.MOST_FRAMES
         )
-        self.text = checks.one_of("text", text, FORMS)
+        self.text_mode = checks.one_of("text_mode", text_mode, TEXT_MODES)
         self.record_episode_statistics = bool(record_episode_statistics)
         self.clip_actions = bool(clip_actions)
         self.checked = checked_mode.wanted(checked)
@@ -190,7 +190,7 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
         values = self._row_values(row)
         space, action_space = self.definition.spaces(values)
         texts = read_texts(self.definition, space, values)
-        if self.text == "tokens":
+        if self.text_mode == "tokens":
             return with_tokens(space, texts), action_space, {}
         return space, action_space, texts
 

@@ -118,7 +118,7 @@ class _Comparison:
             for name, value in self.settings.params.items()
         }
         limit = self.limit or max(self.settings.steps // 3, 1)
-        settings: dict[str, Any] = {"max_episode_steps": limit, "text": "tokens"}
+        settings: dict[str, Any] = {"max_episode_steps": limit, "text_mode": "tokens"}
         settings |= {**changed, **params}
         return BatchEnv(self.definition, num_envs, precision=precision, **settings)
 

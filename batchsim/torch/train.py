@@ -91,7 +91,7 @@ class Settings:
         # What a checkpoint says must hold when a file that was named is another or gone.
         arguments = settle(self.env, self.arguments)
         if not self.baseline and hasattr(registry.read(self.env)[0].namespace, "TOKENS"):
-            arguments = {"text": "tokens", **arguments}  # Policies read numbers.
+            arguments = {"text_mode": "tokens", **arguments}  # Policies read numbers.
         object.__setattr__(self, "arguments", arguments)
         if self.baseline:
             if not isinstance(self.env, str):
