@@ -119,8 +119,7 @@ cdef class Driver:
         pools: `BufferPool` of each output array, by the same names; absent outputs are left out.
         action: an array (N, ...) with the shape and dtype of a batch of actions.
         checks: converts actions that are not such an array, and phrases errors.
-        layout: `Layout` of the observations.
-        outer: puts their leaves together as callers see them.
+        layout, outer: `Layout` of the observations, and what puts their leaves together as callers see them.
         infos: puts infos together (`batchsim.batch.infos.Infos`), or None if there are none.
         guard: of the checked mode (`batchsim.batch.checked.Guard`), or None.
         num_threads: threads that may work on a step, the caller's included.
@@ -174,8 +173,7 @@ cdef class Driver:
                   int num_threads, bint same_step, bint disabled, bint statistics):
         self.tile = tile
         self.checks = checks
-        self.layout = layout
-        self.outer = outer
+        self.layout, self.outer = layout, outer
         self.infos = infos
         self.guard = guard
         self.rows = len(action)

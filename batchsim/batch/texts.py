@@ -8,6 +8,7 @@ other space that says so. The definition's `TOKENS` say how a row of it lies in 
 from __future__ import annotations
 
 import copy
+import itertools
 import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -28,6 +29,7 @@ __all__ = [
     "named_leaves",
     "read_texts",
     "refuse_texts",
+    "strings_in",
     "with_tokens",
 ]
 
@@ -59,6 +61,14 @@ def named_leaves(space: Space[Any], path: str = "") -> Iterator[tuple[str, Space
 def text_names(space: Space[Any]) -> list[str]:
     """Return the names of the texts of a space."""
     return [name for name, leaf in named_leaves(space) if is_text(leaf)]
+
+
+def strings_in(space: Any, observation: Any) -> list[str]:
+    """Return the texts in an observation of one environment."""
+    if is_text(space):
+        return [observation]
+    parts = (strings_in(part, observation[key]) for key, part in _parts(space))
+    return list(itertools.chain.from_iterable(parts))
 
 
 def with_tokens(space: Any, texts: Mapping[str, Text], path: str = "") -> Space[Any]:
