@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from batchsim.definition import is_whole
+from batchsim.values import is_whole
 
 __all__ = ["number", "of_original", "vector"]
 

@@ -14,8 +14,6 @@ import difflib
 import functools
 import importlib
 import inspect
-import math
-import numbers
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
@@ -27,6 +25,7 @@ from gymnasium.spaces import Space
 
 from batchsim.columns import Column, can_be_compiled, read_column, require_memory
 from batchsim.family import page_of, part_of
+from batchsim.values import LARGEST, batch_parameter, is_whole, read_scalar, read_value
 
 __all__ = [
     "OF_BATCHES",
@@ -34,9 +33,6 @@ __all__ = [
     "CompileError",
     "Definition",
     "Noted",
-    "batch_parameter",
-    "is_same",
-    "is_whole",
     "names_read",
     "record",
     "suggest",
@@ -58,6 +54,7 @@ OF_BATCHES = {
     "precision",
     "record_episode_statistics",
     "render_mode",
+    "text_mode",
 }
 """Arguments of `BatchEnv` and `make_vec`, which no parameter can be called."""
 
@@ -87,11 +84,6 @@ def record(name: str, fields: tuple[str, ...], scratch: tuple[str, ...] = ()) ->
     made = cast(Any, collections.namedtuple)(name, fields)
     made._scratch = scratch  # No field can have this name.
     return made
-
-
-def is_whole(value: Any) -> bool:
-    """Whether a value is a whole number of Python's or NumPy's, and no truth value."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
@@ -163,9 +155,9 @@ def _defaults(cls: Any, where: str) -> dict[str, Any]:
             raise TypeError(f"{where}.{name} has no default value; every field needs one.")
         value = cls._field_defaults[name]
         if isinstance(value, tuple):
-            value = tuple(_read_scalar(f"default of {where}.{name}", k, 0.0) for k in value)
+            value = tuple(read_scalar(f"default of {where}.{name}", k, 0.0) for k in value)
         elif annotation in (float, int, bool):
-            value = _read_scalar(f"default of {where}.{name}", value, annotation())
+            value = read_scalar(f"default of {where}.{name}", value, annotation())
         defaults[name] = value
     return defaults
 
@@ -496,7 +488,7 @@ class Definition:
         values = dict(defaults)
         for name, value in given.items():
             if name not in self.arguments:
-                values[name] = _read_value(f"{kind} {name!r}", value, defaults[name], num_envs)
+                values[name] = read_value(f"{kind} {name!r}", value, defaults[name], num_envs)
         return values
 
     def check_params(self, values: Mapping[str, Any], num_envs: int) -> None:
@@ -626,88 +618,8 @@ _A_TIME_LIMIT = "a positive whole number below 2**63, or None for no limit"
 
 
 def _is_time_limit(value: Any) -> bool:
-    return is_whole(value) and 0 < value <= _LARGEST
+    return is_whole(value) and 0 < value <= LARGEST
 
 
 def _from_module(module: str, name: str) -> Definition:
     return Definition(importlib.import_module(module), name)
-
-
-def _read_value(what: str, value: Any, default: Any, num_envs: int) -> Any:
-    """Return `value` with the type of `default`: one for all rows, or an array of one a row."""
-    extent = (len(default),) if isinstance(default, tuple) else ()
-    try:
-        depth = np.ndim(value)
-    except ValueError:
-        depth = -1  # Ragged.
-    if isinstance(value, (np.ndarray, list, tuple)) and depth > len(extent):
-        dtype = np.dtype(float if extent else type(default))
-        array = np.asarray(value)
-        if array.shape != (num_envs, *extent):
-            one = f"{extent[0]} numbers" if extent else "a scalar"
-            raise ValueError(
-                f"The {what} has shape {array.shape}; expected {one} or an array of shape "
-                f"{(num_envs, *extent)}, one value an environment."
-            )
-        if array.dtype.kind not in _KINDS[dtype.kind]:
-            raise TypeError(f"The {what} has dtype {array.dtype}; expected {dtype}.")
-        if array.dtype.kind == "f" and np.isnan(array).any():
-            row = int(np.argwhere(np.isnan(array))[0, 0])
-            raise ValueError(f"The {what} is NaN in row {row}; expected a number.")
-        if array.dtype.kind == "u" and (array > _LARGEST).any():
-            row = int(np.argwhere(array > _LARGEST)[0, 0])
-            raise ValueError(f"The {what} is {array[row]} in row {row}; expected below 2**63.")
-        values = np.array(array, dtype)
-        values.flags.writeable = False  # Whoever wrote to it would change nothing.
-        return values
-    if extent:
-        if depth != 1 or len(value) != extent[0]:
-            raise ValueError(
-                f"The {what} is {value!r}; expected {extent[0]} numbers or an array of shape "
-                f"{(num_envs, *extent)}, one row an environment."
-            )
-        return tuple(_read_scalar(what, member, 0.0) for member in value)
-    return _read_scalar(what, value, default)
-
-
-def is_same(value: Any, default: Any) -> bool:
-    """Whether a parameter is its default, bit for bit; one that differs by row is not."""
-    if isinstance(value, tuple):
-        return all(map(is_same, value, default))
-    if isinstance(value, np.ndarray) or value != default:
-        return False
-    return not isinstance(value, float) or math.copysign(1.0, value) == math.copysign(1.0, default)
-
-
-_LARGEST = np.iinfo(np.int64).max
-_KINDS = {"f": "fiu", "i": "iu", "b": "b"}
-
-
-def _read_scalar(what: str, value: Any, default: Any) -> bool | int | float:
-    if isinstance(value, np.ndarray):
-        value = value[()]
-    if isinstance(default, bool):
-        if isinstance(value, (bool, np.bool_)):
-            return bool(value)
-        raise TypeError(f"The {what} is {value!r}; expected True or False.")
-    is_bool = isinstance(value, (bool, np.bool_))
-    if isinstance(default, int):
-        if isinstance(value, numbers.Integral) and not is_bool:
-            whole = int(value)
-            if not -_LARGEST - 1 <= whole <= _LARGEST:
-                raise ValueError(f"The {what} is {whole}; expected a number of 64 bits.")
-            return whole
-        raise TypeError(f"The {what} is {value!r}; expected a whole number.")
-    if isinstance(value, numbers.Real) and not is_bool:
-        number = float(value)
-        if math.isnan(number):
-            raise ValueError(f"The {what} is NaN; expected a number.")
-        return number
-    raise TypeError(f"The {what} is {value!r}; expected a number.")
-
-
-def batch_parameter(value: Any, row: int) -> Any:
-    """Return what row `row` has of a parameter given for all rows or as an array."""
-    if not isinstance(value, np.ndarray):
-        return value
-    return value[row].item() if value.ndim == 1 else tuple(value[row].tolist())

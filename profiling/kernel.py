@@ -165,8 +165,13 @@ def read_kernel(spec: compile.KernelSpec) -> tuple[list[Instruction], str]:
     )
 
 
-def disassemble(machine_code: bytes) -> list[Instruction]:
-    """Return the instructions of an object file, with source lines if it has line tables."""
+def disassemble(objects: list[bytes]) -> list[Instruction]:
+    """Return the instructions of object files, with source lines if they have line tables."""
+    return [instruction for machine_code in objects for instruction in disassembled(machine_code)]
+
+
+def disassembled(machine_code: bytes) -> list[Instruction]:
+    """Return the instructions of one object file."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "kernel.o"
         file.write_bytes(machine_code)

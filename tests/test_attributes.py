@@ -244,14 +244,15 @@ def test_parts_and_what_was_split_keep_their_parameters(opened):
 def compilations(monkeypatch, tmp_path):
     """The kernels compiled, from an empty cache."""
     found = []
-    translate = compile._translate
+    compiled = compile._compile
 
-    def count(spec, entry):
+    def count(spec, plan):
         found.append(spec.definition.name)
-        return translate(spec, entry)
+        return compiled(spec, plan)
 
-    monkeypatch.setattr(compile, "_translate", count)
+    monkeypatch.setattr(compile, "_compile", count)
     monkeypatch.setattr(compile, "_loaded", {})
+    monkeypatch.setattr(compile, "_loaded_code", {})
     monkeypatch.setenv("BATCHSIM_CACHE_DIR", str(tmp_path))
     return found
 

@@ -498,7 +498,7 @@ def test_in_fast_precision_constants_of_modules_are_float32(world):
         return library.GRAVITY, library.CONSTANTS.mass, library.SCALES[1], library.TABLE[0]
 
     copies = map(
-        batchsim.compiler.compile.Binder("fast", {}, lambda copy: copy).copy,
+        batchsim.compiler.binder.Binder("fast", {}, lambda copy: copy).copy,
         (read, read_of_another_name),
     )
     found = [value for copy in copies for value in copy()]

@@ -681,7 +681,112 @@ RICH_CASES = {
 }
 
 
-@pytest.mark.parametrize("source", [SOUND, RICH], ids=["sound", "rich"])
+TOLD = """
+from typing import NamedTuple
+import numpy as np
+from gymnasium.spaces import Box, Dict, Discrete, Text, Tuple
+from batchsim.random import integers
+
+COLOURS = ("red", "green", "blue")
+
+class State(NamedTuple):
+    place: int
+    colour: int
+
+ACTION = Discrete(2)
+OBSERVATION = Dict(place=Discrete(9), mission=Text(20, charset="abcdefghijklmnopqrstuvwxyz "))
+TOKENS = Box(0, 8, (2,), np.int8)
+
+def text(tokens):
+    colour, place = tokens
+    word = COLOURS[colour]
+    return f"go to the {word} door"
+
+def reset(s, i, p, rng):
+    s.colour[i] = integers(rng, i, 0, 3)
+    s.place[i] = 4
+
+def step(s, i, action, p, rng):
+    s.place[i] = integers(rng, i, action, 9)
+    return 0.0, s.place[i] == 0
+
+def observe(s, i, p, out):
+    out.place[0] = s.place[i]
+    out.mission[0] = s.colour[i]
+    out.mission[1] = s.place[i]
+"""
+
+TOLD_CASES = {
+    "text raises": (
+        "string",
+        "text of environment raised IndexError for the tokens (",
+        ("    word = COLOURS[colour]", "    word = COLOURS[colour + place]"),
+    ),
+    "text returns bytes": (
+        "string",
+        "returned b'go' for the tokens (",
+        ("def text(tokens):", "def text(tokens):"),
+        ('    return f"go to the {word} door"', '    return b"go"'),
+    ),
+    "text returns what has other letters": (
+        "string",
+        "text returns 'Go to",
+        ("def text(tokens):", "def text(tokens):"),
+        ('    return f"go to', '    return f"Go to'),
+    ),
+    "text returns what is too long": (
+        "string",
+        "charset=.*: it has 38 characters|charset=.*: it has 40 characters|charset=.*: it has 39",
+        ("def text(tokens):", "def text(tokens):"),
+        ('{word} door"', '{word} door" + " door" * 4'),
+    ),
+    "text takes two arguments": (
+        "arguments",
+        "text takes (tokens, p), which is 2 arguments; it is called as text(tokens)",
+        ("def text(tokens):", "def text(tokens, p):"),
+    ),
+    "text is missing": (
+        "missing",
+        "environment has TOKENS but no text.",
+        ("def text(tokens):", "def told(tokens):"),
+        ("TOKENS = Box", "TOKENS = Box"),
+    ),
+    "tokens do not fit": (
+        "does-not-fit",
+        "observe writes out.mission[1], where 200",
+        ("    out.mission[1] = s.place[i]", "    out.mission[1] = 200"),
+    ),
+    "tokens are outside": (
+        "outside",
+        "observe writes 9 into out.mission[1]; TOKENS of 'mission' goes from 0.0 to 8.0",
+        ("    out.mission[1] = s.place[i]", "    out.mission[1] = 9"),
+    ),
+    "a token is not written": (
+        "unwritten",
+        "observe does not write out.mission[1]",
+        ("    out.mission[1] = s.place[i]", "    pass"),
+        ("def observe(s, i, p, out):", "def observe(s, i, p, out):"),
+    ),
+    "TOKENS are no space": (
+        "space",
+        "TOKENS of environment is <class 'numpy.int8'> for 'mission'; expected a Box of whole",
+        ("TOKENS = Box(0, 8, (2,), np.int8)", "TOKENS = np.int8"),
+    ),
+    "TOKENS name another text": (
+        "space",
+        "TOKENS of environment names 'mision' (did you mean 'mission'?)",
+        ("TOKENS = Box(0, 8, (2,), np.int8)", "TOKENS = {'mision': Box(0, 8, (2,), np.int8)}"),
+    ),
+    "no TOKENS": (
+        "space",
+        "has a text in OBSERVATION but no TOKENS",
+        ("TOKENS = Box(0, 8", "TOKEN = Box(0, 8"),
+        ("OBSERVATION = Dict", "OBSERVATION = Dict"),
+    ),
+}
+
+
+@pytest.mark.parametrize("source", [SOUND, RICH, TOLD], ids=["sound", "rich", "told"])
 def test_a_sound_environment_passes(tmp_path, source):
     report = batchsim.check(load(tmp_path, source), num_envs=8, steps=60)
     assert report.hints == ()
@@ -716,6 +821,7 @@ def test_an_environment_passes(name):
     [
         *(pytest.param(SOUND, case, id=name) for name, case in CASES.items()),
         *(pytest.param(RICH, case, id=name) for name, case in RICH_CASES.items()),
+        *(pytest.param(TOLD, case, id=name) for name, case in TOLD_CASES.items()),
     ],
 )
 def test_a_mistake_is_found_and_placed(tmp_path, monkeypatch, source, case):
@@ -737,7 +843,7 @@ def test_a_mistake_is_found_and_placed(tmp_path, monkeypatch, source, case):
 
 
 def test_every_kind_is_tested():
-    tested = {case[0] for case in [*CASES.values(), *RICH_CASES.values()]}
+    tested = {case[0] for case in [*CASES.values(), *RICH_CASES.values(), *TOLD_CASES.values()]}
     assert set(KINDS) - tested == {"definition", *HINTS}
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import oracle
 import pytest
 from gymnasium import error
-from gymnasium.spaces import Box, Dict, Discrete, Text
+from gymnasium.spaces import Box, Dict, Discrete, Graph, Text
 from gymnasium.vector import AutoresetMode
 
 import batchsim
@@ -307,8 +307,9 @@ def test_a_missing_name_is_named(missing):
     [
         ({"ACTION": 3}, "ACTION of Test-v0 is 3; expected a gymnasium space"),
         ({"ACTION": Text(3)}, "action space is .*; expected Discrete, MultiDiscrete"),
-        ({"OBSERVATION": Text(3)}, "observation space of Test-v0 is Text.*; expected Box, Disc"),
-        ({"OBSERVATION": Dict(a=Text(3))}, "observation space of Test-v0 is Text.*; expected Box"),
+        ({"OBSERVATION": Text(3)}, "Test-v0 has a text in OBSERVATION but no TOKENS; it needs"),
+        ({"OBSERVATION": Graph(LINE, None)}, "space of Test-v0 is Graph.*; expected Box, Discrete"),
+        ({"OBSERVATION": Dict(a=Graph(LINE, None))}, "space of Test-v0 is Graph.*; expected Box"),
         ({"State": fields(x=str)}, "State.x of Test-v0 .*; expected"),
         ({"State": fields(x=">f8")}, "annotated '>f8'; expected names of its module"),
         ({"State": fields(x=np.dtype(">f8"))}, "has dtype >f8; expected .*order of bytes"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Text, Tuple
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Sequence, Text, Tuple
 from torch import distributions, nn
 
 from batchsim.torch import ActorCritic
@@ -407,5 +407,9 @@ def test_numbers_beside_pictures_are_normalised():
 
 
 def test_other_observation_spaces_are_refused():
-    with pytest.raises(TypeError, match=r"^The observation space is Text.*; expected Box, Discre"):
+    with pytest.raises(TypeError, match=r"^The observation space is Seq.*; expected Box, Discrete"):
+        make_policy(Discrete(2), Sequence(Discrete(3)))
+    with pytest.raises(
+        TypeError, match=r"^The observation space is or holds Text.*text_mode='tokens'"
+    ):
         make_policy(Discrete(2), Text(3))

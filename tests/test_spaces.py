@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium import error
-from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Text, Tuple
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Sequence, Text, Tuple
 
 import batchsim
 from batchsim.batch.spaces import MOST_AXES
@@ -429,9 +429,10 @@ def test_listed_actions_that_the_dtype_cannot_hold_are_refused(backend):
 @pytest.mark.parametrize(
     ("space", "message"),
     [
-        (Text(5), "is Text"),
+        (Text(5), "has a text in OBSERVATION but no TOKENS; it needs both"),
+        (Sequence(Discrete(5)), "is Sequence.*; expected Box, Discrete"),
         (Dict({"not a name": Discrete(2)}), "key 'not a name'"),
-        (Tuple((Discrete(2), Text(3))), "is Text"),
+        (Tuple((Discrete(2), Sequence(Discrete(5)))), "is Sequence"),
     ],
 )
 def test_other_spaces_are_refused(space, message):

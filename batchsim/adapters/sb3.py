@@ -18,6 +18,7 @@ from batchsim import registry
 from batchsim.batch.checks import read_rows
 from batchsim.batch.infos import final_arrays
 from batchsim.batch.spaces import Layout, member
+from batchsim.batch.texts import refuse_texts
 from batchsim.batch.vector import BatchEnv
 
 try:
@@ -56,7 +57,7 @@ class Sb3VecEnv(VecEnv):
 
     Attributes of the environments (`get_attr`) are their parameters, arguments and columns of
     state; `set_attr` sets columns of state. Methods (`env_method`) are `render`, `reset`,
-    `get_wrapper_attr` and `has_wrapper_attr`.
+    `get_wrapper_attr` and `has_wrapper_attr`. Observations with a text need `text_mode="tokens"`.
 
     Args:
         batch: a BatchEnv as `make_sb3_vec_env` makes it; it is closed with this object.
@@ -74,6 +75,8 @@ class Sb3VecEnv(VecEnv):
                 f"{batch} lacks what a VecEnv needs: autoreset_mode SAME_STEP, "
                 "record_episode_statistics, and infos of one type; make it with make_sb3_vec_env."
             )
+        # SB3's networks read numbers.
+        refuse_texts(batch.single_observation_space, f"The observation space of {batch}")
         self.batch = batch
         self._fields = list(batch.definition.info)
         self._actions: Array | None = None

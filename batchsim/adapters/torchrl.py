@@ -11,6 +11,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
 from batchsim.batch.checks import read_seeds
+from batchsim.batch.texts import refuse_texts
 from batchsim.batch.vector import BatchEnv
 
 try:
@@ -51,7 +52,7 @@ class TorchRLEnv(EnvBase):  # type: ignore[misc]
     `GymEnv` gives them. Box actions are clipped to the bounds of their space. Infos are left out.
 
     The observation is named "observation"; a Dict has its own keys, and the parts of a Tuple are
-    "0", "1", … in "observation".
+    "0", "1", … in "observation". Observations with a text need `text_mode="tokens"`.
 
     Args:
         batch: a BatchEnv with `autoreset_mode` DISABLED; it is closed with this object.
@@ -77,6 +78,8 @@ class TorchRLEnv(EnvBase):  # type: ignore[misc]
                 f"{batch} has autoreset_mode {batch.autoreset_mode.name}; expected DISABLED, as "
                 "make_torchrl_env makes it: TorchRL resets rows itself."
             )
+        # Tensors hold numbers.
+        refuse_texts(batch.single_observation_space, f"The observation space of {batch}")
         super().__init__(device=device, batch_size=[batch.num_envs])
         self.batch = batch
         self.categorical = bool(categorical_action_encoding)

@@ -119,7 +119,7 @@ cdef class Driver:
         pools: `BufferPool` of each output array, by the same names; absent outputs are left out.
         action: an array (N, ...) with the shape and dtype of a batch of actions.
         checks: converts actions that are not such an array, and phrases errors.
-        layout: `Layout` of the observations.
+        layout, outer: `Layout` of the observations, and what puts their leaves together as callers see them.
         infos: puts infos together (`batchsim.batch.infos.Infos`), or None if there are none.
         guard: of the checked mode (`batchsim.batch.checked.Guard`), or None.
         num_threads: threads that may work on a step, the caller's included.
@@ -132,7 +132,7 @@ cdef class Driver:
     # That of the step at work, or of the last one: NULL with the reference backend, which has `interpreted`.
     cdef Kernel kernel
     cdef int kind
-    cdef object interpreted, tile, checks, layout, infos, guard
+    cdef object interpreted, tile, checks, layout, outer, infos, guard
     cdef int64_t* table
     cdef readonly int64_t rows
     cdef readonly int num_threads
@@ -169,11 +169,11 @@ cdef class Driver:
     cdef readonly int64_t tile_rows
     cdef uint32_t tiles_a_look
 
-    def __cinit__(self, kernels, tile, arrays, dict slots, dict pools, action, checks, layout, infos, guard,
+    def __cinit__(self, kernels, tile, arrays, dict slots, dict pools, action, checks, layout, outer, infos, guard,
                   int num_threads, bint same_step, bint disabled, bint statistics):
         self.tile = tile
         self.checks = checks
-        self.layout = layout
+        self.layout, self.outer = layout, outer
         self.infos = infos
         self.guard = guard
         self.rows = len(action)
@@ -337,7 +337,7 @@ cdef class Driver:
         finally:
             self.observation = self.info = None
         self.notice_pending()
-        return (observation if self.flat else self.layout.outer(observation)), infos
+        return self._observation(observation), infos
 
     def notice_pending(self):
         """In a function called `exclusively`: learn which rows are over, where their columns were written from outside."""
@@ -509,7 +509,7 @@ cdef class Driver:
         return self._observation(self.observation), self.reward, self.terminated, self.truncated, seen
 
     cdef inline object _observation(self, object arrays):
-        return arrays if self.flat else self.layout.outer(arrays)
+        return arrays if self.flat else self.outer(arrays)
 
     cdef void _drop_outputs(self) noexcept:
         # The driver must not hold what it returned, or the pools would never see it free.

@@ -13,7 +13,7 @@ from batchsim.definition import OF_BATCHES
 
 __all__ = ["OF_EACH", "settle"]
 
-OF_EACH = {"frame_stack", "max_episode_steps"}
+OF_EACH = {"frame_stack", "max_episode_steps", "text_mode"}
 """Arguments of `BatchEnv` that say what each of its environments is, as parameters do."""
 
 
@@ -36,7 +36,7 @@ def settle(environment: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
         if name in OF_BATCHES - OF_EACH:
             raise ValueError(
                 f"{name} is no parameter of an environment; expected one of those, "
-                f"{' or '.join(sorted(OF_EACH))}."
+                f"{', '.join(sorted(OF_EACH)[:-1])} or {max(OF_EACH)}."
             )
     own = {name: arguments[name] for name in arguments if name not in OF_EACH}
     definition, entry = registry.read(environment)

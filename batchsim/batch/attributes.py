@@ -14,16 +14,10 @@ import numpy.typing as npt
 
 from batchsim.batch import checks
 from batchsim.batch.allocation import counter_of
-from batchsim.batch.spaces import Layout, are_alike, stacked
-from batchsim.definition import (
-    OF_BATCHES,
-    Definition,
-    Noted,
-    batch_parameter,
-    is_same,
-    names_read,
-    suggest,
-)
+from batchsim.batch.spaces import Layout, form_of
+from batchsim.batch.texts import Text, read_texts, with_tokens
+from batchsim.definition import OF_BATCHES, Definition, Noted, names_read, suggest
+from batchsim.values import batch_parameter, is_same
 
 __all__ = ["FIXED", "OF_PARAMETERS", "Parameters", "RowAttributes"]
 
@@ -74,6 +68,7 @@ class RowAttributes:
     definition: Definition
     num_envs: int
     frame_stack: int
+    text_mode: str
     tables: dict[str, Array]
     _layout: Layout
     _spaces: dict[str, Any]
@@ -285,27 +280,33 @@ class RowAttributes:
 
     def _spaces_of(
         self, row: int, params: Mapping[str, Any]
-    ) -> tuple[gymnasium.Space[Any], gymnasium.Space[Any]]:
-        """Return what one environment observes in a frame, and its actions."""
+    ) -> tuple[gymnasium.Space[Any], gymnasium.Space[Any], dict[str, Text]]:
+        """Return what one environment observes in a frame, its actions, and the texts among what it
+        observes.
+        """
         values = {**_of_row(params, row), **self.tables}
         values |= self._arguments._asdict() if self._arguments else {}
         p = Noted(values)
-        found = self.definition.spaces(p)
+        space, action_space = self.definition.spaces(p)
+        texts = read_texts(self.definition, space, p)
         self._read_by_spaces |= names_read(p)
-        return found
+        if self.text_mode == "tokens":
+            return with_tokens(space, texts), action_space, {}
+        return space, action_space, texts
 
     def _refuse_other_form(self, name: str, params: Mapping[str, Any]) -> None:
         """Raise ValueError if observations or actions would no longer lie in arrays as they do."""
         if name not in self._read_by_spaces:
             return
         by_row = any(isinstance(value, np.ndarray) for value in params.values())
+        first, first_action, first_texts = self._spaces_of(0, self._params)
         for row in range(self.num_envs if by_row else 1):
-            frame, action = self._spaces_of(row, params)
-            for which, space, own in (
-                ("observation", stacked(frame, self.frame_stack), self._layout.space),
-                ("action", action, self._spaces["single_action_space"]),
+            frame, action, texts = self._spaces_of(row, params)
+            for which, space, own, its_texts, own_texts in (
+                ("observation", frame, first, texts, first_texts),
+                ("action", action, first_action, {}, {}),
             ):
-                if not are_alike(space, own):
+                if form_of(space, its_texts) != form_of(own, own_texts):
                     raise ValueError(
                         f"With {name} {_of_row(params, row)[name]!r} the {which} space is {space}; "
                         f"expected the keys, shapes and dtypes of {own}: make another batch with "

@@ -19,7 +19,8 @@ from gymnasium.vector import AutoresetMode
 from batchsim.actions import LISTED, OWN, WIDE, dtypes_of
 from batchsim.batch._buffers import share_memory
 from batchsim.batch.spaces import Layout
-from batchsim.definition import is_whole, suggest
+from batchsim.definition import suggest
+from batchsim.values import is_whole
 
 Array = npt.NDArray[Any]
 NO_TIME_LIMIT = -1
@@ -198,6 +199,13 @@ class Checks:
         Raises ValueError if any two of these and `others` share memory.
         """
         leaves = self.observations.split(out, "observation")
+        for place in self.observations.texts:
+            if leaves[place] is not None:
+                raise ValueError(
+                    f"The observation{self.observations.paths[place]} in out is "
+                    f"{reprlib.repr(leaves[place])}; expected None, since it is a text: with "
+                    "text_mode='tokens' it is an array."
+                )
         arrays = [array for array in (*leaves, *others) if isinstance(array, np.ndarray)]
         if share_memory(arrays):
             raise ValueError("Two arrays in out share memory; expected separate ones.")

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from gymnasium.vector.utils import batch_space
 
 from batchsim.batch import checks, snapshots
 from batchsim.batch.attributes import OF_PARAMETERS
 from batchsim.batch.generators import Generators
 from batchsim.batch.spaces import generator_at, generators, separate, set_generators
+from batchsim.batch.texts import batched
 from batchsim.compiler import kernels
 from batchsim.compiler.columns import cut_rows
 
@@ -94,7 +94,7 @@ def part(batch: BatchEnv, rows: slice) -> BatchEnv:
     for one, many in (SPACES[0], SPACES[2]), (SPACES[1], SPACES[3]):
         if getattr(batch, one) is not batch._spaces[one]:
             setattr(found, one, getattr(batch, one))
-            setattr(found, many, batch_space(getattr(batch, one), found.num_envs))
+            setattr(found, many, batched([getattr(batch, one)] * found.num_envs))
     found._seeds = batch._seeds[rows]
     found._tile = cut_rows(batch._tile, lambda column: column[rows])._replace(
         settings=kernels.Settings(*(array.copy() for array in batch._tile.settings))
@@ -142,6 +142,7 @@ def reduced(batch: BatchEnv) -> tuple[Any, ...]:
         "render_mode": batch.render_mode,
         "max_episode_steps": batch.max_episode_steps or checks.NO_TIME_LIMIT,
         "frame_stack": batch.frame_stack,
+        "text_mode": batch.text_mode,
         "record_episode_statistics": batch.record_episode_statistics,
         "clip_actions": batch.clip_actions,
         "checked": batch.checked,

@@ -10,7 +10,8 @@ import numpy as np
 from gymnasium.spaces import Discrete, MultiBinary, MultiDiscrete, Space
 
 from batchsim.batch.spaces import action_bounds
-from batchsim.definition import Definition, is_whole, suggest
+from batchsim.definition import Definition, suggest
+from batchsim.values import is_whole
 
 __all__ = ["KEY_NAMES", "OF_PLAY", "Keys"]
 

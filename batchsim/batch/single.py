@@ -40,8 +40,8 @@ class SingleEnv(gymnasium.Env[Any, Any]):
         definition: an id, or the class or module that defines an environment.
         max_episode_steps: as for `BatchEnv`. By default the limit that an id was registered with is
             left to `gymnasium.make`, which adds its own wrapper.
-        precision, backend, render_mode, frame_stack, clip_actions, checked, **params: as for
-            `BatchEnv`.
+        precision, backend, render_mode, frame_stack, text_mode, clip_actions, checked, **params: as
+            for `BatchEnv`.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 30}  # noqa: RUF012 - Gymnasium's own shape
@@ -55,6 +55,7 @@ class SingleEnv(gymnasium.Env[Any, Any]):
         backend: str = "native",
         render_mode: str | None = None,
         frame_stack: int = 1,
+        text_mode: str = "str",
         clip_actions: bool = False,
         checked: bool | None = None,
         **params: Any,
@@ -69,6 +70,7 @@ class SingleEnv(gymnasium.Env[Any, Any]):
             render_mode=render_mode,
             max_episode_steps=max_episode_steps,
             frame_stack=frame_stack,
+            text_mode=text_mode,
             clip_actions=clip_actions,
             checked=checked,
             **params,

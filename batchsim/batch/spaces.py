@@ -2,7 +2,8 @@
 
 A `Dict` or `Tuple` space, nested ones too, has a leaf for each of its other spaces. Kernels see the
 leaves in the space's own shape: a namedtuple with one field a key of a `Dict`, a tuple for a
-`Tuple`; a row of a leaf is always an array, of one element where the space is a scalar.
+`Tuple`; a row of a leaf is always an array, of one element where the space is a scalar. The array
+of a text holds its tokens.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space, Tuple
-from gymnasium.vector.utils import batch_space
 
+from batchsim.batch.texts import Text, batched, named_leaves, refuse_texts, with_tokens
 from batchsim.compiler import kernels
 from batchsim.definition import OF_COMPILER, record
 
@@ -27,11 +28,12 @@ __all__ = [
     "Layout",
     "accepted_actions",
     "action_bounds",
-    "are_alike",
+    "form_of",
     "generator_at",
     "generators",
     "member",
     "named",
+    "require_alike",
     "row_of",
     "separate",
     "set_generators",
@@ -52,22 +54,40 @@ class Layout:
         what: who has it, for messages.
         frames: how many frames are stacked; with more than one, arrays have an axis for them
             behind that of the environments.
+        texts: what there is to know of the texts in it, by name.
 
     Raises:
         TypeError: if it is or holds a space that has no fixed size, or a key that is no name.
         ValueError: if a batch of it would have more axes than an array can have.
     """
 
-    def __init__(self, space: Space[Any], what: str, frames: int = 1) -> None:
+    def __init__(
+        self,
+        space: Space[Any],
+        what: str,
+        frames: int = 1,
+        texts: Mapping[str, Text] | None = None,
+    ) -> None:
+        if not texts:
+            refuse_texts(space, what)
+        self.frames = frames
+        self.space = stacked(space, frames)
+        """What one environment observes: `space`, of all frames."""
+        # From here on as it lies in memory.
+        space = with_tokens(space, texts or {})
         leaves = tuple(_leaves(space, what))
         for leaf in leaves:
             _check_axes(leaf, what, 1 if frames == 1 else 2)
-        self.frames = frames
-        self.space = space = stacked(space, frames)
-        """What one environment observes: `space`, of all frames."""
+        self._in_memory = space = stacked(space, frames)
+        self.texts: dict[int, Text] = {
+            place: texts[name]
+            for place, (name, _) in enumerate(named_leaves(space))
+            if texts and name in texts
+        }
+        """The texts, by their places among the leaves."""
         self.leaves: tuple[Space[Any], ...] = leaves if frames == 1 else tuple(_leaves(space, what))
-        self.flat = not isinstance(space, (Dict, Tuple))
-        """Whether the space is its own only leaf."""
+        self.flat = not isinstance(space, (Dict, Tuple)) and not self.texts
+        """Whether callers see the array of its only leaf."""
         self.paths: tuple[str, ...] = tuple(_paths(space))
         """How each leaf is reached in a batch, such as `['pair'][0]`."""
         self.inner_builder = _builder(space, itertools.count(), named)
@@ -95,15 +115,39 @@ class Layout:
 
         Raises ValueError if a dict or tuple does not have the space's parts; `what` is its name.
         """
-        return [batch] if self.flat else list(_split(self.space, batch, what))
+        return [batch] if self.flat else list(_split(self._in_memory, batch, what))
 
 
-def are_alike(one: Space[Any], other: Space[Any]) -> bool:
-    """Return whether values of two spaces lie in arrays of the same shapes, dtypes and places."""
-    return _form(one) == _form(other)
+def require_alike(rows: Sequence[tuple[Space[Any], Space[Any], Mapping[str, Text]]]) -> None:
+    """Raise ValueError unless all rows act alike, and observe arrays of the same shapes, dtypes and
+    places.
+
+    Args:
+        rows: of each the observation and the action space, and the texts of the former by name.
+    """
+    first, first_actions, texts = rows[0]
+    form = form_of(first, texts)
+    for row, (space, action_space, its_texts) in enumerate(rows):
+        if action_space != first_actions:
+            raise ValueError(
+                f"The parameters give row {row} the action space {action_space} and row 0 "
+                f"{first_actions}; expected the same for all rows."
+            )
+        if form_of(space, its_texts) != form:
+            raise ValueError(
+                f"The parameters give row {row} the observation space {space} and row 0 "
+                f"{first}; expected the same keys, shapes and dtypes for all rows."
+            )
 
 
-def _form(space: Space[Any]) -> list[tuple[Any, ...]]:
+def form_of(space: Space[Any], texts: Mapping[str, Text]) -> list[tuple[Any, ...]]:
+    """Return the places, kinds, shapes and dtypes of the arrays in which values of a space lie.
+
+    Args:
+        space: the space.
+        texts: the texts in it, by name.
+    """
+    space = with_tokens(space, texts)
     leaves = _leaves(space, "The space")
     return [
         (path, type(leaf), _shape(leaf), leaf.dtype)
@@ -127,8 +171,8 @@ def _leaves(space: Space[Any], what: str) -> Iterator[Space[Any]]:
         yield space
     else:
         raise TypeError(
-            f"{what} is {space}; expected Box, Discrete, MultiDiscrete, MultiBinary, or a Dict or "
-            "Tuple of them."
+            f"{what} is {space}; expected Box, Discrete, MultiDiscrete, MultiBinary, Text, another "
+            "space whose dtype is str, or a Dict or Tuple of them."
         )
 
 
@@ -165,7 +209,7 @@ def _check_axes(leaf: Space[Any], what: str, more: int) -> None:
 
 def stacked(space: Space[Any], frames: int) -> Space[Any]:
     """Return the space of so many members of `space`, of one the space itself."""
-    return space if frames == 1 else batch_space(space, frames)
+    return space if frames == 1 else batched([space] * frames)
 
 
 def separate(space: Space[Any]) -> Space[Any]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from gymnasium import error
 from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_differing_spaces, batch_space
+from gymnasium.vector.utils import batch_space
 
 from batchsim import registry
 from batchsim.actions import OWN
@@ -25,9 +25,11 @@ from batchsim.batch.backends import Kernels
 from batchsim.batch.generators import Generators
 from batchsim.batch.infos import Infos
 from batchsim.batch.processors import available_cpus
-from batchsim.batch.spaces import Layout, accepted_actions, are_alike, stacked
+from batchsim.batch.spaces import Layout, accepted_actions, require_alike, stacked
+from batchsim.batch.texts import TEXT_MODES, Texts, batched
 from batchsim.compiler import compile
-from batchsim.definition import Definition, is_same
+from batchsim.definition import Definition
+from batchsim.values import is_same
 
 __all__ = ["BatchEnv", "Step", "make_vec"]
 
@@ -65,6 +67,9 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
             `gymnasium.wrappers.FrameStackObservation` does. Each array of an observation gets an
             axis more, (k, …); an episode begins with k times its first frame. 1 is none, without
             the axis.
+        text_mode: "str" or "tokens": what a text among the observations is returned as: a tuple of
+            N strings, or the whole numbers that they are made of, an array (N, tokens) with the
+            space that the definition's `TOKENS` say. Other observations are the same either way.
         record_episode_statistics: report finished episodes in `infos["episode"]`, as
             `gymnasium.wrappers.vector.RecordEpisodeStatistics` does: "r" the return, "l" the
             length, "t" the duration in seconds, arrays (N,) that are zero outside the mask
@@ -98,6 +103,7 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
         render_mode: str | None = None,
         max_episode_steps: int | None = None,
         frame_stack: int = 1,
+        text_mode: str = "str",
         record_episode_statistics: bool = False,
         clip_actions: bool = False,
         checked: bool | None = None,
@@ -125,6 +131,7 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
         self.frame_stack = checks.whole_number(
             "frame_stack", frame_stack, at_least=1, at_most=checks.MOST_FRAMES
         )
+        self.text_mode = checks.one_of("text_mode", text_mode, TEXT_MODES)
         self.record_episode_statistics = bool(record_episode_statistics)
         self.clip_actions = bool(clip_actions)
         self.checked = checked_mode.wanted(checked)
@@ -185,9 +192,9 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
 
     def _set_spaces(self) -> None:
         self._read_by_spaces: frozenset[str] = frozenset()
-        frame_space, self.single_action_space = self._spaces_of(0, self._params)
+        first, self.single_action_space, texts = self._spaces_of(0, self._params)
         self._layout = Layout(
-            frame_space, f"The observation space of {self.definition.name}", self.frame_stack
+            first, f"The observation space of {self.definition.name}", self.frame_stack, texts
         )
         self.single_observation_space = self._layout.space
         # Raises for a space that cannot be used.
@@ -199,24 +206,12 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
                 f"clip_actions is True, but the actions of {self.definition.name} are "
                 f"{self.single_action_space}; expected a Box."
             )
+        each = [self.single_observation_space] * self.num_envs
         if any(isinstance(value, np.ndarray) for value in self._params.values()):
             rows = [self._spaces_of(row, self._params) for row in range(self.num_envs)]
-            for row, (space, action_space) in enumerate(rows):
-                if action_space != self.single_action_space:
-                    raise ValueError(
-                        f"The parameters give row {row} the action space {action_space} and row 0 "
-                        f"{self.single_action_space}; expected the same for all rows."
-                    )
-                if not are_alike(space, frame_space):
-                    raise ValueError(
-                        f"The parameters give row {row} the observation space {space} and row 0 "
-                        f"{frame_space}; expected the same keys, shapes and dtypes for all rows."
-                    )
-            self.observation_space = batch_differing_spaces(
-                [stacked(space, self.frame_stack) for space, _ in rows]
-            )
-        else:
-            self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+            require_alike(rows)
+            each = [stacked(space, self.frame_stack) for space, _, _ in rows]
+        self.observation_space = batched(each)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._spaces = {name: getattr(self, name) for name in copies.SPACES}
 
@@ -293,6 +288,7 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
                 self._layout,
             ),
             self._layout,
+            Texts(self._layout).outer if self._layout.texts else self._layout.outer,
             infos if self.definition.info else None,
             self._guard,
             self.num_threads,

@@ -130,7 +130,8 @@ class _Comparison:
             for name, value in self.settings.params.items()
         }
         limit = self.limit or max(self.settings.steps // 3, 1)
-        settings: dict[str, Any] = {"max_episode_steps": limit, **changed, **params}
+        settings: dict[str, Any] = {"max_episode_steps": limit, "text_mode": "tokens"}
+        settings |= {**changed, **params}
         return BatchEnv(self.definition, num_envs, precision=precision, **settings)
 
     def actions(self, env: BatchEnv, steps: int) -> list[Any]:

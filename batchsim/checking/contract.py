@@ -41,6 +41,8 @@ TABLES = ("p",)
 """The argument of `tables`, which is ordinary Python too."""
 PLAIN = "Leave the decorator and `cls` out, and write `env` of batchsim.family for the definition."
 """What to write in place of a classmethod."""
+TEXT = ("tokens",)
+"""The argument of `text`, which is ordinary Python too."""
 
 COLUMNS = ("State", "Scratch", "Info")
 DEFAULTS = ("Params", "Options", "Arguments")
@@ -86,6 +88,8 @@ def examine_contract(namespace: Any, name: str, findings: Findings) -> Definitio
         _examine_arguments(namespace, "check_state", CHECK_STATE, findings)
     if hasattr(namespace, "tables"):
         _examine_arguments(namespace, "tables", TABLES, findings)
+    if hasattr(namespace, "TOKENS") and inspect.isfunction(getattr(namespace, "text", None)):
+        _examine_arguments(namespace, "text", TEXT, findings)
     for part in (*COLUMNS, *DEFAULTS):
         if hasattr(namespace, part):
             _examine_fields(namespace, part, findings)
@@ -125,13 +129,13 @@ def _examine_names(namespace: Any, name: str, findings: Findings) -> None:
                 "An environment has State, ACTION, OBSERVATION, reset, step and observe.",
                 place_of_name(namespace, near),
             )
-    for one, other in (("Info", "inform"), ("inform", "Info")):
+    together = "Info has the fields and inform(s, i, p, out) writes them; neither goes alone."
+    told = "TOKENS is the space of what observe writes of a text, text(tokens) makes a str of it."
+    pairs = (("Info", "inform", together), ("inform", "Info", together), ("TOKENS", "text", told))
+    for one, other, why in pairs:
         if hasattr(namespace, one) and not hasattr(namespace, other):
             findings.add(
-                "missing",
-                f"{name} has {one} but no {other}.",
-                "Info has the fields and inform(s, i, p, out) writes them; neither goes alone.",
-                place_of(getattr(namespace, one)),
+                "missing", f"{name} has {one} but no {other}.", why, place_of_name(namespace, one)
             )
 
 

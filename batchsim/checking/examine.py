@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,6 +17,7 @@ from batchsim import registry
 from batchsim.batch import checks
 from batchsim.batch.keys import Keys
 from batchsim.batch.spaces import Layout
+from batchsim.batch.texts import Text, is_text, read_texts, with_tokens
 from batchsim.checking.backends import Settings, examine_backends
 from batchsim.checking.contract import (
     COLUMNS,
@@ -30,7 +32,8 @@ from batchsim.checking.guards import Watch
 from batchsim.checking.problems import CheckError, Findings, Place, Report
 from batchsim.checking.source import examine_source
 from batchsim.checking.trials import Actions, Course, Trial
-from batchsim.definition import Definition, Noted, batch_parameter
+from batchsim.definition import Definition, Noted
+from batchsim.values import batch_parameter
 
 __all__ = ["check"]
 
@@ -146,9 +149,10 @@ def _examine(
         return {name: batch_parameter(value, row) for name, value in params.items()} | tables
 
     p = Noted(values(0) | arguments)
-    spaces = _examine_spaces(definition, p, findings)
-    if spaces is None:
+    found = _examine_spaces(definition, p, findings)
+    if found is None:
         return tried
+    spaces, texts = found
     _examine_keys(definition, spaces[1], findings)
     elements = sum(math.prod(shape) for shape in Layout(spaces[0], "OBSERVATION").shapes(1))
     affordable = max(FEW_STEPS, WATCHED_ELEMENTS // max(elements, 1))
@@ -167,9 +171,10 @@ def _examine(
     # Those of the contract are known by name, even where they have no source.
     own = [getattr(namespace, name) for name in FUNCTIONS if hasattr(namespace, name)]
     own += [function.function for function in functions]
+    own += [text.decode for text in texts.values() if inspect.isfunction(text.decode)]
     watch = Watch(findings, [function.__code__ for function in own])
     settings.progress("running episodes as plain Python, every read and write watched")
-    tried += _run_guarded(definition, functions, values, spaces, limit, settings, watch)
+    tried += _run_guarded(definition, functions, values, spaces, texts, limit, settings, watch)
     if not findings.problems:
         chosen = {name: given[name] for name in definition.arguments if name in given}
         settings = dataclasses.replace(settings, params={**params, **chosen})
@@ -230,9 +235,13 @@ def _examine_time_limit(
 
 def _examine_spaces(
     definition: Definition, values: Any, findings: Findings
-) -> tuple[Space[Any], Space[Any]] | None:
-    """Return the observation and the action space, or None if they are of no use."""
+) -> tuple[tuple[Space[Any], Space[Any]], dict[str, Text]] | None:
+    """Return the observation and the action space, and the texts, or None if they are of no use.
+
+    Of a text the observation space has its tokens.
+    """
     namespace = definition.namespace
+    texts: dict[str, Text] = {}
     try:
         observation_space, action_space = definition.spaces(values)
     except Exception as error:
@@ -244,10 +253,18 @@ def _examine_spaces(
         findings.add(
             "space",
             f"OBSERVATION is {observation_space}, and {wrong} is no supported space.",
-            "Use Box, Discrete, MultiDiscrete, MultiBinary, or a Dict or Tuple of them.",
+            "Use Box, Discrete, MultiDiscrete, MultiBinary, Text, or a Dict or Tuple of them.",
             place_of_name(namespace, "OBSERVATION"),
         )
     else:
+        try:
+            texts = read_texts(definition, observation_space, values)
+            observation_space = with_tokens(observation_space, texts)
+        except Exception as error:
+            start = str(error).split()[0]
+            name = start if start in ("TOKENS", "text") else "OBSERVATION"
+            findings.add("space", str(error), place=place_of_name(namespace, name))
+            return None
         try:
             Layout(observation_space, "OBSERVATION")
         except TypeError as error:
@@ -259,7 +276,7 @@ def _examine_spaces(
             "Use Discrete, MultiDiscrete, MultiBinary or Box.",
             place_of_name(namespace, "ACTION"),
         )
-    return None if findings.has("space") else (observation_space, action_space)
+    return None if findings.has("space") else ((observation_space, action_space), texts)
 
 
 def _examine_keys(definition: Definition, action_space: Space[Any], findings: Findings) -> None:
@@ -281,7 +298,11 @@ def _unsupported(space: Any) -> Any:
     if isinstance(space, (Dict, Tuple)):
         parts = space.spaces.values() if isinstance(space, Dict) else space.spaces
         return next(filter(None, map(_unsupported, parts)), None)
-    return None if isinstance(space, LEAVES) else space
+    return (
+        None
+        if isinstance(space, LEAVES) or (isinstance(space, Space) and is_text(space))
+        else space
+    )
 
 
 def _run_guarded(
@@ -289,6 +310,7 @@ def _run_guarded(
     functions: list[Function],
     values: Callable[[int], dict[str, Any]],
     spaces: tuple[Space[Any], Space[Any]],
+    texts: dict[str, Text],
     limit: int | None,
     settings: Settings,
     watch: Watch,
@@ -310,7 +332,9 @@ def _run_guarded(
         steps: int = steps,
         cut: int = cut,
     ) -> Course:
-        trial = Trial(definition, watch, {**values(row), **definition.options}, spaces, places)
+        trial = Trial(
+            definition, watch, {**values(row), **definition.options}, spaces, texts, places
+        )
         return trial.run(
             seed=settings.seed + row,
             steps=steps,

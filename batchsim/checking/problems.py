@@ -22,6 +22,7 @@ KINDS: Mapping[str, str] = {
     "size": "the shape of a column names something else than a parameter, or is none",
     "tables": "tables fails, or returns something else than arrays",
     "space": "OBSERVATION or ACTION is not a supported space",
+    "string": "text fails, or returns something else than a string of its space",
     "keys": "KEYS names a key that there is not, or gives an action that is not in the space",
     "definition": "the definition is refused for another reason",
     # What the compiler cannot do, found in the source.

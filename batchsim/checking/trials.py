@@ -7,16 +7,20 @@ compared, and what only shows over several episodes.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import gymnasium
 import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete, Space, Tuple
 
 from batchsim import random
+from batchsim.batch.texts import Text, named_leaves
+from batchsim.checking.contract import place_of
 from batchsim.checking.guards import (
     Column,
     Guard,
@@ -112,6 +116,7 @@ class Trial:
         watch: where problems go.
         values: what its functions see as `p`, one value a field.
         spaces: the observation and the action space.
+        texts: the texts of the observation space, which has their tokens, by name.
         return_places: where `reset`, `step`, … return, for what is wrong with their results.
     """
 
@@ -121,11 +126,14 @@ class Trial:
         watch: Watch,
         values: dict[str, Any],
         spaces: tuple[Space[Any], Space[Any]],
+        texts: dict[str, Text],
         return_places: dict[str, Place],
     ) -> None:
         self.definition = definition
         self.watch = watch
         self.observation_space, self.action_space = spaces
+        self.texts = [texts.get(name) for name, _ in named_leaves(self.observation_space)]
+        """Of each leaf the text that it is the tokens of, or None."""
         self.return_places = return_places
         self.p = guarded_tuple(
             watch, "p", {name: self._parameter(name, value) for name, value in values.items()}
@@ -297,6 +305,7 @@ class _Run:
             {name: getattr(self.trial.p, name) for name in self.trial.p._fields},
             (self.trial.observation_space, self.trial.action_space),
             {},
+            {},
         )
         other = _Run(trial, self.row, 0, 0)
         for name, column in other.columns.items():
@@ -383,8 +392,11 @@ class _Run:
                 leaves.append((infos[name], None))
             out = guarded_tuple(self.watch, "out", infos)
             self.returns_nothing("inform", self.call("inform", self.trial.p, out))
-        for guard, space in leaves:
-            self.examine(guard, space)
+        # Infos follow, which have none.
+        texts = itertools.chain(self.trial.texts, itertools.repeat(None))
+        for (guard, space), text in zip(leaves, texts, strict=False):
+            if self.examine(guard, space, text) and text is not None:
+                self.tell(text, guard)
             what = "the observation" if space is not None else "the info"
             course.seen.append((f"{what}{guard.name[3:]}", guard.values))
 
@@ -409,8 +421,10 @@ class _Run:
         written = np.zeros(shape, np.bool_)
         return Guard(self.watch, "out", name, self._filled(shape, dtype), written)
 
-    def examine(self, guard: Guard, space: Any) -> None:
-        """Note elements of an output that were not written, or that are outside the space."""
+    def examine(self, guard: Guard, space: Any, text: Text | None = None) -> bool:
+        """Note elements of an output that were not written, or that are outside the space; tell
+        whether there are none.
+        """
         function = "observe" if space is not None else "inform"
         assert guard.written is not None
         if not guard.written.all():
@@ -425,12 +439,14 @@ class _Run:
             )
             # What was not written is not to differ between runs once more.
             guard.values[~guard.written] = 0
-            return
+            return False
         if space is None:
-            return
+            return True
         low, high = _bounds(space)
         values = guard.values.astype(np.float64)
         outside = np.argwhere(~((values >= low) & (values <= high))).tolist()
+        part = "OBSERVATION" if text is None else "TOKENS"
+        of = _space_name(guard) if text is None else f"TOKENS{text.of_which()}"
         if outside:
             writers = self.trace(guard.name)
         for index in map(tuple, outside):
@@ -438,9 +454,35 @@ class _Run:
             self.watch.findings.add(
                 "outside",
                 f"observe writes {guard.values[index]} into {guard.label(index)}; "
-                f"{_space_name(guard)} goes from {bounds[0]} to {bounds[1]}.",
-                "Correct the value, or the bounds of OBSERVATION.",
+                f"{of} goes from {bounds[0]} to {bounds[1]}.",
+                f"Correct the value, or the bounds of {part}.",
                 writers(index) or self.trial.return_places.get("observe"),
+            )
+        return not outside
+
+    def tell(self, text: Text, guard: Guard) -> None:
+        """Note what is wrong with the string that the author's `text` makes of tokens."""
+        tokens = guard.values.tolist()
+        key = guard.values.tobytes()
+        if key in text.kept:
+            return
+        place = place_of(text.decode)
+        hint = "text(tokens) returns a str, a member of the space in OBSERVATION, for all tokens."
+        try:
+            string = text.string(tokens)
+        except (RuntimeError, TypeError) as error:
+            cause = error.__cause__
+            place = (cause and self.watch.place_of(cause)) or place
+            self.watch.findings.add("string", _sentence(error), hint, place)
+            return
+        text.kept[key] = string
+        if not text.space.contains(string):
+            self.watch.findings.add(
+                "string",
+                f"text returns {string!r} for the tokens {tuple(tokens)}, which is not in "
+                f"{text.space}{_missing(text.space, string)}.",
+                "Correct text, or the space in OBSERVATION.",
+                place,
             )
 
     def trace(self, name: str) -> Callable[[tuple[int, ...]], Place]:
@@ -468,6 +510,16 @@ def _bounds(space: Any) -> tuple[Any, Any]:
 
 def _space_name(guard: Guard) -> str:
     return "OBSERVATION" if guard.name == "out" else f"OBSERVATION{guard.name[3:]}"
+
+
+def _missing(space: Space[Any], string: str) -> str:
+    """Return why a string is not in a space, where that can be said."""
+    if not isinstance(space, gymnasium.spaces.Text):
+        return ""
+    strange = sorted(set(string) - space.character_set)
+    if strange:
+        return f": its charset lacks {', '.join(map(repr, strange))}"
+    return f": it has {len(string)} characters"
 
 
 def _equal(one: dict[str, Array], other: dict[str, Array]) -> bool:

@@ -19,9 +19,11 @@ import numpy.typing as npt
 from batchsim import registry
 from batchsim.batch.keys import OF_PLAY, Keys
 from batchsim.batch.single import SingleEnv, make
+from batchsim.batch.texts import strings_in
 from batchsim.commands.mosaic import frame_shape
 from batchsim.commands.options import check_within
-from batchsim.definition import Definition, batch_parameter
+from batchsim.definition import Definition
+from batchsim.values import batch_parameter
 
 __all__ = [
     "Game",
@@ -147,7 +149,7 @@ class Game:
 
     def restart(self, seed: int | None = None) -> None:
         """Begin an episode."""
-        _, self.infos = self.env.reset(seed=seed)
+        self.observation, self.infos = self.env.reset(seed=seed)
         self.steps, self.score = 0, 0.0
         self.paused = False
         self.end = ""
@@ -197,7 +199,7 @@ class Game:
         return max(self.due - now, 0.0)
 
     def _step(self, action: Any) -> None:
-        _, reward, terminated, truncated, self.infos = self.env.step(action)
+        self.observation, reward, terminated, truncated, self.infos = self.env.step(action)
         self.steps += 1
         self.score += reward
         self.held.settle()
@@ -215,6 +217,7 @@ class Game:
         """Return the line beneath the picture."""
         limit = self.env.batch.max_episode_steps
         parts = [
+            *strings_in(self.env.observation_space, self.observation),
             f"return {self.score:.2f}",
             f"step {self.steps:,}" + (f" of {limit:,}" if limit is not None else ""),
             *(f"{name} {value:.3g}" for name, value in self.infos.items() if np.ndim(value) == 0),

@@ -387,7 +387,7 @@ def _fetch_row(typing_context: Any, nested: Any, i: Any) -> Any:
 
 def call_part(table, lo, hi, a, b, c):  # type: ignore[no-untyped-def]
     """Call the part of a kernel whose name is PART, from another object file."""
-    return _call(PART, table, lo, hi, a, b, c)  # type: ignore[name-defined]  # noqa: F821
+    return _call(PART, table, lo, hi, a, b, c)  # type: ignore[call-arg, name-defined]  # noqa: F821
 
 
 @intrinsic(prefer_literal=True)

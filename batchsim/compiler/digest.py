@@ -58,6 +58,7 @@ LIBRARIES = (
 """Modules whose functions Numba can call as they stand; they choose their own arithmetic."""
 OWN = (
     "batchsim.compiler.agreement",
+    "batchsim.compiler.binder",
     "batchsim.compiler.compile",
     "batchsim.compiler.interrupts",
     "batchsim.compiler.lanes",

@@ -197,12 +197,12 @@ _numbers = iter(range(2**62))
 
 
 @register_model(RowsType)
-class _RowsModel(models.PrimitiveModel):  # type: ignore[misc]
+class _RowsModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, ir.IntType(64).as_pointer())
 
 
-class _OfRowModel(models.StructModel):  # type: ignore[misc]
+class _OfRowModel(models.StructModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, [("addresses", ADDRESSES), ("row", types.intp)])
 
@@ -354,10 +354,10 @@ def row_value(context: Any, builder: Any, kind: Any, value: Any, row: Any) -> An
 
 
 @infer_getattr
-class _RowsAttributes(AttributeTemplate):  # type: ignore[misc]
+class _RowsAttributes(AttributeTemplate):
     key = RowsType
 
-    def generic_resolve(self, rows: RowsType, name: str) -> Any:
+    def generic_resolve(self, rows: RowsType, name: str) -> Any:  # type: ignore[override]
         return rows.member(*rows.places[name]) if name in rows.places else None
 
 
@@ -370,10 +370,10 @@ def _member(context: Any, builder: Any, kind: RowsType, value: Any, name: str) -
 
 
 @infer_getattr
-class _StateAttributes(AttributeTemplate):  # type: ignore[misc]
+class _StateAttributes(AttributeTemplate):
     key = StateType
 
-    def generic_resolve(self, state: StateType, name: str) -> Any:
+    def generic_resolve(self, state: StateType, name: str) -> Any:  # type: ignore[override]
         places = state.rows.places
         return state.rows.member(*places[name]) if name in places else None
 
@@ -395,10 +395,10 @@ def _column(context: Any, builder: Any, kind: StateType, value: Any, name: str) 
 
 
 @infer_getattr
-class _ParametersAttributes(AttributeTemplate):  # type: ignore[misc]
+class _ParametersAttributes(AttributeTemplate):
     key = ParametersType
 
-    def generic_resolve(self, parameters: ParametersType, name: str) -> Any:
+    def generic_resolve(self, parameters: ParametersType, name: str) -> Any:  # type: ignore[override]
         if name in parameters.sources:
             field, _, layout = parameters.sources[name]
             kind = numba_type(layout)

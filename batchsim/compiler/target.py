@@ -22,7 +22,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import llvmlite.binding as llvm
-from numba.core import codegen, config
+import numba
+from numba.core import codegen
 from numba.core.compiler import Compiler
 from numba.core.compiler_lock import global_compiler_lock, require_global_compiler_lock
 from numba.core.cpu import CPUContext
@@ -77,7 +78,8 @@ class _Library(codegen.JITCodeLibrary):
         No loop is unrolled yet: with calls in it, which are to be inlined, it seems to be short.
         """
         ll_module.data_layout = self._codegen._data_layout
-        options = llvm.create_pipeline_tuning_options(speed_level=int(config.OPT))
+        settings: Any = numba.config
+        options = llvm.create_pipeline_tuning_options(speed_level=int(settings.OPT))
         options.loop_unrolling = options.loop_vectorization = options.slp_vectorization = False
         builder = llvm.create_pass_builder(self._codegen._tm, options)
         passes = builder.getFunctionPassManager()

@@ -86,7 +86,7 @@ class Kind:
 
     def frame_spaces(self) -> tuple[gymnasium.Space[Any], gymnasium.Space[Any]]:
         """Return the definition's spaces, of one frame's observation and of actions."""
-        return self.one._spaces_of(0, self.one.params)
+        return self.one._spaces_of(0, self.one.params)[:2]
 
     def make_vec(self, num_envs: int, precision: str = "exact") -> BatchEnv:
         """Return `num_envs` environments of batchsim."""

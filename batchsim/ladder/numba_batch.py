@@ -10,7 +10,8 @@ import numpy as np
 
 from batchsim import random
 from batchsim.batch.spaces import Layout, action_bounds
-from batchsim.compiler import columns, compile, kernels
+from batchsim.compiler import columns, kernels
+from batchsim.compiler.binder import Binder
 from batchsim.ladder.kind import Kind
 from batchsim.ladder.rung import Array
 
@@ -55,7 +56,7 @@ def row_functions(kind: Kind) -> RowFunctions:
     bounds = action_bounds(kind.frame_spaces()[1])
     row_views: Any = columns.NATIVE["row_views"]
     outcome: Any = columns.NATIVE["outcome"]
-    binder = compile.Binder("exact", {}, numba.njit(**INNER), namespace=definition.namespace)
+    binder = Binder("exact", {}, numba.njit(**INNER), namespace=definition.namespace)
     reset, step, observe = map(binder.bind, (definition.reset, definition.step, definition.observe))
 
     @numba.njit(**INNER)

@@ -16,7 +16,7 @@ import gymnasium
 from gymnasium.envs.registration import load_env_creator
 from gymnasium.wrappers import FrameStackObservation
 
-from batchsim.definition import is_same
+from batchsim.values import is_same
 
 if TYPE_CHECKING:
     from batchsim.ladder.kind import Kind

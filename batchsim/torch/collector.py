@@ -79,7 +79,8 @@ class Collector:
 
     Args:
         envs: a `BatchEnv`, with NEXT_STEP or SAME_STEP autoreset; with one split any other
-            `gymnasium.vector.VectorEnv` with NEXT_STEP.
+            `gymnasium.vector.VectorEnv` with NEXT_STEP. Observations with a text need
+            `text_mode="tokens"`.
         policy: what acts; an `ActorCritic`, or what has the methods of `Policy`.
         steps: T, of a rollout.
         num_splits: 1 or 2. With 2, halves that take less than 20 µs for a step are stepped in

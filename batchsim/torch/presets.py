@@ -72,7 +72,7 @@ def hyperparameters_for(env: Any, **given: Any) -> Hyperparameters:
     Raises:
         TypeError, ValueError: for unknown names and values out of place.
     """
-    envs = BatchEnv(env, 1, backend="reference")
+    envs = BatchEnv(env, 1, backend="reference", text_mode="tokens")
     layout = Layout(envs.single_observation_space, "The observation space")
     envs.close()
     pixels = any(isinstance(leaf, Box) and len(leaf.shape) == 3 for leaf in layout.leaves)

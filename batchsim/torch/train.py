@@ -49,7 +49,7 @@ class Settings:
         device: where policy and learning are: "cpu", "cuda", …; "auto" for a GPU if there is one.
         precision: of the environments.
         arguments: parameters of the environment by name, one value for all environments; also
-            `frame_stack` and `max_episode_steps` of `BatchEnv`.
+            `frame_stack` and `max_episode_steps` of `BatchEnv`. Texts are trained on as tokens.
         baseline: train on Gymnasium's `SyncVectorEnv` instead, one object an environment: in exact
             precision the agent becomes the same, bit for bit, but later.
         threads: of PyTorch; None to measure which number is best.
@@ -89,7 +89,10 @@ class Settings:
             )
         read_device(self.device)
         # What a checkpoint says must hold when a file that was named is another or gone.
-        object.__setattr__(self, "arguments", settle(self.env, self.arguments))
+        arguments = settle(self.env, self.arguments)
+        if not self.baseline and hasattr(registry.read(self.env)[0].namespace, "TOKENS"):
+            arguments = {"text_mode": "tokens", **arguments}  # Policies read numbers.
+        object.__setattr__(self, "arguments", arguments)
         if self.baseline:
             if not isinstance(self.env, str):
                 name = registry.read(self.env)[0].name

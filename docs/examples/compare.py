@@ -1,7 +1,7 @@
 """Measures an example both ways: steps a second of the Gymnasium class and of the definition.
 
-Run it with `python docs/examples/compare.py` for Snake, with ` trading` behind it for another
-example, while nothing else runs.
+Run it with `python docs/examples/compare.py` for Snake, with `sokoban` or `trading` behind it for
+another example, while nothing else runs.
 """
 
 import datetime
@@ -12,9 +12,11 @@ import time
 
 import numpy as np
 import snake
+import sokoban
 import trading
 from gymnasium.vector import SyncVectorEnv
 from snake_gymnasium import SnakeEnv
+from sokoban_gymnasium import SokobanEnv
 from trading_gymnasium import TradingEnv
 
 import batchsim
@@ -26,6 +28,7 @@ PACKAGES = ("python", "gymnasium", "numpy", "numba", "batchsim")
 PRICES = 100.0 * np.exp(np.random.default_rng(0).normal(0.0, 0.01, 2500).cumsum())  # ten years
 EXAMPLES = {
     "snake": ("Snake", snake, SnakeEnv, {}),
+    "sokoban": ("Sokoban", sokoban, SokobanEnv, {}),
     "trading": ("Trading over 2,500 days", trading, TradingEnv, {"prices": PRICES}),
 }
 """Of each: what is measured, the definition, the class, and arguments of both."""
