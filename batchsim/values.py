@@ -67,6 +67,7 @@ _KINDS = {"f": "fiu", "i": "iu", "b": "b"}
 
 
 def read_scalar(what: str, value: Any, default: Any) -> bool | int | float:
+    """Return `value` with the type of `default`; `what` it is, for messages."""
     if isinstance(value, np.ndarray):
         value = value[()]
     if isinstance(default, bool):

@@ -101,7 +101,7 @@ def test_a_second_start_compiles_nothing(tmp_path):
     assert seconds > 0
     assert said == ""  # No terminal, no line.
     files = snapshot(tmp_path / "new" / "cache")
-    assert len(files) == 1
+    assert len(files) == len(PARTS)
     processes = [start(tmp_path, n, hash_seed=h) for n, h in ((3, "1"), (1000, "2"))]
     for process in processes:
         assert end(process) == (0, "")
@@ -112,7 +112,7 @@ def test_processes_that_compile_at_once_do_not_disturb_each_other(tmp_path):
     for process in [start(tmp_path) for _ in range(3)]:
         end(process)
     files = snapshot(tmp_path / "new" / "cache")
-    assert [Path(name).suffix for name in files] == [".kernel"]
+    assert [Path(name).suffix for name in files] == [".kernel"] * len(PARTS)
     assert end(start(tmp_path)) == (0, "")
     assert snapshot(tmp_path / "new" / "cache") == files
 
@@ -255,9 +255,14 @@ def outcome(definition, backend="native"):
     return seen, seconds
 
 
+PARTS = ("advance_rows", "restart_rows", "observe_rows", "run_task")
+"""What the kernel of an environment without options and infos consists of: a file each."""
+
+
 def forget(monkeypatch):
     """Let this process forget the kernels it has loaded."""
     monkeypatch.setattr(batchsim.compiler.compile, "_loaded", {})
+    monkeypatch.setattr(batchsim.compiler.compile, "_loaded_code", {})
 
 
 EDITS = {
@@ -408,13 +413,14 @@ def key_of(definition, monkeypatch):
     """The key of a definition's kernel, which is not compiled."""
     seen = []
 
-    def refuse(key):
-        seen.append(key)
+    def refuse(spec, plan):
+        seen.append(plan.key)
         raise NewKernelError
 
     with monkeypatch.context() as patch:
         forget(patch)
-        patch.setattr(batchsim.compiler.compile, "_load", refuse)
+        patch.setattr(batchsim.compiler.cache, "load", lambda key: None)
+        patch.setattr(batchsim.compiler.compile, "_compile", refuse)
         with pytest.raises(NewKernelError):
             batchsim.BatchEnv(definition, 2, autoreset_mode="Disabled")
     return seen[0]
@@ -672,6 +678,7 @@ def own_cache(tmp_path, monkeypatch):
     folder = tmp_path / "own"
     monkeypatch.setenv("BATCHSIM_CACHE_DIR", str(folder))
     monkeypatch.setattr(batchsim.compiler.compile, "_loaded", {})
+    monkeypatch.setattr(batchsim.compiler.compile, "_loaded_code", {})
     return folder
 
 
@@ -688,7 +695,7 @@ def test_a_cache_that_cannot_be_written_costs_a_warning_only(project, tmp_path, 
     assert str(file / "below") in str(caught[0].message)
     monkeypatch.setenv("BATCHSIM_CACHE_DIR", str(file))
     with pytest.warns(RuntimeWarning, match="cannot keep compiled kernels in"):
-        cache.store("0" * 64, b"content")
+        cache.store({"0" * 64: b"content"})
     assert file.read_text() == "not a folder"
 
 
@@ -696,7 +703,7 @@ def test_a_cache_that_cannot_be_written_costs_a_warning_only(project, tmp_path, 
 def test_a_read_only_cache_is_not_written(monkeypatch):
     monkeypatch.setenv("BATCHSIM_CACHE_DIR", "/proc/self/batchsim")
     with pytest.warns(RuntimeWarning, match="cannot keep compiled kernels"):
-        cache.store("0" * 64, b"content")
+        cache.store({"0" * 64: b"content"})
     assert cache.load("0" * 64) is None
 
 
@@ -713,12 +720,12 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_file_is_not_used(own_cache, damage):
     key = "ab" * 32
-    cache.store(key, b"a kernel" * 100)
+    cache.store({key: b"a kernel" * 100})
     assert cache.load(key) == b"a kernel" * 100
     (path,) = own_cache.iterdir()
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
     assert cache.load(key) is None
-    cache.store(key, b"a kernel" * 100)
+    cache.store({key: b"a kernel" * 100})
     assert cache.load(key) == b"a kernel" * 100
 
 
@@ -726,14 +733,15 @@ def test_a_damaged_kernel_is_compiled_again(project, own_cache, monkeypatch):
     definition = project()
     expected, seconds = outcome(definition)
     assert seconds > 0
-    (path,) = own_cache.glob("*.kernel")
-    path.write_bytes(path.read_bytes()[:1000])
+    files = sorted(own_cache.glob("*.kernel"))
+    assert len(files) == len(PARTS)
+    files[1].write_bytes(files[1].read_bytes()[:1000])
     for compiles in (True, False):
         forget(monkeypatch)
         seen, seconds = outcome(definition)
         assert seen == expected
         assert (seconds > 0) == compiles
-    assert list(own_cache.iterdir()) == [path]
+    assert sorted(own_cache.iterdir()) == files
 
 
 def test_a_compiled_kernel_keeps_no_batch(project, own_cache):
@@ -786,10 +794,10 @@ def test_the_least_recently_used_kernels_are_removed(own_cache, monkeypatch):
     monkeypatch.setattr(cache, "MAX_KERNELS", 3)
     keys = [f"{k:064x}" for k in range(5)]
     for age, key in enumerate(keys[:3]):
-        cache.store(key, key.encode())
+        cache.store({key: key.encode()})
         os.utime(own_cache / f"{key}.kernel", (1000 + age, 1000 + age))
     assert cache.load(keys[0]) == keys[0].encode()  # used just now
-    cache.store(keys[3], b"3")
+    cache.store({keys[3]: b"3"})
     assert [cache.load(key) is not None for key in keys] == [True, False, True, True, False]
 
 
@@ -797,14 +805,14 @@ def test_kernels_that_another_process_removes_are_no_reason_to_warn(own_cache, m
     """Between the listing of the files and the look at each, and in the removal itself."""
     monkeypatch.setattr(cache, "MAX_KERNELS", 1)
     for k in range(4):
-        cache.store(f"{k:064x}", b"content")
+        cache.store({f"{k:064x}": b"content"})
     listed = cache.kernels()
     gone = own_cache / f"{9:064x}.kernel"
     monkeypatch.setattr(cache, "kernels", lambda: [gone, *cache.directory().glob("*.kernel")])
     monkeypatch.setattr(Path, "unlink", lambda path, **_: path.rename(gone.parent / "x" / "y"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        cache.store("ef" * 32, b"content")
+        cache.store({"ef" * 32: b"content"})
     assert len(listed) == 1
     assert cache.load("ef" * 32) == b"content"
 
@@ -816,7 +824,7 @@ def test_nothing_is_left_behind_when_a_file_cannot_be_written(own_cache, monkeyp
     own_cache.mkdir()
     monkeypatch.setattr(os, "replace", fail)
     with pytest.warns(RuntimeWarning, match="No space left on device"):
-        cache.store("cd" * 32, b"content")
+        cache.store({"cd" * 32: b"content"})
     assert list(own_cache.iterdir()) == []
 
 

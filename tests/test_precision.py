@@ -1,3 +1,4 @@
+# ruff: noqa: N805 - the author's contract: plain functions, whose first argument is the state
 """Exact precision computes with the C library's bits; fast stays within 1e-5 of it for one step."""
 
 import functools
@@ -343,3 +344,69 @@ def test_float_is_float32_in_fast_precision(opened):
         assert (
             env.step(np.zeros(3, np.int64))[0] == np.float64(np.float32(1.0) / np.float32(3.0))
         ).all()
+
+
+class Counter:
+    """Counts in unsigned numbers, which meet signed ones."""
+
+    class State(NamedTuple):
+        count: np.uint64
+        cells: batchsim.column(np.int16, (3,))
+
+    OBSERVATION = gymnasium.spaces.Box(-9, 9, (1,), np.int64)
+    ACTION = gymnasium.spaces.Discrete(3)
+
+    def reset(s, i, p, rng):
+        s.count[i] = 2
+        for k in range(3):
+            s.cells[i, k] = k - 3
+
+    def step(s, i, action, p, rng):
+        s.count[i] = (int(s.count[i]) + int(action)) % 3
+        return int(s.cells[i, min(int(action) - 2, int(s.count[i]) - 1) % 3]), False
+
+    def observe(s, i, p, out):
+        out[0] = s.cells[i, max(int(s.count[i]), -1)]
+
+
+class Widths:
+    """Calls functions with numbers of two widths."""
+
+    class State(NamedTuple):
+        x: float
+        y: np.float64
+
+    OBSERVATION = gymnasium.spaces.Box(-9, 9, (3,), np.float64)
+    ACTION = gymnasium.spaces.Discrete(3)
+
+    def reset(s, i, p, rng):
+        s.x[i] = 1.5
+
+    def step(s, i, action, p, rng):
+        return 0.0, False
+
+    def observe(s, i, p, out):
+        out[0] = np.log2(np.float64(s.x[i])) + np.float64(np.log2(s.x[i]))
+        out[1] = np.exp2(np.float64(s.x[i])) + np.float64(np.exp2(s.x[i]))
+        out[2] = np.copysign(np.float64(1), np.float64(-s.x[i])) + np.copysign(s.x[i], -s.x[i])
+
+
+def test_whole_numbers_are_pythons_in_fast_precision_too(opened):
+    envs = [opened(batchsim.make_vec(Counter, 6, precision=p)) for p in ("fast", "exact")]
+    plain = opened(batchsim.make_vec(Counter, 6, precision="fast", backend="reference"))
+    starts = [env.reset(seed=0)[0] for env in (*envs, plain)]
+    assert all((start == starts[0]).all() for start in starts)
+    actions = np.arange(6) % 3
+    for _ in range(4):
+        steps = [env.step(actions) for env in (*envs, plain)]
+        for step in steps:
+            np.testing.assert_array_equal(step[0], steps[0][0])
+            np.testing.assert_array_equal(step[1], steps[0][1])
+
+
+def test_a_function_may_be_called_with_numbers_of_both_widths(opened):
+    for precision in ("exact", "fast"):
+        env = opened(batchsim.make_vec(Widths, 2, precision=precision))
+        observations = env.reset(seed=0)[0]
+        expected = [2 * np.log2(1.5), 2 * np.exp2(1.5), -2.5]
+        np.testing.assert_allclose(observations[0], expected, rtol=1e-6)

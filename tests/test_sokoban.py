@@ -149,5 +149,5 @@ def test_the_measuring_command_measures(monkeypatch, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("Sokoban, 4 environments")
     assert float(lines[-1].split()[1].replace(",", "")) > 0
-    with pytest.raises(SystemExit, match="There is no game 'sokban'; expected one of snake, sokob"):
+    with pytest.raises(SystemExit, match="There is no example 'sokban'; expected snake or sokob"):
         compare.main("sokban")

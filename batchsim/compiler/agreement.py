@@ -4,7 +4,8 @@ Numba has its own versions of `float`, `**`, `math.hypot` or `np.exp`, which dif
 and NumPy's in width, in the last bit or for special values. Here is the compiler of exact
 precision, `Compiler`: in the environment's functions, and in no other compiled code of the process,
 it puts functions that agree in their places. What cannot agree it refuses, with the spelling that
-does (`RefusedError`). The compiler of fast precision, `FastCompiler`, sees to whole numbers alone.
+does (`RefusedError`). The compiler of fast precision, `FastCompiler`, sees to whole numbers, and to
+what Numba cannot compile.
 """
 
 from __future__ import annotations
@@ -207,8 +208,24 @@ def _make_stand_in(function: Any, count: int, constants: frozenset[int]) -> Any:
 _stand_in = functools.cache(_make_stand_in)
 
 
-def _whole_stand_in(function: Any, count: int, constants: frozenset[int]) -> Any:
+def _make_by_intrinsic(function: Any) -> Any:
+    """Return what stands for a function that Numba cannot compile for two widths."""
+
+    def implement(typing_context: Any, *arguments: Any) -> Any:
+        typed = typing_context.resolve_value_type(function)
+        own = typing_context.resolve_function_type(typed, arguments, {})
+        if own is None or not isinstance(own.return_type, types.Float):
+            return _as_numba_does(typing_context, function, *arguments)
+        return own.return_type(*arguments), ufuncs.by_intrinsic(function)
+
+    return ufuncs.make_intrinsic(function.__name__, function.nin, implement)
+
+
+@functools.cache
+def _fast_stand_in(function: Any, count: int, constants: frozenset[int]) -> Any:
     """Return what stands for a function in fast precision, whose whole numbers are exact too."""
+    if function in ufuncs.INTRINSICS and count == function.nin:
+        return _make_by_intrinsic(function)
     return _int if function is builtins.int and count == 1 else None
 
 
@@ -343,11 +360,11 @@ class _Replace(FunctionPass):
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
-class _ReplaceWhole(_Replace):
-    _name = "batchsim_replace_whole"
+class _ReplaceInFast(_Replace):
+    _name = "batchsim_replace_in_fast"
 
     def replacement(self, function: Any) -> _Replacement:
-        return _Replacement(function, _whole_stand_in, {})
+        return _Replacement(function, _fast_stand_in, {})
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -386,8 +403,8 @@ class FastCompiler(PollingCompiler):
     """Numba's compiler, for fast precision."""
 
     def define_pipelines(self) -> list[Any]:
-        """Return the passes of `PollingCompiler`, and the one that sees to whole numbers."""
+        """Return the passes of `PollingCompiler`, and the one that puts in what agrees."""
         (passes,) = super().define_pipelines()
-        passes.add_pass_after(_ReplaceWhole, IRProcessing)
+        passes.add_pass_after(_ReplaceInFast, IRProcessing)
         passes.finalize()
         return [passes]

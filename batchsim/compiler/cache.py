@@ -1,6 +1,6 @@
-"""Compiled kernels on disk: one file a kernel, named by a hash of everything the kernel depends on.
+"""Compiled kernels on disk: one file a part, named by a hash of everything the part depends on.
 
-A kernel is found again only under the same hash, so a stale one is never used and nothing needs to
+A part is found again only under the same hash, so a stale one is never used and nothing needs to
 be invalidated. Files appear whole (written aside, then renamed), so that processes may compile at
 once.
 """
@@ -12,13 +12,14 @@ import hashlib
 import os
 import tempfile
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
 __all__ = ["directory", "find_error", "kernels", "load", "store"]
 
-MAX_KERNELS = 512
+MAX_KERNELS = 2048
 """The least recently used files beyond this many are removed when a kernel is stored."""
 
 
@@ -48,20 +49,13 @@ def load(key: str) -> bytes | None:
     return payload
 
 
-def store(key: str, payload: bytes) -> None:
-    """Keep `payload` under `key`; warn, and go on, if the directory cannot be written."""
+def store(payloads: Mapping[str, bytes]) -> None:
+    """Keep payloads under their keys; warn once, and go on, if the directory cannot be written."""
     folder = directory()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder, prefix=key[:16], suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(hashlib.sha256(payload).digest() + payload)
-            os.replace(name, _file(key))
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-            raise
+        for key, payload in payloads.items():
+            _write(folder, key, payload)
     except OSError as error:
         warnings.warn(
             f"batchsim cannot keep compiled kernels in {folder} ({error.strerror or error}): every "
@@ -72,6 +66,19 @@ def store(key: str, payload: bytes) -> None:
         )
         return
     _remove_oldest()
+
+
+def _write(folder: Path, key: str, payload: bytes) -> None:
+    """Write a file that appears whole."""
+    handle, name = tempfile.mkstemp(dir=folder, prefix=key[:16], suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(hashlib.sha256(payload).digest() + payload)
+        os.replace(name, _file(key))
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
 
 
 def kernels() -> list[Path]:

@@ -227,21 +227,16 @@ def compile_native(spec: KernelSpec) -> NativeKernel:
             # would run the code of the first, which goes when the second takes its place.
             with global_compiler_lock:
                 if plan.key not in _loaded:
-                    start = time.perf_counter()
+                    seconds = 0.0
                     libraries = [_load(key) for key in plan.keys.values()]
                     if None in libraries:
+                        start = time.perf_counter()
                         plan = _Plan(spec, for_numba=True)
                         libraries = _compile(spec, plan)
-                    else:
-                        start = time.perf_counter()
-                    _loaded.setdefault(
-                        plan.key,
-                        NativeKernel(
-                            libraries[-1].get_pointer_to_function(plan.names[ENTRY]),
-                            (*libraries, plan.functions),
-                            time.perf_counter() - start,
-                        ),
-                    )
+                        seconds = time.perf_counter() - start
+                    address = libraries[-1].get_pointer_to_function(plan.names[ENTRY])
+                    kernel = NativeKernel(address, (*libraries, plan.functions), seconds)
+                    _loaded.setdefault(plan.key, kernel)
         return _loaded[plan.key]
 
 
@@ -443,19 +438,21 @@ def _compile(spec: KernelSpec, plan: _Plan) -> list[Any]:
             file=sys.stderr,
             flush=True,
         )
-    libraries = []
+    made = {}
     with _uncollected():
         for name, key in plan.keys.items():
-            library = _load(key)
-            if library is None:
-                library = plan.translate(name)
-                _loaded_code[key] = library
-                # Code that holds the addresses of this process's arrays (large global ones) is of
-                # no use in another process, and the arrays must live as long as the code does.
-                if not library.has_dynamic_globals:
-                    cache.store(key, marshal.dumps(library.serialize_using_object_code()))
-            libraries.append(library)
-    return libraries
+            if _load(key) is None:
+                made[key] = _loaded_code[key] = plan.translate(name)
+    # Code that holds the addresses of this process's arrays (large global ones) is of no use in
+    # another process, and the arrays must live as long as the code does.
+    cache.store(
+        {
+            key: marshal.dumps(library.serialize_using_object_code())
+            for key, library in made.items()
+            if not library.has_dynamic_globals
+        }
+    )
+    return [_loaded_code[key] for key in plan.keys.values()]
 
 
 def interpret(spec: KernelSpec) -> Callable[[Tile, int, int, int], int]:

@@ -284,6 +284,8 @@ def _of_numbers(ufunc: np.ufunc, constants: frozenset[int] = frozenset()) -> Any
             function = typing_context.resolve_value_type(ufunc)
             own = typing_context.resolve_function_type(function, tuple(inputs), {})
             if own is not None and own.return_type == result:
+                if ufunc in INTRINSICS:
+                    return result(*inputs), by_intrinsic(ufunc)
                 return result(*inputs), _by_instruction(function, own)
         if ufunc in _WRITTEN_OUT:
             return result(*inputs), by_python(_WRITTEN_OUT[ufunc])
@@ -312,6 +314,29 @@ of_numbers = functools.cache(_of_numbers)
 def fingerprint() -> list[str]:
     """Return what of this process's NumPy decides how functions are compiled."""
     return sorted(SYMBOLS) + [version.__name__ for version in _WRITTEN_OUT.values()]
+
+
+INTRINSICS = {np.copysign: "llvm.copysign", np.exp2: "llvm.exp2", np.log2: "llvm.log2"}
+"""Functions that Numba cannot compile for two widths of numbers in one module, and what they are
+to LLVM.
+"""
+
+
+def by_intrinsic(ufunc: np.ufunc) -> Any:
+    """Return a code generator that calls LLVM's function for the width of the result."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = signature.return_type
+        numbers = [
+            context.cast(builder, value, given, kind)
+            for value, given in zip(arguments, signature.args, strict=True)
+        ]
+        width = numbers[0].type
+        kinds = ir.FunctionType(width, [width] * len(numbers))
+        function = builder.module.declare_intrinsic(INTRINSICS[ufunc], [width], kinds)
+        return builder.call(function, numbers)
+
+    return codegen
 
 
 def _by_instruction(function: Any, own: Any) -> Any:
