@@ -784,7 +784,7 @@ def test_of_what_is_judged_harmless_stepping_finished_rows_changes_nothing(writt
         definition = Definition(game, "Test-v0")
         with monkeypatch.context() as patch:
             guarded = run(definition)
-            patch.setattr(kernels, "step_next_step_guarded", kernels.step_next_step)
+            patch.setattr(kernels, "advance_rows_guarded", kernels.advance_rows)
             counts[may_step_finished_rows(definition), run(definition) == guarded] += 1
     assert counts[True, False] == 0
     assert min(counts[True, True], counts[False, False]) > 10
