@@ -180,6 +180,8 @@ def test_levels_that_make_no_sense_are_refused(levels, message):
     for make in (original.SokobanEnv, lambda **given: batchsim.make_vec(sokoban, 2, **given)):
         with pytest.raises(ValueError, match=message):
             make(levels=levels)
+        with pytest.raises(TypeError, match=r"^levels is None; expected a text\.$"):
+            make(levels=None)
 
 
 def test_the_check_passes():

@@ -64,6 +64,8 @@ def read_levels(text):
 
     It is as large as the largest level; around smaller ones there are walls.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"levels is {text!r}; expected a text.")
     lines = [line for line in text.splitlines() if not line.startswith(";")]
     blocks = "\n".join(line.rstrip() for line in lines).strip("\n").split("\n\n")
     levels = [block.strip("\n").split("\n") for block in blocks]
