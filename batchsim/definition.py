@@ -383,16 +383,15 @@ class Definition:
         """Return the read-only arrays that the functions see beside the parameters.
 
         Args:
-            p: parameters and arguments as attributes.
+            p: parameters and arguments.
 
         Raises:
             TypeError: if `tables` returns anything but a NamedTuple of arrays of numbers or bool.
             ValueError: if `tables` refuses what it is given.
         """
-        function = getattr(self.namespace, "tables", None)
-        if function is None:
+        if not hasattr(self.namespace, "tables"):
             return {}
-        made = function(p)
+        made = self.ask("tables", p)
         if not hasattr(made, "_asdict"):
             raise TypeError(
                 f"tables of {self.name} returned {made!r}; expected a NamedTuple of NumPy arrays."
@@ -551,67 +550,66 @@ class Definition:
             raise ValueError(f"The state does not fit: {error}") from error
 
     def settle_time_limit(
-        self, values: Any, by_row: Iterable[str]
+        self, p: Noted, params: Mapping[str, Any]
     ) -> tuple[int | None, frozenset[str]]:
-        """Return the definition's own time limit, and the names that it was computed from.
+        """Return the definition's own time limit, and the parameters that it was computed from.
 
         Args:
-            values: what the functions see as `p`, any row's.
-            by_row: the parameters that differ by row.
+            p: parameters, arguments and tables of any row.
+            params: what `read_params` returned.
 
         Raises:
-            ValueError: if it depends on one of those, or is no time limit.
+            ValueError: if it depends on a parameter that differs by row, or is no time limit.
             AttributeError: if it asks `p` for what is not there.
         """
         if not callable(self.time_limit):
             return self.time_limit, frozenset()
-        seen = _Seen(f"MAX_EPISODE_STEPS of {self.name}", values, frozenset(by_row))
-        limit = self.time_limit(seen)
+        limit = self.ask("MAX_EPISODE_STEPS", p)
+        depends_on = names_read(p) & params.keys()
+        for name in sorted(depends_on):
+            if isinstance(params[name], np.ndarray):
+                raise ValueError(
+                    f"MAX_EPISODE_STEPS of {self.name} depends on the parameter {name!r}, which "
+                    "differs by row; expected one value for all rows, or max_episode_steps."
+                )
         if limit is not None and not _is_time_limit(limit):
             raise ValueError(
                 f"MAX_EPISODE_STEPS of {self.name} returned {limit!r}; expected {_A_TIME_LIMIT}."
             )
-        return None if limit is None else int(limit), frozenset(seen._read)
+        return None if limit is None else int(limit), depends_on
 
-    def spaces(self, values: Any) -> tuple[Space[Any], Space[Any]]:
-        """Return the observation and the action space of an environment with these `parameters`."""
-        found = []
-        for name in ("OBSERVATION", "ACTION"):
-            space = getattr(self.namespace, name)
-            if not isinstance(space, Space) and callable(space):
-                space = space(values)
-            if not isinstance(space, Space):
-                raise TypeError(
-                    f"{name} of {self.name} is {space!r}; expected a gymnasium space or a function "
-                    "of the parameters that returns one."
-                )
-            found.append(space)
-        return found[0], found[1]
+    def space(self, name: str, p: Noted) -> Space[Any]:
+        """Return a space of one environment.
 
+        Args:
+            name: "OBSERVATION" or "ACTION".
+            p: parameters, arguments and tables.
 
-class _Seen:
-    """What a function sees as `p` that is called once for all rows; notes which names it reads."""
-
-    def __init__(self, of: str, values: Any, by_row: frozenset[str]) -> None:
-        self._of = of
-        self._values = values
-        self._by_row = by_row
-        self._read: set[str] = set()
-
-    def __getattr__(self, name: str) -> Any:
-        fields = self._values._fields
-        if name not in fields:
-            raise AttributeError(
-                f"{self._of} reads p.{name}, which is not there{suggest(name, fields)}; p has: "
-                f"{', '.join(fields) or 'nothing'}."
+        Raises:
+            TypeError: if it is no space.
+            AttributeError: if it asks `p` for what is not there.
+        """
+        space = self.ask(name, p)
+        if not isinstance(space, Space):
+            raise TypeError(
+                f"{name} of {self.name} is {space!r}; expected a gymnasium space or a function "
+                "of p, of its parameters, arguments and tables, that returns one."
             )
-        if name in self._by_row:
-            raise ValueError(
-                f"{self._of} depends on the parameter {name!r}, which differs by row; expected one "
-                "value for all rows, or max_episode_steps."
-            )
-        self._read.add(name)
-        return getattr(self._values, name)
+        return space
+
+    def ask(self, name: str, p: Noted) -> Any:
+        """Return what a name of the definition stands for: itself, or what it returns for `p`.
+
+        Raises:
+            AttributeError: if it is a function that asks `p` for what is not there.
+        """
+        said = getattr(self.namespace, name)
+        if isinstance(said, (Space, Mapping, type)) or not callable(said):
+            return said
+        try:
+            return said(p)
+        except AttributeError as error:
+            raise AttributeError(f"{name} of {self.name} raises AttributeError: {error}") from error
 
 
 _A_TIME_LIMIT = "a positive whole number below 2**63, or None for no limit"

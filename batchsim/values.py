@@ -67,7 +67,9 @@ _KINDS = {"f": "fiu", "i": "iu", "b": "b"}
 
 
 def read_scalar(what: str, value: Any, default: Any) -> bool | int | float:
-    """Return `value` with the type of `default`; `what` it is, for messages."""
+    """Return one value with the type of `default`; raises TypeError or ValueError, saying `what`
+    it is, if it is of another kind, NaN or beyond 64 bits.
+    """
     if isinstance(value, np.ndarray):
         value = value[()]
     if isinstance(default, bool):

@@ -579,7 +579,7 @@ RICH_CASES = {
     ),
     "tables fail": (
         "tables",
-        "tables raises TypeError: tables of environment returned 3",
+        "tables of environment returned 3",
         ('    if not arguments.text:\n        raise ValueError("no text")', "    return 3"),
         ("def tables(arguments):", "def tables(arguments):"),
     ),

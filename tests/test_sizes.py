@@ -515,7 +515,6 @@ def refuses(p):
         (lambda p: None, TypeError, "^State.x of Least gets the shape None; expected whole num"),
         (lambda p: (p.size, 0), ValueError, r"^State.x of Least gets the shape \(3, 0\); expected"),
     ],
-    ids=str,
 )
 def test_a_shape_that_is_none_is_refused_in_a_sentence(shape, error, expected):
     namespace = least(State=state(x=batchsim.column(int, shape)))
@@ -671,7 +670,10 @@ def test_tables_may_be_made_of_parameters_alone(opened):
         def tables(p):
             return Tables(np.ones(p.sise))
 
-    with pytest.raises(AttributeError, match=r"^p has no 'sise' \(did you mean 'size'\?\); it has"):
+    message = (
+        r"^tables of Misspelt raises AttributeError: p has no 'sise' \(did you mean 'size'\?\); it"
+    )
+    with pytest.raises(AttributeError, match=message):
         batchsim.make_vec(Misspelt, 2)
 
 

@@ -56,7 +56,10 @@ def shortest(env, level):
     raise AssertionError(f"Level {level + 1} cannot be solved.")
 
 
-@pytest.mark.parametrize("mode", list(AutoresetMode))
+MODES = pytest.mark.parametrize("mode", list(AutoresetMode), ids=lambda mode: mode.name)
+
+
+@MODES
 @pytest.mark.parametrize("backend", ["native", "reference"])
 def test_both_versions_of_sokoban_give_the_same(mode, backend, opened):
     """Two rows of three are played as they are solved, the others at random."""
@@ -90,6 +93,61 @@ def test_both_versions_of_sokoban_give_the_same(mode, backend, opened):
     assert {"Level 2: 1 box to go", "Level 4: 3 boxes to go"} <= seen
 
 
+LEVEL_SETS = {
+    "one row": ("@$ .", (1, 4)),
+    "one column": ("@\n$\n.\n", (3, 1)),
+    "higher than wide": ("###\n#@#\n# #\n#$#\n# #\n#.#\n###\n\n+$\n", (7, 3)),
+    "wide": ("#" * 30 + "\n#@" + " $." * 9 + "#\n" + "#" * 30 + "\n\n; open\n. $@\n", (3, 30)),
+    "many boxes": ("@" + " " * 9 + "\n" + "\n".join(["   $    . "] * 8), (9, 9)),
+}
+
+
+@MODES
+@pytest.mark.parametrize("levels", LEVEL_SETS)
+def test_boards_are_as_large_as_the_levels(mode, levels, opened):
+    sokoban, original = imported()
+    text, size = LEVEL_SETS[levels]
+    envs = opened(
+        batchsim.make_vec(sokoban, N, levels=text, autoreset_mode=mode, max_episode_steps=LIMIT)
+    )
+    pair = SyncVectorEnv(
+        [lambda: TimeLimit(original.SokobanEnv(levels=text), LIMIT)] * N, autoreset_mode=mode
+    )
+    assert envs.observation_space == pair.observation_space
+    assert envs.observation_space["board"].shape == (N, *size)
+    assert envs.get_attr("board")[0].shape == size
+    assert envs.max_episode_steps == LIMIT
+    rng = np.random.default_rng(3)
+    assert same(pair.reset(seed=3), envs.reset(seed=3))
+    over = np.zeros(N, np.bool_)
+    for _ in range(100):
+        if mode is AutoresetMode.DISABLED and over.any():
+            expected = pair.reset(options={"reset_mask": over.copy()})
+            assert same(expected, envs.reset(options={"reset_mask": over.copy()}))
+        actions = rng.integers(0, 4, N)
+        expected = pair.step(actions)
+        assert same(expected, envs.step(actions))
+        over = expected[2] | expected[3]
+    oracle.assert_same_streams(pair, envs)
+    state = envs.get_state()
+    state["state.row"][0] = size[0]
+    with pytest.raises(ValueError, match=f"row.*{size[0]}"):
+        envs.set_state(state)
+
+
+def test_snapshots_of_other_levels_are_refused(opened):
+    sokoban, _ = imported()
+    one, other = (
+        opened(batchsim.make_vec(sokoban, 2, levels=text, backend="reference"))
+        for text in ("@$ .", "@$  .")
+    )
+    one.reset(seed=0)
+    before = other.reset(seed=0)[0]["board"].copy()
+    with pytest.raises(ValueError, match=r"state\.board has shape"):
+        other.set_state(one.get_state())
+    assert np.array_equal(other.get_attr("board")[0], before[0] - 4 * (before[0] == 4))
+
+
 def test_the_parameters_and_levels_are_those_of_the_class(opened):
     sokoban, original = imported()
     given = {
@@ -115,7 +173,6 @@ def test_the_parameters_and_levels_are_those_of_the_class(opened):
         ("#@$#", "Level 1 has 1 players, 1 boxes and 0 goals"),
         ("#@*#", "Level 1 has 1 players, 1 boxes and 1 goals; .* one at least is on none"),
         ("", "Level 1 has 0 players"),
-        ("#@$.     #", "Level 1 is larger than 8 by 8"),
     ],
 )
 def test_levels_that_make_no_sense_are_refused(levels, message):
@@ -123,6 +180,8 @@ def test_levels_that_make_no_sense_are_refused(levels, message):
     for make in (original.SokobanEnv, lambda **given: batchsim.make_vec(sokoban, 2, **given)):
         with pytest.raises(ValueError, match=message):
             make(levels=levels)
+        with pytest.raises(TypeError, match=r"^levels is None; expected a text\.$"):
+            make(levels=None)
 
 
 def test_the_check_passes():
@@ -149,5 +208,7 @@ def test_the_measuring_command_measures(monkeypatch, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("Sokoban, 4 environments")
     assert float(lines[-1].split()[1].replace(",", "")) > 0
-    with pytest.raises(SystemExit, match="There is no example 'sokban'; expected snake or sokob"):
+    with pytest.raises(
+        SystemExit, match="There is no example 'sokban'; expected one of snake, sok"
+    ):
         compare.main("sokban")

@@ -463,7 +463,30 @@ def test_a_limit_is_computed_from_parameters_and_tables(opened):
     assert opened(batchsim.make_vec(definition, 2, **settings)).max_episode_steps == 17
     env = opened(batchsim.make_vec(definition, 2, length=8, longest=3, **settings))
     assert env.max_episode_steps == env.spec.max_episode_steps == 11
+    env.set_attr("max_episode_steps", 4)
+    env.set_attr("longest", 5)
+    env.max_episode_steps = None
+    assert env.max_episode_steps == 13
     assert opened(batchsim.make_vec(limited(of_longest), 2, longest=100)).max_episode_steps is None
+
+
+def test_a_limit_is_computed_from_arguments_as_spaces_are(opened):
+    class Arguments(NamedTuple):
+        days: str = "mon tue wed"
+
+    definition = limited(lambda p: len(p.days.split()) * p.longest, Arguments=Arguments)
+    settings = {"backend": "reference"}
+    assert opened(batchsim.make_vec(definition, 2, **settings)).max_episode_steps == 36
+    env = opened(batchsim.make_vec(definition, 2, days="sat sun", longest=5, **settings))
+    for batch in (env, opened(copy.copy(env)), opened(copy.deepcopy(env))):
+        assert batch.max_episode_steps == 10
+        batch.max_episode_steps = 3
+        batch.max_episode_steps = None
+        assert batch.max_episode_steps == 10
+        with pytest.raises(ValueError, match="longest decides the time limit of Limited, which is"):
+            batch.set_attr("longest", 3)
+    assert length_of_episode(opened(batchsim.make(definition, days="sat", longest=5))) == 5
+    assert batchsim.check(definition, days="sat sun", longest=5, steps=40).hints == ()
 
 
 def test_a_parameter_that_decides_the_limit_is_settled(opened):
@@ -501,7 +524,12 @@ def test_a_limit_that_cannot_be_computed_is_refused():
     with pytest.raises(ValueError, match="depends on the parameter 'longest', which differs by"):
         batchsim.make_vec(limited(of_longest), 2, **by_row)
     batchsim.make_vec(limited(of_longest), 2, max_episode_steps=3, **by_row).close()
-    with pytest.raises(AttributeError, match=r"reads p\.longst, .*did you mean 'longest'"):
+    message = (
+        "^MAX_EPISODE_STEPS of Limited raises AttributeError: p has no 'longst' .did you mean 'lo"
+    )
+    with pytest.raises(AttributeError, match=message):
         batchsim.make_vec(limited(lambda p: p.longst), 2)
-    with pytest.raises(batchsim.CheckError, match="MAX_EPISODE_STEPS raises ZeroDivisionError"):
+    with pytest.raises(
+        batchsim.CheckError, match="MAX_EPISODE_STEPS of Limited raises ZeroDivisionError"
+    ):
         batchsim.check(limited(lambda p: 1 // 0))

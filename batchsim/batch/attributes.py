@@ -119,9 +119,7 @@ class RowAttributes:
             return checks.read_time_limit(value), frozenset()
         if self._limit_of_id is not None:
             return self._limit_of_id, frozenset()
-        by_row = [name for name, given in self._params.items() if isinstance(given, np.ndarray)]
-        p = self._row_values(0)  # type: ignore[attr-defined]
-        return self.definition.settle_time_limit(p, by_row)
+        return self.definition.settle_time_limit(self._asked_of(0, self._params), self._params)
 
     def row_params(self, row: int) -> dict[str, Any]:
         """Return the parameters of one environment as scalars."""
@@ -278,16 +276,21 @@ class RowAttributes:
     def _values_of_any_row(self) -> Any:
         return self._row_values(0)  # type: ignore[attr-defined]
 
+    def _asked_of(self, row: int, params: Mapping[str, Any]) -> Noted:
+        """Return what the definition's functions see as `p` that are asked once: of parameters
+        those of a row, and arguments and tables.
+        """
+        arguments = self._arguments._asdict() if self._arguments else {}
+        return Noted({**_of_row(params, row), **arguments, **self.tables})
+
     def _spaces_of(
         self, row: int, params: Mapping[str, Any]
     ) -> tuple[gymnasium.Space[Any], gymnasium.Space[Any], dict[str, Text]]:
         """Return what one environment observes in a frame, its actions, and the texts among what it
         observes.
         """
-        values = {**_of_row(params, row), **self.tables}
-        values |= self._arguments._asdict() if self._arguments else {}
-        p = Noted(values)
-        space, action_space = self.definition.spaces(p)
+        p = self._asked_of(row, params)
+        space, action_space = (self.definition.space(name, p) for name in ("OBSERVATION", "ACTION"))
         texts = read_texts(self.definition, space, p)
         self._read_by_spaces |= names_read(p)
         if self.text_mode == "tokens":

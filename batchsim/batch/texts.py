@@ -18,7 +18,7 @@ import numpy.typing as npt
 from gymnasium.spaces import Box, Dict, MultiDiscrete, Space, Tuple
 from gymnasium.vector.utils import batch_differing_spaces, batch_space
 
-from batchsim.definition import Definition, suggest
+from batchsim.definition import Definition, Noted, suggest
 
 __all__ = [
     "TEXT_MODES",
@@ -30,6 +30,7 @@ __all__ = [
     "read_texts",
     "refuse_texts",
     "strings_in",
+    "text_names",
     "with_tokens",
 ]
 
@@ -204,13 +205,13 @@ class Text:
         return text
 
 
-def read_texts(definition: Definition, space: Space[Any], values: Any) -> dict[str, Text]:
+def read_texts(definition: Definition, space: Space[Any], p: Noted) -> dict[str, Text]:
     """Return the texts of an observation space by name, as the definition's names describe them.
 
     Args:
         definition: which has `TOKENS` and `text` if there are texts.
         space: of one environment's observations.
-        values: what its functions see as `p`.
+        p: parameters, arguments and tables.
 
     Raises:
         TypeError: if `TOKENS` or `text` is missing, or is not what the contract asks for.
@@ -233,10 +234,7 @@ def read_texts(definition: Definition, space: Space[Any], values: Any) -> dict[s
                 "TOKENS, the space of the numbers that observe writes, and text(tokens), which "
                 "makes a string of them."
             )
-    tokens, decode = namespace.TOKENS, namespace.text
-    if not isinstance(tokens, (Space, Mapping, type)) and callable(tokens):
-        tokens = tokens(values)
-    given = {"TOKENS": tokens, "text": decode}
+    given = {"TOKENS": definition.ask("TOKENS", p), "text": namespace.text}
     found = {part: _by_name(definition, part, value, names) for part, value in given.items()}
     for name in names:
         _check_tokens(of, name, found["TOKENS"][name])

@@ -148,8 +148,7 @@ def _examine(
     def values(row: int) -> dict[str, Any]:
         return {name: batch_parameter(value, row) for name, value in params.items()} | tables
 
-    p = Noted(values(0) | arguments)
-    found = _examine_spaces(definition, p, findings)
+    found = _examine_spaces(definition, Noted(values(0) | arguments), findings)
     if found is None:
         return tried
     spaces, texts = found
@@ -165,7 +164,7 @@ def _examine(
     )
     limit = entry.max_episode_steps
     if limit is None:
-        limit = _examine_time_limit(definition, params, tables, findings)
+        limit = _examine_time_limit(definition, Noted(values(0) | arguments), params, findings)
     if findings.has("definition"):
         return tried
     # Those of the contract are known by name, even where they have no source.
@@ -207,7 +206,7 @@ def _examine_sizes(
                     return definition, {}, {}
         findings.add(
             "tables",
-            f"tables raises {_told(error)}",
+            _told("tables", definition, error),
             "tables(p) returns a NamedTuple of NumPy arrays of numbers or bool; p has parameters "
             "and arguments.",
             place_of_name(namespace, "tables"),
@@ -216,25 +215,22 @@ def _examine_sizes(
 
 
 def _examine_time_limit(
-    definition: Definition, params: dict[str, Any], tables: dict[str, Any], findings: Findings
+    definition: Definition, p: Noted, params: dict[str, Any], findings: Findings
 ) -> int | None:
     """Return the definition's own time limit, or None if it has none or it is of no use."""
-    by_row = [name for name, value in params.items() if isinstance(value, np.ndarray)]
-    first = {name: batch_parameter(value, 0) for name, value in params.items()}
     try:
-        return definition.settle_time_limit(definition.parameters(first | tables), by_row)[0]
+        return definition.settle_time_limit(p, params)[0]
     except Exception as error:
-        if by_row:
+        if any(isinstance(value, np.ndarray) for value in params.values()):
             raise  # What the caller gave may be refused.
-        named = str(error).startswith("MAX_EPISODE_STEPS")
-        said = str(error) if named else f"MAX_EPISODE_STEPS raises {_told(error)}."
-        place = place_of_name(definition.namespace, "MAX_EPISODE_STEPS")
-        findings.add("definition", said, place=place)
+        name = "MAX_EPISODE_STEPS"
+        place = place_of_name(definition.namespace, name)
+        findings.add("definition", _told(name, definition, error), place=place)
         return None
 
 
 def _examine_spaces(
-    definition: Definition, values: Any, findings: Findings
+    definition: Definition, p: Noted, findings: Findings
 ) -> tuple[tuple[Space[Any], Space[Any]], dict[str, Text]] | None:
     """Return the observation and the action space, and the texts, or None if they are of no use.
 
@@ -242,12 +238,15 @@ def _examine_spaces(
     """
     namespace = definition.namespace
     texts: dict[str, Text] = {}
-    try:
-        observation_space, action_space = definition.spaces(values)
-    except Exception as error:
-        name = "ACTION" if str(error).startswith("ACTION") else "OBSERVATION"
-        findings.add("space", str(error), place=place_of_name(namespace, name))
-        return None
+    spaces: dict[str, Any] = {}
+    for name in ("OBSERVATION", "ACTION"):
+        try:
+            spaces[name] = definition.space(name, p)
+        except Exception as error:
+            said = _told(name, definition, error)
+            findings.add("space", said, place=place_of_name(namespace, name))
+            return None
+    observation_space, action_space = spaces["OBSERVATION"], spaces["ACTION"]
     wrong = _unsupported(observation_space)
     if wrong is not None:
         findings.add(
@@ -258,7 +257,7 @@ def _examine_spaces(
         )
     else:
         try:
-            texts = read_texts(definition, observation_space, values)
+            texts = read_texts(definition, observation_space, p)
             observation_space = with_tokens(observation_space, texts)
         except Exception as error:
             start = str(error).split()[0]
@@ -289,8 +288,11 @@ def _examine_keys(definition: Definition, action_space: Space[Any], findings: Fi
             findings.add("keys", str(error), place=place_of_name(namespace, "KEYS"))
 
 
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+def _told(name: str, definition: Definition, error: Exception) -> str:
+    """Return a sentence about what was raised where a name of the definition was asked."""
+    if str(error).startswith(f"{name} of "):
+        return str(error)
+    return f"{name} of {definition.name} raises {type(error).__name__}: {error}"
 
 
 def _unsupported(space: Any) -> Any:

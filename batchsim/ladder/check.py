@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import gymnasium
@@ -34,6 +34,8 @@ MAX_PIXEL_DIFFERENCES = 0.01
 """Share of the numbers in pictures, in `fast` precision. Each is a colour of a texture: from a pose
 rounded to float32, a pixel may show the next texel or the wall behind an edge, which has another
 colour altogether. So it counts how many are others, not by how much."""
+ENDS = ("reward", "terminated", "truncated")
+"""What a step returns behind the observations."""
 
 
 class Trajectory(NamedTuple):
@@ -87,7 +89,7 @@ def same_bits(make: Make, kind: Kind, rows: int, steps: int) -> Verdict:
         for step, arrays in enumerate(expected.outputs):
             if step > 0:
                 found = _arrays(batch.step(expected.actions[step - 1])[:4])
-            difference = _difference(found, arrays)
+            difference = _difference(found, arrays, ENDS if step > 0 else ())
             if difference:
                 return Verdict(False, f"step {step}: {difference}")
             _add(digest, found)
@@ -97,9 +99,14 @@ def same_bits(make: Make, kind: Kind, rows: int, steps: int) -> Verdict:
 
 
 def _arrays(step: Any) -> list[Array]:
-    """Return the arrays of a step, those of Dict and Tuple observations one by one."""
+    """Return the arrays of a step, those of Dict and Tuple observations one by one.
+
+    A text becomes an array of strings.
+    """
     if isinstance(step, Mapping):
         return [array for part in step.values() for array in _arrays(part)]
+    if isinstance(step, str) or (isinstance(step, tuple) and step and isinstance(step[0], str)):
+        return [np.array(step)]
     if isinstance(step, tuple):
         return [array for part in step for array in _arrays(part)]
     return [step]
@@ -111,8 +118,12 @@ def _add(digest: Any, arrays: list[Array]) -> None:
         digest.update(array.tobytes())
 
 
-def _difference(found: list[Array], expected: list[Array]) -> str | None:
-    for name, left, right in zip(_names(found), found, expected, strict=True):
+def _difference(found: list[Array], expected: list[Array], others: Sequence[str]) -> str | None:
+    """Say where the arrays of observations, and of the `others` behind them, differ first."""
+    for name, left, right in zip(_names(found, others), found, expected, strict=True):
+        if _is_text(left) and _is_text(right):
+            wide = np.result_type(left, right)  # Each is as wide as its longest string.
+            left, right = left.astype(wide), right.astype(wide)
         if left.dtype != right.dtype or left.shape != right.shape:
             return f"the {name} is {left.dtype} {left.shape}; expected {right.dtype} {right.shape}"
         if left.tobytes() != right.tobytes():
@@ -124,16 +135,16 @@ def _difference(found: list[Array], expected: list[Array]) -> str | None:
     return None
 
 
-def _names(arrays: list[Array]) -> list[str]:
-    parts = max(1, len(arrays) - 3)
-    return (["observation"] * parts + ["reward", "terminated", "truncated"])[: len(arrays)]
+def _names(arrays: list[Array], others: Sequence[str]) -> list[str]:
+    return ["observation"] * (len(arrays) - len(others)) + list(others)
 
 
 def within_tolerance(make: Make, kind: Kind, rows: int, steps: int) -> Verdict:
     """Compare steps of a `BatchEnv` in `fast` precision with `exact` ones from the same state.
 
     The exact batch visits the states. Before each step both are put into its state, rounded to what
-    the fast one can hold. Of pictures `MAX_PIXEL_DIFFERENCES` may differ.
+    the fast one can hold. Of pictures `MAX_PIXEL_DIFFERENCES` may differ, and of rows whose
+    episodes end or whose texts are others `MAX_FLAG_DIFFERENCES`.
     """
     from batchsim.batch.vector import BatchEnv
 
@@ -144,7 +155,7 @@ def within_tolerance(make: Make, kind: Kind, rows: int, steps: int) -> Verdict:
     flags = pixels = seen = 0
     first = zip(_arrays(fast.reset(seed=SEED)[0]), _arrays(exact.reset(seed=SEED)[0]), strict=True)
     for left, right in first:
-        if not _is_pictures(right):
+        if not _is_pictures(right) and not _is_text(right):
             worst = max(worst, _distance(left, right))
     try:
         for step, actions in enumerate(draw_actions(kind, rows, steps), start=1):
@@ -152,11 +163,18 @@ def within_tolerance(make: Make, kind: Kind, rows: int, steps: int) -> Verdict:
             expected = _arrays(exact.step(actions)[:4])
             found = _arrays(fast.step(actions)[:4])
             same = (found[-2] == expected[-2]) & (found[-1] == expected[-1])
+            for left, right in zip(found, expected, strict=True):
+                if _is_text(right):
+                    same &= left == right
             flags += rows - int(same.sum())
-            for name, left, right in list(zip(_names(found), found, expected, strict=True))[:-2]:
+            for name, left, right in list(zip(_names(found, ENDS), found, expected, strict=True))[
+                :-2
+            ]:
                 if _is_pictures(right):
                     pixels += int((left != right).sum())
                     seen += right.size
+                    continue
+                if _is_text(right):
                     continue
                 distance = _distance(left, right)
                 if not distance <= TOLERANCE:
@@ -166,7 +184,9 @@ def within_tolerance(make: Make, kind: Kind, rows: int, steps: int) -> Verdict:
         exact.close()
         fast.close()
     if flags > MAX_FLAG_DIFFERENCES * rows * steps:
-        return Verdict(False, f"{flags:,} of {rows * steps:,} steps end an episode differently")
+        return Verdict(
+            False, f"{flags:,} of {rows * steps:,} steps end an episode or tell a text otherwise"
+        )
     detail = f"one step within {worst:.1e} of exact in {rows * steps:,} states"
     if seen:
         share = pixels / seen
@@ -181,6 +201,10 @@ def within_tolerance(make: Make, kind: Kind, rows: int, steps: int) -> Verdict:
 def _is_pictures(array: Array) -> bool:
     """Tell whether a part of a batch of observations is pictures: bytes in rows and columns."""
     return array.dtype == np.uint8 and array.ndim >= 3
+
+
+def _is_text(array: Array) -> bool:
+    return array.dtype.kind == "U"
 
 
 def _copy_state(exact: Any, fast: Any) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 
 from batchsim.batch.arguments import settle
+from batchsim.batch.texts import text_names
 from batchsim.definition import Definition
 from batchsim.ladder.original import Original
 from batchsim.registry import find, original
@@ -74,6 +75,11 @@ class Kind:
     def frame_stack(self) -> int:
         """How many frames are observed together, 1 for none but the last."""
         return self.original.frame_stack
+
+    @cached_property
+    def has_texts(self) -> bool:
+        """Whether there are strings among what is observed."""
+        return bool(text_names(self.spaces[0]))
 
     @property
     def definition(self) -> Definition:

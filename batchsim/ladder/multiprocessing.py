@@ -18,10 +18,16 @@ MAX_ENVS = 64
 
 
 def make(kind: Kind, num_envs: int) -> AsyncVectorEnv:
-    """Return `num_envs` worker processes that share memory for the observations."""
+    """Return `num_envs` worker processes that share memory for the observations, unless these have
+    texts: of them Gymnasium reads what the memory held at first.
+    """
     # Forked where it is safe: a process that has to import everything takes a second to start.
     fork = sys.platform == "linux" and "fork" in multiprocessing.get_all_start_methods()
-    return AsyncVectorEnv([kind.original.make] * num_envs, context="fork" if fork else None)
+    return AsyncVectorEnv(
+        [kind.original.make] * num_envs,
+        shared_memory=not kind.has_texts,
+        context="fork" if fork else None,
+    )
 
 
 RUNG = Rung(

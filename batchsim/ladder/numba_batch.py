@@ -42,7 +42,9 @@ class RowFunctions(NamedTuple):
 
 
 def absent(kind: Kind, num_envs: int) -> str | None:
-    """Say so if frames are to be stacked."""
+    """Say so if frames are to be stacked, or strings to be observed."""
+    if kind.has_texts:
+        return "it makes no texts"
     return "it stacks no frames" if kind.frame_stack > 1 else None
 
 

@@ -56,6 +56,11 @@ class Original:
                 parameters, or refuses one.
         """
         frame_stack = kind.one.frame_stack  # Raises for an argument out of place.
+        if kind.one.text_mode != "str":
+            raise ValueError(
+                f"text_mode is {kind.one.text_mode!r}, but {name}, the per-object environment that "
+                "every rung is compared with, returns texts as strings; expected 'str'."
+            )
         taken = names_taken(gymnasium.spec(name).entry_point)
         values = _values(kind)
         arguments = {key: value for key, value in values.items() if key in taken}

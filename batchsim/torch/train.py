@@ -21,6 +21,7 @@ import torch
 from batchsim import registry
 from batchsim.batch import checks
 from batchsim.batch.arguments import settle
+from batchsim.batch.texts import text_names
 from batchsim.batch.vector import PRECISIONS, BatchEnv
 from batchsim.ladder.machine import describe_machine, find_versions
 from batchsim.torch import checkpoint as checkpoints
@@ -247,11 +248,18 @@ class Training:
     def _make_envs(self) -> Any:
         settings = self.settings
         if settings.baseline:
-            return gymnasium.make_vec(
+            envs = gymnasium.make_vec(
                 registry.original(self.name),
                 settings.hyperparameters.num_envs,
                 vectorization_mode="sync",
             )
+            if text_names(envs.single_observation_space):
+                envs.close()
+                raise ValueError(
+                    f"Gymnasium's environments of {self.name} return texts as strings, which no "
+                    "policy reads; train without baseline, on the tokens that they are made of."
+                )
+            return envs
         return BatchEnv(
             settings.env,
             settings.hyperparameters.num_envs,

@@ -52,7 +52,7 @@ def steps_per_second(envs, calls):
 def main(example="snake"):
     """Print the machine, both rates of an example and their ratio."""
     if example not in EXAMPLES:
-        sys.exit(f"There is no example {example!r}; expected {' or '.join(EXAMPLES)}.")
+        sys.exit(f"There is no example {example!r}; expected one of {', '.join(EXAMPLES)}.")
     title, definition, original, arguments = EXAMPLES[example]
     machine, versions = describe_machine(), find_versions()
     print(f"{title}, {NUM_ENVS:,} environments, {machine['cpu']}, {machine['threads']} threads;")

@@ -6,7 +6,6 @@ import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, Text
 
-SIZE = 8  # rows, and columns, of the greatest board
 FLOOR, GOAL, BOX, PLAYER, WALL = 0, 1, 2, 4, 6  # a box on a goal is 3, the player on one 5
 UP, RIGHT, DOWN, LEFT = 0, 1, 2, 3
 MOVES = {UP: (-1, 0), RIGHT: (0, 1), DOWN: (1, 0), LEFT: (0, -1)}
@@ -31,7 +30,6 @@ COLORS = np.array(
     ],
     np.uint8,
 )
-BOARD = Box(FLOOR, WALL, (SIZE, SIZE), np.uint8)
 MESSAGE = Text(40, charset=string.ascii_letters + string.digits + " :")
 
 LEVELS = """
@@ -62,16 +60,25 @@ LEVELS = """
 
 
 def read_levels(text):
-    """Return the boards of a text in the usual signs, each with walls around it."""
+    """Return the boards of a text in the usual signs, an array (levels, rows, columns) of uint8.
+
+    It is as large as the largest level; around smaller ones there are walls.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"levels is {text!r}; expected a text.")
     lines = [line for line in text.splitlines() if not line.startswith(";")]
     blocks = "\n".join(line.rstrip() for line in lines).strip("\n").split("\n\n")
-    return [read_level(block.strip("\n").split("\n"), k + 1) for k, block in enumerate(blocks)]
+    levels = [block.strip("\n").split("\n") for block in blocks]
+    rows = max(map(len, levels))
+    columns = max(len(line) for level in levels for line in level)
+    boards = np.full((len(levels), rows, columns), WALL, np.uint8)
+    for k, level in enumerate(levels):
+        read_level(level, boards[k], k + 1)
+    return boards
 
 
-def read_level(lines, number):
-    if len(lines) > SIZE or max(map(len, lines)) > SIZE:
-        raise ValueError(f"Level {number} is larger than {SIZE} by {SIZE}; expected a smaller one.")
-    board = np.full((SIZE, SIZE), WALL, np.uint8)
+def read_level(lines, board, number):
+    """Write a level into a board."""
     for row, line in enumerate(lines):
         for column, sign in enumerate(line):
             if sign not in CODES:
@@ -87,7 +94,6 @@ def read_level(lines, number):
             f"Level {number} has {players} players, {boxes} boxes and {goals} goals; expected one "
             "player, and as many goals as boxes, of which one at least is on none."
         )
-    return board
 
 
 class SokobanEnv(gymnasium.Env):
@@ -102,9 +108,11 @@ class SokobanEnv(gymnasium.Env):
     def __init__(
         self, levels=LEVELS, step_reward=-0.1, box_reward=1.0, end_reward=10.0, render_mode=None
     ):
-        self.observation_space = Dict(board=BOARD, message=MESSAGE)
-        self.action_space = Discrete(4)
         self.levels = read_levels(levels)
+        self.size = self.levels.shape[1:]
+        board = Box(FLOOR, WALL, self.size, np.uint8)
+        self.observation_space = Dict(board=board, message=MESSAGE)
+        self.action_space = Discrete(4)
         self.step_reward = step_reward
         self.box_reward = box_reward
         self.end_reward = end_reward
@@ -113,7 +121,7 @@ class SokobanEnv(gymnasium.Env):
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
         self.level = int(self.np_random.integers(len(self.levels)))
-        cells = {divmod(k, SIZE): int(code) for k, code in enumerate(self.levels[self.level].flat)}
+        cells = {cell: int(code) for cell, code in np.ndenumerate(self.levels[self.level])}
         self.walls = {cell for cell, code in cells.items() if code == WALL}
         self.goals = {cell for cell, code in cells.items() if code != WALL and code % 2 == GOAL}
         self.boxes = {cell for cell, code in cells.items() if code in (BOX, BOX + GOAL)}
@@ -141,10 +149,11 @@ class SokobanEnv(gymnasium.Env):
         return self.observation(), reward, solved, False, {}
 
     def is_wall(self, cell):
-        return cell in self.walls or not (0 <= cell[0] < SIZE and 0 <= cell[1] < SIZE)
+        inside = 0 <= cell[0] < self.size[0] and 0 <= cell[1] < self.size[1]
+        return cell in self.walls or not inside
 
     def observation(self):
-        board = np.full((SIZE, SIZE), FLOOR, np.uint8)
+        board = np.full(self.size, FLOOR, np.uint8)
         for cells, code in (self.walls, WALL), (self.goals, GOAL), (self.boxes, BOX):
             for cell in cells:
                 board[cell] += code
