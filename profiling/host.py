@@ -234,7 +234,7 @@ def add_samples(report: Report, env: str, num_envs: int) -> None:
 def group(samples: Samples, place: tuple[int, str, str]) -> str:
     """Return what a sample counts for: the kernel, a function of Cython, or a library."""
     address, symbol, library = place
-    if 0 <= address - samples.kernel < 1 << 20:
+    if any(0 <= address - start < 1 << 20 for start in samples.addresses.values()):
         return "kernel"
     file = Path(library).name.split(".")[0]
     if file == "libm":
