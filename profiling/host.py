@@ -250,7 +250,7 @@ def group(samples: Samples, place: tuple[int, str, str]) -> str:
 
 def demangled(symbol: str) -> str:
     """Return the Python name of a function that Cython made, such as `Driver._begin`."""
-    found = re.match(r"__pyx_\w+?_8batchsim_\d+_(?:driver|buffers)_(.*)", symbol)
+    found = re.match(r"__pyx_\w+?_8batchsim_5batch_\d+_(?:driver|buffers)_(.*)", symbol)
     if found is None:
         return symbol.partition("(")[0]
     # A class is written as its length and name, a method with its place in the class or without.

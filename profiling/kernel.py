@@ -88,13 +88,13 @@ def session(
         ),
         "Part: of the kernel, each an object file of its own, here with its instructions: "
         + ", ".join(f"{part_name(name)} {len(code):,}" for name, code in parts.items())
-        + ". All autoreset modes share them but for `kernel`, which calls the others and checks the "
-        "actions. Rows: of one pass, – where it is not plain. Bits: of the registers of most "
+        + ". All autoreset modes share them, but for `kernel`, which calls the others and checks "
+        "the actions. Rows: of one pass, – where it is not plain. Bits: of the registers of most "
         "packed operations, – in scalar loops. Packed and scalar: arithmetic with floating-point "
         "numbers and, packed, + with integers. Div: divisions and square roots. Gather: with "
-        "scatters. Spill: loads and stores of the stack frame, constants kept there included. Jumps: the "
-        "loop's own included. Outer loops are listed without the loops in them. A loop by the name "
-        "of a vectorised one takes its last rows, or all where arrays might overlap.",
+        "scatters. Spill: loads and stores of the stack frame, constants kept there included. "
+        "Jumps: the loop's own included. Outer loops are listed without the loops in them. A loop "
+        "by the name of a vectorised one takes its last rows, or all where arrays might overlap.",
     )
     if where:
         report.add("Samples", where)
@@ -440,9 +440,9 @@ def sample_loops(
             by_part[part_name(part.name)] += count
             if not one.function.startswith(f"batchsim_{part.name}_") and count:
                 helpers[one.function] += count
-    outside = ""
-    if helpers:
-        outside = f" Functions that loops call have {listed(helpers, inside)}."
+    outside = listed(helpers, inside)
+    if outside:
+        outside = f" Functions that loops call have {outside}."
     return shares, (
         f"`perf` looked {len(samples.places):,} times where a loop of steps of {num_envs:,} rows "
         f"on one thread is ({samples.nanoseconds / num_envs:,.2f} ns a row): "
@@ -473,7 +473,11 @@ class Placed:
 
 def listed(counts: Counter[str], whole: int) -> str:
     """Return the largest counts as shares of the whole."""
-    return ", ".join(f"`{name}` {count / whole:.0%}" for name, count in counts.most_common(6))
+    return ", ".join(
+        f"`{name}` {count / whole:.0%}"
+        for name, count in counts.most_common(6)
+        if count / whole >= 0.005
+    )
 
 
 if __name__ == "__main__":
