@@ -79,11 +79,10 @@ def starts(request: Any) -> Iterator[dict[str, Seconds]]:
     """What is measured, by id: printed at the end, side by side, beside the targets."""
     found: dict[str, Seconds] = {}
     yield found
-    terminal = request.config.pluginmanager.getplugin("terminalreporter")
-    terminal.write_line("")
-    terminal.write_sep("-", "seconds of processor time up to the first step (target)")
-    for line in side_by_side(found):
-        terminal.write_line(line)
+    plugins = request.config.pluginmanager
+    with plugins.getplugin("capturemanager").global_and_fixture_disabled():
+        print("\n\nSeconds of processor time up to the first step (target):")
+        print("\n".join(side_by_side(found)))
 
 
 def side_by_side(found: dict[str, Seconds]) -> list[str]:

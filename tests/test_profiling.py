@@ -280,6 +280,12 @@ second:
     assert (first.vectorised, second.vectorised) == (False, True)
 
 
+def test_functions_of_cython_have_their_names_in_python():
+    prefix = "__pyx_f_8batchsim_5batch"
+    assert host.demangled(f"{prefix}_8_buffers_10BufferPool_take") == "BufferPool.take"
+    assert host.demangled(f"{prefix}_7_driver_6Driver__begin") == "Driver._begin"
+
+
 def test_lines_of_the_first_file_have_its_name():
     heading = "CU: kernels.py:\n" + LINES.partition("\n")[2].partition("\n")[2]
     assert assembly.parse_lines(heading, "folder")[0] == ("folder/kernels.py", 7)
