@@ -436,7 +436,9 @@ class Definition:
         p = Noted(values)
         tables = self.make_tables(p)
         fixed = dict.fromkeys(names_read(p), "tables are made of it")
-        found = copy.copy(self)
+        # Not by `copy`, which finds a module by its name: not all modules are found by one.
+        found = object.__new__(Definition)
+        vars(found).update(vars(self))
         sizes: dict[str, str] = {}
         of_memory = {}
         for part, columns in self._parts():

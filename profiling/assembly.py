@@ -64,7 +64,7 @@ class Loop:
     """A loop: blocks that reach its head again without leaving it, but for loops among them."""
 
     code: list[tuple[int, Instruction]]
-    """Its instructions and their places in the whole."""
+    """Its instructions and their places in the object file."""
     innermost: bool
     frame: set[str]
     """Registers that point into the stack frame."""
@@ -208,7 +208,7 @@ def parse_lines(text: str, folder: str) -> dict[int, tuple[str, int] | None]:
     found: dict[int, tuple[str, int] | None] = {}
     file = ""
     for row in text.splitlines():
-        if heading := re.match(r"^(\S.*\.py):(?:\[\+\+\])?$", row):
+        if heading := re.match(r"^(?:CU: )?(\S.*\.py):(?:\[\+\+\])?$", row):
             file = str(Path(folder, heading[1]))
         elif entry := re.match(r"^\S.*?\s+(\d+)\s+(0x[0-9a-f]+|0)\b", row):
             number = int(entry[1])
@@ -221,12 +221,15 @@ def parse(text: str) -> list[Instruction]:
     files: dict[str, str] = {}
     found: list[Instruction] = []
     labels: list[str] = []
+    function = ""
     place = None
     symbols: dict[str, str] = {}
     for row in text.splitlines():
         row = row.split("#")[0].rstrip()
         if label := LABEL.match(row):
             labels.append(label[1])
+            if not label[1].startswith("."):
+                function = label[1]
         elif file := FILE.match(row):
             # A path in one piece, or folder and name.
             files[file[1]] = str(Path(file[2], file[3])) if file[3] else file[2]
@@ -235,7 +238,7 @@ def parse(text: str) -> list[Instruction]:
             place = (files.get(location[1], ""), number) if number else None
         elif code := CODE.match(row):
             operands = split_operands(code[2] or "")
-            one = Instruction(row.strip(), code[1], operands, place, labels)
+            one = Instruction(row.strip(), code[1], operands, place, labels, function=function)
             if symbol := SYMBOL.search(code[2] or ""):
                 # An address is put into a register, and the register called later.
                 symbols[operands[0]] = symbol[1]
@@ -257,7 +260,23 @@ def split_operands(text: str) -> list[str]:
 
 
 def find_loops(code: list[Instruction]) -> list[Loop]:
-    """Return the natural loops of the code, in its order."""
+    """Return the natural loops of each function of an object file, in the order of its code."""
+    starts = [k for k, one in enumerate(code) if k == 0 or one.function != code[k - 1].function]
+    ends = [*starts[1:], len(code)]
+    return [
+        loop
+        for start, end in zip(starts, ends, strict=True)
+        for loop in find_loops_within(code[start:end], start)
+    ]
+
+
+def find_loops_within(code: list[Instruction], first: int) -> list[Loop]:
+    """Return the natural loops of a function.
+
+    Args:
+        code: its instructions.
+        first: the place of the first of them in the whole.
+    """
     starts = sorted(
         {0}
         | {k for k, one in enumerate(code) if one.labels}
@@ -295,7 +314,7 @@ def find_loops(code: list[Instruction]) -> list[Loop]:
         frame.add("rbp")
     return [
         Loop(
-            [(k, code[k]) for n in own for k in range(starts[n], ends[n])],
+            [(first + k, code[k]) for n in own for k in range(starts[n], ends[n])],
             len(own) == len(body),
             frame,
         )

@@ -234,7 +234,7 @@ def add_samples(report: Report, env: str, num_envs: int) -> None:
 def group(samples: Samples, place: tuple[int, str, str]) -> str:
     """Return what a sample counts for: the kernel, a function of Cython, or a library."""
     address, symbol, library = place
-    if 0 <= address - samples.kernel < 1 << 20:
+    if any(0 <= address - start < 1 << 20 for start in samples.addresses.values()):
         return "kernel"
     file = Path(library).name.split(".")[0]
     if file == "libm":
@@ -250,7 +250,7 @@ def group(samples: Samples, place: tuple[int, str, str]) -> str:
 
 def demangled(symbol: str) -> str:
     """Return the Python name of a function that Cython made, such as `Driver._begin`."""
-    found = re.match(r"__pyx_\w+?_8batchsim_\d+_(?:driver|buffers)_(.*)", symbol)
+    found = re.match(r"__pyx_\w+?_8batchsim_5batch_\d+_(?:driver|buffers)_(.*)", symbol)
     if found is None:
         return symbol.partition("(")[0]
     # A class is written as its length and name, a method with its place in the class or without.

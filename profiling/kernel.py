@@ -58,10 +58,9 @@ def session(
         spec = spec_of(target, precision, mode)
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from error
-    code, origin = read_kernel(spec)
-    loops = [Described(loop) for loop in find_loops(code)]
-    loops.sort(key=lambda one: (TASKS.index(one.task), one.loop.code[0][0]))
-    number_copies(loops)
+    parts, origin = read_kernel(spec)
+    loops = [Described(part, loop) for part, code in parts.items() for loop in find_loops(code)]
+    number_loops(loops)
 
     report = Report(
         f"Kernel: the loops of {name}, {precision} precision, {mode} autoreset",
@@ -73,25 +72,29 @@ def session(
     where = ""
     if perf:
         try:
-            shares, where = sample_loops(env, num_envs, spec, code, loops)
+            shares, where = sample_loops(env, num_envs, spec, parts, loops)
         except SamplingError as error:
             where = str(error)
     say_what(report, loops, shares)
 
     report.add(
         "Loops",
-        f"Of {len(code):,} instructions. Loops are named after the functions whose lines they "
-        f"hold, first of `batchsim/compiler/kernels.py`, then of the environment. {origin}",
+        f"Of {sum(map(len, parts.values())):,} instructions. Loops are named after the functions "
+        "whose lines they hold, first of `batchsim/compiler/kernels.py`, then of the environment. "
+        f"{origin}",
         table(
             HEADS + (["samples"] if shares else []),
             [cells(one) + ([f"{shares[k]:.1%}"] if shares else []) for k, one in enumerate(loops)],
         ),
-        "Rows: of one pass, – where it is not plain. Bits: of the registers of most packed "
-        "operations, – in scalar loops. Packed and scalar: arithmetic with floating-point numbers "
-        "and, packed, + with integers. Div: divisions and square roots. Gather: with scatters. "
-        "Spill: loads and stores of the stack frame, constants kept there included. Jumps: the "
-        "loop's own included. Outer loops are listed without the loops in them. A loop by the name "
-        "of a vectorised one takes its last rows, or all where arrays might overlap.",
+        "Part: of the kernel, each an object file of its own, here with its instructions: "
+        + ", ".join(f"{part_name(name)} {len(code):,}" for name, code in parts.items())
+        + ". All autoreset modes share them, but for `kernel`, which calls the others and checks "
+        "the actions. Rows: of one pass, – where it is not plain. Bits: of the registers of most "
+        "packed operations, – in scalar loops. Packed and scalar: arithmetic with floating-point "
+        "numbers and, packed, + with integers. Div: divisions and square roots. Gather: with "
+        "scatters. Spill: loads and stores of the stack frame, constants kept there included. "
+        "Jumps: the loop's own included. Outer loops are listed without the loops in them. A loop "
+        "by the name of a vectorised one takes its last rows, or all where arrays might overlap.",
     )
     if where:
         report.add("Samples", where)
@@ -105,7 +108,7 @@ def session(
     path = out or file_name(
         "kernel", f"{name}-{precision}" + (f"-{mode}" if mode != "NextStep" else "")
     )
-    listed = [k for k, one in enumerate(loops) if one.task == "step" and is_hot(one, shares.get(k))]
+    listed = [k for k, one in enumerate(loops) if one.in_step and is_hot(one, shares.get(k))]
     report.add(
         "Listing",
         f"The command writes `{path.with_suffix('.s').name}` too: the instructions of the loops "
@@ -141,39 +144,50 @@ def spec_of(target: Any, precision: str, mode: str) -> compile.KernelSpec:
     raise AssertionError("BatchEnv compiles its kernel when it is made.")
 
 
-def read_kernel(spec: compile.KernelSpec) -> tuple[list[Instruction], str]:
-    """Return a kernel's instructions, and a sentence on where they and their lines come from."""
+def read_kernel(spec: compile.KernelSpec) -> tuple[dict[str, list[Instruction]], str]:
+    """Return the instructions of a kernel's parts, by name, and a sentence on where they and their
+    lines come from.
+    """
     set_intel_syntax()
-    text, machine_code = compile.assemble(spec)
+    plain = compile.assemble(spec)
     try:
         with line_tables():
-            lined_text, lined_code = compile.assemble(spec)
+            lined = compile.assemble(spec)
     except Exception:
         # Numba has no public way to line tables alone; another version may have none at all.
-        lined_text, lined_code = text, machine_code
+        lined = plain
     if shutil.which("objdump") is None:
-        return parse(lined_text), (
+        return {part.name: parse(part.assembly) for part in lined}, (
             "There is no `objdump` on this machine: LLVM wrote the assembly anew, much like the "
             "machine code, but not instruction by instruction."
         )
-    plain, lined = disassemble(machine_code), disassemble(lined_code)
-    if [one.mnemonic for one in plain] != [one.mnemonic for one in lined]:
-        return plain, "Line tables would change the code here: the loops have no names."
-    return lined, (
+    parts, changed = {}, []
+    for without_lines, with_lines in zip(plain, lined, strict=True):
+        name = with_lines.name
+        parts[name], code = disassemble(with_lines.code), disassemble(without_lines.code)
+        if [one.mnemonic for one in code] != [one.mnemonic for one in parts[name]]:
+            parts[name] = code
+            changed.append(part_name(name))
+    if changed:
+        return parts, (
+            f"Line tables would change the code of {', '.join(changed)}: the loops there have no "
+            "names."
+        )
+    return parts, (
         "The line tables that name the loops change no instruction: the kernel was compiled with "
         "and without."
     )
 
 
-def disassemble(objects: list[bytes]) -> list[Instruction]:
-    """Return the instructions of object files, with source lines if they have line tables."""
-    return [instruction for machine_code in objects for instruction in disassembled(machine_code)]
+def part_name(name: str) -> str:
+    """Return what a part is called in the report, "kernel" for what calls the others."""
+    return "kernel" if name == compile.ENTRY else name.removesuffix("_rows")
 
 
-def disassembled(machine_code: bytes) -> list[Instruction]:
-    """Return the instructions of one object file."""
+def disassemble(machine_code: bytes) -> list[Instruction]:
+    """Return the instructions of an object file, with source lines if it has line tables."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "kernel.o"
+        file = Path(folder) / "part.o"
         file.write_bytes(machine_code)
         code, lines = (
             subprocess.run(
@@ -185,9 +199,7 @@ def disassembled(machine_code: bytes) -> list[Instruction]:
             )
         )
     # Paths are relative to the folder of the kernel's own file.
-    found = parse_objdump(code, lines, str(Path(kernels.__file__).parent))
-    # The kernel itself first, then what it calls in the same file.
-    return sorted(found, key=lambda one: ENTRY not in one.function)
+    return parse_objdump(code, lines, str(Path(kernels.__file__).parent))
 
 
 @functools.cache
@@ -229,15 +241,20 @@ def line_tables() -> Iterator[None]:
 
 # -- what the loops are ----------------------------------------------------------------------------
 
-TASKS = ("step", "reset", "check", "?")
-HEADS = ["loop", "rows", "instr", "bits", "packed", "scalar", "div", "gather"]
+HEADS = ["loop", "part", "rows", "instr", "bits", "packed", "scalar", "div", "gather"]
 HEADS += ["loads", "stores", "spill", "calls", "jumps"]
 
 
 class Described:
-    """A loop, with the functions that it came from."""
+    """A loop, with the functions that it came from.
 
-    def __init__(self, loop: Loop) -> None:
+    Args:
+        part: the part of the kernel that it is in.
+        loop: the loop.
+    """
+
+    def __init__(self, part: str, loop: Loop) -> None:
+        self.part = part
         self.loop = loop
         self.title = ""
         functions = loop.functions().most_common()
@@ -247,33 +264,30 @@ class Described:
             name for (file, name), _ in functions if file not in (*libraries, kernels.__file__)
         ]
         helpers = [name for (file, name), _ in functions if file in libraries]
-        # `restart` is part of several loops; the name of the loop itself says more.
-        own.sort(key=lambda name: name == "restart")
-        self.task = "step" if functions else "?"
-        if any(name.startswith("check_") for name in own):
-            self.task = "check"
-        elif "reset_selected" in own:
-            self.task = "reset"
+        checks = any(name.startswith("check_") for name in own)
+        self.in_step = part != "reset_rows" and not checks and "reset_selected" not in own
         self.advances = "advance" in own
         own = [name for name in own if name not in GLUE][:1]
         parts = own + others[: 2 - len(own)] or helpers[:1] or ["loop"]
         self.base = " ".join(dict.fromkeys(parts))
 
 
-ENTRY = kernels.run_task.__name__
-"""Part of the symbol that a kernel begins at."""
+GLUE = (
+    *compile.PARTS,
+    compile.ENTRY,
+    kernels.advance_rows_guarded.__name__,
+    kernels.reset_selected.__name__,
+    *(loop.__name__ for loop in compile.STEP_LOOPS.values()),
+)
+"""Functions of the kernels that name no loop: what goes through the rows of a part, and what calls
+the parts.
+"""
 
-GLUE = ("parameters_of", ENTRY, *(loop.__name__ for loop in compile.STEP_LOOPS.values()))
-GLUE += ("step_next_step_guarded", "with_tables", "row_views")
-"""Functions of the kernels that name no loop."""
 
-
-def number_copies(loops: list[Described]) -> None:
-    """Title the loops: number, name, and task unless it is the step."""
+def number_loops(loops: list[Described]) -> None:
+    """Title the loops: number and name."""
     for k, one in enumerate(loops, 1):
-        task = "" if one.task in ("step", "?") else f" ({one.task})"
-        outer = "" if one.loop.innermost else " (outer)"
-        one.title = f"{k} {one.base}{outer}{task}"
+        one.title = f"{k} {one.base}{'' if one.loop.innermost else ' (outer)'}"
 
 
 def cells(one: Described) -> list[str]:
@@ -282,6 +296,7 @@ def cells(one: Described) -> list[str]:
     packed = f"{counts['packed']}+{counts['packed integer']}"
     return [
         one.title,
+        part_name(one.part),
         str(stride or "–"),
         str(counts["instructions"]),
         str(one.loop.width if one.loop.vectorised else "–"),
@@ -304,7 +319,7 @@ def is_hot(one: Described, share: float | None) -> bool:
 
 def say_what(report: Report, loops: list[Described], shares: dict[int, float]) -> None:
     """Add what the counts say to a report."""
-    steps = [one for one in loops if one.task == "step"]
+    steps = [one for one in loops if one.in_step]
     advance = [one for one in steps if one.advances]
     main_loop = max(
         advance or steps, key=lambda one: (one.loop.vectorised, len(one.loop.code)), default=None
@@ -363,7 +378,7 @@ def say_what(report: Report, loops: list[Described], shares: dict[int, float]) -
 
 def list_loop(one: Described) -> str:
     """Return a loop's instructions, with the source lines that they came from beside them."""
-    rows = [f"# {one.title}"]
+    rows = [f"# {one.title}, {part_name(one.part)}"]
     last = None
     for index, instruction in one.loop.code:
         if last is not None and index != last + 1:
@@ -390,55 +405,78 @@ def sample_loops(
     env: str,
     num_envs: int,
     spec: compile.KernelSpec,
-    code: list[Instruction],
+    parts: dict[str, list[Instruction]],
     loops: list[Described],
 ) -> tuple[dict[int, float], str]:
     """Return the share of samples that fall into each loop, and a paragraph on them."""
-    places = {one.address: index for index, one in enumerate(code) if one.address is not None}
-    entry = next((one.address for one in code if ENTRY in one.function), None)
-    if entry is None:
+    if any(one.address is None for code in parts.values() for one in code):
         raise SamplingError("There is no `objdump` on this machine: samples cannot be told apart.")
     samples = sample(env, num_envs, spec.precision, spec.autoreset_mode.value)
-    last = max(places)
-    # A sample's address is that of an instruction that waited.
-    offsets = [address - samples.kernel + entry for address, _, _ in samples.places]
-    hits = Counter(offset for offset in offsets if 0 <= offset <= last)
-    inside = sum(hits.values())
-    by_index: Counter[int] = Counter()
-    for offset, count in hits.items():
-        if offset in places:
-            by_index[places[offset]] += count
+    in_memory = [Placed(name, code, samples.addresses[name]) for name, code in parts.items()]
+    hits: Counter[tuple[str, int]] = Counter()
+    elsewhere: Counter[str] = Counter()
+    for address, symbol, library in samples.places:
+        part = next((one for one in in_memory if address in one.extent), None)
+        if part is None:
+            elsewhere[f"`{symbol}` of {Path(library).name.split('.')[0]}"] += 1
+        else:
+            # A sample's address is that of an instruction that waited.
+            hits[part.name, address - part.extent.start] += 1
+    inside, whole = max(1, hits.total()), max(1, len(samples.places))
     shares = {
-        k: sum(by_index[index] for index, _ in one.loop.code) / max(1, inside)
+        k: sum(hits[one.part, place.address] for _, place in one.loop.code) / inside  # type: ignore[index]
         for k, one in enumerate(loops)
     }
-    elsewhere = Counter(
-        f"`{symbol}` of {Path(library).name.split('.')[0]}"
-        for offset, (_, symbol, library) in zip(offsets, samples.places, strict=True)
-        if not 0 <= offset <= last
+    others = ", ".join(
+        f"{count / whole:.0%} in {name}"
+        for name, count in elsewhere.most_common(2)
+        if count / whole >= 0.02
     )
-    most = [(name, n / len(offsets)) for name, n in elsewhere.most_common(2)]
-    others = ", ".join(f"{share:.0%} in {name}" for name, share in most if share >= 0.02)
+    by_part: Counter[str] = Counter()
     helpers: Counter[str] = Counter()
-    for index, count in by_index.items():
-        if ENTRY not in code[index].function:
-            helpers[code[index].function] += count
-    outside = ""
-    if helpers:
-        outside = (
-            " Functions that loops call have "
-            + ", ".join(
-                f"`{name}` {count / max(1, inside):.0%}" for name, count in helpers.most_common(6)
-            )
-            + "."
-        )
+    for part in in_memory:
+        for one in part.code:
+            count = hits[part.name, one.address]  # type: ignore[index]
+            by_part[part_name(part.name)] += count
+            if not one.function.startswith(f"batchsim_{part.name}_") and count:
+                helpers[one.function] += count
+    outside = listed(helpers, inside)
+    if outside:
+        outside = f" Functions that loops call have {outside}."
     return shares, (
-        f"`perf` looked {len(offsets):,} times where a loop of steps of {num_envs:,} rows on one "
-        f"thread is ({samples.nanoseconds / num_envs:,.2f} ns a row): "
-        f"{inside / max(1, len(offsets)):.0%} of them in the kernel"
-        f"{f', {others}' if others else ''}. Of the kernel's "
-        f"{sum(shares.values()):.0%} are in the loops above; what is in none is before, between "
+        f"`perf` looked {len(samples.places):,} times where a loop of steps of {num_envs:,} rows "
+        f"on one thread is ({samples.nanoseconds / num_envs:,.2f} ns a row): "
+        f"{hits.total() / whole:.0%} of them in the kernel"
+        f"{f', {others}' if others else ''}. Of the kernel's {listed(by_part, inside)}; "
+        f"{sum(shares.values()):.0%} are in the loops above, what is in none is before, between "
         f"and around them.{outside}"
+    )
+
+
+class Placed:
+    """A part of a kernel where it lies in a process.
+
+    Args:
+        name: the part's.
+        code: the instructions of its object file.
+        address: where the function begins that the part is called by.
+    """
+
+    def __init__(self, name: str, code: list[Instruction], address: int) -> None:
+        self.name = name
+        self.code = code
+        offsets = [one.address or 0 for one in code]
+        symbol = f"batchsim_{name}_"
+        entry = next(one.address or 0 for one in code if one.function.startswith(symbol))
+        self.extent = range(address - entry, address - entry + max(offsets) + 1)
+
+
+def listed(counts: Counter[str], whole: int) -> str:
+    """Return the largest counts as shares of the whole."""
+    return ", ".join(
+        f"`{name}` {count / whole:.0%}"
+        for name, count in counts.most_common(6)
+        if count / whole >= 0.005
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ FREQUENCY = 10_000
 """Samples a second."""
 
 LOOP = """
-import sys, time
+import json, sys, time
 from batchsim import make_vec, registry
 environment, num_envs, precision, mode, seconds = sys.argv[1:]
 envs = make_vec(registry.resolve(environment), int(num_envs), precision=precision,
@@ -36,9 +37,12 @@ while time.clock_gettime(time.CLOCK_MONOTONIC) < end:
     for action in actions:
         step(action)
     steps += len(actions)
-print(envs.kernel.address, begin, time.clock_gettime(time.CLOCK_MONOTONIC), steps)
+end = time.clock_gettime(time.CLOCK_MONOTONIC)
+print(json.dumps([dict(envs.kernel.addresses), begin, end, steps]))
 """
-"""Steps one batch, then prints where the kernel is, when it began and ended, and the steps."""
+"""Steps one batch, then prints where the kernel's parts are, when it began and ended, and the
+steps.
+"""
 
 
 class SamplingError(Exception):
@@ -49,8 +53,8 @@ class SamplingError(Exception):
 class Samples:
     """Samples of a stepping loop."""
 
-    kernel: int
-    """Where the kernel's machine code begins."""
+    addresses: dict[str, int]
+    """Where each part of the kernel begins, by its name."""
     nanoseconds: float
     """Processor time of one call of `step`, the loop around it included."""
     places: list[tuple[int, str, str]]
@@ -98,7 +102,7 @@ def sample(
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
             raise SamplingError(f"`perf record` is refused here ({last}): nothing was sampled.")
-        address, begin, end, steps = done.stdout.split()
+        addresses, begin, end, steps = json.loads(done.stdout)
         script = subprocess.run(
             [perf, "script", "-i", data, "-F", "time,ip,sym,dso"],
             capture_output=True,
@@ -110,8 +114,8 @@ def sample(
         moment, _, rest = row.strip().partition(": ")
         ip, _, rest = rest.strip().partition(" ")
         symbol, _, library = rest.rpartition(" (")
-        if float(begin) <= float(moment) <= float(end):
+        if begin <= float(moment) <= end:
             places.append((int(ip, 16), symbol.strip(), library.rstrip(")")))
     # Processor time: a busy machine makes the steps slower, but not more samples.
-    spent = len(places) / FREQUENCY / int(steps) * 1e9
-    return Samples(int(address), spent, places)
+    spent = len(places) / FREQUENCY / steps * 1e9
+    return Samples(addresses, spent, places)

@@ -152,7 +152,9 @@ def test_an_iteration_of_ppo_is_split_into_its_parts(run):
 def test_a_kernels_loops_are_counted_and_listed(run, tmp_path):
     status, text = run(kernel, "MountainCar-v0", "--precision", "fast")
     assert status == 0
-    assert_is_report(text, "advance step", "list_pending", "restart_listed reset", "check_discrete")
+    assert_is_report(text, "advance step", "list_flagged", "restart reset", "check_discrete")
+    parts = set(re.findall(r"^\| \d+ [\w ()]+ +\| +(\w+) \|", text, re.MULTILINE))
+    assert parts == {"advance", "restart", "reset", "observe", "kernel"}
     listing = (tmp_path / "report.s").read_text(encoding="utf-8")
     assert "# mountain_car.py:" in listing
     assert str(ROOT) not in listing
@@ -249,6 +251,44 @@ def test_loops_within_loops_are_told_apart():
     assert (outer.counts["scalar"], inner.counts["scalar"]) == (0, 1)
     assert not inner.vectorised
     assert inner.stride == 1
+
+
+def test_loops_are_found_in_every_function():
+    code = assembly.parse(
+        """
+first:
+.LBB0_1:
+        vaddsd xmm0, xmm0, qword ptr [rsi + 8*rcx]
+        inc rcx
+        cmp rcx, rdx
+        jne .LBB0_1
+        ret
+second:
+        xor eax, eax
+.LBB1_1:
+        vaddpd zmm0, zmm0, zmmword ptr [rsi + 8*rax]
+        add rax, 8
+        cmp rax, rdx
+        jne .LBB1_1
+        ret
+"""
+    )
+    assert [one.function for one in code] == ["first"] * 5 + ["second"] * 6
+    first, second = assembly.find_loops(code)
+    assert [place for place, _ in first.code] == [0, 1, 2, 3]
+    assert [place for place, _ in second.code] == [6, 7, 8, 9]
+    assert (first.vectorised, second.vectorised) == (False, True)
+
+
+def test_functions_of_cython_have_their_names_in_python():
+    prefix = "__pyx_f_8batchsim_5batch"
+    assert host.demangled(f"{prefix}_8_buffers_10BufferPool_take") == "BufferPool.take"
+    assert host.demangled(f"{prefix}_7_driver_6Driver__begin") == "Driver._begin"
+
+
+def test_lines_of_the_first_file_have_its_name():
+    heading = "CU: kernels.py:\n" + LINES.partition("\n")[2].partition("\n")[2]
+    assert assembly.parse_lines(heading, "folder")[0] == ("folder/kernels.py", 7)
 
 
 @pytest.fixture

@@ -193,7 +193,8 @@ sys.path.insert(0, {tests!r})
 import test_target
 
 def print_assembly(spec):
-    print(compile.assemble(spec)[0])
+    for part in compile.assemble(spec):
+        print(part.assembly)
     raise SystemExit
 
 vector.compile.compile_native = print_assembly

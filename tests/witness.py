@@ -2,9 +2,11 @@
 
 import contextlib
 import ctypes
+import types
 
 import numpy as np
 
+from batchsim import actions
 from batchsim.batch import vector
 from batchsim.compiler import compile, kernels
 from batchsim.compiler.columns import SHARED
@@ -12,39 +14,72 @@ from batchsim.compiler.columns import SHARED
 CHECK, STEP, RESET = (1 << task for task in (kernels.CHECK_ACTIONS, kernels.STEP, kernels.RESET))
 
 USES = {
-    "parameters": (STEP | RESET, 0),
-    "common": (STEP | RESET, 0),
-    "options": (STEP | RESET, 0),
-    "tables": (STEP | RESET, 0),
-    "settings": (STEP | RESET, 0),
-    "selected": (RESET, 0),
-    "action": (CHECK | STEP, 0),
+    **dict.fromkeys(("parameters", "common", "tables", "settings"), (STEP | RESET, 0)),
+    **dict.fromkeys(("options", "selected"), (RESET, 0)),
+    "action": (CHECK, 0),
     "choice": (STEP, CHECK),
     # Their places in the table still have the last step's, which are the callers' by now.
     **dict.fromkeys(("reward", "terminated", "truncated"), (0, STEP)),
     **dict.fromkeys(("final_observation", "final_info"), (0, STEP)),
     **dict.fromkeys(("returns", "lengths", "durations"), (0, STEP)),
 }
-"""The tasks that read, and those that write, the arrays of a tile; of others, columns and the
-outputs of a reset, STEP and RESET write. That a task may do so is enough: a tile's rows are its
+"""The tasks that read, and those that write, the arrays of a tile. Of others STEP and RESET write:
+columns, the list of finished rows, what is kept of an episode, frames, and the outputs of a reset.
+What a task writes it may read as well; that it may write is enough, for a tile's rows are its
 thread's alone."""
+
+
+def uses(tile, same_choice):
+    """Return field, array, readers and writers of each array of a tile, in the table's order.
+
+    Args:
+        tile: the arrays.
+        same_choice: whether `choice` is the memory of `action`, as it is of actions of numbers.
+    """
+    found = []
+    for field, nested in tile._asdict().items():
+        names = getattr(nested, "_fields", ()) if field == "episode" else ()
+        for k, array in enumerate(compile.flatten(nested)):
+            tasks = USES.get(names[k] if names else field, (0, STEP | RESET))
+            if field == "choice" and same_choice:
+                tasks = CHECK | STEP, 0
+            found.append((field, array, *tasks))
+    return found
+
 
 RECORDS = []
 """Kept for good: a kernel may run until its batch is gone."""
 
 
-def _record(kernel, tile, same_choice):
-    """Return what the witness needs to know, as the words of its `Record`."""
-    words = []
-    for field, nested in tile._asdict().items():
-        names = getattr(nested, "_fields", ()) if field == "episode" else ()
-        for k, array in enumerate(compile.flatten(nested)):
-            uses = USES.get(names[k] if names else field, (0, STEP | RESET))
-            if field == "choice" and same_choice:
-                uses = USES["action"]
-            row = 0 if field in SHARED else array.nbytes // len(array)
-            words.append((row, array.nbytes, *uses))
-    return np.array([kernel, len(words), *np.ravel(words)], np.int64)
+class Kernels:
+    """In place of a batch's kernels: each is the witness, and the record tells it which it hides.
+
+    Args:
+        hidden: the batch's.
+        address: of the witness.
+        tile: the arrays.
+        same_choice: as in `uses`.
+    """
+
+    def __init__(self, hidden, address, tile, same_choice):
+        self.hidden = hidden
+        self.address = address
+        self.tile = tile
+        self.same_choice = same_choice
+        self.record = np.zeros(2 + 4 * len(compile.flatten(tile)), np.int64)
+        RECORDS.append(self.record)
+
+    def of(self, kind):
+        """Return the kernel for actions of a kind; the driver asks before it goes over to it."""
+        kernel = self.hidden.of(kind)
+        words = []
+        for field, array, readers, writers in uses(self.tile, self.same_choice):
+            wide = field in ("action", "choice") and kind != actions.OWN
+            size = array.size * (8 if wide else array.itemsize)
+            row = 0 if field in SHARED else size // len(array)
+            words += [row, size, readers, writers]
+        self.record[:] = [kernel.address, len(words) // 4, *words]
+        return types.SimpleNamespace(interpreted=kernel.interpreted, address=self.address)
 
 
 @contextlib.contextmanager
@@ -53,16 +88,15 @@ def watching(library):
     address = ctypes.cast(ctypes.CDLL(library).witness, ctypes.c_void_p).value
     driver = vector.Driver
 
-    def witnessed(kernel, tile, arrays, slots, *rest):
-        if callable(kernel):
-            return driver(kernel, tile, arrays, slots, *rest)
-        record = _record(kernel, tile, "choice" in slots)
-        RECORDS.append(record)
+    def witnessed(kernels, tile, arrays, slots, *rest):
+        if kernels.backend == "reference":
+            return driver(kernels, tile, arrays, slots, *rest)
+        kernels = Kernels(kernels, address, tile, "choice" in slots)
         places = {
             name: tuple(k + 1 for k in place) if isinstance(place, tuple) else place + 1
             for name, place in slots.items()
         }
-        return driver(address, tile, [record, *arrays], places, *rest)
+        return driver(kernels, tile, [kernels.record, *arrays], places, *rest)
 
     vector.Driver = witnessed
     try:

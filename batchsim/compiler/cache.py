@@ -1,7 +1,7 @@
-"""Compiled kernels on disk: one file a part, named by a hash of everything the part depends on.
+"""Compiled kernels on disk: one file a part, named by a hash of everything that it depends on.
 
-A part is found again only under the same hash, so a stale one is never used and nothing needs to
-be invalidated. Files appear whole (written aside, then renamed), so that processes may compile at
+A part is found again only under the same hash, so a stale one is never used and nothing needs to be
+invalidated. Files appear whole (written aside, then renamed), so that processes may compile at
 once.
 """
 
@@ -34,7 +34,7 @@ def _file(key: str) -> Path:
 
 
 def load(key: str) -> bytes | None:
-    """Return the kernel stored under `key`, or None if there is none that is whole."""
+    """Return what is stored under `key`, or None if there is nothing that is whole."""
     path = _file(key)
     try:
         content = path.read_bytes()

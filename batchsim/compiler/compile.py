@@ -14,9 +14,9 @@ import sys
 import threading
 import time
 import types as python_types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import llvmlite
 import numba
@@ -39,6 +39,7 @@ __all__ = [
     "LIBRARIES",
     "KernelSpec",
     "NativeKernel",
+    "ObjectFile",
     "assemble",
     "compile_native",
     "flatten",
@@ -173,11 +174,28 @@ def _part_loops(spec: KernelSpec, *, guarded: bool) -> dict[str, Any]:
 class NativeKernel:
     """Machine code with the signature of `Kernel` in _threads.hpp."""
 
-    address: int
+    addresses: Mapping[str, int]
+    """Where each part begins, by its name, and at last what calls them."""
+    keys: Mapping[str, str]
+    """What they are kept under on disk."""
     keeps: tuple[Any, ...]
     """What the machine code lives in and refers to."""
     compile_seconds: float
     """Zero if the kernel came from the cache."""
+
+    @property
+    def address(self) -> int:
+        """Where the kernel begins."""
+        return self.addresses[ENTRY]
+
+
+class ObjectFile(NamedTuple):
+    """A part of a kernel, or what calls them, to be read."""
+
+    name: str
+    """The part's, one of `PARTS`, or else `ENTRY`."""
+    assembly: str
+    code: bytes
 
 
 KERNEL = types.int64(types.CPointer(types.int64), types.int64, types.int64, types.int64)
@@ -234,22 +252,26 @@ def compile_native(spec: KernelSpec) -> NativeKernel:
                         plan = _Plan(spec, for_numba=True)
                         libraries = _compile(spec, plan)
                         seconds = time.perf_counter() - start
-                    address = libraries[-1].get_pointer_to_function(plan.names[ENTRY])
-                    kernel = NativeKernel(address, (*libraries, plan.functions), seconds)
-                    _loaded.setdefault(plan.key, kernel)
+                    addresses = {
+                        name: library.get_pointer_to_function(plan.names[name])
+                        for name, library in zip(plan.keys, libraries, strict=True)
+                    }
+                    _loaded[plan.key] = NativeKernel(
+                        addresses, plan.keys, (*libraries, plan.functions), seconds
+                    )
         return _loaded[plan.key]
 
 
-def assemble(spec: KernelSpec) -> tuple[str, list[bytes]]:
-    """Return the kernel of `spec`, compiled anew, as assembly and as object files, to be read."""
+def assemble(spec: KernelSpec) -> list[ObjectFile]:
+    """Return the parts of the kernel of `spec`, compiled anew, and what calls them, to be read."""
     with _jit:
         plan = _Plan(spec, for_numba=True)
         with _uncollected():
-            libraries = [plan.translate(name) for name in plan.keys]
-    return (
-        "\n".join(library.get_asm_str() for library in libraries),
-        [library.serialize_using_object_code()[2][0] for library in libraries],
-    )
+            libraries = {name: plan.translate(name) for name in plan.keys}
+    return [
+        ObjectFile(name, library.get_asm_str(), library.serialize_using_object_code()[2][0])
+        for name, library in libraries.items()
+    ]
 
 
 class _Plan:

@@ -41,28 +41,30 @@ class Code:
 
 
 def read_code(kernel: compile.NativeKernel) -> Code | None:
-    """Return what objdump finds in a kernel of the disk cache, or None where it finds nothing."""
-    keys = [key for key, loaded in compile._loaded.items() if loaded is kernel]
-    content = cache.load(keys[0]) if keys else None
-    if content is None:
-        return None
-    try:
-        _, (_, _, (machine_code, _)) = marshal.loads(content)
-    except (ValueError, TypeError):
-        return None  # Not what Numba's libraries serialize to in this version.
-    with tempfile.TemporaryDirectory(prefix="batchsim-benchmarks-") as directory:
-        path = Path(directory) / "kernel.o"
-        path.write_bytes(machine_code)
-        try:
-            found = subprocess.run(
-                ["objdump", "--disassemble", "--no-show-raw-insn", str(path)],
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-        except (OSError, subprocess.CalledProcessError):
+    """Return what objdump finds in the parts of a kernel, or None where one is not on disk."""
+    listings = []
+    for key in kernel.keys.values():
+        content = cache.load(key)
+        if content is None:
             return None
-    return count_instructions(found.stdout)
+        try:
+            _, _, (machine_code, _) = marshal.loads(content)
+        except (ValueError, TypeError):
+            return None  # Not what Numba's libraries serialize to in this version.
+        with tempfile.TemporaryDirectory(prefix="batchsim-benchmarks-") as directory:
+            path = Path(directory) / "part.o"
+            path.write_bytes(machine_code)
+            try:
+                found = subprocess.run(
+                    ["objdump", "--disassemble", "--no-show-raw-insn", str(path)],
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                )
+            except (OSError, subprocess.CalledProcessError):
+                return None
+        listings.append(found.stdout)
+    return count_instructions("\n".join(listings))
 
 
 def count_instructions(listing: str) -> Code | None:

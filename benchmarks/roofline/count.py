@@ -28,15 +28,13 @@ from typing import Any
 
 import numpy as np
 
-from batchsim.batch.spaces import action_bounds
 from batchsim.batch.vector import BatchEnv
-from batchsim.compiler import columns, compile, kernels
+from batchsim.compiler import columns, kernels
+from batchsim.compiler.binder import Binder
 from benchmarks.roofline.record import Column, Memory, Recorder
 
 __all__ = ["Counts", "count_step"]
 
-SHARED = ("tables", "settings")
-"""Fields of a tile that all rows share."""
 ROWS = 8
 STEPS = 160
 EVERY = 8
@@ -156,16 +154,20 @@ def _record(envs: BatchEnv, row: int, actions: Any) -> tuple[Recorder, int]:
     recorder = Recorder()
     action = np.array(actions[row : row + 1])
     fields = {
-        name: _recording(recorder, nested, None if name in SHARED else row)
+        name: _recording(recorder, nested, None if name in columns.SHARED else row)
         for name, nested in envs._tile._asdict().items()
     }
     # The action's bytes are counted apart: it is read whole, to be checked.
     fields["choice"] = Column(recorder, action, Memory(action, is_shared=True))
     tile = kernels.Tile(**fields)
-    binder = compile.Binder(
+    binder = Binder(
         envs.precision,
         _placeholders(envs),
         recorder.rebind,
+        given={
+            **columns.reference_accessors(envs._constants(), stacks=False),
+            "row_views": _row_views,
+        },
         namespace=envs.definition.namespace,
     )
     advance, observe, inform = (
@@ -174,8 +176,8 @@ def _record(envs: BatchEnv, row: int, actions: Any) -> tuple[Recorder, int]:
     )
     _ = tile.pending[0]  # A step has to know which rows it is to reset instead.
     advance(tile, 0)
-    observe(tile, 0, tile.observation)
-    inform(tile, 0, tile.info)
+    observe(tile, 0, _row_views(tile.observation, 0))
+    inform(tile, 0, _row_views(tile.info, 0))
     return recorder, action.nbytes
 
 
@@ -205,10 +207,5 @@ def _placeholders(envs: BatchEnv) -> dict[str, Any]:
         "step": definition.step,
         "observe": definition.observe,
         "inform": definition.inform or kernels.no_info,
-        **columns.REFERENCE,
-        "row_views": _row_views,
         "mark": kernels.skip_row,
-        "add_reward": kernels.skip_row,
-        "PARAMETERS": envs._constants(),
-        "ACTION": action_bounds(envs.single_action_space),
     }

@@ -57,5 +57,5 @@ def assemblies(
     for number, text, spec in specifications(seed, numbers, folder, switches):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            assembly, _ = compile.assemble(spec)
-        yield number, text, assembly
+            parts = compile.assemble(spec)
+        yield number, text, "\n".join(part.assembly for part in parts)

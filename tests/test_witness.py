@@ -1,0 +1,72 @@
+"""What the witness tells sanitizers of the arrays that a kernel's tasks read and write is so."""
+
+import ctypes
+
+import numpy as np
+import pytest
+import witness
+
+import batchsim
+
+N = 70
+TASKS = {"check": witness.CHECK, "step": witness.STEP, "reset": witness.RESET}
+SETTINGS = {
+    "plain": ("CartPole-v1", {}),
+    "parameters, statistics and frames": (
+        "CartPole-v1",
+        {
+            "length": [0.4 + k / 1000 for k in range(N)],
+            "record_episode_statistics": True,
+            "frame_stack": 3,
+        },
+    ),
+    "numbers": ("Pendulum-v1", {"max_episode_steps": 7}),
+    "infos and tables": ("FrozenLake-v1", {}),
+}
+
+
+def run(kernel, arrays, task):
+    """Run a task of a kernel on these arrays."""
+    table = np.array([array.ctypes.data for array in arrays], np.int64)
+    result, exception = ctypes.c_int64(), ctypes.c_void_p()
+    pointer, number = ctypes.c_void_p, ctypes.c_int64
+    call = ctypes.CFUNCTYPE(ctypes.c_int32, pointer, pointer, pointer, number, number, number)(
+        kernel.address
+    )
+    places = ctypes.byref(result), ctypes.byref(exception), table.ctypes.data
+    assert call(*places, task.bit_length() - 1, 0, N) == 0
+    return arrays
+
+
+def copies(arrays):
+    return [np.array(array, order="C") for array in arrays]
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_tasks_read_and_write_what_the_witness_says(settings, mode):
+    name, arguments = SETTINGS[settings]
+    envs = batchsim.make_vec(name, N, autoreset_mode=mode, num_threads=1, **arguments)
+    envs.reset(seed=0)
+    tile = envs._tile
+    tile.pending[:] = np.arange(N) % 3 == 0
+    tile.selected[:] = np.arange(N) % 2 == 0
+    fields, arrays, readers, writers = zip(
+        *witness.uses(tile, envs._choice_is_action()), strict=True
+    )
+    random = np.random.default_rng(0)
+    for task, bit in TASKS.items():
+        after = run(envs.kernel, copies(arrays), bit)
+        for k, field in enumerate(fields):
+            if not writers[k] & bit:
+                assert after[k].tobytes() == arrays[k].tobytes(), f"{task} writes {field}"
+            if not (readers[k] | writers[k]) & bit:
+                scrambled = copies(arrays)
+                noise = random.bytes(arrays[k].nbytes)
+                scrambled[k] = np.frombuffer(bytearray(noise), arrays[k].dtype)
+                run(envs.kernel, scrambled, bit)
+                assert scrambled[k].tobytes() == noise, f"{task} writes {field}"
+                for j in range(len(arrays)):
+                    same = j == k or scrambled[j].tobytes() == after[j].tobytes()
+                    assert same, f"{task} reads {field}"
+    envs.close()
