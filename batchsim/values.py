@@ -67,6 +67,16 @@ _KINDS = {"f": "fiu", "i": "iu", "b": "b"}
 
 
 def read_scalar(what: str, value: Any, default: Any) -> bool | int | float:
+    """Return a value of the kind of its default: True or False, a whole number, or a number.
+
+    Args:
+        what: how an error names it.
+        value: what was given.
+        default: of that kind.
+
+    Raises:
+        TypeError: if it is of another kind.
+    """
     if isinstance(value, np.ndarray):
         value = value[()]
     if isinstance(default, bool):
