@@ -67,8 +67,15 @@ _KINDS = {"f": "fiu", "i": "iu", "b": "b"}
 
 
 def read_scalar(what: str, value: Any, default: Any) -> bool | int | float:
-    """Return one value with the type of `default`; raises TypeError or ValueError, saying `what`
-    it is, if it is of another kind, NaN or beyond 64 bits.
+    """Return a value of the kind of its default: True or False, a whole number, or a number.
+
+    Args:
+        what: how an error names it.
+        value: what was given.
+        default: of that kind.
+
+    Raises:
+        TypeError: if it is of another kind.
     """
     if isinstance(value, np.ndarray):
         value = value[()]

@@ -265,7 +265,7 @@ class Described:
         ]
         helpers = [name for (file, name), _ in functions if file in libraries]
         checks = any(name.startswith("check_") for name in own)
-        self.in_step = part != "reset_rows" and not checks and "reset_selected" not in own
+        self.in_step = not checks and "reset_selected" not in own
         self.advances = "advance" in own
         own = [name for name in own if name not in GLUE][:1]
         parts = own + others[: 2 - len(own)] or helpers[:1] or ["loop"]

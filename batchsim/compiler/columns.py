@@ -202,10 +202,14 @@ def parameters_at(constants, tile, i):  # type: ignore[no-untyped-def]
     return found._replace(**dict(_named(tile.tables)))
 
 
-def reset_parameters_at(constants, tile, i):  # type: ignore[no-untyped-def]
-    """Return the parameters of row i as its reset sees them: with the options' values."""
+def reset_parameters_at(constants, tile, i, options_row):  # type: ignore[no-untyped-def]
+    """Return the parameters of row i as its reset sees them: with a row's options, or the defaults
+    for row -1.
+    """
     found = parameters_at(constants, tile, i)
-    return found._replace(**{name: column[i] for name, column in _named(tile.options)})
+    if options_row < 0:
+        return found
+    return found._replace(**{name: column[options_row] for name, column in _named(tile.options)})
 
 
 def _named(columns: Any) -> list[tuple[str, Any]]:
@@ -213,17 +217,21 @@ def _named(columns: Any) -> list[tuple[str, Any]]:
     return list(columns._asdict().items()) if columns else []
 
 
-def _native_parameters_at(at_reset: bool) -> Any:
-    @intrinsic
-    def parameters_at(typing_context: Any, tile: Any, i: Any) -> Any:
-        return ParametersType(tile, at_reset)(tile, types.intp), _with_row
+@intrinsic
+def _parameters_at(typing_context: Any, tile: Any, i: Any) -> Any:
+    return ParametersType(tile, at_reset=False)(tile, types.intp), _with_row
 
-    return parameters_at
+
+@intrinsic
+def _reset_parameters_at(typing_context: Any, tile: Any, i: Any, options_row: Any) -> Any:
+    kind = ParametersType(tile, at_reset=True)
+    return kind(tile, types.intp, types.intp), _with_row
 
 
 def _with_row(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    value = context.get_value_type(signature.return_type)(ir.Undefined)
-    for k, argument in enumerate(arguments):
+    kind = context.get_value_type(signature.return_type)
+    value = kind(ir.Undefined)
+    for k, argument in enumerate(arguments[: len(kind.elements)]):
         value = builder.insert_value(value, argument, k)
     return value
 
@@ -521,8 +529,8 @@ def reference_accessors(constants: Any, *, stacks: bool) -> dict[str, Any]:
 
 
 NATIVE = {
-    "parameters_at": _native_parameters_at(at_reset=False),
-    "reset_parameters_at": _native_parameters_at(at_reset=True),
+    "parameters_at": _parameters_at,
+    "reset_parameters_at": _reset_parameters_at,
     "row_views": _row_views,
     "state_at": _state_at,
     "clear_rows": _clear_rows,

@@ -79,8 +79,14 @@ STEP_LOOPS = {
     AutoresetMode.DISABLED: kernels.step_disabled,
 }
 
-PARTS = ("advance_rows", "restart_rows", "reset_rows", "observe_rows", "inform_rows")
+PARTS = ("advance_rows", "restart_rows", "observe_rows", "inform_rows")
 """The parts of a kernel, by the names that they are called by."""
+INLINED = {"restart_rows": 100}
+"""Lines of LLVM's code up to which a part's functions are inlined wherever they are called, so that
+loops with calls in them can be vectorised, if not `INLINED_BY_DEFAULT`. Restarts are no such loops,
+and have many draws.
+"""
+INLINED_BY_DEFAULT = 1000
 ENTRY = kernels.run_task.__name__
 """What calls them."""
 LAST_SEEN = "truncated"
@@ -164,7 +170,6 @@ def _part_loops(spec: KernelSpec, *, guarded: bool) -> dict[str, Any]:
     return {
         "advance_rows": kernels.advance_rows_guarded if guarded else kernels.advance_rows,
         "restart_rows": kernels.restart_rows,
-        "reset_rows": kernels.reset_rows if spec.definition.options else kernels.restart_or_reset,
         "observe_rows": kernels.observe_rows,
         "inform_rows": kernels.inform_rows if spec.definition.info else kernels.skip_rows,
     }
@@ -285,13 +290,13 @@ class _Plan:
 
     def __init__(self, spec: KernelSpec, *, for_numba: bool) -> None:
         self.spec = spec
+        self.common = _common_key(spec)
         loops = _part_loops(spec, guarded=_is_guarded(spec))
         frame = _frame_layout(spec.tile)
         info = columns.array_layout(spec.tile.info)
         layouts = {
             "advance_rows": (columns.layout_of(spec.tile, "choice"),),
             "restart_rows": (columns.layout_of(spec.tile, LAST_SEEN),),
-            "reset_rows": (columns.layout_of(spec.tile, LAST_SEEN),),
             "observe_rows": (columns.layout_of(spec.tile, LAST_SEEN), frame),
             "inform_rows": (columns.layout_of(spec.tile, LAST_SEEN), info),
         }
@@ -314,7 +319,7 @@ class _Plan:
         """What machine code knows them by."""
         self.functions: dict[str, Any] = {}
         for name in PARTS:
-            if loops[name] in (kernels.skip_rows, kernels.restart_or_reset):
+            if loops[name] is kernels.skip_rows:
                 placeholders[name] = loops[name]
                 del given[name]
                 continue
@@ -334,7 +339,7 @@ class _Plan:
 
     def _add(self, name: str, binder: Binder, loop: Any, made_of: tuple[Any, ...]) -> None:
         self.functions[name] = binder.copy(loop)
-        self.keys[name] = _key(self.spec, binder.digests[loop], made_of)
+        self.keys[name] = _key((self.common, binder.digests[loop], *made_of))
         self.names[name] = f"batchsim_{name}_{self.keys[name][:32]}"
 
     def translate(self, name: str) -> Any:
@@ -343,6 +348,7 @@ class _Plan:
             self.functions[name],
             KERNEL if name == ENTRY else PART,
             self.names[name],
+            inlined=INLINED.get(name, INLINED_BY_DEFAULT),
             **{**OPTIONS, **NO_WRAPPERS, "boundscheck": self.spec.checked},
         )
 
@@ -420,7 +426,9 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _key(spec: KernelSpec, code: str, made_of: tuple[Any, ...]) -> str:
+def _key(made_of: tuple[Any, ...]) -> str:
+    """Return a hash of what a part is made of: layouts, names, and hashes of other things."""
+
     def described(part: Any) -> Any:
         if isinstance(part, rows.ArrayLayout):
             return part.dtype.str, part.trailing, part.length, part.writeable
@@ -428,9 +436,13 @@ def _key(spec: KernelSpec, code: str, made_of: tuple[Any, ...]) -> str:
             return part.fields, [described(member) for member in part.members]
         return part
 
-    scratch = sorted(spec.definition.scratch)
-    digest = Digest(code, [described(part) for part in made_of], spec.constants, scratch)
-    digest.add("options", (CALLEE, spec.checked))
+    return Digest(*map(described, made_of)).hexdigest()
+
+
+def _common_key(spec: KernelSpec) -> str:
+    """Return a hash of what all parts of a kernel depend on."""
+    digest = Digest(spec.constants, sorted(spec.definition.scratch))
+    digest.add("options", (CALLEE, INLINED, INLINED_BY_DEFAULT, spec.checked))
     digest.add("precision", spec.precision)
     digest.add("functions", ufuncs.fingerprint())
     digest.add("settings", [getattr(numba.config, setting, None) for setting in SETTINGS])

@@ -6,8 +6,8 @@ and either compiles them with Numba or runs them as they stand:
 - `view(table, lo, hi)`: the columns of rows [lo, hi) as a `Tile`; `part_view(table, lo, hi)`: those
   that parts see;
 - `reset`, `step`, `observe`, `inform`: the environment's own functions;
-- `parameters_at(tile, i)`: the parameters of row i; `reset_parameters_at(tile, i)`: as its reset
-  sees them, with the options that it was given;
+- `parameters_at(tile, i)`: the parameters of row i; `reset_parameters_at(tile, i, options_row)`: as
+  its reset sees them, with the options that a row was given, or the defaults for row -1;
 - `observation_at(table, lo, hi, frames, place)`, `info_at(table, lo, hi, frames, place)`: arrays
   that are written, one row a frame; `OBSERVED`, `INFO` and `FINAL_INFO`: the places;
 - `row_views(nested, i)`: row i of each array of a nested tuple;
@@ -182,9 +182,10 @@ def advance(tile, i):
     tile.pending[i] = terminated or truncated
 
 
-def restart(tile, i, p):
-    """Start an episode in row i."""
+def restart(tile, i, options_row):
+    """Start an episode in row i, with the reset options of a row, or the defaults if it is -1."""
     mark(tile, i)
+    p = reset_parameters_at(tile, i, options_row)
     reset(state_at(tile.state, i), i, p, tile.rng)
     tile.elapsed[i] = 0
     tile.pending[i] = False
@@ -226,37 +227,24 @@ def advance_rows_guarded(table, lo, hi, all_rows, _, __):
     return 0
 
 
-def restart_rows(table, lo, hi, count, is_step, _):
+def restart_rows(table, lo, hi, count, is_step, with_options):
     """Start episodes in the first `count` rows that are listed in `finished`.
 
     Args:
         table, lo, hi: the tile.
         count: how many rows.
         is_step: whether this is all that the rows do in a step, so that they are given no reward.
+        with_options: whether the options are those of the reset, or else the defaults.
     """
     tile = part_view(table, lo, hi)
     for k in range(count):
         i = tile.finished[k]
-        restart(tile, i, parameters_at(tile, i))
+        restart(tile, i, i if with_options != 0 else -1)
         if is_step != 0:
             tile.reward[i] = 0
             tile.terminated[i] = False
             tile.truncated[i] = False
     return 0
-
-
-def reset_rows(table, lo, hi, count, _, __):
-    """Start episodes in the listed rows with the reset's options."""
-    tile = part_view(table, lo, hi)
-    for k in range(count):
-        i = tile.finished[k]
-        restart(tile, i, reset_parameters_at(tile, i))
-    return 0
-
-
-def restart_or_reset(table, lo, hi, count, _, __):
-    """`reset_rows` of an environment without options."""
-    return restart_rows(table, lo, hi, count, 0, 0)
 
 
 def observe_rows(table, lo, hi, count, frames, place):
@@ -392,7 +380,7 @@ def reset_selected(table, lo, hi):
     """Start new episodes in the selected rows, with the options' values; observe all rows."""
     tile = view(table, lo, hi)
     count = list_flagged(tile, tile.selected)
-    reset_rows(table, lo, hi, count, 0, 0)
+    restart_rows(table, lo, hi, count, 0, 1)
     start_episodes(tile, count)
     observe_again(table, lo, hi, tile, count)
     clear_rows(tile.info)

@@ -204,7 +204,10 @@ class _RowsModel(models.PrimitiveModel):
 
 class _OfRowModel(models.StructModel):
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, [("addresses", ADDRESSES), ("row", types.intp)])
+        members = [("addresses", ADDRESSES), ("row", types.intp)]
+        if getattr(kind, "at_reset", False):
+            members.append(("options_row", types.intp))
+        super().__init__(manager, kind, members)
 
 
 register_model(StateType)(_OfRowModel)
@@ -418,6 +421,30 @@ def _parameter(context: Any, builder: Any, kind: ParametersType, value: Any, nam
     array = array_at(context, builder, kind.tile.tile, addresses, slot, layout)
     if field == "tables":
         return array
+    if field == "options":
+        return _option(context, builder, kind, value, name, array)
     if field == "common":
         row = row.type(0)
     return row_value(context, builder, numba_type(layout), array, row)
+
+
+def _option(
+    context: Any, builder: Any, kind: ParametersType, value: Any, name: str, array: Any
+) -> Any:
+    """Return what a row was given as an option, or the default."""
+    row = builder.extract_value(value, 2)
+    is_given = builder.icmp_signed(">=", row, row.type(0))
+    place = builder.select(is_given, row, row.type(0))  # Row 0 is always there.
+    kind_of_rows = numba_type(kind.sources[name][2])
+    given = row_value(context, builder, kind_of_rows, array, place)
+    default = getattr(kind.tile.constants, name)
+    if not isinstance(default, tuple):
+        number = context.get_constant_generic(builder, kind_of_rows.dtype, default)
+        return builder.select(is_given, given, number)
+    number = context.get_value_type(kind_of_rows.dtype)
+    numbers = ir.Constant(ir.ArrayType(number, len(default)), [number(k) for k in default])
+    memory = cgutils.global_constant(builder, f".default.{name}", numbers)
+    data = context.data_model_manager[row_type(kind_of_rows)].get_field_position("data")
+    memory = builder.bitcast(memory, number.as_pointer())
+    chosen = builder.select(is_given, builder.extract_value(given, data), memory)
+    return builder.insert_value(given, chosen, data)

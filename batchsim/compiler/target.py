@@ -36,10 +36,6 @@ __all__ = ["callee", "compile_function", "generator", "processor"]
 
 SHARED = (llvm.Linkage.external, llvm.Linkage.linkonce_odr)
 """How functions are linked of which several modules may have a copy."""
-INLINED = 1000
-"""Lines of a function in LLVM's code up to which it is inlined wherever it is called, so that loops
-with calls in them can be vectorised. Of others LLVM decides.
-"""
 LEFT_OUT = {"x86": ("avx512dq",)}
 """By the beginning of a processor's kind: features that LLVM gets wrong code from."""
 
@@ -86,6 +82,11 @@ class _Library(codegen.JITCodeLibrary):
         for function in ll_module.functions:
             passes.run(function, builder)
 
+    def _optimize_final_module(self) -> None:
+        """Optimise once: Numba's own does so twice, to remove reference counts in between."""
+        passes, builder = self._codegen._module_pass_manager()
+        passes.run(self._final_module, builder)
+
     def _parts(self) -> list[Any]:
         """Return what is to be linked into it: those it links, and what those that are parts do."""
         found: dict[Any, None] = {}
@@ -97,12 +98,13 @@ class _Library(codegen.JITCodeLibrary):
                     waiting += library._linking_libraries
         return list(found)
 
-    def finalize_as(self, name: str, entry: str) -> None:
+    def finalize_as(self, name: str, entry: str, inlined: int) -> None:
         """Link, optimise, and make machine code.
 
         Args:
             name: what other libraries are to know the entry by.
             entry: the function's name so far.
+            inlined: functions of so many lines are inlined wherever they are called.
         """
         require_global_compiler_lock()
         self._raise_if_finalized()
@@ -114,7 +116,7 @@ class _Library(codegen.JITCodeLibrary):
             elif function.name in shared:
                 # Another process numbers functions anew: theirs may have the same names.
                 function.linkage = "internal"
-                if str(function).count("\n") <= INLINED:
+                if str(function).count("\n") <= inlined:
                     function.add_function_attribute("alwaysinline")
         self._optimize_final_module()
         self._final_module.verify()
@@ -237,13 +239,16 @@ def _overloads_as_callees() -> Iterator[None]:
         jit_registry[kind] = jit
 
 
-def compile_function(function: Any, signature: Any, name: str, **options: Any) -> Any:
+def compile_function(
+    function: Any, signature: Any, name: str, *, inlined: int, **options: Any
+) -> Any:
     """Compile a Python function for types of arguments and result, to be called by its address.
 
     Args:
         function: plain Python.
         signature: Numba's types of the result and the arguments.
         name: what machine code knows the function by: of its own, whatever else is compiled.
+        inlined: callees of so many lines of LLVM's code are inlined; of others LLVM decides.
         **options: Numba's.
 
     Returns:
@@ -253,5 +258,5 @@ def compile_function(function: Any, signature: Any, name: str, **options: Any) -
     with global_compiler_lock, _overloads_as_callees():
         dispatcher.compile(signature)
         (result,) = dispatcher.overloads.values()
-        result.library.finalize_as(name, result.fndesc.llvm_func_name)
+        result.library.finalize_as(name, result.fndesc.llvm_func_name, inlined)
     return result.library
