@@ -81,12 +81,8 @@ STEP_LOOPS = {
 
 PARTS = ("advance_rows", "restart_rows", "observe_rows", "inform_rows")
 """The parts of a kernel, by the names that they are called by."""
-INLINED = {"restart_rows": 100}
-"""Lines of LLVM's code up to which a part's functions are inlined wherever they are called, so that
-loops with calls in them can be vectorised, if not `INLINED_BY_DEFAULT`. Restarts are no such loops,
-and have many draws.
-"""
-INLINED_BY_DEFAULT = 1000
+SELDOM = "restart_rows"
+"""The part that most steps do little of; many draws in it would be inlined at great length."""
 ENTRY = kernels.run_task.__name__
 """What calls them."""
 LAST_SEEN = "truncated"
@@ -160,6 +156,7 @@ def _placeholders(spec: KernelSpec) -> dict[str, Any]:
         "step_rows": STEP_LOOPS[spec.autoreset_mode],
         "check_actions": kernels.check_discrete if discrete else kernels.check_box,
         "ACTION": spec.bounds,
+        "HAS_OPTIONS": bool(spec.definition.options),
         **_stacking(spec),
         **_statistics(spec),
     }
@@ -348,7 +345,7 @@ class _Plan:
             self.functions[name],
             KERNEL if name == ENTRY else PART,
             self.names[name],
-            inlined=INLINED.get(name, INLINED_BY_DEFAULT),
+            is_hot=name != SELDOM,
             **{**OPTIONS, **NO_WRAPPERS, "boundscheck": self.spec.checked},
         )
 
@@ -442,7 +439,7 @@ def _key(made_of: tuple[Any, ...]) -> str:
 def _common_key(spec: KernelSpec) -> str:
     """Return a hash of what all parts of a kernel depend on."""
     digest = Digest(spec.constants, sorted(spec.definition.scratch))
-    digest.add("options", (CALLEE, INLINED, INLINED_BY_DEFAULT, spec.checked))
+    digest.add("options", (CALLEE, spec.checked))
     digest.add("precision", spec.precision)
     digest.add("functions", ufuncs.fingerprint())
     digest.add("settings", [getattr(numba.config, setting, None) for setting in SETTINGS])

@@ -25,6 +25,7 @@ and either compiles them with Numba or runs them as they stand:
 - `add_rewards`, `start_episodes`, `report_episodes`: the episode statistics, or functions that do
   nothing;
 - `mark`: notes which row is at work, in the checked mode, or does nothing;
+- `HAS_OPTIONS`: whether there are reset options;
 - `FRAMES`: how many frames are stacked;
 - `ACTION`: the bounds of the action space.
 
@@ -237,9 +238,14 @@ def restart_rows(table, lo, hi, count, is_step, with_options):
         with_options: whether the options are those of the reset, or else the defaults.
     """
     tile = part_view(table, lo, hi)
+    if HAS_OPTIONS and with_options != 0:
+        for k in range(count):
+            i = tile.finished[k]
+            restart(tile, i, i)
+        return 0
     for k in range(count):
         i = tile.finished[k]
-        restart(tile, i, i if with_options != 0 else -1)
+        restart(tile, i, -1)  # A constant: so are the defaults, then.
         if is_step != 0:
             tile.reward[i] = 0
             tile.terminated[i] = False

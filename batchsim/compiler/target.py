@@ -36,6 +36,12 @@ __all__ = ["callee", "compile_function", "generator", "processor"]
 
 SHARED = (llvm.Linkage.external, llvm.Linkage.linkonce_odr)
 """How functions are linked of which several modules may have a copy."""
+INLINED = 1000
+"""Lines of a function in LLVM's code up to which it is inlined wherever it is called, so that loops
+with calls in them can be vectorised. Of others LLVM decides.
+"""
+SMALL = 2500
+"""Lines of all functions up to which that is done of one that is no hot loop, too."""
 LEFT_OUT = {"x86": ("avx512dq",)}
 """By the beginning of a processor's kind: features that LLVM gets wrong code from."""
 
@@ -98,17 +104,18 @@ class _Library(codegen.JITCodeLibrary):
                     waiting += library._linking_libraries
         return list(found)
 
-    def finalize_as(self, name: str, entry: str, inlined: int) -> None:
+    def finalize_as(self, name: str, entry: str, is_hot: bool) -> None:
         """Link, optimise, and make machine code.
 
         Args:
             name: what other libraries are to know the entry by.
             entry: the function's name so far.
-            inlined: functions of so many lines are inlined wherever they are called.
+            is_hot: whether to inline much, however long it takes.
         """
         require_global_compiler_lock()
         self._raise_if_finalized()
         shared = self._link()
+        lines = {}
         for function in self._final_module.functions:
             if function.name == entry:
                 function.name = name
@@ -116,8 +123,11 @@ class _Library(codegen.JITCodeLibrary):
             elif function.name in shared:
                 # Another process numbers functions anew: theirs may have the same names.
                 function.linkage = "internal"
-                if str(function).count("\n") <= inlined:
-                    function.add_function_attribute("alwaysinline")
+                lines[function.name] = str(function).count("\n")
+        if is_hot or sum(lines.values()) <= SMALL:
+            for called, count in lines.items():
+                if count <= INLINED:
+                    self._final_module.get_function(called).add_function_attribute("alwaysinline")
         self._optimize_final_module()
         self._final_module.verify()
         self._finalize_final_module()
@@ -240,7 +250,7 @@ def _overloads_as_callees() -> Iterator[None]:
 
 
 def compile_function(
-    function: Any, signature: Any, name: str, *, inlined: int, **options: Any
+    function: Any, signature: Any, name: str, *, is_hot: bool, **options: Any
 ) -> Any:
     """Compile a Python function for types of arguments and result, to be called by its address.
 
@@ -248,7 +258,7 @@ def compile_function(
         function: plain Python.
         signature: Numba's types of the result and the arguments.
         name: what machine code knows the function by: of its own, whatever else is compiled.
-        inlined: callees of so many lines of LLVM's code are inlined; of others LLVM decides.
+        is_hot: whether to inline much, so that loops are fast, however long it takes.
         **options: Numba's.
 
     Returns:
@@ -258,5 +268,5 @@ def compile_function(
     with global_compiler_lock, _overloads_as_callees():
         dispatcher.compile(signature)
         (result,) = dispatcher.overloads.values()
-        result.library.finalize_as(name, result.fndesc.llvm_func_name, inlined)
+        result.library.finalize_as(name, result.fndesc.llvm_func_name, is_hot)
     return result.library
