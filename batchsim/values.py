@@ -40,7 +40,7 @@ def read_value(what: str, value: Any, default: Any, num_envs: int) -> Any:
         if array.dtype.kind == "u" and (array > LARGEST).any():
             row = int(np.argwhere(array > LARGEST)[0, 0])
             raise ValueError(f"The {what} is {array[row]} in row {row}; expected below 2**63.")
-        values = np.array(array, dtype)
+        values = np.array(array, dtype, order="C")
         values.flags.writeable = False  # Whoever wrote to it would change nothing.
         return values
     if extent:

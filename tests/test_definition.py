@@ -561,3 +561,66 @@ def test_a_time_limit_is_the_callers_business():
     assert env.max_episode_steps is None
     env.reset(seed=0)
     assert not any(env.step(np.ones(3, np.int64))[3].any() for _ in range(1200))
+
+
+class Spans:
+    """Draws between the members of an option, and tells those of a parameter."""
+
+    class State(NamedTuple):
+        x: float
+
+    class Params(NamedTuple):
+        gains: tuple[float, float, float] = (-1.0, 2.5, 0.0)
+
+    class Options(NamedTuple):
+        span: tuple[float, float] = (-1.0, 2.5)
+        add: int = 3
+        turned: bool = False
+
+    OBSERVATION = Box(-999.0, 999.0, (3,), np.float64)
+    ACTION = Discrete(2)
+
+    def reset(s, i, p, rng):
+        s.x[i] = uniform(rng, i, p.span[0], p.span[1]) + p.add
+        if p.turned:
+            s.x[i] = -s.x[i]
+
+    def step(s, i, action, p, rng):
+        s.x[i] += 1.0
+        return p.gains[1], s.x[i] > 6.0
+
+    def observe(s, i, p, out):
+        out[0] = s.x[i]
+        out[1] = p.gains[0]
+        out[2] = p.gains[2]
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
+@pytest.mark.parametrize("precision", ["exact", "fast"])
+def test_values_of_several_numbers_are_a_rows_own_in_both_backends(opened, mode, precision):
+    gains = np.asfortranarray(np.arange(210.0).reshape(70, 3))
+    spans = np.asfortranarray(np.arange(140.0).reshape(70, 2))
+    rows = np.arange(70)
+    envs = [
+        opened(
+            batchsim.make_vec(
+                *(Spans, 70), precision=precision, autoreset_mode=mode, backend=backend, gains=gains
+            )
+        )
+        for backend in ("native", "reference")
+    ]
+    for options in (
+        None,
+        {"span": (5.0, 6.0)},
+        {"add": rows, "turned": rows % 2 == 0},
+        {"span": spans, "reset_mask": rows % 3 == 0},
+        None,
+    ):
+        one, other = (env.reset(seed=4, options=options)[0] for env in envs)
+        np.testing.assert_array_equal(one, other)
+        np.testing.assert_array_equal(one[:, 1:], gains[:, [0, 2]])
+        for _ in range(12):
+            # Those that end start anew with the defaults.
+            one, other = (env.step(np.zeros(70, np.int64)) for env in envs)
+            for found, expected in zip(one[:4], other[:4], strict=True):
+                np.testing.assert_array_equal(found, expected)

@@ -93,7 +93,8 @@ class Allocator:
             ),
             options=named(
                 {
-                    name: np.array(np.broadcast_to(value, (n, *np.shape(value))))
+                    # Row by row, which np.array of a broadcast would not be.
+                    name: np.broadcast_to(value, (n, *np.shape(value))).copy(order="C")
                     for name, value in self.definition.options.items()
                 }
             ),
@@ -191,6 +192,7 @@ def _each(make: Any, leaves: Layout | Infos, num_envs: int) -> list[Any]:
 
 def _read_only(values: Array, number: Any) -> Array:
     """Return a copy that no environment can write to, float64 numbers as `number`."""
-    copy = np.array(values, number if values.dtype == np.float64 else values.dtype)
+    dtype = number if values.dtype == np.float64 else values.dtype
+    copy = np.array(values, dtype, order="C")  # Whatever the caller's lies in.
     copy.flags.writeable = False
     return copy
