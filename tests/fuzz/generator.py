@@ -62,6 +62,15 @@ class Source:
     """What draws reset options and arguments."""
 
 
+def pairs(rng: Any, low: float, high: float, n: int | None) -> Any:
+    """Return two numbers, or two for each of n rows, in the memory column by column at times."""
+    if n is None:
+        return rng.uniform(low, high, 2)
+    return (
+        rng.uniform(low, high, (n, 2)) if rng.random() < 0.5 else rng.uniform(low, high, (2, n)).T
+    )
+
+
 class Generator(Statements):
     """Writes one definition."""
 
@@ -173,7 +182,7 @@ class Generator(Statements):
                 members.append(f"{name}: tuple[float, float] = (-1.0, {self.count(0, 4)}.5)")
                 self.parameters[name] = (
                     (),
-                    lambda rng, n: rng.uniform(-1.0, 5.0, 2 if n is None else (n, 2)),
+                    lambda rng, n: pairs(rng, -1.0, 5.0, n),
                 )
                 self.parameter_leaves += [
                     Expression(f"p.{name}[{j}]", "float", -1.0, 5.0) for j in (0, 1)
@@ -192,6 +201,10 @@ class Generator(Statements):
             members.append("level: int = 1")
             self.options["level"] = lambda rng, n: rng.integers(0, 5, n)
             self.option_leaves.append(Expression("p.level", "int", 0, 5))
+        if self.chance(0.2):
+            members.append("span: tuple[float, float] = (-1.0, 2.5)")
+            self.options["span"] = lambda rng, n: pairs(rng, -2.0, 3.0, n)
+            self.option_leaves += [Expression(f"p.span[{j}]", "float", -2.0, 3.0) for j in (0, 1)]
         if members:
             self.named_tuple("Options", members)
 

@@ -142,9 +142,8 @@ def options_of(case: Case, rng: np.random.Generator, n: int) -> dict[str, Any]:
     chosen = {}
     for name, draw in case.options.items():
         if rng.random() < 0.6:
-            chosen[name] = (
-                draw(rng, n) if rng.random() < 0.6 else np.asarray(draw(rng, None)).item()
-            )
+            by_row = rng.random() < 0.6
+            chosen[name] = draw(rng, n) if by_row else np.asarray(draw(rng, None)).tolist()
     return chosen
 
 
