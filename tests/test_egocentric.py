@@ -853,7 +853,8 @@ def test_acid_hurts_and_medikits_fall_now_and_then(play):
         s = columns(envs)
         assert s.health[0] == 100.0 - 8.0 * (tic // 32)
         assert (s.item == world.MEDIKIT).sum() == tic // 32
-    put(envs, item=np.full(world.ITEMS, world.MEDIKIT), item_x=np.ones(world.ITEMS))
+    everywhere = np.ones(world.ITEMS)
+    put(envs, item=everywhere * world.MEDIKIT, item_x=everywhere, item_y=everywhere)
     for _ in range(100, 130):
         act(envs, 0)  # There is no room for more.
 

@@ -103,7 +103,7 @@ def layout_of(tile: Tile, last: str = Tile._fields[-1]) -> TupleLayout:
 def array_layout(nested: Any, name: str = "") -> Any:
     """Return the layout of an array, or of the arrays of a nested tuple, in a field of a tile."""
     if isinstance(nested, np.ndarray):
-        assert nested.flags.c_contiguous, f"{name} {nested.shape} {nested.strides}"
+        assert nested.flags.c_contiguous or not name, f"{name} {nested.shape} {nested.strides}"
         length = len(nested) if name in SHARED else None
         if name == "tables":
             length = UNKNOWN
