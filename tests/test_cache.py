@@ -791,7 +791,7 @@ def test_a_process_loads_a_kernel_once(project):
 
 
 def test_the_least_recently_used_kernels_are_removed(own_cache, monkeypatch):
-    monkeypatch.setattr(cache, "MAX_KERNELS", 3)
+    monkeypatch.setattr(cache, "MAX_FILES", 3)
     keys = [f"{k:064x}" for k in range(5)]
     for age, key in enumerate(keys[:3]):
         cache.store({key: key.encode()})
@@ -803,12 +803,12 @@ def test_the_least_recently_used_kernels_are_removed(own_cache, monkeypatch):
 
 def test_kernels_that_another_process_removes_are_no_reason_to_warn(own_cache, monkeypatch):
     """Between the listing of the files and the look at each, and in the removal itself."""
-    monkeypatch.setattr(cache, "MAX_KERNELS", 1)
+    monkeypatch.setattr(cache, "MAX_FILES", 1)
     for k in range(4):
         cache.store({f"{k:064x}": b"content"})
-    listed = cache.kernels()
+    listed = cache.files()
     gone = own_cache / f"{9:064x}.kernel"
-    monkeypatch.setattr(cache, "kernels", lambda: [gone, *cache.directory().glob("*.kernel")])
+    monkeypatch.setattr(cache, "files", lambda: [gone, *cache.directory().glob("*.kernel")])
     monkeypatch.setattr(Path, "unlink", lambda path, **_: path.rename(gone.parent / "x" / "y"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -56,7 +56,7 @@ HEALTHY = {
             {"num_envs": 16384, "threads": 16, "seconds": 15e-6, "ns_a_row": 0.9},
         ],
     },
-    "cache": {"directory": "/c", "chosen": None, "error": None, "kernels": 3, "bytes": 400_000},
+    "cache": {"directory": "/c", "chosen": None, "error": None, "files": 3, "bytes": 400_000},
     "wake_up": {"seconds": 20e-6},
     "torch": {"version": "2.13.0", "threads": 16, "interop_threads": 16},
     "cuda": {"available": False, "built_for": None, "why_not": "it is built without CUDA"},
@@ -347,7 +347,7 @@ def test_a_cache_that_is_no_directory_cannot_be_written(monkeypatch, tmp_path):
     for path in (file, file / "below"):
         monkeypatch.setenv("BATCHSIM_CACHE_DIR", str(path))
         assert cache.find_error()
-        assert cache.kernels() == []
+        assert cache.files() == []
         found = facts.describe_cache()
         assert found["error"]
         assert found["directory"] == str(path) == found["chosen"]
@@ -358,7 +358,7 @@ def test_looking_at_the_cache_leaves_nothing_in_it(monkeypatch, tmp_path):
     assert cache.find_error() is None
     assert list((tmp_path / "cache").iterdir()) == []
     (tmp_path / "cache" / "a.kernel").write_bytes(b"12345")
-    assert facts.describe_cache()["kernels"] == 1
+    assert facts.describe_cache()["files"] == 1
     assert facts.describe_cache()["bytes"] == 5
 
 

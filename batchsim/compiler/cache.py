@@ -17,9 +17,9 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-__all__ = ["directory", "find_error", "kernels", "load", "store"]
+__all__ = ["directory", "files", "find_error", "load", "store"]
 
-MAX_KERNELS = 2048
+MAX_FILES = 2048
 """The least recently used files beyond this many are removed when a kernel is stored."""
 
 
@@ -81,7 +81,7 @@ def _write(folder: Path, key: str, payload: bytes) -> None:
         raise
 
 
-def kernels() -> list[Path]:
+def files() -> list[Path]:
     """Return the files of the kernels that are kept, in no order."""
     return list(directory().glob("*.kernel"))
 
@@ -101,9 +101,9 @@ def find_error() -> str | None:
 def _remove_oldest() -> None:
     """Remove what is too much: other processes may do so at the same time."""
     kept = []
-    for path in kernels():
+    for path in files():
         with contextlib.suppress(OSError):
             kept.append((path.stat().st_mtime, path))
-    for _, path in sorted(kept)[: max(0, len(kept) - MAX_KERNELS)]:
+    for _, path in sorted(kept)[: max(0, len(kept) - MAX_FILES)]:
         with contextlib.suppress(OSError):
             path.unlink()

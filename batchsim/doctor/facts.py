@@ -206,13 +206,13 @@ def describe_cache() -> dict[str, Any]:
     """Return the directory of compiled kernels, why it cannot be written, and what is in it."""
     from batchsim.compiler import cache
 
-    kernels = cache.kernels()
+    files = cache.files()
     return {
         "directory": str(cache.directory()),
         "chosen": os.environ.get("BATCHSIM_CACHE_DIR"),
         "error": cache.find_error(),
-        "kernels": len(kernels),
-        "bytes": sum(path.stat().st_size for path in kernels),
+        "files": len(files),
+        "bytes": sum(path.stat().st_size for path in files),
     }
 
 

@@ -150,9 +150,9 @@ def _cache(facts: Facts) -> Iterator[Finding]:
         return
     cache = facts["cache"]
     if cache["error"] is None:
-        size = f", {format_bytes(cache['bytes'])}" if cache["kernels"] else ""
-        kernels = f"{cache['kernels']} kernel{'s' if cache['kernels'] != 1 else ''}"
-        yield Finding("ok", f"Compiled kernels are kept: {kernels}{size}.")
+        size = f", {format_bytes(cache['bytes'])}" if cache["files"] else ""
+        files = f"{cache['files']} file{'s' if cache['files'] != 1 else ''}"
+        yield Finding("ok", f"Compiled kernels are kept: {files}{size}.")
         return
     took = ""
     if _have(facts, "steps"):

@@ -164,7 +164,7 @@ def _cache(part: Part) -> Iterator[Row]:
     chosen = " (BATCHSIM_CACHE_DIR)" if part["chosen"] else ""
     yield "directory", part["directory"] + chosen
     yield "writable", "yes" if part["error"] is None else f"no: {part['error']}"
-    yield "kernels", f"{part['kernels']}, {format_bytes(part['bytes'])}"
+    yield "files", f"{part['files']}, {format_bytes(part['bytes'])}"
 
 
 def _checked(part: Part) -> Iterator[Row]:
