@@ -744,6 +744,70 @@ def test_a_damaged_kernel_is_compiled_again(project, own_cache, monkeypatch):
     assert sorted(own_cache.iterdir()) == files
 
 
+@pytest.mark.parametrize("part", range(len(PARTS)))
+@pytest.mark.parametrize("damage", ["gone", "cut off"])
+def test_a_kernel_of_which_a_part_is_missing_is_mended(tmp_path, part, damage):
+    end(start(tmp_path))
+    files = sorted((tmp_path / "new" / "cache").glob("*.kernel"))
+    if damage == "gone":
+        files[part].unlink()
+    else:
+        files[part].write_bytes(files[part].read_bytes()[:100])
+    seconds, _ = end(start(tmp_path))
+    assert seconds > 0
+    assert end(start(tmp_path)) == (0, "")
+
+
+def test_a_large_array_of_a_module_is_no_harm_to_the_next_process(tmp_path):
+    (tmp_path / "large.py").write_text(
+        textwrap.dedent(
+            """
+            from typing import NamedTuple
+            import numpy as np
+            from gymnasium.spaces import Box, Discrete
+
+            LARGE = np.arange(300_000.0)
+
+            class State(NamedTuple):
+                n: int
+
+            OBSERVATION = Box(-np.inf, np.inf, (1,), np.float64)
+            ACTION = Discrete(2)
+
+            def reset(s, i, p, rng):
+                s.n[i] = 5
+
+            def step(s, i, action, p, rng):
+                s.n[i] += 1
+                return LARGE[s.n[i]], False
+
+            def observe(s, i, p, out):
+                out[0] = LARGE[s.n[i]]
+            """
+        )
+    )
+    code = """
+        import large, batchsim, numpy as np
+        envs = batchsim.make_vec(large, 3)
+        print(envs.reset(seed=0)[0].tolist(), envs.step(np.zeros(3, int))[1].tolist())
+    """
+    environment = {
+        **os.environ,
+        "BATCHSIM_CACHE_DIR": str(tmp_path / "cache"),
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)]),
+    }
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=240,
+        )
+        assert done.stdout.split() == ["[[5.0],", "[5.0],", "[5.0]]", "[6.0,", "6.0,", "6.0]"]
+
+
 def test_a_compiled_kernel_keeps_no_batch(project, own_cache):
     env = batchsim.BatchEnv(project(), 2, autoreset_mode="Disabled")
     assert env.kernel.compile_seconds > 0

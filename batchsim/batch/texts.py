@@ -25,6 +25,7 @@ __all__ = [
     "Text",
     "Texts",
     "batched",
+    "batched_alike",
     "is_text",
     "named_leaves",
     "read_texts",
@@ -101,6 +102,13 @@ def batched(spaces: Sequence[Any]) -> Space[Any]:
     if all(space is first for space in spaces):
         return batch_space(first, len(spaces))
     return batch_differing_spaces(spaces)
+
+
+def batched_alike(space: Space[Any], num_envs: int) -> Space[Any]:
+    """Return the space of a batch of environments that all have the same."""
+    if text_names(space):
+        return batched([space] * num_envs)
+    return batch_space(space, num_envs)
 
 
 def _separate(space: Any) -> Any:

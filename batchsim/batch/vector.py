@@ -26,7 +26,7 @@ from batchsim.batch.generators import Generators
 from batchsim.batch.infos import Infos
 from batchsim.batch.processors import available_cpus
 from batchsim.batch.spaces import Layout, accepted_actions, require_alike, stacked
-from batchsim.batch.texts import TEXT_MODES, Texts, batched
+from batchsim.batch.texts import TEXT_MODES, Texts, batched, batched_alike
 from batchsim.compiler import compile
 from batchsim.definition import Definition
 from batchsim.values import is_same
@@ -206,12 +206,13 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
                 f"clip_actions is True, but the actions of {self.definition.name} are "
                 f"{self.single_action_space}; expected a Box."
             )
-        each = [self.single_observation_space] * self.num_envs
         if any(isinstance(value, np.ndarray) for value in self._params.values()):
             rows = [self._spaces_of(row, self._params) for row in range(self.num_envs)]
             require_alike(rows)
             each = [stacked(space, self.frame_stack) for space, _, _ in rows]
-        self.observation_space = batched(each)
+            self.observation_space = batched(each)
+        else:
+            self.observation_space = batched_alike(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._spaces = {name: getattr(self, name) for name in copies.SPACES}
 

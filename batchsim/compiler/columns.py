@@ -493,7 +493,8 @@ def _without_lowest_bit(word):  # type: ignore[no-untyped-def]
 def _reference_target(table: Tile, lo: int, hi: int, frames: int, place: str) -> Any:
     def rows(nested: Any) -> Any:
         if isinstance(nested, np.ndarray):
-            return nested[lo:hi].reshape(-1, *nested.shape[2:]) if frames > 1 else nested[lo:hi]
+            part = nested[lo:hi]
+            return part.reshape(len(part) * frames, *part.shape[2:]) if frames > 1 else part
         return _rebuild(nested, [rows(member) for member in nested])
 
     return rows(getattr(table, place))

@@ -248,8 +248,8 @@ def compile_native(spec: KernelSpec) -> NativeKernel:
             with global_compiler_lock:
                 if plan.key not in _loaded:
                     seconds = 0.0
-                    libraries = [_load(key) for key in plan.keys.values()]
-                    if None in libraries:
+                    libraries = _load_all(plan)
+                    if libraries is None:
                         start = time.perf_counter()
                         plan = _Plan(spec, for_numba=True)
                         libraries = _compile(spec, plan)
@@ -311,7 +311,7 @@ class _Plan:
             given["info_at"] = columns.native_target(info)
         binder = _binder(spec, placeholders, wrap, given)
         self.keys: dict[str, str] = {}
-        """By name of a part, and of the whole at last."""
+        """By name of a part, and of the whole at last: it is loaded when they are there."""
         self.names: dict[str, str] = {}
         """What machine code knows them by."""
         self.functions: dict[str, Any] = {}
@@ -321,6 +321,7 @@ class _Plan:
                 del given[name]
                 continue
             if for_numba:
+                # Of this part alone: no function that two parts share may name it.
                 given["part_view"] = columns.native_view(layouts[name][0], spec.constants)
             self._add(name, binder, loops[name], layouts[name])
             given[name] = wrap(_named_part(self.names[name])) if for_numba else None
@@ -458,6 +459,21 @@ def _load(key: str) -> Any:
             return None
         _loaded_code[key] = target.generator().unserialize_library(marshal.loads(content))
     return _loaded_code[key]
+
+
+def _load_all(plan: _Plan) -> list[Any] | None:
+    """Return the libraries of a kernel, its parts first, or None if one is missing.
+
+    What calls the parts comes last, and is not loaded without them: LLVM ends the process where a
+    name stands for nothing.
+    """
+    libraries = []
+    for key in plan.keys.values():
+        library = _load(key)
+        if library is None:
+            return None
+        libraries.append(library)
+    return libraries
 
 
 def _compile(spec: KernelSpec, plan: _Plan) -> list[Any]:
