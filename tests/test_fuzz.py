@@ -80,7 +80,7 @@ def test_a_number_of_a_seed_is_always_the_same_definition():
 
 
 def test_every_kind_of_thing_is_generated():
-    whole = "\n".join(source.text for source in texts(500))
+    whole = "\n".join(source.text for source in texts(1000))
     nodes = list(ast.walk(ast.parse(whole)))
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
     assert names >= {
@@ -98,7 +98,7 @@ def test_every_kind_of_thing_is_generated():
         assert f"OBSERVATION = spaces.{space}(" in whole
     # What has been miscompiled: small steps of vector functions, a narrow number under a flag.
     assert any("+ 0.05 * sin(" in source.text for source in texts(40))
-    assert any("    s.a1[i] -= 1" in source.text for source in texts(500))
+    assert any("    s.a1[i] -= 1" in source.text for source in texts(1000))
 
 
 def test_what_waits_for_a_switch_is_generated_with_it_alone():

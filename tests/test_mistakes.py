@@ -102,7 +102,7 @@ MISTAKES = {
     "s.x[i] = recursive(3)": "calls itself",
     "s.x[i] = cached(1.0)": "cached",
     "s.x[i] = keyword_only(1.0, y=2.0)": "keyword",
-    "s.x[i] = Helper.double(1.0)": "Helper",
+    "s.x[i] = Helper().double(1.0)": "Helper",
     "global SPEED\n    SPEED = 2.0": "SPEED",
     "s.x[i] = NAMES[0] == 1": "NAMES",
     "s.x[i] = TABLE[1]": "TABLE",
