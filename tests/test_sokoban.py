@@ -2,8 +2,6 @@
 
 import collections
 import importlib
-import sys
-from pathlib import Path
 
 import numpy as np
 import oracle
@@ -11,22 +9,12 @@ import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 from test_texts import same
+from test_tutorial import examples  # noqa: F401 - a fixture of every test
 
 import batchsim
 
-EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
-NAMES = ("sokoban", "sokoban_gymnasium", "compare")
 N = 24
 LIMIT = 40
-
-
-@pytest.fixture(autouse=True)
-def examples(monkeypatch):
-    """Put the examples where they import each other from."""
-    monkeypatch.syspath_prepend(str(EXAMPLES))
-    yield
-    for name in NAMES:
-        sys.modules.pop(name, None)
 
 
 def imported():

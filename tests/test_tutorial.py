@@ -17,7 +17,8 @@ from batchsim.checking import examine
 
 DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLES = DOCS / "examples"
-NAMES = ("snake", "snake_gymnasium", "trading", "trading_gymnasium", "compare")
+GAMES = ("snake", "sokoban", "trading")
+NAMES = (*GAMES, *(f"{name}_gymnasium" for name in GAMES), "compare")
 
 
 @pytest.fixture(autouse=True)

@@ -291,11 +291,12 @@ class _Plan:
         loops = _part_loops(spec, guarded=_is_guarded(spec))
         frame = _frame_layout(spec.tile)
         info = columns.array_layout(spec.tile.info)
+        seen = columns.layout_of(spec.tile, LAST_SEEN)
         layouts = {
             "advance_rows": (columns.layout_of(spec.tile, "choice"),),
-            "restart_rows": (columns.layout_of(spec.tile, LAST_SEEN),),
-            "observe_rows": (columns.layout_of(spec.tile, LAST_SEEN), frame),
-            "inform_rows": (columns.layout_of(spec.tile, LAST_SEEN), info),
+            "restart_rows": (seen,),
+            "observe_rows": (seen, frame),
+            "inform_rows": (seen, info),
         }
         whole = columns.layout_of(spec.tile)
         wrap, placeholders = _as_it_is, _placeholders(spec)

@@ -10,6 +10,7 @@ the place, and the addresses are in registers.
 from __future__ import annotations
 
 import functools
+import itertools
 from typing import Any, NamedTuple
 
 import numba
@@ -128,7 +129,8 @@ class RowsType(types.Type):
         """By name: the slot, and the layout, of a member."""
         found = {}
         slot = self.slot
-        for field, member in zip(self.layout.fields, self.layout.members):  # noqa: B905
+        # Members of a plain tuple have no names.
+        for field, member in zip(self.layout.fields, self.layout.members, strict=False):
             found[field] = slot, member
             slot += count(member)
         return found
@@ -193,7 +195,7 @@ def _number(identity: Any) -> int:
     return next(_numbers)
 
 
-_numbers = iter(range(2**62))
+_numbers = itertools.count()
 
 
 @register_model(RowsType)
