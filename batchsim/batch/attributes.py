@@ -303,13 +303,14 @@ class RowAttributes:
             return
         by_row = any(isinstance(value, np.ndarray) for value in params.values())
         first, first_action, first_texts = self._spaces_of(0, self._params)
+        forms = form_of(first, first_texts), form_of(first_action, {})
         for row in range(self.num_envs if by_row else 1):
             frame, action, texts = self._spaces_of(row, params)
-            for which, space, own, its_texts, own_texts in (
-                ("observation", frame, first, texts, first_texts),
-                ("action", action, first_action, {}, {}),
+            for which, space, own, its_texts, form in (
+                ("observation", frame, first, texts, forms[0]),
+                ("action", action, first_action, {}, forms[1]),
             ):
-                if form_of(space, its_texts) != form_of(own, own_texts):
+                if form_of(space, its_texts) != form:
                     raise ValueError(
                         f"With {name} {_of_row(params, row)[name]!r} the {which} space is {space}; "
                         f"expected the keys, shapes and dtypes of {own}: make another batch with "
