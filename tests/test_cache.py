@@ -638,6 +638,24 @@ def test_kernels_are_compiled_although_numba_was_told_not_to(tmp_path):
     )
 
 
+def words_of_a_process(code, folder):
+    """What a new process prints that runs this code, with modules and a cache in a folder."""
+    environment = {
+        **os.environ,
+        "BATCHSIM_CACHE_DIR": str(folder / "cache"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": os.pathsep.join([str(folder), *filter(None, sys.path)]),
+    }
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=240,
+    ).stdout.split()
+
+
 def test_an_edit_is_noticed_by_another_process(tmp_path):
     code = """
         import numpy as np, game, batchsim
@@ -647,24 +665,11 @@ def test_an_edit_is_noticed_by_another_process(tmp_path):
         print(env.step(np.array([1]))[0][0, 0], env.kernel.compile_seconds > 0)
     """
     files = {name: textwrap.dedent(text) for name, text in PROJECT.items()}
-    environment = {
-        **os.environ,
-        "BATCHSIM_CACHE_DIR": str(tmp_path / "cache"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)]),
-    }
 
     def run():
         for name, text in files.items():
             (tmp_path / name).write_text(text)
-        return subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(code)],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=240,
-        ).stdout.split()
+        return words_of_a_process(code, tmp_path)
 
     assert run() == ["6.5625", "True"]
     assert run() == ["6.5625", "False"]
@@ -791,21 +796,15 @@ def test_a_large_array_of_a_module_is_no_harm_to_the_next_process(tmp_path):
         envs = batchsim.make_vec(large, 3)
         print(envs.reset(seed=0)[0].tolist(), envs.step(np.zeros(3, int))[1].tolist())
     """
-    environment = {
-        **os.environ,
-        "BATCHSIM_CACHE_DIR": str(tmp_path / "cache"),
-        "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)]),
-    }
     for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(code)],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=240,
-        )
-        assert done.stdout.split() == ["[[5.0],", "[5.0],", "[5.0]]", "[6.0,", "6.0,", "6.0]"]
+        assert words_of_a_process(code, tmp_path) == [
+            "[[5.0],",
+            "[5.0],",
+            "[5.0]]",
+            "[6.0,",
+            "6.0,",
+            "6.0]",
+        ]
 
 
 def test_a_compiled_kernel_keeps_no_batch(project, own_cache):
