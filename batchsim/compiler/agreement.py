@@ -24,27 +24,22 @@ from numba import types
 from numba.core import errors, ir
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.ir_utils import build_definitions, mk_unique_var
-from numba.core.typed_passes import NopythonTypeInference
+from numba.core.typed_passes import NativeLowering, NopythonTypeInference
 from numba.core.untyped_passes import IRProcessing
 from numba.extending import intrinsic
 
 from batchsim import math as batchsim_math
 from batchsim.compiler import ufuncs
+from batchsim.compiler.aliases import CheckAliases, LowerWithArrays
+from batchsim.compiler.array_functions import METHODS as ARRAY_METHODS
+from batchsim.compiler.array_functions import of_ufunc, power_of_arrays
+from batchsim.compiler.elementwise import is_array
+from batchsim.compiler.expressions import Expressions
 from batchsim.compiler.interrupts import PollingCompiler
+from batchsim.compiler.refusals import RefusedError
 from batchsim.compiler.ufuncs import DisagreementError
 
 __all__ = ["OF_MATH", "REFUSED", "Compiler", "FastCompiler", "RefusedError"]
-
-
-class RefusedError(TypeError):
-    """A function cannot be compiled so that it gives Python's bits."""
-
-    def __init__(self, reason: str, loc: Any) -> None:
-        super().__init__(f"{loc.filename}:{loc.line}: {reason}.")
-        self.reason = reason
-        """What differs, and which spelling agrees; without a full stop."""
-        self.loc = loc
-        """Where it stands, with Numba's `filename` and `line`."""
 
 
 NUMBERS = (types.Integer, types.Float, types.Boolean)
@@ -135,10 +130,20 @@ def _float_power(x, y):  # type: ignore[no-untyped-def]
     return batchsim_math.power(x, y)
 
 
-def _make_power(constants: frozenset[int]) -> Any:
-    """Return what stands for `x ** y`; `constants` as in `ufuncs.of_numbers`."""
+def _make_power(constants: frozenset[int], exponent: float | None, in_place: bool) -> Any:
+    """Return what stands for `x ** y`.
+
+    Args:
+        constants: as in `ufuncs.implement`.
+        exponent: if it is written there.
+        in_place: whether it is `x **= y`.
+    """
 
     def implement(typing_context: Any, x: Any, y: Any) -> Any:
+        if is_array(x) or is_array(y):
+            if in_place:
+                raise DisagreementError("an array is raised in place: write array = array ** …")
+            return power_of_arrays(x, y, exponent, constants)
         if not (isinstance(x, NUMBERS) and isinstance(y, NUMBERS)):
             return None
         # Of whole numbers NumPy's power is refused, as it raises for negative exponents.
@@ -147,6 +152,14 @@ def _make_power(constants: frozenset[int]) -> Any:
         return width(width, width), ufuncs.by_python(function)
 
     return ufuncs.make_intrinsic("power", 2, implement)
+
+
+@functools.cache
+def _power(
+    constants: frozenset[int], exponent: float | None, written: str, in_place: bool
+) -> Any:
+    """Return what stands for `x ** y`; `written` tells 1.0 from 1 where both are equal."""
+    return _make_power(constants, exponent, in_place)
 
 
 def _make_of_math(function: Any, count: int) -> Any:
@@ -193,13 +206,13 @@ def _make_stand_in(function: Any, count: int, constants: frozenset[int]) -> Any:
     if function in (builtins.float, builtins.int) and count == 1:
         return _float if function is builtins.float else _int
     if function in (builtins.pow, operator.pow) and count == 2:
-        return _make_power(constants)
+        return _power(constants, None, "", False)
     if function in (np.round, np.around) and count == 1:
         return _round_to_whole
     if function in REDUCTIONS and count == 1:
         return _make_reduction(function)
     if function in ufuncs.UFUNCS and count == function.nin:
-        return ufuncs.of_numbers(function, constants)
+        return _make_of_arrays(function, constants, "exact", ufuncs.implement(function, constants))
     if function in OF_MATH and count in (1, 2):
         return _make_of_math(function, count)
     return None
@@ -208,8 +221,21 @@ def _make_stand_in(function: Any, count: int, constants: frozenset[int]) -> Any:
 _stand_in = functools.cache(_make_stand_in)
 
 
-def _make_by_intrinsic(function: Any) -> Any:
-    """Return what stands for a function that Numba cannot compile for two widths."""
+def _make_of_arrays(
+    function: Any, constants: frozenset[int], precision: str, of_numbers: Callable[..., Any]
+) -> Any:
+    """Return what stands for a function that may be given arrays."""
+    of_arrays = of_ufunc(function, constants, precision)
+
+    def implement(typing_context: Any, *arguments: Any) -> Any:
+        found = of_arrays(typing_context, *arguments)
+        return of_numbers(typing_context, *arguments) if found is None else found
+
+    return ufuncs.make_intrinsic(function.__name__, function.nin, implement)
+
+
+def _in_fast(function: Any) -> Callable[..., Any]:
+    """Return `implement` of Numba's own version, or where it has one width only, of LLVM's."""
 
     def implement(typing_context: Any, *arguments: Any) -> Any:
         typed = typing_context.resolve_value_type(function)
@@ -218,14 +244,20 @@ def _make_by_intrinsic(function: Any) -> Any:
             return _as_numba_does(typing_context, function, *arguments)
         return own.return_type(*arguments), ufuncs.by_intrinsic(function)
 
-    return ufuncs.make_intrinsic(function.__name__, function.nin, implement)
+    if function in ufuncs.INTRINSICS:
+        return implement
+    return functools.partial(_as_numba_does_last, function)
+
+
+def _as_numba_does_last(function: Any, typing_context: Any, *arguments: Any) -> Any:
+    return _as_numba_does(typing_context, function, *arguments)
 
 
 @functools.cache
 def _fast_stand_in(function: Any, count: int, constants: frozenset[int]) -> Any:
     """Return what stands for a function in fast precision, whose whole numbers are exact too."""
-    if function in ufuncs.INTRINSICS and count == function.nin:
-        return _make_by_intrinsic(function)
+    if function in ufuncs.UFUNCS and count == function.nin:
+        return _make_of_arrays(function, constants, "fast", _in_fast(function))
     return _int if function is builtins.int and count == 1 else None
 
 
@@ -237,11 +269,20 @@ class _Replacement:
 
     Args:
         function: Numba's instructions.
+        arguments: the types of its arguments.
+        precision: "exact" or "fast".
         find: returns what stands for a function, None for itself.
         refused: of functions that cannot agree, why.
     """
 
-    def __init__(self, function: Any, find: Callable[..., Any], refused: dict[Any, str]) -> None:
+    def __init__(
+        self,
+        function: Any,
+        arguments: tuple[Any, ...],
+        precision: str,
+        find: Callable[..., Any],
+        refused: dict[Any, str],
+    ) -> None:
         self.function = function
         self.find = find
         self.refused = refused
@@ -251,6 +292,7 @@ class _Replacement:
         """Of variables that hold a method: the function that is the same, and the array."""
         self.loads: dict[str, Any] = {}
         """The instructions that load functions of modules."""
+        self.arrays = Expressions(function, arguments, precision, self.values)
 
     def run(self) -> None:
         for _, block in sorted(self.function.blocks.items()):
@@ -258,6 +300,10 @@ class _Replacement:
             for instruction in block.body:
                 if isinstance(instruction, ir.Assign):
                     body += self.before(instruction)
+                elif isinstance(instruction, ir.SetItem):
+                    loc, scope = instruction.loc, block.scope
+                    instruction.index, made = self.arrays.index(instruction.index, loc, scope)
+                    body += made
                 body.append(instruction)
             block.body = body
         self.function._definitions = build_definitions(self.function.blocks)
@@ -267,8 +313,10 @@ class _Replacement:
         name, value = assignment.target.name, assignment.value
         self.values.pop(name, None)
         self.methods.pop(name, None)
+        self.arrays.note(assignment)
         if isinstance(value, (ir.Global, ir.FreeVar)):
             self.values[name] = value.value
+            self.arrays.constant(assignment)
         elif isinstance(value, ir.Var):
             self.values[name] = self.values.get(value.name)
         elif isinstance(value, ir.Expr) and value.op == "getattr":
@@ -276,33 +324,67 @@ class _Replacement:
             if isinstance(base, ModuleType):
                 self.values[name] = getattr(base, value.attr, None)
                 self.loads[name] = assignment
+                self.arrays.constant(assignment)
+            elif value.attr in ARRAY_METHODS:
+                self.methods[name] = ARRAY_METHODS[value.attr], value.value
+                self.loads[name] = assignment
             elif value.attr in METHODS:
                 self.methods[name] = METHODS[value.attr], value.value
+        elif isinstance(value, ir.Expr) and value.op == "getitem":
+            value.index, made = self.arrays.index(
+                value.index, assignment.loc, assignment.target.scope
+            )
+            return made
         elif isinstance(value, ir.Expr) and value.op in ("binop", "inplace_binop"):
             function = value.fn if value.op == "binop" else value.immutable_fn
             if function is operator.pow:
-                return self.call(assignment, operator.pow, [value.lhs, value.rhs])
+                return self.power(assignment, value)
         elif isinstance(value, ir.Expr) and value.op == "call":
             called, arguments = self.values.get(value.func.name), list(value.args)
-            if value.func.name in self.methods:
+            methods = value.func.name in self.methods
+            if methods:
                 called, array = self.methods[value.func.name]
                 arguments.insert(0, array)
+            made = self.arrays.call(assignment, called, arguments[0] if methods else None)
+            if made is not None:
+                self.forget(value)
+                return made
             count = len(arguments) + len(value.kws)
             reason = _reason(called, count, self.refused)
             if reason is not None:
                 raise RefusedError(reason, assignment.loc)
             if not value.kws and value.vararg is None:
                 before = self.call(assignment, called, arguments)
-                if before and value.func.name in self.loads:
-                    # Numba may not know it.
-                    self.loads[value.func.name].value = ir.Const(None, assignment.loc)
+                if before:
+                    self.forget(value)
                 return before
         return []
 
+    def power(self, assignment: Any, value: Any) -> list[Any]:
+        """Change `x ** y` in exact precision."""
+        operands = [value.lhs, value.rhs]
+        constants = self.constants(operands)
+        if self.find(operator.pow, 2, constants) is None:
+            return []
+        exponent = self.arrays.known(value.rhs)
+        if not isinstance(exponent, (int, float)) or isinstance(exponent, bool):
+            exponent = None
+        stand_in = _power(constants, exponent, repr(exponent), value.op == "inplace_binop")
+        return self.arrays.put(assignment, stand_in, operands)
+
+    def constants(self, arguments: list[Any]) -> frozenset[int]:
+        """Return which arguments are certain to be Python's numbers."""
+        return frozenset(k for k, a in enumerate(arguments) if self.is_pythons_number(a))
+
+    def forget(self, call: Any) -> None:
+        """Load no function that is called no more: Numba may not know it."""
+        loaded = self.loads.get(call.func.name)
+        if loaded is not None:
+            loaded.value = ir.Const(None, call.loc)
+
     def call(self, assignment: Any, function: Any, arguments: list[Any]) -> list[Any]:
-        constants = frozenset(k for k, a in enumerate(arguments) if self.is_pythons_number(a))
         try:
-            stand_in = self.find(function, len(arguments), constants)
+            stand_in = self.find(function, len(arguments), self.constants(arguments))
         except TypeError:  # It cannot be hashed, and is none of these functions.
             return []
         if stand_in is None:
@@ -347,12 +429,12 @@ class _Replace(FunctionPass):
     def __init__(self) -> None:
         super().__init__()
 
-    def replacement(self, function: Any) -> _Replacement:
+    def replacement(self, function: Any, arguments: tuple[Any, ...]) -> _Replacement:
         """Return what changes a function's calls."""
-        return _Replacement(function, _stand_in, REFUSED)
+        return _Replacement(function, arguments, "exact", _stand_in, REFUSED)
 
     def run_pass(self, state: Any) -> bool:
-        self.replacement(state.func_ir).run()
+        self.replacement(state.func_ir, state.args).run()
         # Functions are made when they are first called for, after Numba has looked for new ones.
         state.typingctx.refresh()
         state.targetctx.refresh()
@@ -363,8 +445,8 @@ class _Replace(FunctionPass):
 class _ReplaceInFast(_Replace):
     _name = "batchsim_replace_in_fast"
 
-    def replacement(self, function: Any) -> _Replacement:
-        return _Replacement(function, _fast_stand_in, {})
+    def replacement(self, function: Any, arguments: tuple[Any, ...]) -> _Replacement:
+        return _Replacement(function, arguments, "fast", _fast_stand_in, {})
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -387,24 +469,21 @@ class _Infer(NopythonTypeInference):
 class Compiler(PollingCompiler):
     """Numba's compiler, for exact precision: `numba.njit(pipeline_class=Compiler)`."""
 
+    replace: Any = _Replace
+    """The pass that puts functions in the places of others."""
+
     def define_pipelines(self) -> list[Any]:
         """Return the passes of `PollingCompiler`, and those that make functions agree."""
         (passes,) = super().define_pipelines()
-        passes.passes = [
-            (_Infer if kind is NopythonTypeInference else kind, name)
-            for kind, name in passes.passes
-        ]
-        passes.add_pass_after(_Replace, IRProcessing)
+        ours = {NopythonTypeInference: _Infer, NativeLowering: LowerWithArrays}
+        passes.passes = [(ours.get(kind, kind), name) for kind, name in passes.passes]
+        passes.add_pass_after(self.replace, IRProcessing)
+        passes.add_pass_after(CheckAliases, _Infer)
         passes.finalize()
         return [passes]
 
 
-class FastCompiler(PollingCompiler):
+class FastCompiler(Compiler):
     """Numba's compiler, for fast precision."""
 
-    def define_pipelines(self) -> list[Any]:
-        """Return the passes of `PollingCompiler`, and the one that puts in what agrees."""
-        (passes,) = super().define_pipelines()
-        passes.add_pass_after(_ReplaceInFast, IRProcessing)
-        passes.finalize()
-        return [passes]
+    replace = _ReplaceInFast

@@ -22,8 +22,9 @@ from numba.core.datamodel import models
 from numba.core.imputils import lower_getattr_generic
 from numba.core.typing.templates import AttributeTemplate
 from numba.extending import infer_getattr, register_model
-from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
+
+from batchsim.compiler.arrays import Reference, reference_at
 
 __all__ = [
     "UNKNOWN",
@@ -92,8 +93,8 @@ def count(layout: ArrayLayout | TupleLayout) -> int:
 def numba_type(layout: ArrayLayout | TupleLayout) -> Any:
     """Return the type of arrays, in tuples as the layout says, that are passed by themselves."""
     if isinstance(layout, ArrayLayout):
-        axes = 1 + len(layout.trailing)
-        return types.Array(from_dtype(layout.dtype), axes, "C", readonly=not layout.writeable)
+        shape = (None, *layout.trailing)
+        return Reference(from_dtype(layout.dtype), shape, readonly=not layout.writeable)
     return types.BaseTuple.from_types([numba_type(part) for part in layout.members], layout.type)
 
 
@@ -329,7 +330,7 @@ def row_type(kind: Any) -> Any:
     """Return the type of a row of an array."""
     if kind.ndim == 1:
         return kind.dtype
-    return types.Array(kind.dtype, kind.ndim - 1, "C", readonly=not kind.mutable)
+    return Reference(kind.dtype, kind.shape[1:], readonly=not kind.mutable)
 
 
 def row_value(context: Any, builder: Any, kind: Any, value: Any, row: Any) -> Any:
@@ -341,18 +342,8 @@ def row_value(context: Any, builder: Any, kind: Any, value: Any, row: Any) -> An
             return context.unpack_value(builder, kind.dtype, place)
         model = context.data_model_manager[kind.dtype]
         return model.from_data(builder, load_invariant(builder, place))
-    shape = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
-    strides = cgutils.unpack_tuple(builder, array.strides, kind.ndim)
-    view = context.make_array(row_type(kind))(context, builder)
-    populate_array(
-        view,
-        data=cgutils.pointer_add(builder, array.data, builder.mul(row, strides[0])),
-        shape=shape[1:],
-        strides=strides[1:],
-        itemsize=array.itemsize,
-        meminfo=None,
-    )
-    return view._getvalue()
+    pointer = builder.gep(array.data, [builder.mul(row, row.type(kind.strides[0]))])
+    return reference_at(context, builder, row_type(kind), pointer)
 
 
 # --- Attributes -----------------------------------------------------------------------------------

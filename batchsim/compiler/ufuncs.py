@@ -30,10 +30,13 @@ __all__ = [
     "UFUNCS",
     "DisagreementError",
     "by_python",
+    "call_loop",
     "fingerprint",
     "make_intrinsic",
-    "of_numbers",
+    "symbol_of",
+    "implement",
     "width",
+    "written_out_for_arrays",
 ]
 
 
@@ -96,7 +99,10 @@ def _loops(ufunc: np.ufunc) -> dict[tuple[str, ...], _Loop]:
     return loops
 
 
-_LOOPS = {ufunc: _loops(ufunc) for ufunc in UFUNCS}
+CLIP = np._core.umath.clip  # type: ignore[attr-defined]
+"""What `np.clip` calls."""
+
+_LOOPS = {ufunc: _loops(ufunc) for ufunc in (*UFUNCS, CLIP)}
 
 
 def _symbol(ufunc: np.ufunc, kinds: tuple[str, ...]) -> str:
@@ -181,11 +187,30 @@ def _resolve(
         )
     if ufunc is np.power and np.dtype(chosen[0]).kind != "f":
         raise DisagreementError(f"{name} raises for negative exponents of {of_types}: write x ** y")
-    for kinds_of_loop in _LOOPS[ufunc]:
-        # The same integers have several names.
-        if list(map(np.dtype, kinds_of_loop)) == list(map(np.dtype, chosen)):
-            return kinds_of_loop
-    raise DisagreementError(f"{name} of {of_types} is out of reach of compiled code")
+    known = _known(ufunc, chosen)
+    if known is None:
+        raise DisagreementError(f"{name} of {of_types} is out of reach of compiled code")
+    return known
+
+
+def _known(ufunc: np.ufunc, chosen: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return the loop for types as it is listed: the same integers have several names."""
+    for kinds in _LOOPS[ufunc]:
+        if list(map(np.dtype, kinds)) == list(map(np.dtype, chosen)):
+            return kinds
+    return None
+
+
+def symbol_of(ufunc: np.ufunc, kinds: tuple[str, ...]) -> str:
+    """Return the symbol of the loop for the types' characters.
+
+    Raises:
+        DisagreementError: compiled code cannot call it.
+    """
+    known = _known(ufunc, kinds)
+    if known is None:
+        raise DisagreementError(f"np.{ufunc.__name__} is out of reach of compiled code")
+    return _symbol(ufunc, known)
 
 
 def _without_narrower(found: set[tuple[str, ...]], nin: int) -> set[tuple[str, ...]]:
@@ -223,7 +248,7 @@ def width(
 
 
 # Correctly rounded, or no arithmetic at all: Numba's instructions give the same bits.
-_INSTRUCTIONS = frozenset(
+INSTRUCTIONS = frozenset(
     {
         np.absolute, np.add, np.ceil, np.copysign, np.divide, np.equal, np.fabs, np.floor,
         np.greater, np.greater_equal, np.isfinite, np.isinf, np.isnan, np.less, np.less_equal,
@@ -267,20 +292,42 @@ _WRITTEN_OUT = {
 }
 
 
-def _of_numbers(ufunc: np.ufunc, constants: frozenset[int] = frozenset()) -> Any:
-    """Return what stands for a function in compiled code.
+def _agrees_for_arrays(ufunc: np.ufunc, version: Any) -> bool:
+    """Whether arrays of every length get the zeros that numbers get."""
+    for kind in (np.float32, np.float64):
+        for one in (0.0, -0.0):
+            wanted = np.signbit(version(kind(one), kind(-one)))
+            for length in range(1, 2 * 64):
+                found = ufunc(np.full(length, one, kind), np.full(length, -one, kind))
+                if (np.signbit(found) != wanted).any():
+                    return False
+    return True
+
+
+@functools.cache
+def written_out_for_arrays() -> dict[np.ufunc, Any]:
+    """Return functions with the versions whose bits arrays get, too."""
+    return {
+        ufunc: version
+        for ufunc, version in _WRITTEN_OUT.items()
+        if _agrees_for_arrays(ufunc, version)
+    }
+
+
+def implement(ufunc: np.ufunc, constants: frozenset[int] = frozenset()) -> Any:
+    """Return `implement(typing_context, *types)` of a function of numbers.
 
     Args:
         ufunc: one of `UFUNCS`.
         constants: numbers of the arguments that are Python's constants, such as `0.5`.
     """
 
-    def implement(typing_context: Any, *arguments: Any) -> Any:
+    def of_numbers(typing_context: Any, *arguments: Any) -> Any:
         kinds = _resolve(ufunc, arguments, constants)
         numbers = [numpy_support.from_dtype(np.dtype(kind)) for kind in kinds]
         inputs, outputs = numbers[: ufunc.nin], numbers[ufunc.nin :]
         result = outputs[0] if ufunc.nout == 1 else types.Tuple(outputs)
-        if ufunc in _INSTRUCTIONS:
+        if ufunc in INSTRUCTIONS:
             function = typing_context.resolve_value_type(ufunc)
             own = typing_context.resolve_function_type(function, tuple(inputs), {})
             if own is not None and own.return_type == result:
@@ -291,7 +338,7 @@ def _of_numbers(ufunc: np.ufunc, constants: frozenset[int] = frozenset()) -> Any
             return result(*inputs), by_python(_WRITTEN_OUT[ufunc])
         return result(*inputs), _by_loop(_symbol(ufunc, kinds), inputs, outputs)
 
-    return make_intrinsic(ufunc.__name__, ufunc.nin, implement)
+    return of_numbers
 
 
 def make_intrinsic(name: str, count: int, implement: Any) -> Any:
@@ -306,9 +353,6 @@ def make_intrinsic(name: str, count: int, implement: Any) -> Any:
     function = of_one if count == 1 else of_two
     function.__name__ = name
     return intrinsic(function)
-
-
-of_numbers = functools.cache(_of_numbers)
 
 
 def fingerprint() -> list[str]:
@@ -395,28 +439,44 @@ def _function(context: Any, module: Any, symbol: str, inputs: list[Any], outputs
     for kind, place, value in zip(inputs, places, function.args, strict=False):
         builder.store(context.data_model_manager[kind].as_data(builder, value), place)
     # NumPy's strides: those of numbers are zero, by which loops know a constant.
-    strides = [0] * len(inputs) + [context.get_abi_sizeof(place.type.pointee) for place in places][
-        len(inputs) :
-    ]
-    array = cgutils.pack_array(builder, [builder.bitcast(place, byte) for place in places])
-    data = cgutils.alloca_once_value(builder, array)
-    steps = cgutils.alloca_once_value(
-        builder, cgutils.pack_array(builder, [word(stride) for stride in strides])
-    )
-    count = cgutils.alloca_once_value(builder, word(1))
-    signature = ir.FunctionType(
-        ir.VoidType(), [byte.as_pointer(), word.as_pointer(), word.as_pointer(), byte]
-    )
-    record = ir.LiteralStructType([signature.as_pointer(), byte])
-    loop = module.globals.get(symbol) or ir.GlobalVariable(module, record, symbol)
-    called, closure = (
-        builder.load(cgutils.gep_inbounds(builder, loop, 0, member)) for member in (0, 1)
-    )
-    first = [cgutils.gep_inbounds(builder, memory, 0, 0) for memory in (data, steps)]
-    builder.call(called, [first[0], count, first[1], closure])
+    sizes = [context.get_abi_sizeof(place.type.pointee) for place in places]
+    strides = [0] * len(inputs) + sizes[len(inputs) :]
+    pointers = [builder.bitcast(place, byte) for place in places]
+    call_loop(context, builder, symbol, pointers, word(1), strides)
     members = [builder.load(place) for place in places[len(inputs) :]]
     result = ir.Constant(results, ir.Undefined)
     for k, member in enumerate(members):
         result = builder.insert_value(result, member, k)
     builder.ret(result)
     return function
+
+
+def call_loop(
+    context: Any, builder: Any, symbol: str, pointers: list[Any], count: Any, strides: list[int]
+) -> None:
+    """Call one of NumPy's loops.
+
+    Args:
+        context, builder: Numba's.
+        symbol: one of `SYMBOLS`.
+        pointers: to the operands and the results, as pointers to bytes.
+        count: how many elements there are.
+        strides: of the operands and the results, in bytes.
+    """
+    word, byte = context.get_value_type(types.intp), ir.IntType(8).as_pointer()
+    data = cgutils.alloca_once_value(builder, cgutils.pack_array(builder, pointers))
+    steps = cgutils.alloca_once_value(
+        builder, cgutils.pack_array(builder, [word(stride) for stride in strides])
+    )
+    length = cgutils.alloca_once_value(builder, count)
+    signature = ir.FunctionType(
+        ir.VoidType(), [byte.as_pointer(), word.as_pointer(), word.as_pointer(), byte]
+    )
+    record = ir.LiteralStructType([signature.as_pointer(), byte])
+    module = builder.module
+    loop = module.globals.get(symbol) or ir.GlobalVariable(module, record, symbol)
+    called, closure = (
+        builder.load(cgutils.gep_inbounds(builder, loop, 0, member)) for member in (0, 1)
+    )
+    first = [cgutils.gep_inbounds(builder, memory, 0, 0) for memory in (data, steps)]
+    builder.call(called, [first[0], length, first[1], closure])

@@ -1,0 +1,361 @@
+"""Which variables may be the same array: what is changed in place must be one of them alone.
+
+In NumPy `b = a` is another name of the same array, and `a[1:3]` is a part of it. In compiled code
+an array that an expression made is copied instead. That differs as soon as one of the names is
+changed in place; such code is refused. Rows of columns are memory, and never copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from numba.core import ir, types
+from numba.core.analysis import compute_cfg_from_blocks
+from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.lowering import Lower
+from numba.core.typed_passes import NativeLowering
+
+from batchsim.compiler.arrays import Reference, RowIterator, Value, find, pattern_of, write
+from batchsim.compiler.refusals import RefusedError
+
+__all__ = ["ALIASES", "CheckAliases", "LowerWithArrays", "shares_memory"]
+
+ALIASES = "batchsim_aliases"
+"""What `CheckAliases` leaves in a function's metadata: what each part of its result may be."""
+
+_sharing: set[int] = set()
+
+
+def shares_memory(stand_in: Any) -> Any:
+    """Note that the result of what stands for a function may be its argument; return it."""
+    _sharing.add(id(stand_in))
+    return stand_in
+
+
+class _Groups:
+    """Sets of names that may be the same array."""
+
+    def __init__(self) -> None:
+        self.parent: dict[Any, Any] = {}
+
+    def root(self, name: Any) -> Any:
+        while self.parent.setdefault(name, name) != name:
+            name = self.parent[name]
+        return name
+
+    def join(self, one: Any, other: Any) -> None:
+        self.parent[self.root(one)] = self.root(other)
+
+    def members(self, name: Any) -> list[Any]:
+        root = self.root(name)
+        return [other for other in list(self.parent) if self.root(other) == root]
+
+
+class Caller:
+    """An argument, as the caller's."""
+
+    def __init__(self, index: int, part: int | None) -> None:
+        self.identity = index, part
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Caller) and self.identity == other.identity
+
+    def __hash__(self) -> int:
+        return hash(self.identity)
+
+
+def _holds_arrays(kind: Any) -> bool:
+    if isinstance(kind, types.BaseTuple):
+        return any(map(_holds_arrays, kind.types))
+    return isinstance(kind, (Value, RowIterator)) or (
+        isinstance(kind, (types.EnumerateType, types.ZipType, types.Pair))
+    )
+
+
+class _Analysis:
+    def __init__(self, function: Any, typemap: Any, calltypes: Any) -> None:
+        self.function, self.typemap, self.calltypes = function, typemap, calltypes
+        self.groups = _Groups()
+        self.changed: list[tuple[ir.Var, Any, int]] = []
+        """Variables that are changed in place, where in the source, and in which block."""
+        self.returned: list[ir.Var] = []
+        self.asked: list[tuple[ir.Var, int]] = []
+        """Variables that a `for` asks for the next value, and in which block."""
+        self.label = 0
+        """Of the block that is looked through."""
+
+    def kind(self, variable: ir.Var) -> Any:
+        return self.typemap[variable.name]
+
+    def nodes(self, variable: ir.Var) -> list[Any]:
+        """Return what stands for a variable, or for each part of a tuple."""
+        kind = self.kind(variable)
+        if isinstance(kind, types.BaseTuple):
+            return [(variable.name, k) for k in range(len(kind.types))]
+        return [variable.name]
+
+    def join(self, one: ir.Var, other: ir.Var) -> None:
+        mine, others = self.nodes(one), self.nodes(other)
+        if len(mine) == len(others):
+            for a, b in zip(mine, others, strict=True):
+                self.groups.join(a, b)
+            return
+        for a in mine:
+            for b in others:
+                self.groups.join(a, b)
+
+    def run(self) -> None:
+        for self.label, block in self.function.blocks.items():
+            for statement in block.body:
+                if isinstance(statement, ir.Assign):
+                    self.assign(statement)
+                elif isinstance(statement, (ir.SetItem, ir.StaticSetItem)):
+                    if isinstance(self.kind(statement.target), Value):
+                        statement.target = self.origin(statement.target)
+                        self.changed.append((statement.target, statement.loc, self.label))
+                elif isinstance(statement, ir.Return):
+                    self.returned.append(statement.value)
+
+    def origin(self, variable: ir.Var) -> ir.Var:
+        """Return the variable that one of the compiler's own is a copy of."""
+        while variable.name.startswith("$"):
+            value = self.definition(variable)
+            if not isinstance(value, ir.Var):
+                break
+            variable = value
+        return variable
+
+    def definition(self, variable: ir.Var) -> Any:
+        try:
+            return self.function.get_definition(variable)
+        except KeyError:
+            return None
+
+    def assign(self, statement: ir.Assign) -> None:
+        target, value = statement.target, statement.value
+        if isinstance(value, ir.Expr) and value.op == "inplace_binop":
+            if isinstance(self.kind(value.lhs), Value):
+                self.changed.append((self.origin(value.lhs), statement.loc, self.label))
+        if not _holds_arrays(self.kind(target)):
+            return
+        if isinstance(value, ir.Arg):
+            many = isinstance(self.kind(target), types.BaseTuple)
+            for k, node in enumerate(self.nodes(target)):
+                self.groups.join(node, Caller(value.index, k if many else None))
+        elif isinstance(value, ir.Var):
+            self.join(target, value)
+        elif isinstance(value, ir.Expr):
+            self.expression(target, value)
+
+    def expression(self, target: ir.Var, value: ir.Expr) -> None:
+        if value.op in ("binop", "unary"):
+            return
+        if value.op == "build_tuple":
+            for node, item in zip(self.nodes(target), value.items, strict=True):
+                if _holds_arrays(self.kind(item)):
+                    for part in self.nodes(item):
+                        self.groups.join(node, part)
+            return
+        if value.op == "static_getitem" and isinstance(value.index, int):
+            nodes = self.nodes(value.value)
+            if isinstance(self.kind(value.value), types.BaseTuple):
+                for node in self.nodes(target):
+                    self.groups.join(node, nodes[value.index])
+                return
+        if value.op == "call":
+            self.call(target, value)
+            return
+        if value.op == "iternext":
+            self.asked.append((value.value, self.label))
+        for variable in value.list_vars():
+            if _holds_arrays(self.kind(variable)):
+                self.join(target, variable)
+
+    def call(self, target: ir.Var, value: ir.Expr) -> None:
+        arguments = [*value.args, *(variable for _, variable in value.kws)]
+        kind = self.kind(value.func)
+        if isinstance(kind, types.Dispatcher):
+            summary = _summary(kind.dispatcher, self.calltypes[value])
+            if summary is not None:
+                self.call_of_known(target, arguments, summary)
+                return
+        defined = self.definition(value.func)
+        stand_in = getattr(defined, "value", None)
+        if getattr(defined, "name", None) == "stand_in" and id(stand_in) not in _sharing:
+            return
+        for variable in arguments:
+            if _holds_arrays(self.kind(variable)):
+                self.join(target, variable)
+
+    def call_of_known(self, target: ir.Var, arguments: list[ir.Var], summary: Any) -> None:
+        for node, tokens in zip(self.nodes(target), summary, strict=False):
+            for token in tokens:
+                if isinstance(token, Caller):
+                    index, part = token.identity
+                    nodes = self.nodes(arguments[index])
+                    for one in nodes if part is None else [nodes[part]]:
+                        self.groups.join(node, one)
+                else:
+                    self.groups.join(node, (target.name, "own", token))
+
+    def summary(self) -> list[set[Any]]:
+        """Return of each part of the result: arguments, and numbers of arrays of its own."""
+        parts: list[set[Any]] = []
+        for variable in self.returned:
+            variable = self.origin_of_result(variable)
+            if not _holds_arrays(self.kind(variable)):
+                continue
+            nodes = self.nodes(variable)
+            while len(parts) < len(nodes):
+                parts.append(set())
+            for part, node in zip(parts, nodes, strict=True):
+                part.add(hash(self.groups.root(node)))
+                part.update(other for other in self.groups.members(node) if isinstance(other, Caller))
+        return parts
+
+    def origin_of_result(self, variable: ir.Var) -> ir.Var:
+        value = self.definition(variable)
+        if isinstance(value, ir.Expr) and value.op == "cast":
+            return value.value
+        return variable
+
+    def check(self) -> None:
+        """Refuse a function in which two names may be an array that is changed.
+
+        Raises:
+            RefusedError: there is one.
+        """
+        if not self.changed:
+            return
+        loops = compute_cfg_from_blocks(self.function.blocks).loops()
+        for variable, loc, label in self.changed:
+            own = variable.unversioned_name
+            if own.startswith("$"):
+                raise RefusedError(
+                    "an array that has no name is changed in place: write array[k, j] = … instead "
+                    "of array[k][j] = …",
+                    loc,
+                )
+            for other in self.groups.members(variable.name):
+                self.refuse_alias(own, other, loc)
+            for iterator, header in self.asked:
+                together = self.groups.root(iterator.name) == self.groups.root(variable.name)
+                if together and header in loops and label in loops[header].body:
+                    raise RefusedError(
+                        f"{own} is changed in place while a `for` goes through it: write "
+                        f"for k in range(len({own}))",
+                        loc,
+                    )
+
+    def refuse_alias(self, own: str, other: Any, loc: Any) -> None:
+        if isinstance(other, Caller):
+            raise RefusedError(
+                f"{own} is changed in place, and is the caller's array: write {own} = "
+                f"{own}.copy() before, and return it",
+                loc,
+            )
+        name = _unversioned(other[0] if isinstance(other, tuple) else other)
+        if not name.startswith("$") and name != own:
+            raise RefusedError(
+                f"{own} is changed in place, and {name} may be the same array: write .copy() "
+                f"where {name} or {own} is made",
+                loc,
+            )
+
+
+def _unversioned(name: str) -> str:
+    head, dot, tail = name.rpartition(".")
+    return head if dot and tail.isdigit() else name
+
+
+def _summary(dispatcher: Any, signature: Any) -> Any:
+    found = dispatcher.overloads.get(tuple(signature.args))
+    return None if found is None else found.metadata.get(ALIASES)
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class CheckAliases(FunctionPass):
+    """Refuses functions in which a copy would show, after types are known."""
+
+    _name = "batchsim_check_aliases"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def run_pass(self, state: Any) -> bool:
+        """Look through a function.
+
+        Raises:
+            RefusedError: for one that is refused.
+        """
+        if not any(map(_holds_arrays, state.typemap.values())):
+            return False
+        analysis = _Analysis(state.func_ir, state.typemap, state.calltypes)
+        analysis.run()
+        analysis.check()
+        state.metadata[ALIASES] = analysis.summary()
+        return True
+
+
+class _Lower(Lower):
+    """Numba's generator of code; arrays are written into where their variable is."""
+
+    def _find_singly_assigned_variable(self) -> None:
+        super()._find_singly_assigned_variable()
+        for statement in self._assignments():
+            self._singly_assigned_vars.discard(statement.target.name)
+
+    def _assignments(self) -> Iterator[Any]:
+        for block in self.blocks.values():
+            for statement in block.find_insts((ir.SetItem, ir.StaticSetItem)):
+                if isinstance(self.typeof(statement.target.name), Value):
+                    yield statement
+
+    def lower_inst(self, inst: Any) -> Any:
+        """Generate the code of a statement."""
+        if isinstance(inst, (ir.SetItem, ir.StaticSetItem)):
+            kind = self.typeof(inst.target.name)
+            if isinstance(kind, Value):
+                return self._write(kind, inst)
+        return super().lower_inst(inst)
+
+    def _write(self, kind: Value, statement: Any) -> None:
+        static = isinstance(statement, ir.StaticSetItem)
+        index_variable = statement.index_var if static else statement.index
+        index = self.typeof(index_variable.name)
+        pattern = pattern_of(statement.index) if static else pattern_of(index)
+        if pattern is None:
+            pattern = pattern_of(index)
+        place = find(kind, pattern)  # type: ignore[arg-type]
+        value = self.loadvar(statement.value.name)
+        number = self.loadvar(index_variable.name)
+        pointer = self.builder.gep(
+            self.getvar(statement.target.name), [self._zero(), self._zero()], inbounds=True
+        )
+        write(
+            self.context,
+            self.builder,
+            kind,
+            place,  # type: ignore[arg-type]
+            pointer,
+            index,
+            number,
+            self.typeof(statement.value.name),
+            value,
+        )
+
+    def _zero(self) -> Any:
+        return self.context.get_value_type(types.int32)(0)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class LowerWithArrays(NativeLowering):
+    """Numba's pass that generates code."""
+
+    _name = "batchsim_lower"
+
+    @property
+    def lowering_class(self) -> Any:
+        """What does it."""
+        return _Lower

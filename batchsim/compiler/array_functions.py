@@ -1,0 +1,628 @@
+"""NumPy's functions of small arrays in compiled code: what makes arrays, and what rearranges them.
+
+What is known when a kernel is compiled, such as a shape, an axis or a dtype, decides the code;
+the rest are the arguments of what stands for the function (`Specification`).
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import types
+from numba.core.errors import TypingError
+from numba.core.typing.templates import AttributeTemplate
+from numba.extending import infer_getattr, intrinsic, lower_getattr
+from numba.np import numpy_support
+
+from batchsim.compiler import elementwise, ufuncs
+from batchsim.compiler.arrays import (
+    LIMIT,
+    Reference,
+    Value,
+    broadcast,
+    cast_elements,
+    data_pointer,
+    elements,
+    is_small,
+    make_value,
+    reference_at,
+    spread,
+)
+from batchsim.compiler.elementwise import is_array, too_large
+from batchsim.compiler.ufuncs import DisagreementError
+
+__all__ = ["METHODS", "SPECIFICATIONS", "Specification", "of_ufunc", "specify", "with_arity"]
+
+NUMBERS = (types.Number, types.Boolean)
+
+
+# --- What stands for a function -------------------------------------------------------------------
+
+
+def with_arity(name: str, count: int, implement: Callable[..., Any]) -> Any:
+    """Return an intrinsic of `count` arguments, given `implement(typing_context, *types)`."""
+
+    def none(typing_context: Any) -> Any:
+        return implement(typing_context)
+
+    def one(typing_context: Any, a: Any) -> Any:
+        return implement(typing_context, a)
+
+    def two(typing_context: Any, a: Any, b: Any) -> Any:
+        return implement(typing_context, a, b)
+
+    def three(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
+        return implement(typing_context, a, b, c)
+
+    function = (none, one, two, three)[count]
+    function.__name__ = name
+    return intrinsic(prefer_literal=True)(function)
+
+
+class Specification(NamedTuple):
+    """How a function is called, and what makes its code.
+
+    `build(precision, statics)` returns `implement(typing_context, *types)`, which returns a
+    signature and a code generator.
+    """
+
+    signature: inspect.Signature
+    dynamic: tuple[str, ...]
+    """The parameters that code computes; the others must be known when it is compiled."""
+    build: Callable[[str, dict[str, Any]], Callable[..., Any]]
+
+
+SPECIFICATIONS: dict[Any, Specification] = {}
+"""By function."""
+METHODS: dict[str, Any] = {}
+"""Methods of an array, and the functions of `SPECIFICATIONS` that are the same."""
+
+
+def specify(function: Any, parameters: str, dynamic: str, *methods: str) -> Any:
+    """Register what builds the code of a function of NumPy's.
+
+    Args:
+        function: NumPy's.
+        parameters: as in `def`.
+        dynamic: the names of those that code computes, separated by spaces.
+        *methods: of an array, that are the same.
+    """
+    names: dict[str, Any] = {}
+    exec(f"def call({parameters}): pass", names)
+    signature = inspect.signature(names["call"])
+
+    def register(build: Any) -> Any:
+        SPECIFICATIONS[function] = Specification(signature, tuple(dynamic.split()), build)
+        METHODS.update(dict.fromkeys(methods, function))
+        return build
+
+    return register
+
+
+# --- Arguments ------------------------------------------------------------------------------------
+
+
+def array_type(kind: Any, precision: str = "exact") -> Any:
+    """Return the type of the array that an argument is, or is made into; of a number, its own.
+
+    Args:
+        kind: of an array, a number, or a tuple of such.
+        precision: in "fast", what is no array yet is made of float32.
+
+    Raises:
+        TypingError: it can be none.
+    """
+    if isinstance(kind, (Reference, Value)):
+        if not is_small(kind):
+            raise TypingError(too_large(kind.shape))
+        return kind
+    kind = types.unliteral(kind)
+    if isinstance(kind, NUMBERS):
+        return kind
+    if isinstance(kind, types.BaseTuple) and kind.types:
+        members = [array_type(member, precision) for member in kind.types]
+        shapes = {getattr(member, "shape", ()) for member in members}
+        if len(shapes) > 1:
+            raise TypingError(f"An array is made of parts of the shapes {sorted(shapes)}.")
+        shape = (len(members), *shapes.pop())
+        if int(np.prod(shape)) > LIMIT:
+            raise TypingError(too_large(shape))
+        return Value(common_type(members, precision), shape)
+    raise TypingError(
+        f"{kind} is taken for an array; expected an array whose shape is known, or numbers."
+    )
+
+
+def common_type(kinds: list[Any], precision: str) -> Any:
+    """Return the type of numbers that arrays and numbers are put into one array as."""
+    dtypes = [numpy_support.as_dtype(getattr(kind, "dtype", kind)) for kind in kinds]
+    found = np.result_type(*dtypes)
+    if precision == "fast" and found == np.float64 and np.dtype(np.float64) not in dtypes:
+        found = np.dtype(np.float32)
+    return numpy_support.from_dtype(found)
+
+
+def numbers_of(
+    context: Any, builder: Any, kind: Any, value: Any, wanted: Any
+) -> tuple[tuple[int, ...], list[Any]]:
+    """Return the shape and the elements, of a wanted type, of what is taken for an array."""
+    kind = types.unliteral(kind) if isinstance(kind, types.Literal) else kind
+    if isinstance(kind, (Reference, Value)):
+        numbers = elements(context, builder, kind, value)
+        return kind.shape, cast_elements(context, builder, numbers, kind.dtype, wanted)  # type: ignore[return-value]
+    if isinstance(kind, NUMBERS):
+        return (), [context.cast(builder, value, kind, wanted)]
+    parts = [
+        numbers_of(context, builder, member, builder.extract_value(value, k), wanted)
+        for k, member in enumerate(kind.types)
+    ]
+    return (len(parts), *parts[0][0]), [number for _, part in parts for number in part]
+
+
+def numba_dtype(dtype: Any, precision: str) -> Any:
+    """Return Numba's type for what is written as a dtype.
+
+    Raises:
+        TypingError: compiled code knows no such numbers.
+    """
+    try:
+        found = np.dtype(dtype)
+        if found.kind not in "biuf" or found.itemsize > 8:
+            raise TypeError
+        kind = numpy_support.from_dtype(found)
+    except (TypeError, NotImplementedError):
+        raise TypingError(
+            f"The dtype is {dtype!r}; expected that of numbers, such as float, int or np.float32."
+        ) from None
+    if precision == "fast" and kind == types.float64:
+        return types.float32
+    return kind
+
+
+# --- Functions of numbers -------------------------------------------------------------------------
+
+
+def of_ufunc(ufunc: np.ufunc, constants: frozenset[int], precision: str) -> Any:
+    """Return `implement` for a function of numbers that is given an array, else None of it.
+
+    Args:
+        ufunc: the function.
+        constants: which arguments are certain to be Python's numbers.
+        precision: "exact" computes by NumPy's loops, "fast" by Numba's functions.
+    """
+
+    def implement(typing_context: Any, *arguments: Any) -> Any:
+        if not any(isinstance(kind, (Reference, Value, types.BaseTuple)) for kind in arguments):
+            return None
+        made = tuple(array_type(kind, precision) for kind in arguments)
+        if not any(map(is_array, made)):
+            return None
+        if ufunc.nout != 1:
+            raise DisagreementError(f"np.{ufunc.__name__} gives two arrays: use two functions")
+        result = elementwise.result_type(ufunc, made)
+        choice = elementwise.choose(ufunc, made)
+        _require_certain(ufunc, made, choice, constants)
+        by = ufunc if precision == "fast" and isinstance(choice.output, types.Float) else None
+
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            operands = []
+            for kind, value, wanted in zip(sig.args, args, choice.inputs, strict=True):
+                shape, numbers = numbers_of(context, builder, kind, value, wanted)
+                operands.append(spread(numbers, shape, result.shape) if shape else numbers)
+            numbers = elementwise.apply(context, builder, ufunc, choice, operands, by=by)
+            return make_value(context, builder, result, numbers)
+
+        return result(*arguments), generate
+
+    return implement
+
+
+def power_of_arrays(x: Any, y: Any, exponent: float | None, constants: frozenset[int]) -> Any:
+    """Return signature and code of `x ** y`, one of them an array.
+
+    NumPy computes some powers otherwise, where the exponent is a number of Python's.
+    """
+    special = elementwise.special_power(x, exponent)
+    if special is not None:
+        implemented = of_ufunc(special, frozenset(), "exact")(None, x)
+        _, generate = implemented
+
+        def without_exponent(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            wanted = sig.return_type(sig.args[0])
+            return generate(context, builder, wanted, args[:1])
+
+        return implemented[0].return_type(x, y), without_exponent
+    return of_ufunc(np.power, constants, "exact")(None, x, y)
+
+
+def _require_certain(
+    ufunc: np.ufunc, arguments: Any, choice: elementwise.Choice, constants: frozenset[int]
+) -> None:
+    for k in choice.in_doubt:
+        if k not in constants:
+            raise DisagreementError(in_doubt(ufunc, arguments))
+
+
+def in_doubt(ufunc: np.ufunc, arguments: Any) -> str:
+    """Return what is said where it decides the width whether a number is Python's or NumPy's."""
+    of_types = " and ".join(str(types.unliteral(kind)) for kind in arguments)
+    return (
+        f"np.{ufunc.__name__} of {of_types} computes in one width if the number is Python's and in "
+        "another if it is NumPy's: write float(…) or int(…) around it"
+    )
+
+
+@specify(np.clip, "a, a_min=None, a_max=None", "a a_min a_max", "clip")
+def _clip(precision: str, statics: dict[str, Any]) -> Any:
+    def implement(typing_context: Any, *arguments: Any) -> Any:
+        if len(arguments) != 3 or any(isinstance(kind, types.NoneType) for kind in arguments):
+            raise TypingError("np.clip needs both bounds here: write np.minimum or np.maximum.")
+        made = tuple(array_type(kind, precision) for kind in arguments)
+        if not any(map(is_array, made)):
+            return None
+        return of_ufunc(ufuncs.CLIP, frozenset({1, 2}), precision)(typing_context, *arguments)
+
+    return implement
+
+
+@specify(np.where, "condition, x, y", "condition x y")
+def _where(precision: str, statics: dict[str, Any]) -> Any:
+    def implement(typing_context: Any, *arguments: Any) -> Any:
+        made = [array_type(kind, precision) for kind in arguments]
+        arrays = [kind for kind in made if is_array(kind)]
+        if not arrays:
+            return None
+        shape = broadcast([kind.shape for kind in arrays])
+        dtype = _where_dtype(made[1:], precision)
+        result = Value(dtype, shape)
+
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            wanted = (types.boolean, dtype, dtype)
+            columns = []
+            for kind, value, one in zip(sig.args, args, wanted, strict=True):
+                found, numbers = numbers_of(context, builder, kind, value, one)
+                columns.append(spread(numbers, found, shape))
+            numbers = [builder.select(*row) for row in zip(*columns, strict=True)]
+            return make_value(context, builder, result, numbers)
+
+        return result(*arguments), generate
+
+    return implement
+
+
+def _where_dtype(kinds: list[Any], precision: str) -> Any:
+    """Return the type of what `np.where` chooses from: Python's numbers adapt to arrays."""
+    if is_array(kinds[0]) != is_array(kinds[1]):
+        return elementwise.choose(np.maximum, tuple(kinds)).output
+    return common_type(kinds, precision)
+
+
+# --- Arrays that are made -------------------------------------------------------------------------
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and value is not np._NoValue  # type: ignore[attr-defined]
+
+
+def _make_array(precision: str, statics: dict[str, Any]) -> Any:
+    def implement(typing_context: Any, given: Any) -> Any:
+        if isinstance(given, types.Array) and not is_array(given):
+            return None
+        kind = array_type(given, precision)
+        if not is_array(kind):
+            raise TypingError("An array of no axis is made: write the number itself.")
+        dtype = statics.get("dtype")
+        wanted = numba_dtype(dtype, precision) if _is_given(dtype) else kind.dtype
+        result = Value(wanted, kind.shape)
+
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            # As NumPy: through the type that the parts have in common only if none is asked for.
+            _, numbers = numbers_of(context, builder, sig.args[0], args[0], wanted)
+            return make_value(context, builder, result, numbers)
+
+        return result(given), generate
+
+    return implement
+
+
+specify(np.array, "object, dtype=None, copy=True, ndmin=0", "object")(_make_array)
+specify(np.copy, "object", "object", "copy")(_make_array)
+# Copies, as expressions make no memory that could be shared; `aliases` knows that they share.
+specify(np.asarray, "object, dtype=None", "object")(_make_array)
+specify(np.asanyarray, "object, dtype=None", "object")(_make_array)
+
+
+def astype(array: Any, dtype: Any, copy: bool = True) -> Any:
+    """`array.astype(dtype)`."""
+    return array.astype(dtype, copy=copy)
+
+
+specify(astype, "object, dtype, copy=True", "object", "astype")(_make_array)
+
+
+@specify(np.full, "shape, fill_value, dtype=None", "fill_value")
+def _full(precision: str, statics: dict[str, Any]) -> Any:
+    shape = statics["shape"]
+    shape = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+
+    def implement(typing_context: Any, fill_value: Any) -> Any:
+        kind = array_type(fill_value, precision)
+        dtype = statics.get("dtype")
+        wanted = (
+            numba_dtype(dtype, precision) if _is_given(dtype) else common_type([kind], precision)
+        )
+        return _filled(Value(wanted, _checked(shape)), fill_value)
+
+    return implement
+
+
+def _checked(shape: Any) -> tuple[int, ...]:
+    if not all(isinstance(n, (int, np.integer)) and n > 0 for n in shape):
+        raise TypingError(f"An array gets the shape {shape}; expected numbers of at least 1.")
+    if int(np.prod(shape)) > LIMIT:
+        raise TypingError(too_large(tuple(shape)))
+    return tuple(map(int, shape))
+
+
+def _filled(result: Value, *arguments: Any) -> Any:
+    """Return signature and code of an array whose elements are those of the last argument."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        shape, numbers = numbers_of(context, builder, sig.args[-1], args[-1], result.dtype)
+        return make_value(context, builder, result, spread(numbers, shape, result.shape))
+
+    return result(*arguments), generate
+
+
+def _make_like(value: float | None) -> Any:
+    def build(precision: str, statics: dict[str, Any]) -> Any:
+        def implement(typing_context: Any, array: Any, *fill_value: Any) -> Any:
+            kind = array_type(array, precision)
+            dtype = statics.get("dtype")
+            wanted = numba_dtype(dtype, precision) if _is_given(dtype) else kind.dtype
+            result = Value(wanted, kind.shape)
+            if fill_value:
+                return _filled(result, array, *fill_value)
+
+            def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+                number = context.get_constant_generic(builder, wanted, value)
+                return make_value(context, builder, result, [number] * result.size)
+
+            return result(array), generate
+
+        return implement
+
+    return build
+
+
+specify(np.zeros_like, "a, dtype=None", "a")(_make_like(0))
+specify(np.empty_like, "a, dtype=None", "a")(_make_like(0))
+specify(np.ones_like, "a, dtype=None", "a")(_make_like(1))
+specify(np.full_like, "a, fill_value, dtype=None", "a fill_value")(_make_like(None))
+
+
+def constant_array(array: Any, precision: str) -> Any:
+    """Return what makes an array that is known when a kernel is compiled."""
+    shape = _checked(array.shape)
+    kind = numba_dtype(array.dtype, precision)
+    result = Value(kind, shape)
+    values = array.astype(numpy_support.as_dtype(kind)).ravel().tolist()
+
+    def implement(typing_context: Any) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            numbers = [context.get_constant(kind, value) for value in values]
+            return make_value(context, builder, result, numbers)
+
+        return result(), generate
+
+    return with_arity("constant", 0, implement)
+
+
+CONSTANTS = frozenset(
+    {np.zeros, np.ones, np.empty, np.full, np.arange, np.linspace, np.eye, np.identity, np.tri}
+)
+"""Functions that are called when a kernel is compiled, if all that they are given is known."""
+
+
+# --- Arrays that are rearranged -------------------------------------------------------------------
+
+# Where the elements of the result come from, NumPy itself says, given arrays of numbers of places.
+
+VIEWS = frozenset(
+    {
+        np.reshape, np.ravel, np.transpose, np.swapaxes, np.moveaxis, np.squeeze, np.expand_dims,
+        np.flip, np.flipud, np.fliplr, np.rot90, np.broadcast_to, np.atleast_1d, np.atleast_2d,
+        np.diagonal,
+    }
+)  # fmt: skip
+"""Functions whose result may be the memory of their argument."""
+
+
+def _rearrange(function: Any, *, of_several: bool) -> Any:
+    def build(precision: str, statics: dict[str, Any]) -> Any:
+        def implement(typing_context: Any, *given: Any) -> Any:
+            parts: Any = given
+            if of_several and isinstance(given[0], types.BaseTuple):
+                parts = given[0].types
+            kinds = [array_type(part, precision) for part in parts]
+            if not any(map(is_array, kinds)) and not of_several:
+                return None
+            if function in VIEWS and isinstance(kinds[0], Reference):
+                view = _view(function, kinds[0], statics)
+                if view is not None:
+                    return view
+            places = _rearranged(function, kinds, statics, of_several)
+            dtype = common_type(kinds, precision)
+            result = Value(dtype, _checked(places.shape))
+
+            def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+                numbers = []
+                for kind, value in zip(sig.args, args, strict=True):
+                    if of_several:
+                        for k, member in enumerate(kind.types):
+                            part = builder.extract_value(value, k)
+                            numbers += numbers_of(context, builder, member, part, dtype)[1]
+                    else:
+                        numbers += numbers_of(context, builder, kind, value, dtype)[1]
+                chosen = [numbers[k] for k in places.ravel()]
+                return make_value(context, builder, result, chosen)
+
+            return result(*given), generate
+
+        return implement
+
+    return build
+
+
+def _rearranged(
+    function: Any, kinds: list[Any], statics: dict[str, Any], of_several: bool
+) -> np.ndarray[Any, Any]:
+    """Return of which element of its arguments each element of the result is a copy."""
+    arrays, start = [], 0
+    for kind in kinds:
+        shape = getattr(kind, "shape", ())
+        count = int(np.prod(shape))
+        arrays.append(np.arange(start, start + count).reshape(shape))
+        start += count
+    try:
+        found = function(arrays, **statics) if of_several else function(*arrays, **statics)
+    except (ValueError, TypeError) as error:
+        raise TypingError(f"np.{function.__name__}: {str(error).rstrip('.')}.") from None
+    return np.asarray(found)
+
+
+def _view(function: Any, kind: Reference, statics: dict[str, Any]) -> Any:
+    """Return signature and code of a view of memory, None where NumPy would copy it."""
+    low = sum(min(0, (n - 1) * k) for n, k in zip(kind.shape, kind.strides, strict=True))  # type: ignore[operator]
+    high = sum(max(0, (n - 1) * k) for n, k in zip(kind.shape, kind.strides, strict=True))  # type: ignore[operator]
+    memory = np.zeros(high - low + 1, np.int8)
+    array = np.lib.stride_tricks.as_strided(memory[-low:], kind.shape, kind.strides)
+    try:
+        found = function(array, **statics)
+    except (ValueError, TypeError) as error:
+        raise TypingError(f"np.{function.__name__}: {str(error).rstrip('.')}.") from None
+    if not np.shares_memory(found, memory):
+        return None
+    offset = found.ctypes.data - array.ctypes.data
+    readonly = not kind.mutable or function is np.broadcast_to
+    result = Reference(kind.dtype, found.shape, readonly=readonly, strides=found.strides)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        pointer = data_pointer(context, builder, kind, args[0])
+        moved = builder.gep(pointer, [context.get_value_type(types.intp)(offset)])
+        return reference_at(context, builder, result, moved)
+
+    return result(kind), generate
+
+
+for _function, _parameters, *_methods in (
+    (np.reshape, "a, shape", "reshape"),
+    (np.ravel, "a", "ravel"),
+    (np.transpose, "a, axes=None", "transpose"),
+    (np.swapaxes, "a, axis1, axis2", "swapaxes"),
+    (np.moveaxis, "a, source, destination"),
+    (np.squeeze, "a, axis=None", "squeeze"),
+    (np.expand_dims, "a, axis"),
+    (np.flip, "m, axis=None"),
+    (np.flipud, "m"),
+    (np.fliplr, "m"),
+    (np.rot90, "m, k=1, axes=(0, 1)"),
+    (np.roll, "a, shift, axis=None"),
+    (np.repeat, "a, repeats, axis=None", "repeat"),
+    (np.tile, "A, reps"),
+    (np.broadcast_to, "array, shape"),
+    (np.atleast_1d, "a"),
+    (np.atleast_2d, "a"),
+    (np.diagonal, "a, offset=0, axis1=0, axis2=1", "diagonal"),
+):
+    specify(_function, _parameters, _parameters.split(",")[0], *_methods)(  # type: ignore[attr-defined]
+        _rearrange(_function, of_several=False)
+    )
+for _function, _parameters in (
+    (np.concatenate, "arrays, axis=0"),
+    (np.stack, "arrays, axis=0"),
+    (np.hstack, "arrays"),
+    (np.vstack, "arrays"),
+    (np.column_stack, "arrays"),
+    (np.dstack, "arrays"),
+):
+    specify(_function, _parameters, "arrays")(_rearrange(_function, of_several=True))
+specify(np.append, "arr, values, axis=None", "arr values")(_rearrange(np.append, of_several=False))
+
+
+def flatten(array: Any) -> Any:
+    """`array.flatten()`: a copy."""
+    return array.flatten()
+
+
+specify(flatten, "a", "a", "flatten")(_rearrange(flatten, of_several=False))
+
+
+# --- Attributes -----------------------------------------------------------------------------------
+
+
+class _Attributes(AttributeTemplate):
+    def resolve_T(self, array: Any) -> Any:  # noqa: N802 - NumPy's name
+        if not is_array(array):
+            return None
+        return _transposed(array)[0].return_type
+
+    def resolve_shape(self, array: Any) -> Any:
+        return types.UniTuple(types.intp, array.ndim)
+
+    def resolve_size(self, array: Any) -> Any:
+        return types.intp
+
+    def resolve_ndim(self, array: Any) -> Any:
+        return types.intp
+
+    def resolve_dtype(self, array: Any) -> Any:
+        return types.DType(array.dtype)
+
+
+@infer_getattr
+class _ValueAttributes(_Attributes):
+    key = Value
+
+
+@infer_getattr
+class _ReferenceAttributes(AttributeTemplate):
+    key = Reference
+    resolve_T = _Attributes.resolve_T  # noqa: N815
+
+
+def _transposed(kind: Any) -> Any:
+    implement = SPECIFICATIONS[np.transpose].build("exact", {})
+    return implement(None, kind)
+
+
+@lower_getattr(Value, "T")
+@lower_getattr(Reference, "T")
+def _lower_transposed(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    sig, generate = _transposed(kind)
+    return generate(context, builder, sig, (value,))
+
+
+@lower_getattr(Value, "shape")
+def _lower_shape(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    numbers = [context.get_constant(types.intp, n) for n in kind.shape]
+    return context.make_tuple(builder, types.UniTuple(types.intp, kind.ndim), numbers)
+
+
+@lower_getattr(Value, "size")
+def _lower_size(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    return context.get_constant(types.intp, kind.size)
+
+
+@lower_getattr(Value, "ndim")
+def _lower_ndim(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    return context.get_constant(types.intp, kind.ndim)
+
+
+@lower_getattr(Value, "dtype")
+def _lower_dtype(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    return context.get_dummy_value()

@@ -1,0 +1,465 @@
+"""Operators and functions of numbers over small arrays: element by element, with NumPy's bits.
+
+Which loop NumPy would take decides the types. Arithmetic is written out; what is more than that is
+done by NumPy's own loop, called once for all elements (`batchsim.compiler.ufuncs`).
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from typing import Any, NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.errors import TypingError
+from numba.core.imputils import lower_builtin
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.np import numpy_support
+
+from batchsim.compiler import ufuncs
+from batchsim.compiler.arrays import (
+    LIMIT,
+    Reference,
+    Value,
+    broadcast,
+    cast_elements,
+    data_pointer,
+    elements,
+    is_small,
+    make_value,
+    spread,
+    store_elements,
+)
+from batchsim.compiler.ufuncs import DisagreementError
+
+__all__ = ["BINARY", "INPLACE", "UNARY", "Choice", "apply", "choose", "result_type"]
+
+BINARY = {
+    operator.add: np.add,
+    operator.sub: np.subtract,
+    operator.mul: np.multiply,
+    operator.truediv: np.divide,
+    operator.floordiv: np.floor_divide,
+    operator.mod: np.remainder,
+    operator.pow: np.power,
+    operator.and_: np.bitwise_and,
+    operator.or_: np.bitwise_or,
+    operator.xor: np.bitwise_xor,
+    operator.lshift: np.left_shift,
+    operator.rshift: np.right_shift,
+    operator.eq: np.equal,
+    operator.ne: np.not_equal,
+    operator.lt: np.less,
+    operator.le: np.less_equal,
+    operator.gt: np.greater,
+    operator.ge: np.greater_equal,
+}
+INPLACE = {
+    operator.iadd: np.add,
+    operator.isub: np.subtract,
+    operator.imul: np.multiply,
+    operator.itruediv: np.divide,
+    operator.ifloordiv: np.floor_divide,
+    operator.imod: np.remainder,
+    operator.ipow: np.power,
+    operator.iand: np.bitwise_and,
+    operator.ior: np.bitwise_or,
+    operator.ixor: np.bitwise_xor,
+    operator.ilshift: np.left_shift,
+    operator.irshift: np.right_shift,
+}
+UNARY = {
+    operator.neg: np.negative,
+    operator.pos: np.positive,
+    operator.invert: np.invert,
+    abs: np.absolute,
+}
+COMPARISONS = {
+    np.equal: "==", np.not_equal: "!=", np.less: "<", np.less_equal: "<=", np.greater: ">",
+    np.greater_equal: ">=",
+}  # fmt: skip
+
+
+# --- Which loop -----------------------------------------------------------------------------------
+
+
+class Choice(NamedTuple):
+    """What NumPy does with operands."""
+
+    inputs: tuple[Any, ...]
+    """Numba's types that they are converted to."""
+    output: Any
+    kinds: tuple[str, ...]
+    """The types' characters of the loop."""
+    in_doubt: tuple[int, ...]
+    """Which operands must be Python's numbers for that: NumPy's would be taken for wider."""
+
+
+def choose(ufunc: np.ufunc, arguments: tuple[Any, ...]) -> Choice:
+    """Return what NumPy does with operands of Numba's types, of which one is an array.
+
+    Raises:
+        DisagreementError: no loop for them could be called.
+    """
+    kinds = [getattr(kind, "dtype", kind) for kind in map(types.unliteral, arguments)]
+    for kind in kinds:
+        if not isinstance(kind, (types.Number, types.Boolean)):
+            raise DisagreementError(f"np.{ufunc.__name__} is for arrays and numbers; got {kind}")
+    dtypes = tuple(map(numpy_support.as_dtype, kinds))
+    python = tuple(
+        dtype
+        if is_array(argument)
+        else {types.int64: int, types.float64: float}.get(kind, dtype)
+        for argument, kind, dtype in zip(arguments, kinds, dtypes, strict=True)
+    )
+    found = _resolve(ufunc, python)
+    in_doubt = tuple(
+        k
+        for k, reading in enumerate(python)
+        if isinstance(reading, type)
+        and not isinstance(arguments[k], types.Literal)
+        and _resolve(ufunc, (*python[:k], dtypes[k], *python[k + 1 :])) != found
+    )
+    inputs = tuple(numpy_support.from_dtype(np.dtype(kind)) for kind in found[: ufunc.nin])
+    for kind, argument in zip(inputs, arguments, strict=True):
+        _require_fit(ufunc, argument, kind)
+    output = numpy_support.from_dtype(np.dtype(found[ufunc.nin]))
+    return Choice(inputs, output, found, in_doubt)
+
+
+def _require_fit(ufunc: np.ufunc, argument: Any, kind: Any) -> None:
+    """Raise TypingError for a whole number that NumPy would refuse beside small ones."""
+    if isinstance(argument, types.IntegerLiteral) and isinstance(kind, types.Integer):
+        limits = np.iinfo(numpy_support.as_dtype(kind))
+        if not limits.min <= argument.literal_value <= limits.max and ufunc not in COMPARISONS:
+            raise TypingError(
+                f"{argument.literal_value} is beyond {kind}, of which the array is: NumPy raises."
+            )
+
+
+@functools.cache
+def _resolve(ufunc: np.ufunc, operands: tuple[Any, ...]) -> tuple[str, ...]:
+    try:
+        dtypes = ufunc.resolve_dtypes((*operands, *(None,) * ufunc.nout))
+    except TypeError:
+        described = " and ".join(getattr(kind, "__name__", str(kind)) for kind in operands)
+        raise DisagreementError(
+            f"np.{ufunc.__name__} does not exist for {described} in NumPy"
+        ) from None
+    if any(dtype.char == "e" for dtype in dtypes):
+        raise DisagreementError(f"np.{ufunc.__name__} of these computes in float16 in NumPy")
+    return tuple(dtype.char for dtype in dtypes)
+
+
+def is_array(kind: Any) -> bool:
+    """Whether a type is of arrays whose shape is known."""
+    return isinstance(kind, (Reference, Value)) and None not in kind.shape
+
+
+def result_type(ufunc: np.ufunc, arguments: tuple[Any, ...]) -> Value:
+    """Return the type of what a function of small arrays and numbers makes.
+
+    Raises:
+        TypingError: for arrays that are too large, or do not go together.
+        DisagreementError: if NumPy's bits are out of reach.
+    """
+    shape = broadcast([kind.shape for kind in arguments if is_array(kind)])
+    for kind in arguments:
+        if is_array(kind) and not is_small(kind):
+            raise TypingError(too_large(kind.shape))
+    if int(np.prod(shape)) > LIMIT:
+        raise TypingError(too_large(shape))
+    return Value(choose(ufunc, arguments).output, shape)
+
+
+def too_large(shape: tuple[int, ...]) -> str:
+    """Return what is said of an array that has too many elements."""
+    return (
+        f"An array of the shape {shape} is computed with; expected at most {LIMIT} elements: "
+        "write a loop over the elements, or compute with its rows."
+    )
+
+
+# --- Code -----------------------------------------------------------------------------------------
+
+
+def apply(
+    context: Any,
+    builder: Any,
+    ufunc: np.ufunc,
+    choice: Choice,
+    operands: list[list[Any]],
+    *,
+    by: Any = None,
+) -> list[Any]:
+    """Return the elements of what a function makes.
+
+    Args:
+        context, builder: Numba's.
+        ufunc: the function.
+        choice: what NumPy does.
+        operands: of each the elements, converted already; one alone stands for all.
+        by: a function of Numba's to be used for each element instead of NumPy's loop.
+    """
+    count = max(map(len, operands))
+    direct = _direct(ufunc, choice)
+    if direct is None and isinstance(choice.output, types.Float):
+        version = ufuncs.written_out_for_arrays().get(ufunc)
+        if version is not None:
+            direct = _by_python(context, version, choice)
+    if direct is None and (ufunc in ufuncs.INSTRUCTIONS or by is not None):
+        direct = _by_numba(context, by or ufunc, choice)
+    if direct is None:
+        return _by_loop(context, builder, ufunc, choice, operands, count)
+    columns = [part * count if len(part) == 1 else part for part in operands]
+    return [direct(builder, *numbers) for numbers in zip(*columns, strict=True)]
+
+
+FLOATS = {np.add: "fadd", np.subtract: "fsub", np.multiply: "fmul", np.divide: "fdiv"}
+WHOLE = {
+    np.add: "add", np.subtract: "sub", np.multiply: "mul", np.bitwise_and: "and_",
+    np.bitwise_or: "or_", np.bitwise_xor: "xor",
+}  # fmt: skip
+TRUTH = {
+    np.add: "or_", np.multiply: "and_", np.bitwise_and: "and_", np.bitwise_or: "or_",
+    np.bitwise_xor: "xor", np.logical_and: "and_", np.logical_or: "or_", np.logical_xor: "xor",
+    np.not_equal: "xor",
+}  # fmt: skip
+
+
+def _direct(ufunc: np.ufunc, choice: Choice) -> Any:
+    """Return what generates the code for one element, where one or two instructions do."""
+    kind = choice.inputs[0]
+    if any(other != kind for other in choice.inputs):
+        return None
+    if isinstance(kind, types.Float):
+        if ufunc in COMPARISONS:
+            name = "fcmp_unordered" if ufunc is np.not_equal else "fcmp_ordered"
+            return lambda builder, x, y: getattr(builder, name)(COMPARISONS[ufunc], x, y)
+        if ufunc is np.square:
+            return lambda builder, x: builder.fmul(x, x)
+        if ufunc is np.negative:
+            return lambda builder, x: builder.fneg(x)
+        table = FLOATS
+    elif isinstance(kind, types.Boolean):
+        table = TRUTH
+        if ufunc in (np.invert, np.logical_not):
+            return lambda builder, x: builder.not_(x)
+        if ufunc is np.equal:
+            return lambda builder, x, y: builder.not_(builder.xor(x, y))
+    else:
+        if ufunc in COMPARISONS:
+            name = "icmp_signed" if kind.signed else "icmp_unsigned"
+            return lambda builder, x, y: getattr(builder, name)(COMPARISONS[ufunc], x, y)
+        if ufunc is np.square:
+            return lambda builder, x: builder.mul(x, x)
+        if ufunc is np.negative:
+            return lambda builder, x: builder.neg(x)
+        if ufunc is np.invert:
+            return lambda builder, x: builder.not_(x)
+        table = WHOLE
+    if ufunc is np.positive:
+        return lambda builder, x: x
+    if ufunc not in table:
+        return None
+    return lambda builder, x, y: getattr(builder, table[ufunc])(x, y)
+
+
+def _by_numba(context: Any, function: Any, choice: Choice) -> Any:
+    typing_context = context.typing_context
+    typed = typing_context.resolve_value_type(function)
+    own = typing_context.resolve_function_type(typed, choice.inputs, {})
+    if own is None:
+        return None
+    if own.return_type != choice.output and not isinstance(own.return_type, types.Number):
+        return None
+    implementation = context.get_function(typed, own)
+
+    def generate(builder: Any, *numbers: Any) -> Any:
+        values = [
+            context.cast(builder, number, given, wanted)
+            for number, given, wanted in zip(numbers, choice.inputs, own.args, strict=True)
+        ]
+        result = implementation(builder, values)
+        return context.cast(builder, result, own.return_type, choice.output)
+
+    return generate
+
+
+def _by_python(context: Any, function: Any, choice: Choice) -> Any:
+    wanted = choice.output(*choice.inputs)
+
+    def generate(builder: Any, *numbers: Any) -> Any:
+        return context.compile_internal(builder, function, wanted, numbers)
+
+    return generate
+
+
+def _by_loop(
+    context: Any,
+    builder: Any,
+    ufunc: np.ufunc,
+    choice: Choice,
+    operands: list[list[Any]],
+    count: int,
+) -> list[Any]:
+    """Call NumPy's loop once: a number has the stride 0, by which loops know it."""
+    symbol = ufuncs.symbol_of(ufunc, choice.kinds)
+    word, byte = context.get_value_type(types.intp), ir.IntType(8).as_pointer()
+    places, strides = [], []
+    for kind, numbers in zip(choice.inputs, operands, strict=True):
+        place = cgutils.alloca_once(builder, context.get_data_type(kind), size=len(numbers))
+        model = context.data_model_manager[kind]
+        for k, number in enumerate(numbers):
+            builder.store(model.as_data(builder, number), builder.gep(place, [word(k)]))
+        places.append(place)
+        size = context.get_abi_sizeof(place.type.pointee)
+        strides.append(0 if len(numbers) == 1 and count > 1 else size)
+    result = cgutils.alloca_once(builder, context.get_data_type(choice.output), size=count)
+    places.append(result)
+    strides.append(context.get_abi_sizeof(result.type.pointee))
+    ufuncs.call_loop(
+        context,
+        builder,
+        symbol,
+        [builder.bitcast(place, byte) for place in places],
+        word(count),
+        strides,
+    )
+    model = context.data_model_manager[choice.output]
+    return [
+        model.from_data(builder, builder.load(builder.gep(result, [word(k)])))
+        for k in range(count)
+    ]
+
+
+def compute(
+    context: Any, builder: Any, ufunc: np.ufunc, sig: Any, args: Any, by: Any = None
+) -> tuple[Choice, tuple[int, ...], list[Any]]:
+    """Return what NumPy does, the shape, and the elements of a function of arrays and numbers."""
+    choice = choose(ufunc, sig.args)
+    shapes = [kind.shape for kind in sig.args if is_array(kind)]
+    shape = broadcast(shapes)
+    operands = []
+    for kind, value, wanted in zip(sig.args, args, choice.inputs, strict=True):
+        if is_array(kind):
+            numbers = elements(context, builder, kind, value)
+            numbers = cast_elements(context, builder, numbers, kind.dtype, wanted)
+            operands.append(spread(numbers, kind.shape, shape))
+        else:
+            number = context.cast(builder, value, types.unliteral(kind), wanted)
+            operands.append([number])
+    numbers = apply(context, builder, ufunc, choice, operands, by=by)
+    count = int(np.prod(shape))
+    return choice, shape, numbers * count if len(numbers) < count else numbers
+
+
+def make(ufunc: np.ufunc, by: Any = None) -> Any:
+    """Return the code generator of a function of arrays and numbers."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        _, _, numbers = compute(context, builder, ufunc, sig, args, by)
+        return make_value(context, builder, sig.return_type, numbers)
+
+    return generate
+
+
+# --- Operators ------------------------------------------------------------------------------------
+
+
+def special_power(base: Any, exponent: float | None) -> np.ufunc | None:
+    """Return what NumPy computes for `array ** 2`, and the like, None where it is a power."""
+    if exponent is None or not is_array(base):
+        return None
+    if isinstance(base.dtype, types.Float):
+        return FLOAT_POWERS.get(exponent)
+    return WHOLE_POWERS.get(exponent) if isinstance(exponent, int) else None
+
+
+FLOAT_POWERS = {
+    exponent: ufunc
+    for exponent, ufunc in (
+        (2, np.square), (1, np.positive), (-1, np.reciprocal), (0.5, np.sqrt),
+    )
+}  # fmt: skip
+WHOLE_POWERS = {2: np.square, 1: np.positive}
+
+
+class _Operator(AbstractTemplate):
+    ufunc: np.ufunc
+    prefer_literal = True
+    metadata = {"target": "cpu"}  # noqa: RUF012
+
+    def generic(self, args: Any, kws: Any) -> Any:
+        if not any(map(is_array, args)):
+            return None
+        return signature(result_type(self.ufunc, args), *args)
+
+
+class _InPlace(AbstractTemplate):
+    ufunc: np.ufunc
+    prefer_literal = True
+    metadata = {"target": "cpu"}  # noqa: RUF012
+
+    def generic(self, args: Any, kws: Any) -> Any:
+        if not is_array(args[0]):
+            return None
+        found = result_type(self.ufunc, args)
+        if found.shape != args[0].shape:
+            raise TypingError(
+                f"An array of the shape {found.shape} does not fit into {args[0]} in place."
+            )
+        one, other = map(numpy_support.as_dtype, (found.dtype, args[0].dtype))
+        if not np.can_cast(one, other, "same_kind"):
+            raise TypingError(f"{one} numbers are not written into {args[0]} in place: as NumPy.")
+        if isinstance(args[0], Reference) and not args[0].mutable:
+            raise TypingError(f"{args[0]} cannot be written into.")
+        return signature(args[0], *args)
+
+
+def _lower_in_place(ufunc: np.ufunc) -> Any:
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        choice, _, numbers = compute(context, builder, ufunc, sig, args)
+        array = sig.args[0]
+        numbers = cast_elements(context, builder, numbers, choice.output, array.dtype)
+        if isinstance(array, Value):
+            return make_value(context, builder, array, numbers)
+        pointer = data_pointer(context, builder, array, args[0])
+        store_elements(context, builder, array, pointer, numbers)
+        return args[0]
+
+    return generate
+
+
+KINDS = (Reference, Value)
+
+
+def _register() -> None:
+    for function, ufunc in (*BINARY.items(), *UNARY.items()):
+        name = f"_{ufunc.__name__}"
+        template = type(name, (_Operator,), {"key": function, "ufunc": ufunc})
+        infer_global(function)(template)
+        generate = make(ufunc)
+        if function in UNARY:
+            for kind in KINDS:
+                lower_builtin(function, kind)(generate)
+            continue
+        for kind in KINDS:
+            lower_builtin(function, kind, types.Any)(generate)
+            lower_builtin(function, types.Any, kind)(generate)
+            for other in KINDS:
+                lower_builtin(function, kind, other)(generate)
+    for function, ufunc in INPLACE.items():
+        template = type(f"_in_place_{ufunc.__name__}", (_InPlace,), {"key": function, "ufunc": ufunc})
+        infer_global(function)(template)
+        generate = _lower_in_place(ufunc)
+        for kind in KINDS:
+            lower_builtin(function, kind, types.Any)(generate)
+            for other in KINDS:
+                lower_builtin(function, kind, other)(generate)
+
+
+_register()

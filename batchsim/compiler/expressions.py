@@ -1,0 +1,317 @@
+"""Finds, in a function's instructions, what NumPy does with arrays whose shape is known.
+
+What is called is bound to its parameters; what of them must be known when a kernel is compiled, a
+shape, an axis, a dtype, the bounds of a slice, is worked out here, where the instructions are still
+those of the source. Lists that are only handed on become tuples, which need no memory.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from llvmlite.ir import Undefined
+from numba.core import ir
+from numba.core.types import intp
+from numba.core.ir_utils import mk_unique_var
+from numba.core.errors import TypingError
+
+from batchsim.compiler import array_functions
+from batchsim.compiler.aliases import shares_memory
+from batchsim.compiler.arrays import DYNAMIC, ConstantArray, IndexType
+from batchsim.compiler.array_functions import CONSTANTS, SPECIFICATIONS, VIEWS, with_arity
+from batchsim.compiler.refusals import RefusedError
+from batchsim.compiler.rows import ParametersType
+
+__all__ = ["Expressions"]
+
+UNKNOWN = object()
+"""What is not known when a kernel is compiled."""
+
+ARITHMETIC = {
+    operator.add, operator.sub, operator.mul, operator.floordiv, operator.mod, operator.truediv,
+    operator.pow, operator.neg, operator.pos,
+}  # fmt: skip
+
+
+class Expressions:
+    """Changes what a function does with small arrays.
+
+    Args:
+        function: Numba's instructions.
+        arguments: the types of its arguments.
+        precision: "exact" or "fast".
+        values: what variables stand for: modules and functions; kept up to date by the caller.
+    """
+
+    def __init__(
+        self, function: Any, arguments: tuple[Any, ...], precision: str, values: dict[str, Any]
+    ) -> None:
+        self.function = function
+        self.arguments = arguments
+        self.precision = precision
+        self.values = values
+        self.lists: dict[str, Any] = {}
+        """The instructions that make lists, by the compiler's own names for them."""
+
+    # -- What is known --
+
+    def definition(self, variable: Any) -> Any:
+        """Return what a variable is set to, None if that is several things."""
+        try:
+            return self.function.get_definition(variable)
+        except KeyError:
+            return None
+
+    def known(self, variable: Any) -> Any:
+        """Return the value of a variable that is known when the function is compiled."""
+        if variable.name in self.values and self.values[variable.name] is not None:
+            return self.values[variable.name]
+        defined = self.definition(variable)
+        if isinstance(defined, (ir.Const, ir.Global, ir.FreeVar)):
+            return defined.value
+        if isinstance(defined, ir.Expr):
+            return self.known_expression(defined)
+        return UNKNOWN
+
+    def known_expression(self, expression: Any) -> Any:
+        """Return the value of an expression, `UNKNOWN` if it is not known."""
+        if expression.op in ("build_tuple", "build_list"):
+            items = [self.known(item) for item in expression.items]
+            if any(item is UNKNOWN for item in items):
+                return UNKNOWN
+            return tuple(items) if expression.op == "build_tuple" else items
+        if expression.op in ("binop", "unary") and expression.fn in ARITHMETIC:
+            names = ("lhs", "rhs") if expression.op == "binop" else ("value",)
+            operands = [self.known(getattr(expression, name)) for name in names]
+            if all(isinstance(operand, (int, float)) for operand in operands):
+                try:
+                    return expression.fn(*operands)
+                except ArithmeticError:
+                    return UNKNOWN
+        if expression.op == "getattr":
+            return self.known_attribute(expression)
+        if expression.op == "call" and not expression.kws:
+            called = self.known(expression.func)
+            arguments = [self.known(argument) for argument in expression.args]
+            if called in (slice, len, int, float) and UNKNOWN not in arguments:
+                return called(*arguments)
+        return UNKNOWN
+
+    def known_attribute(self, expression: Any) -> Any:
+        """Return an attribute of a module, or a parameter that is compiled in."""
+        base = self.definition(expression.value)
+        if isinstance(base, ir.Arg):
+            kind = self.arguments[base.index]
+            if not isinstance(kind, ParametersType) or expression.attr in kind.sources:
+                return UNKNOWN
+            return getattr(kind.tile.constants, expression.attr, UNKNOWN)
+        owner = self.known(expression.value)
+        if isinstance(owner, (ModuleType, type)):
+            return getattr(owner, expression.attr, UNKNOWN)
+        return UNKNOWN
+
+    # -- What is changed --
+
+    def note(self, assignment: Any) -> None:
+        """Remember an instruction that makes a list."""
+        name = assignment.target.name
+        if name.startswith("$") and getattr(assignment.value, "op", None) == "build_list":
+            self.lists[name] = assignment
+
+    def constant(self, assignment: Any) -> None:
+        """Give an array of a module's a type that knows its shape."""
+        value = assignment.value
+        array = value.value if isinstance(value, (ir.Global, ir.FreeVar)) else None
+        if isinstance(value, ir.Expr) and value.op == "getattr":
+            array = self.values.get(assignment.target.name)
+        if isinstance(array, np.ndarray) and _can_be_constant(array):
+            assignment.value = ir.Global("array", ConstantArray(array), assignment.loc)
+
+    def call(self, assignment: Any, function: Any, first: Any) -> list[Any] | None:
+        """Change a call of a function of arrays; return what must come before it, None if it is
+        none.
+
+        Args:
+            assignment: whose value is the call.
+            function: what is called.
+            first: the array whose method it is, or None.
+        """
+        expression = assignment.value
+        try:
+            specification = SPECIFICATIONS.get(function)
+        except TypeError:  # It cannot be hashed.
+            return None
+        arguments = list(expression.args) if first is None else [first, *expression.args]
+        keywords = dict(expression.kws)
+        if function in CONSTANTS:
+            found = self.constant_call(assignment, function, arguments, keywords)
+            if found is not None:
+                return found
+        if specification is None or expression.vararg is not None:
+            return None
+        if function is np.reshape and first is not None and len(arguments) > 2:
+            # `array.reshape(2, 3)`: what is only read here needs no instruction.
+            arguments = [first, self.tuple_of(arguments[1:], assignment)]
+        try:
+            bound = specification.signature.bind(*arguments, **keywords).arguments
+        except TypeError as error:
+            raise RefusedError(f"np.{function.__name__}: {error}", assignment.loc) from None
+        before: list[Any] = []
+        dynamic, statics = [], {}
+        for name, variable in bound.items():
+            if name in specification.dynamic:
+                dynamic.append(self.without_lists(variable, before, assignment))
+                continue
+            statics[name] = self.known(variable)
+            if statics[name] is UNKNOWN:
+                raise RefusedError(
+                    f"np.{function.__name__}: {name} must be known when the environment is "
+                    "compiled: a number that is written there, or a parameter that decides the "
+                    "shape of a column",
+                    assignment.loc,
+                )
+        made = _make(function, self.precision, len(dynamic), _frozen(statics))
+        return before + self.put(assignment, made, dynamic)
+
+    def tuple_of(self, variables: list[Any], assignment: Any) -> Any:
+        """Return a variable that holds several in a tuple; its definition is noted at once."""
+        loc, scope = assignment.loc, assignment.target.scope
+        variable = scope.define(mk_unique_var("$tuple"), loc)
+        expression = ir.Expr.build_tuple(variables, loc)
+        self.function._definitions[variable.name].append(expression)
+        return variable
+
+    def constant_call(
+        self, assignment: Any, function: Any, arguments: list[Any], keywords: dict[str, Any]
+    ) -> list[Any] | None:
+        """Call a function now, if all that it is given is known."""
+        given = [self.known(argument) for argument in arguments]
+        named = {name: self.known(argument) for name, argument in keywords.items()}
+        unknown = [value for value in (*given, *named.values()) if value is UNKNOWN]
+        if unknown:
+            if function is np.full:
+                return None
+            raise RefusedError(
+                f"np.{function.__name__}: what it is given must be known when the environment is "
+                "compiled: numbers that are written there, or parameters that decide the shape of "
+                "a column",
+                assignment.loc,
+            )
+        try:
+            array = np.zeros(*given, **named) if function is np.empty else function(*given, **named)
+            constant = array_functions.constant_array(array, self.precision)
+        except (TypeError, ValueError) as error:
+            raise RefusedError(f"np.{function.__name__}: {error}", assignment.loc) from None
+        except TypingError as error:
+            raise RefusedError(str(error).rstrip("."), assignment.loc) from None
+        return self.put(assignment, constant, [])
+
+    def put(self, assignment: Any, stand_in: Any, arguments: list[Any]) -> list[Any]:
+        """Call what stands for a function; return what must come before it."""
+        loc, scope = assignment.loc, assignment.target.scope
+        variable = scope.define(mk_unique_var("$stand_in"), loc)
+        assignment.value = ir.Expr.call(variable, tuple(arguments), (), loc)
+        return [ir.Assign(ir.Global("stand_in", stand_in, loc), variable, loc)]
+
+    def without_lists(self, variable: Any, before: list[Any], assignment: Any) -> Any:
+        """Return a variable that holds a tuple where another holds a list that is written there."""
+        defined = self.definition(variable)
+        if not isinstance(defined, ir.Expr) or defined.op not in ("build_list", "build_tuple"):
+            return variable
+        items = [self.without_lists(item, before, assignment) for item in defined.items]
+        if variable.name in self.lists:
+            # Nobody else has it.
+            self.lists[variable.name].value = ir.Const(None, assignment.loc)
+        if defined.op == "build_tuple" and items == list(defined.items):
+            return variable
+        loc, scope = assignment.loc, assignment.target.scope
+        found = scope.define(mk_unique_var("$tuple"), loc)
+        before.append(ir.Assign(ir.Expr.build_tuple(items, loc), found, loc))
+        return found
+
+    def index(self, variable: Any, loc: Any, scope: Any) -> tuple[Any, list[Any]]:
+        """Return the variable of an index whose slices are known, and what must come before."""
+        defined = self.definition(variable)
+        parts = [variable]
+        if isinstance(defined, ir.Expr) and defined.op == "build_tuple":
+            parts = list(defined.items)
+        pattern, dynamic = [], []
+        for part in parts:
+            value = self.known(part)
+            if isinstance(value, slice):
+                pattern.append((value.start, value.stop, value.step))
+            elif value is None or value is Ellipsis:
+                pattern.append(value)
+            elif isinstance(value, int) and not isinstance(value, bool):
+                pattern.append(value)
+            elif value is UNKNOWN and not self.is_slice(part):
+                pattern.append(DYNAMIC)
+                dynamic.append(part)
+            else:
+                return variable, []
+        if all(isinstance(part, int) or part == DYNAMIC for part in pattern):
+            return variable, []
+        called = scope.define(mk_unique_var("$stand_in"), loc)
+        found = scope.define(mk_unique_var("$index"), loc)
+        stand_in = _index(tuple(pattern))
+        return found, [
+            ir.Assign(ir.Global("stand_in", stand_in, loc), called, loc),
+            ir.Assign(ir.Expr.call(called, tuple(dynamic), (), loc), found, loc),
+        ]
+
+    def is_slice(self, variable: Any) -> bool:
+        """Tell whether a variable is a slice, whose bounds are not known."""
+        defined = self.definition(variable)
+        return (
+            isinstance(defined, ir.Expr)
+            and defined.op == "call"
+            and self.known(defined.func) is slice
+        )
+
+
+def _can_be_constant(array: np.ndarray[Any, Any]) -> bool:
+    return array.flags.c_contiguous and array.ndim > 0 and array.dtype.kind in "biuf"
+
+
+def _frozen(statics: dict[str, Any]) -> tuple[Any, ...]:
+    """Return arguments so that they can be hashed, with their types: 1 is not True."""
+
+    def freeze(value: Any) -> Any:
+        if isinstance(value, (tuple, list)):
+            return tuple(map(freeze, value))
+        return value
+
+    return tuple((name, freeze(value), repr(value)) for name, value in statics.items())
+
+
+@functools.cache
+def _make(function: Any, precision: str, count: int, statics: tuple[Any, ...]) -> Any:
+    """Return what stands for a function that is given what is known, and so many arguments."""
+    known = {name: value for name, value, _ in statics}
+    implement = SPECIFICATIONS[function].build(precision, known)
+    stand_in = with_arity(function.__name__, count, implement)
+    if function in VIEWS or function in (np.asarray, np.asanyarray):
+        shares_memory(stand_in)
+    return stand_in
+
+
+@functools.cache
+def _index(pattern: tuple[Any, ...]) -> Any:
+    """Return what makes an index of this pattern from the numbers that are dynamic."""
+    kind = IndexType(pattern)
+
+    def implement(typing_context: Any, *numbers: Any) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            value = context.get_value_type(kind)(Undefined)
+            for k, (number, given) in enumerate(zip(args, sig.args, strict=True)):
+                word = context.cast(builder, number, given, intp)
+                value = builder.insert_value(value, word, k)
+            return value
+
+        return kind(*numbers), generate
+
+    return with_arity("index", kind.count, implement)
