@@ -779,7 +779,7 @@ class _SetItem(AbstractTemplate):
                 return _set_of_others(self.context, array, index, value)
             return None
         if isinstance(array, Reference) and not array.mutable:
-            raise TypingError(f"{array} cannot be written into.")
+            raise TypingError(f"Cannot modify readonly array: {array}")
         if isinstance(value, (Reference, Value)):
             if None in value.shape:
                 return None

@@ -416,7 +416,7 @@ class _InPlace(AbstractTemplate):
         if not np.can_cast(one, other, "same_kind"):
             raise TypingError(f"{one} numbers are not written into {args[0]} in place: as NumPy.")
         if isinstance(args[0], Reference) and not args[0].mutable:
-            raise TypingError(f"{args[0]} cannot be written into.")
+            raise TypingError(f"Cannot modify readonly array: {args[0]}")
         return signature(args[0], *args)
 
 
