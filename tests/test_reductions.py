@@ -1,0 +1,96 @@
+"""Compiled reductions have the bits of NumPy's."""
+
+import functools
+
+import numba
+import numpy as np
+import pytest
+from compiled_arrays import Case, differing
+from numba.core.errors import TypingError
+
+from batchsim.compiler import reductions
+
+LAYOUTS = [
+    ((), None), ((1,), None), ((2,), None), ((7,), None), ((8,), None), ((9,), (2,)),
+    ((19,), None), ((33,), None), ((64,), None), ((1, 9), None), ((9, 1), None), ((3, 5), None),
+    ((5, 3), (1, 5)), ((8, 8), None), ((8, 8), (1, 8)), ((4, 9), (20, 2)), ((2, 3, 4), None),
+    ((3, 4, 5), (1, 15, 3)),
+]  # fmt: skip
+FEW = [((1,), None), ((9,), None), ((3, 5), None), ((5, 3), (1, 5)), ((2, 3, 4), None)]
+
+
+def theirs(name, axis, keepdims, array):
+    """What NumPy answers."""
+    if name == "count_nonzero":
+        return np.count_nonzero(array, axis=axis, keepdims=keepdims)
+    return getattr(np, name)(array, axis=axis, keepdims=keepdims)
+
+
+def built(name, kind, shape, strides, axis, keepdims, context, builder, values):
+    """The same, built; its type is the one that is told."""
+    numbas = numba.from_dtype(np.dtype(kind))
+    found = reductions.reduce(
+        context, builder, name, numbas, shape, values, axis, keepdims, strides=strides
+    )
+    assert found[:2] == reductions.reduce_type(name, numbas, shape, axis, keepdims)
+    return found
+
+
+def accumulated(name, kind, shape, axis, context, builder, values):
+    """A `cumsum` or `cumprod`, built."""
+    numbas = numba.from_dtype(np.dtype(kind))
+    found = reductions.accumulate(context, builder, name, numbas, shape, values, axis)
+    assert found[:2] == reductions.accumulate_type(name, numbas, shape, axis)
+    return found
+
+
+def cases(kind, layouts, names=reductions.NAMES):
+    """Every reduction of every layout along every axis."""
+    for shape, strides in layouts:
+        operands = ((kind, shape, strides),)
+        axes = [None, *range(-1, len(shape) - 1)]
+        for name in sorted(names):
+            if name == "ptp" and np.dtype(kind).kind == "b":
+                continue
+            for axis in axes:
+                keepdims = axis == 0
+                arguments = name, axis, keepdims
+                yield Case(
+                    f"{name} {np.dtype(kind)} {shape} {strides} {axis}",
+                    operands,
+                    functools.partial(theirs, *arguments),
+                    functools.partial(built, name, kind, shape, strides, axis, keepdims),
+                )
+        for name in ("cumsum", "cumprod"):
+            for axis in axes:
+                yield Case(
+                    f"{name} {np.dtype(kind)} {shape} {strides} {axis}",
+                    operands,
+                    functools.partial(getattr(np, name), axis=axis),
+                    functools.partial(accumulated, name, kind, shape, axis),
+                )
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_reductions_of_float_numbers_have_numpys_bits(kind):
+    assert list(differing(list(cases(kind, LAYOUTS)))) == []
+
+
+def test_reductions_of_other_numbers_have_numpys_bits():
+    kinds = [np.bool_, np.int8, np.uint8, np.int32, np.int64, np.uint64]
+    every = [case for kind in kinds for case in cases(kind, FEW)]
+    assert list(differing(every, [(0, ())] * 6, repeats=1)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "shape", "axis", "reason"),
+    [
+        ("sum", numba.float64, (3,), 1, "axis 1 is not one"),
+        ("max", numba.float64, (0,), None, "no elements"),
+        ("ptp", numba.boolean, (3,), None, "truth values"),
+        ("sum", numba.complex128, (3,), None, "arrays of numbers"),
+    ],
+)
+def test_what_numpy_cannot_reduce_is_told(name, kind, shape, axis, reason):
+    with pytest.raises(TypingError, match=reason):
+        reductions.reduce_type(name, kind, shape, axis)
