@@ -70,11 +70,7 @@ OF_MATH = frozenset(
     value for value in vars(math).values() if callable(value) and not isinstance(value, type)
 )
 METHODS = {
-    **{name: function for function, name in REDUCTIONS.items()},
-    **{
-        name: getattr(np, name)
-        for name in ("cumprod", "cumsum", "dot", "mean", "std", "trace", "var")
-    },
+    name: getattr(np, name) for name in ("dot", "trace")
 }
 """Methods of an array, and the functions that are the same."""
 
@@ -174,15 +170,15 @@ def _make_of_math(function: Any, count: int) -> Any:
     return ufuncs.make_intrinsic(function.__name__, count, implement)
 
 
-@intrinsic
-def _round_to_whole(typing_context: Any, x: Any) -> Any:
+def _whole(typing_context: Any, x: Any) -> Any:
+    """`implement` of `np.round(x)`."""
     if isinstance(x, types.Integer):
         return x(x), lambda context, builder, signature, arguments: arguments[0]
     return _as_numba_does(typing_context, np.rint, x)
 
 
-def _make_reduction(function: Any) -> Any:
-    """Return what stands for a function of an array whose order of operations matters."""
+def _reduction(function: Any) -> Any:
+    """Return `implement` of a function of an array whose order of operations matters."""
 
     def implement(typing_context: Any, array: Any) -> Any:
         if isinstance(array, types.Array) and isinstance(array.dtype, types.Float):
@@ -192,7 +188,7 @@ def _make_reduction(function: Any) -> Any:
             )
         return _as_numba_does(typing_context, function, array)
 
-    return ufuncs.make_intrinsic(REDUCTIONS[function], 1, implement)
+    return implement
 
 
 def _make_stand_in(function: Any, count: int, constants: frozenset[int]) -> Any:
@@ -207,10 +203,6 @@ def _make_stand_in(function: Any, count: int, constants: frozenset[int]) -> Any:
         return _float if function is builtins.float else _int
     if function in (builtins.pow, operator.pow) and count == 2:
         return _power(constants, None, "", False)
-    if function in (np.round, np.around) and count == 1:
-        return _round_to_whole
-    if function in REDUCTIONS and count == 1:
-        return _make_reduction(function)
     if function in ufuncs.UFUNCS and count == function.nin:
         return _make_of_arrays(function, constants, "exact", ufuncs.implement(function, constants))
     if function in OF_MATH and count in (1, 2):
@@ -219,6 +211,23 @@ def _make_stand_in(function: Any, count: int, constants: frozenset[int]) -> Any:
 
 
 _stand_in = functools.cache(_make_stand_in)
+
+
+@functools.cache
+def _otherwise(function: Any, count: int) -> Callable[..., Any]:
+    """Return `implement` of a function of arrays that is given none whose shape is known."""
+    if function in REDUCTIONS and count == 1:
+        return _reduction(function)
+    if function in (np.round, np.around):
+        return _whole
+    reason = REFUSED.get(function)
+    if reason is None:
+        return functools.partial(_as_numba_does_last, function)
+
+    def refuse(typing_context: Any, *arguments: Any) -> Any:
+        raise DisagreementError(reason)
+
+    return refuse
 
 
 def _make_of_arrays(
@@ -234,7 +243,8 @@ def _make_of_arrays(
     return ufuncs.make_intrinsic(function.__name__, function.nin, implement)
 
 
-def _in_fast(function: Any) -> Callable[..., Any]:
+@functools.cache
+def _in_fast(function: Any, count: int) -> Callable[..., Any]:
     """Return `implement` of Numba's own version, or where it has one width only, of LLVM's."""
 
     def implement(typing_context: Any, *arguments: Any) -> Any:
@@ -257,7 +267,7 @@ def _as_numba_does_last(function: Any, typing_context: Any, *arguments: Any) -> 
 def _fast_stand_in(function: Any, count: int, constants: frozenset[int]) -> Any:
     """Return what stands for a function in fast precision, whose whole numbers are exact too."""
     if function in ufuncs.UFUNCS and count == function.nin:
-        return _make_of_arrays(function, constants, "fast", _in_fast(function))
+        return _make_of_arrays(function, constants, "fast", _in_fast(function, count))
     return _int if function is builtins.int and count == 1 else None
 
 
@@ -272,6 +282,7 @@ class _Replacement:
         arguments: the types of its arguments.
         precision: "exact" or "fast".
         find: returns what stands for a function, None for itself.
+        otherwise: as in `Expressions`.
         refused: of functions that cannot agree, why.
     """
 
@@ -281,6 +292,7 @@ class _Replacement:
         arguments: tuple[Any, ...],
         precision: str,
         find: Callable[..., Any],
+        otherwise: Callable[..., Any],
         refused: dict[Any, str],
     ) -> None:
         self.function = function
@@ -292,7 +304,7 @@ class _Replacement:
         """Of variables that hold a method: the function that is the same, and the array."""
         self.loads: dict[str, Any] = {}
         """The instructions that load functions of modules."""
-        self.arrays = Expressions(function, arguments, precision, self.values)
+        self.arrays = Expressions(function, arguments, precision, otherwise, self.values)
 
     def run(self) -> None:
         for _, block in sorted(self.function.blocks.items()):
@@ -414,8 +426,6 @@ def _reason(function: Any, count: int, refused: dict[Any, str]) -> str | None:
     """Return why a function must not be called with `count` arguments."""
     if not refused or (function is builtins.round and count == 1):
         return None
-    if function in (np.round, np.around):
-        return None if count == 1 else f"np.{refused[builtins.round]}"
     try:
         return refused.get(function)
     except TypeError:  # It cannot be hashed, and is none of these functions.
@@ -431,7 +441,7 @@ class _Replace(FunctionPass):
 
     def replacement(self, function: Any, arguments: tuple[Any, ...]) -> _Replacement:
         """Return what changes a function's calls."""
-        return _Replacement(function, arguments, "exact", _stand_in, REFUSED)
+        return _Replacement(function, arguments, "exact", _stand_in, _otherwise, REFUSED)
 
     def run_pass(self, state: Any) -> bool:
         self.replacement(state.func_ir, state.args).run()
@@ -446,7 +456,7 @@ class _ReplaceInFast(_Replace):
     _name = "batchsim_replace_in_fast"
 
     def replacement(self, function: Any, arguments: tuple[Any, ...]) -> _Replacement:
-        return _Replacement(function, arguments, "fast", _fast_stand_in, {})
+        return _Replacement(function, arguments, "fast", _fast_stand_in, _in_fast, {})
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)

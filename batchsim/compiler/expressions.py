@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import operator
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -19,7 +20,7 @@ from numba.core.types import intp
 from numba.core.ir_utils import mk_unique_var
 from numba.core.errors import TypingError
 
-from batchsim.compiler import array_functions
+from batchsim.compiler import array_functions, array_reductions  # noqa: F401 - registers them
 from batchsim.compiler.aliases import shares_memory
 from batchsim.compiler.arrays import DYNAMIC, ConstantArray, IndexType
 from batchsim.compiler.array_functions import CONSTANTS, SPECIFICATIONS, VIEWS, with_arity
@@ -44,15 +45,23 @@ class Expressions:
         function: Numba's instructions.
         arguments: the types of its arguments.
         precision: "exact" or "fast".
+        otherwise: returns `implement`, given a function and how many arguments it has, of what
+            stands for it if it is given no small array.
         values: what variables stand for: modules and functions; kept up to date by the caller.
     """
 
     def __init__(
-        self, function: Any, arguments: tuple[Any, ...], precision: str, values: dict[str, Any]
+        self,
+        function: Any,
+        arguments: tuple[Any, ...],
+        precision: str,
+        otherwise: Callable[..., Any],
+        values: dict[str, Any],
     ) -> None:
         self.function = function
         self.arguments = arguments
         self.precision = precision
+        self.otherwise = otherwise
         self.values = values
         self.lists: dict[str, Any] = {}
         """The instructions that make lists, by the compiler's own names for them."""
@@ -174,7 +183,8 @@ class Expressions:
                     "shape of a column",
                     assignment.loc,
                 )
-        made = _make(function, self.precision, len(dynamic), _frozen(statics))
+        otherwise = None if statics else self.otherwise(function, len(dynamic))
+        made = _make(function, self.precision, len(dynamic), _frozen(statics), otherwise)
         return before + self.put(assignment, made, dynamic)
 
     def tuple_of(self, variables: list[Any], assignment: Any) -> Any:
@@ -289,10 +299,19 @@ def _frozen(statics: dict[str, Any]) -> tuple[Any, ...]:
 
 
 @functools.cache
-def _make(function: Any, precision: str, count: int, statics: tuple[Any, ...]) -> Any:
+def _make(
+    function: Any, precision: str, count: int, statics: tuple[Any, ...], otherwise: Any
+) -> Any:
     """Return what stands for a function that is given what is known, and so many arguments."""
     known = {name: value for name, value, _ in statics}
-    implement = SPECIFICATIONS[function].build(precision, known)
+    of_arrays = SPECIFICATIONS[function].build(precision, known)
+
+    def implement(typing_context: Any, *arguments: Any) -> Any:
+        found = of_arrays(typing_context, *arguments)
+        if found is None and otherwise is not None:
+            return otherwise(typing_context, *arguments)
+        return found
+
     stand_in = with_arity(function.__name__, count, implement)
     if function in VIEWS or function in (np.asarray, np.asanyarray):
         shares_memory(stand_in)

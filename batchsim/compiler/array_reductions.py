@@ -1,0 +1,80 @@
+"""NumPy's reductions of small arrays as compiled functions call them: `np.sum(a)`, `a.max(axis=0)`.
+
+What is computed, and in which order, is in `batchsim.compiler.reductions`; here is how it is called.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from batchsim.compiler import reductions
+from batchsim.compiler.array_functions import array_type, numba_dtype, numbers_of, specify
+from batchsim.compiler.arrays import Reference, Value, contiguous, make_value
+from batchsim.compiler.elementwise import is_array
+
+__all__: list[str] = []
+
+
+def _strides(kind: Any) -> tuple[int, ...] | None:
+    """Return the strides of an array in memory, None if it is contiguous."""
+    if not isinstance(kind, Reference) or kind.strides == contiguous(kind.shape):
+        return None
+    return kind.strides
+
+
+def _reduced(name: str, *, accumulates: bool = False) -> Any:
+    def build(precision: str, statics: dict[str, Any]) -> Any:
+        axis = statics.get("axis")
+        dtype = statics.get("dtype")
+        settings = {key: statics[key] for key in ("keepdims", "ddof") if key in statics}
+        if accumulates:
+            type_of, make = reductions.accumulate_type, reductions.accumulate
+        else:
+            type_of, make = reductions.reduce_type, reductions.reduce
+            settings["exact"] = precision == "exact"
+
+        def implement(typing_context: Any, given: Any) -> Any:
+            if isinstance(given, types.Array) and not is_array(given):
+                return None
+            kind = array_type(given, precision)
+            if not is_array(kind):
+                return None
+            element = kind.dtype if dtype is None else numba_dtype(dtype, precision)
+            more = {"keepdims": settings["keepdims"]} if "keepdims" in settings else {}
+            found, shape = type_of(name, element, kind.shape, axis, **more)
+            result = Value(found, shape) if shape else found
+
+            def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+                _, values = numbers_of(context, builder, sig.args[0], args[0], element)
+                given = {} if accumulates else {"strides": _strides(kind), **settings}
+                _, _, numbers = make(
+                    context, builder, name, element, kind.shape, values, axis, **given
+                )
+                return make_value(context, builder, result, numbers) if shape else numbers[0]
+
+            return result(given), generate
+
+        return implement
+
+    return build
+
+
+for _names, _parameters in (
+    (("sum", "prod", "mean"), "a, axis=None, dtype=None, keepdims=False"),
+    (("min", "max", "any", "all", "ptp"), "a, axis=None, keepdims=False"),
+    (("amin", "amax"), "a, axis=None, keepdims=False"),
+    (("argmin", "argmax"), "a, axis=None"),
+    (("std", "var"), "a, axis=None, dtype=None, ddof=0, keepdims=False"),
+    (("count_nonzero",), "a, axis=None, keepdims=False"),
+):
+    for _name in _names:
+        _methods = () if _name in ("count_nonzero", "ptp", "amin", "amax") else (_name,)
+        _build = _reduced({"amin": "min", "amax": "max"}.get(_name, _name))
+        specify(getattr(np, _name), _parameters, "a", *_methods)(_build)
+for _name in ("cumsum", "cumprod"):
+    specify(getattr(np, _name), "a, axis=None, dtype=None", "a", _name)(
+        _reduced(_name, accumulates=True)
+    )
