@@ -30,7 +30,7 @@ from numba.extending import intrinsic
 
 from batchsim import math as batchsim_math
 from batchsim.compiler import ufuncs
-from batchsim.compiler.aliases import CheckAliases, LowerWithArrays
+from batchsim.compiler.aliases import CERTAIN, CheckAliases, LowerWithArrays
 from batchsim.compiler.array_functions import METHODS as ARRAY_METHODS
 from batchsim.compiler.array_functions import of_ufunc, power_of_arrays
 from batchsim.compiler.elementwise import is_array
@@ -304,6 +304,8 @@ class _Replacement:
         """Of variables that hold a method: the function that is the same, and the array."""
         self.loads: dict[str, Any] = {}
         """The instructions that load functions of modules."""
+        self.certain: set[str] = set()
+        """Operands that are certain to be Python's numbers."""
         self.arrays = Expressions(function, arguments, precision, otherwise, self.values)
 
     def run(self) -> None:
@@ -349,6 +351,9 @@ class _Replacement:
             return made
         elif isinstance(value, ir.Expr) and value.op in ("binop", "inplace_binop"):
             function = value.fn if value.op == "binop" else value.immutable_fn
+            constants = self.constants([value.lhs, value.rhs])
+            self.certain.update(variable.name for k, variable in enumerate(
+                (value.lhs, value.rhs)) if k in constants)
             if function is operator.pow:
                 return self.power(assignment, value)
         elif isinstance(value, ir.Expr) and value.op == "call":
@@ -416,6 +421,8 @@ class _Replacement:
             return type(value.value) in (int, float)
         if isinstance(value, ir.Expr) and value.op == "unary":
             return self.is_pythons_number(value.value)
+        if isinstance(value, ir.Expr) and value.op == "getattr":
+            return self.arrays.is_parameter(value)
         if isinstance(value, ir.Expr) and value.op == "call":
             called = self.values.get(value.func.name)
             return called in (builtins.float, builtins.int, builtins.len) or called in OF_MATH
@@ -444,7 +451,9 @@ class _Replace(FunctionPass):
         return _Replacement(function, arguments, "exact", _stand_in, _otherwise, REFUSED)
 
     def run_pass(self, state: Any) -> bool:
-        self.replacement(state.func_ir, state.args).run()
+        replacement = self.replacement(state.func_ir, state.args)
+        replacement.run()
+        state.metadata[CERTAIN] = replacement.certain
         # Functions are made when they are first called for, after Numba has looked for new ones.
         state.typingctx.refresh()
         state.targetctx.refresh()

@@ -17,10 +17,13 @@ from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering
 
 from batchsim.compiler.arrays import Reference, RowIterator, Value, find, pattern_of, write
+from batchsim.compiler.elementwise import BINARY, choose, in_doubt, is_array
 from batchsim.compiler.refusals import RefusedError
 
-__all__ = ["ALIASES", "CheckAliases", "LowerWithArrays", "shares_memory"]
+__all__ = ["ALIASES", "CERTAIN", "CheckAliases", "LowerWithArrays", "shares_memory"]
 
+CERTAIN = "batchsim_certain"
+"""In a function's metadata: the names of operands that are certain to be Python's numbers."""
 ALIASES = "batchsim_aliases"
 """What `CheckAliases` leaves in a function's metadata: what each part of its result may be."""
 
@@ -248,6 +251,26 @@ class _Analysis:
                         loc,
                     )
 
+    def check_operators(self, certain: set[str]) -> None:
+        """Refuse operators whose width depends on whether a number is Python's or NumPy's.
+
+        Raises:
+            RefusedError: there is one, with a number that may be NumPy's.
+        """
+        for block in self.function.blocks.values():
+            for statement in block.find_insts(ir.Assign):
+                value = statement.value
+                if getattr(value, "op", None) not in ("binop", "inplace_binop"):
+                    continue
+                function = value.fn if value.op == "binop" else value.immutable_fn
+                operands = (value.lhs, value.rhs)
+                kinds = tuple(map(self.kind, operands))
+                if function not in BINARY or not any(map(is_array, kinds)):
+                    continue
+                for k in choose(BINARY[function], kinds).in_doubt:
+                    if operands[k].name not in certain:
+                        raise RefusedError(in_doubt(BINARY[function], kinds), statement.loc)
+
     def refuse_alias(self, own: str, other: Any, loc: Any) -> None:
         if isinstance(other, Caller):
             raise RefusedError(
@@ -293,6 +316,7 @@ class CheckAliases(FunctionPass):
             return False
         analysis = _Analysis(state.func_ir, state.typemap, state.calltypes)
         analysis.run()
+        analysis.check_operators(state.metadata.get(CERTAIN, set()))
         analysis.check()
         state.metadata[ALIASES] = analysis.summary()
         return True

@@ -244,16 +244,7 @@ def _require_certain(
 ) -> None:
     for k in choice.in_doubt:
         if k not in constants:
-            raise DisagreementError(in_doubt(ufunc, arguments))
-
-
-def in_doubt(ufunc: np.ufunc, arguments: Any) -> str:
-    """Return what is said where it decides the width whether a number is Python's or NumPy's."""
-    of_types = " and ".join(str(types.unliteral(kind)) for kind in arguments)
-    return (
-        f"np.{ufunc.__name__} of {of_types} computes in one width if the number is Python's and in "
-        "another if it is NumPy's: write float(…) or int(…) around it"
-    )
+            raise DisagreementError(elementwise.in_doubt(ufunc, arguments))
 
 
 @specify(np.clip, "a, a_min=None, a_max=None", "a a_min a_max", "clip")

@@ -197,8 +197,8 @@ def native_target(layout: ArrayLayout | TupleLayout) -> Any:
 def parameters_at(constants, tile, i):  # type: ignore[no-untyped-def]
     """Return the parameters of row i: those of the tile in place of `constants`."""
     found = constants._replace(
-        **{name: column[0] for name, column in _named(tile.common)},
-        **{name: column[i] for name, column in _named(tile.parameters)},
+        **{name: _as_given(column[0]) for name, column in _named(tile.common)},
+        **{name: _as_given(column[i]) for name, column in _named(tile.parameters)},
     )
     return found._replace(**dict(_named(tile.tables)))
 
@@ -210,7 +210,14 @@ def reset_parameters_at(constants, tile, i, options_row):  # type: ignore[no-unt
     found = parameters_at(constants, tile, i)
     if options_row < 0:
         return found
-    return found._replace(**{name: column[options_row] for name, column in _named(tile.options)})
+    return found._replace(
+        **{name: _as_given(column[options_row]) for name, column in _named(tile.options)}
+    )
+
+
+def _as_given(value: Any) -> Any:
+    """Return a parameter as its default is: as Python's number, which adapts to narrow arrays."""
+    return value.item() if isinstance(value, (np.float64, np.int64, np.bool_)) else value
 
 
 def _named(columns: Any) -> list[tuple[str, Any]]:

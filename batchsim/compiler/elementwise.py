@@ -35,7 +35,7 @@ from batchsim.compiler.arrays import (
 )
 from batchsim.compiler.ufuncs import DisagreementError
 
-__all__ = ["BINARY", "INPLACE", "UNARY", "Choice", "apply", "choose", "result_type"]
+__all__ = ["BINARY", "INPLACE", "UNARY", "Choice", "apply", "choose", "in_doubt", "is_array", "result_type"]
 
 BINARY = {
     operator.add: np.add,
@@ -128,6 +128,15 @@ def choose(ufunc: np.ufunc, arguments: tuple[Any, ...]) -> Choice:
         _require_fit(ufunc, argument, kind)
     output = numpy_support.from_dtype(np.dtype(found[ufunc.nin]))
     return Choice(inputs, output, found, in_doubt)
+
+
+def in_doubt(ufunc: np.ufunc, arguments: Any) -> str:
+    """Return what is said where it decides the width whether a number is Python's or NumPy's."""
+    of_types = " and ".join(str(types.unliteral(kind)) for kind in arguments)
+    return (
+        f"np.{ufunc.__name__} of {of_types} computes in one width if the number is Python's and in "
+        "another if it is NumPy's: write float(…) or int(…) around it"
+    )
 
 
 def _require_fit(ufunc: np.ufunc, argument: Any, kind: Any) -> None:

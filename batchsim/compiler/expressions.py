@@ -80,6 +80,8 @@ class Expressions:
         if variable.name in self.values and self.values[variable.name] is not None:
             return self.values[variable.name]
         defined = self.definition(variable)
+        if isinstance(defined, ir.Var):
+            return self.known(defined)
         if isinstance(defined, (ir.Const, ir.Global, ir.FreeVar)):
             return defined.value
         if isinstance(defined, ir.Expr):
@@ -113,6 +115,8 @@ class Expressions:
     def known_attribute(self, expression: Any) -> Any:
         """Return an attribute of a module, or a parameter that is compiled in."""
         base = self.definition(expression.value)
+        while isinstance(base, ir.Var):
+            base = self.definition(base)
         if isinstance(base, ir.Arg):
             kind = self.arguments[base.index]
             if not isinstance(kind, ParametersType) or expression.attr in kind.sources:
@@ -122,6 +126,21 @@ class Expressions:
         if isinstance(owner, (ModuleType, type)):
             return getattr(owner, expression.attr, UNKNOWN)
         return UNKNOWN
+
+    def is_parameter(self, expression: Any) -> bool:
+        """Tell whether an expression is a parameter, which is Python's number or truth value."""
+        base = self.definition(expression.value)
+        while isinstance(base, ir.Var):
+            base = self.definition(base)
+        if not isinstance(base, ir.Arg):
+            return False
+        kind = self.arguments[base.index]
+        if not isinstance(kind, ParametersType):
+            return False
+        if expression.attr not in kind.sources:
+            return isinstance(getattr(kind.tile.constants, expression.attr, None), (int, float))
+        field, _, layout = kind.sources[expression.attr]
+        return field != "tables" and not layout.trailing
 
     # -- What is changed --
 
