@@ -356,6 +356,8 @@ class _Replacement:
                 (value.lhs, value.rhs)) if k in constants)
             if function is operator.pow:
                 return self.power(assignment, value)
+            if function is operator.matmul:
+                return self.arrays.matmul(assignment)
         elif isinstance(value, ir.Expr) and value.op == "call":
             called, arguments = self.values.get(value.func.name), list(value.args)
             methods = value.func.name in self.methods

@@ -269,7 +269,7 @@ def _where(precision: str, statics: dict[str, Any]) -> Any:
             return None
         shape = broadcast([kind.shape for kind in arrays])
         dtype = _where_dtype(made[1:], precision)
-        result = Value(dtype, shape)
+        result = Value(dtype, shape, elementwise.layout(np.where, made))
 
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             wanted = (types.boolean, dtype, dtype)
@@ -303,7 +303,7 @@ def _round(precision: str, statics: dict[str, Any]) -> Any:
             return None
         if not isinstance(kind.dtype, types.Float) and decimals < 0:
             raise TypingError("np.round of whole numbers to tens: write a // 10 * 10.")
-        result = Value(kind.dtype, kind.shape)
+        result = Value(kind.dtype, kind.shape, elementwise.layout(np.round, (kind,)))
 
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             _, numbers = numbers_of(context, builder, sig.args[0], args[0], kind.dtype)
@@ -341,7 +341,11 @@ def _is_given(value: Any) -> bool:
     return value is not None and value is not np._NoValue  # type: ignore[attr-defined]
 
 
-def _make_array(precision: str, statics: dict[str, Any]) -> Any:
+def _maker(function: Any) -> Any:
+    return functools.partial(_make_array, function)
+
+
+def _make_array(function: Any, precision: str, statics: dict[str, Any]) -> Any:
     def implement(typing_context: Any, given: Any) -> Any:
         if isinstance(given, types.Array) and not is_array(given):
             return None
@@ -350,7 +354,7 @@ def _make_array(precision: str, statics: dict[str, Any]) -> Any:
             raise TypingError("An array of no axis is made: write the number itself.")
         dtype = statics.get("dtype")
         wanted = numba_dtype(dtype, precision) if _is_given(dtype) else kind.dtype
-        result = Value(wanted, kind.shape)
+        result = Value(wanted, kind.shape, elementwise.layout(function, (kind,)))
 
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             # As NumPy: through the type that the parts have in common only if none is asked for.
@@ -362,19 +366,23 @@ def _make_array(precision: str, statics: dict[str, Any]) -> Any:
     return implement
 
 
-specify(np.array, "object, dtype=None, copy=True, ndmin=0", "object")(_make_array)
-specify(np.copy, "object", "object", "copy")(_make_array)
-# Copies, as expressions make no memory that could be shared; `aliases` knows that they share.
-specify(np.asarray, "object, dtype=None", "object")(_make_array)
-specify(np.asanyarray, "object, dtype=None", "object")(_make_array)
-
-
-def astype(array: Any, dtype: Any, copy: bool = True) -> Any:
+def astype(array: Any, dtype: Any = np.int8, copy: bool = True) -> Any:
     """`array.astype(dtype)`."""
     return array.astype(dtype, copy=copy)
 
 
-specify(astype, "object, dtype, copy=True", "object", "astype")(_make_array)
+def copied(array: Any) -> Any:
+    """`array.copy()`, which lies by row, as `np.copy(array)` need not."""
+    return array.copy()
+
+
+specify(np.array, "object, dtype=None, copy=True, ndmin=0", "object")(_maker(np.array))
+specify(np.copy, "object", "object")(_maker(np.copy))
+specify(copied, "object", "object", "copy")(_maker(copied))
+specify(astype, "object, dtype, copy=True", "object", "astype")(_maker(astype))
+# Copies, as expressions make no memory that could be shared; `aliases` knows that they share.
+specify(np.asarray, "object, dtype=None", "object")(_maker(np.asarray))
+specify(np.asanyarray, "object, dtype=None", "object")(_maker(np.asanyarray))
 
 
 @specify(np.full, "shape, fill_value, dtype=None", "fill_value")
@@ -417,7 +425,7 @@ def _make_like(value: float | None) -> Any:
             kind = array_type(array, precision)
             dtype = statics.get("dtype")
             wanted = numba_dtype(dtype, precision) if _is_given(dtype) else kind.dtype
-            result = Value(wanted, kind.shape)
+            result = Value(wanted, kind.shape, elementwise.layout(np.zeros_like, (kind,)))
             if fill_value:
                 return _filled(result, array, *fill_value)
 
@@ -475,7 +483,15 @@ VIEWS = frozenset(
 """Functions whose result may be the memory of their argument."""
 
 
-def _rearrange(function: Any, *, of_several: bool) -> Any:
+OF_SEVERAL = frozenset(
+    {np.concatenate, np.stack, np.hstack, np.vstack, np.column_stack, np.dstack}
+)
+"""Functions of a tuple of arrays."""
+
+
+def _rearrange(function: Any) -> Any:
+    of_several = function in OF_SEVERAL
+
     def build(precision: str, statics: dict[str, Any]) -> Any:
         def implement(typing_context: Any, *given: Any) -> Any:
             parts: Any = given
@@ -488,9 +504,9 @@ def _rearrange(function: Any, *, of_several: bool) -> Any:
                 view = _view(function, kinds[0], statics)
                 if view is not None:
                     return view
-            places = _rearranged(function, kinds, statics, of_several)
+            places = _rearranged(function, kinds, statics)
             dtype = common_type(kinds, precision)
-            result = Value(dtype, _checked(places.shape))
+            result = Value(dtype, _checked(places.shape), _strides(function, kinds, statics))
 
             def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
                 numbers = []
@@ -512,7 +528,7 @@ def _rearrange(function: Any, *, of_several: bool) -> Any:
 
 
 def _rearranged(
-    function: Any, kinds: list[Any], statics: dict[str, Any], of_several: bool
+    function: Any, kinds: list[Any], statics: dict[str, Any]
 ) -> np.ndarray[Any, Any]:
     """Return of which element of its arguments each element of the result is a copy."""
     arrays, start = [], 0
@@ -522,23 +538,27 @@ def _rearranged(
         arrays.append(np.arange(start, start + count).reshape(shape))
         start += count
     try:
-        found = function(arrays, **statics) if of_several else function(*arrays, **statics)
+        found = function(arrays, **statics) if function in OF_SEVERAL else function(*arrays, **statics)
     except (ValueError, TypeError) as error:
         raise TypingError(f"np.{function.__name__}: {str(error).rstrip('.')}.") from None
     return np.asarray(found)
 
 
+def _strides(function: Any, kinds: list[Any], statics: dict[str, Any]) -> tuple[int, ...]:
+    """Return the strides, in elements, of what NumPy makes."""
+    samples = [elementwise.sample(kind) for kind in kinds]
+    found = function(samples, **statics) if function in OF_SEVERAL else function(*samples, **statics)
+    return np.asarray(found).strides  # Of bytes: an element is one.
+
+
 def _view(function: Any, kind: Reference, statics: dict[str, Any]) -> Any:
     """Return signature and code of a view of memory, None where NumPy would copy it."""
-    low = sum(min(0, (n - 1) * k) for n, k in zip(kind.shape, kind.strides, strict=True))  # type: ignore[operator]
-    high = sum(max(0, (n - 1) * k) for n, k in zip(kind.shape, kind.strides, strict=True))  # type: ignore[operator]
-    memory = np.zeros(high - low + 1, np.int8)
-    array = np.lib.stride_tricks.as_strided(memory[-low:], kind.shape, kind.strides)
+    array = elementwise.sample(kind)
     try:
         found = function(array, **statics)
     except (ValueError, TypeError) as error:
         raise TypingError(f"np.{function.__name__}: {str(error).rstrip('.')}.") from None
-    if not np.shares_memory(found, memory):
+    if not np.shares_memory(found, array):
         return None
     offset = found.ctypes.data - array.ctypes.data
     readonly = not kind.mutable or function is np.broadcast_to
@@ -573,7 +593,7 @@ for _function, _parameters, *_methods in (
     (np.diagonal, "a, offset=0, axis1=0, axis2=1", "diagonal"),
 ):
     specify(_function, _parameters, _parameters.split(",")[0], *_methods)(  # type: ignore[attr-defined]
-        _rearrange(_function, of_several=False)
+        _rearrange(_function)
     )
 for _function, _parameters in (
     (np.concatenate, "arrays, axis=0"),
@@ -583,8 +603,8 @@ for _function, _parameters in (
     (np.column_stack, "arrays"),
     (np.dstack, "arrays"),
 ):
-    specify(_function, _parameters, "arrays")(_rearrange(_function, of_several=True))
-specify(np.append, "arr, values, axis=None", "arr values")(_rearrange(np.append, of_several=False))
+    specify(_function, _parameters, "arrays")(_rearrange(_function))
+specify(np.append, "arr, values, axis=None", "arr values")(_rearrange(np.append))
 
 
 def flatten(array: Any) -> Any:
@@ -592,7 +612,7 @@ def flatten(array: Any) -> Any:
     return array.flatten()
 
 
-specify(flatten, "a", "a", "flatten")(_rearrange(flatten, of_several=False))
+specify(flatten, "a", "a", "flatten")(_rearrange(flatten))
 
 
 # --- Attributes -----------------------------------------------------------------------------------

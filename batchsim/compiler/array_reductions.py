@@ -12,17 +12,15 @@ from numba import types
 
 from batchsim.compiler import reductions
 from batchsim.compiler.array_functions import array_type, numba_dtype, numbers_of, specify
-from batchsim.compiler.arrays import Reference, Value, contiguous, make_value
-from batchsim.compiler.elementwise import is_array
+from batchsim.compiler.arrays import Value, make_value
+from batchsim.compiler.elementwise import is_array, is_by_row
 
 __all__: list[str] = []
 
 
-def _strides(kind: Any) -> tuple[int, ...] | None:
-    """Return the strides of an array in memory, None if it is contiguous."""
-    if not isinstance(kind, Reference) or kind.strides == contiguous(kind.shape):
-        return None
-    return kind.strides
+def strides_of(kind: Any) -> tuple[int, ...] | None:
+    """Return the strides of an array, as NumPy has them, None if it lies by row."""
+    return None if is_by_row(kind) else kind.strides
 
 
 def _reduced(name: str, *, accumulates: bool = False) -> Any:
@@ -49,7 +47,7 @@ def _reduced(name: str, *, accumulates: bool = False) -> Any:
 
             def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
                 _, values = numbers_of(context, builder, sig.args[0], args[0], element)
-                given = {} if accumulates else {"strides": _strides(kind), **settings}
+                given = {} if accumulates else {"strides": strides_of(kind), **settings}
                 _, _, numbers = make(
                     context, builder, name, element, kind.shape, values, axis, **given
                 )

@@ -64,6 +64,15 @@ def contiguous(shape: tuple[int | None, ...]) -> tuple[int, ...]:
     return tuple(math.prod(shape[k + 1 :]) for k in range(len(shape)))  # type: ignore[arg-type]
 
 
+def lies_by_row(shape: tuple[int | None, ...], strides: tuple[int, ...]) -> bool:
+    """Whether strides are those of an array that lies row by row.
+
+    As NumPy, which ignores the strides of axes of one element.
+    """
+    pairs = zip(shape, strides, contiguous(shape), strict=True)
+    return all(n == 1 or one == other for n, one, other in pairs)
+
+
 # --- Types ----------------------------------------------------------------------------------------
 
 
@@ -88,9 +97,7 @@ class Reference(types.Array):
         plain = contiguous(shape)
         self.shape = shape
         self.strides = plain if strides is None else strides
-        # As NumPy, which ignores the strides of axes of one element.
-        pairs = zip(shape, self.strides, plain, strict=True)
-        self.is_contiguous = all(n == 1 or one == other for n, one, other in pairs)
+        self.is_contiguous = lies_by_row(shape, self.strides)
         layout = "C" if self.is_contiguous else "A"
         extents = ", ".join("n" if n is None else str(n) for n in shape)
         kind = "readonly row" if readonly else "row"
@@ -125,18 +132,32 @@ class Value(types.IterableType):
     Args:
         dtype: Numba's type of an element.
         shape: numbers of elements.
+        strides: that NumPy's array would have, in elements, by default those of one that lies row
+            by row. They decide in which order NumPy adds; here elements are always kept by row.
     """
 
-    def __init__(self, dtype: Any, shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, dtype: Any, shape: tuple[int, ...], strides: tuple[int, ...] | None = None
+    ) -> None:
         self.dtype = dtype
         self.shape = shape
         self.ndim = len(shape)
-        super().__init__(f"array({dtype}, {', '.join(map(str, shape))})")
+        plain = contiguous(shape)
+        if strides is None or lies_by_row(shape, strides):
+            strides = plain
+        self.strides = strides
+        where = "" if strides == plain else f", strides {strides}"
+        super().__init__(f"array({dtype}, {', '.join(map(str, shape))}{where})")
 
     @property
     def key(self) -> Any:
         """What makes types the same."""
-        return self.dtype, self.shape
+        return self.dtype, self.shape, self.strides
+
+    @property
+    def memory(self) -> Reference:
+        """The type of a reference to memory that lies as NumPy's array would."""
+        return Reference(self.dtype, self.shape, strides=self.strides)
 
     @property
     def size(self) -> int:
@@ -154,7 +175,9 @@ class RowIterator(types.SimpleIteratorType):
 
     def __init__(self, array: Reference | Value) -> None:
         self.array = array
-        super().__init__(f"iter({array})", found_type(array, find(array, (DYNAMIC,))))
+        place = find(array, (DYNAMIC,))
+        assert place is not None
+        super().__init__(f"iter({array})", found_type(array, (DYNAMIC,), place))
 
 
 class IndexType(types.Type):
@@ -382,6 +405,7 @@ def find(kind: Reference | Value, pattern: tuple[Any, ...]) -> Place | None:
     Raises:
         TypingError: it is beyond the array.
     """
+    # The elements of a value are kept by row, however NumPy's array would lie.
     strides = kind.strides if isinstance(kind, Reference) else contiguous(kind.shape)
     taken = sum(part is not None and part is not Ellipsis for part in pattern)
     missing = kind.ndim - taken
@@ -485,15 +509,22 @@ class _GetItem(AbstractTemplate):
                     "bounds are known when it is compiled."
                 )
             return _of_others(self.context, array, index) if isinstance(index, IndexType) else None
-        return signature(found_type(array, place), *args)
+        return signature(found_type(array, pattern, place), *args)
 
 
-def found_type(array: Any, place: Place) -> Any:
+def _layout(array: Value, pattern: tuple[Any, ...]) -> tuple[int, ...]:
+    """Return the strides that NumPy's array would have after an index."""
+    place = find(array.memory, pattern)
+    assert place is not None
+    return place.strides
+
+
+def found_type(array: Any, pattern: tuple[Any, ...], place: Place) -> Any:
     """Return the type of what an index finds."""
     if not place.shape:
         return array.dtype
     if isinstance(array, Value):
-        return Value(array.dtype, place.shape)
+        return Value(array.dtype, place.shape, _layout(array, pattern))
     return Reference(
         array.dtype, place.shape, readonly=not array.mutable, strides=place.strides
     )
@@ -627,7 +658,7 @@ def _get_static(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 def _get(context: Any, builder: Any, sig: Any, args: Any, place: Place) -> Any:
     array, index = sig.args
     pointer = _pointer_to(context, builder, array, args[0], place, index, args[1])
-    found = found_type(array, place)
+    found = sig.return_type
     if not place.shape:
         number = _load(context, builder, array.dtype, pointer, invariant=not array.mutable)
         return impl_ret_borrowed(context, builder, found, number)
@@ -664,6 +695,7 @@ def slot_of(builder: Any, value: Any) -> Any:
 
 
 @lower_builtin(operator.getitem, Value, types.Any)
+@lower_builtin(operator.getitem, Value, IndexType)
 @lower_builtin("static_getitem", Value, types.Any)
 def _get_of_value(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     array, index = sig.args
@@ -695,7 +727,7 @@ def _get_of_value(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         ]
     if not place.shape:
         return numbers[0]
-    return make_value(context, builder, Value(array.dtype, place.shape), numbers)
+    return make_value(context, builder, sig.return_type, numbers)
 
 
 # --- One after the other --------------------------------------------------------------------------

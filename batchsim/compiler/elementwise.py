@@ -29,13 +29,14 @@ from batchsim.compiler.arrays import (
     data_pointer,
     elements,
     is_small,
+    lies_by_row,
     make_value,
     spread,
     store_elements,
 )
 from batchsim.compiler.ufuncs import DisagreementError
 
-__all__ = ["BINARY", "INPLACE", "UNARY", "Choice", "apply", "choose", "in_doubt", "is_array", "result_type"]
+__all__ = ["BINARY", "INPLACE", "UNARY", "Choice", "apply", "choose", "in_doubt", "is_array", "layout", "result_type", "sample"]
 
 BINARY = {
     operator.add: np.add,
@@ -181,7 +182,30 @@ def result_type(ufunc: np.ufunc, arguments: tuple[Any, ...]) -> Value:
             raise TypingError(too_large(kind.shape))
     if int(np.prod(shape)) > LIMIT:
         raise TypingError(too_large(shape))
-    return Value(choose(ufunc, arguments).output, shape)
+    return Value(choose(ufunc, arguments).output, shape, layout(ufunc, arguments))
+
+
+def sample(kind: Any) -> Any:
+    """Return an array of NumPy's that lies as one of a type does, or a number."""
+    if not is_array(kind):
+        return np.int8(1)
+    lowest = sum(min(0, (n - 1) * k) for n, k in zip(kind.shape, kind.strides, strict=True))
+    highest = sum(max(0, (n - 1) * k) for n, k in zip(kind.shape, kind.strides, strict=True))
+    memory = np.ones(highest - lowest + 1, np.int8)
+    return np.lib.stride_tricks.as_strided(memory[-lowest:], kind.shape, kind.strides)
+
+
+def layout(function: Any, arguments: Any) -> tuple[int, ...] | None:
+    """Return the strides, in elements, of what a function makes of arrays: as NumPy has them."""
+    if all(not is_array(kind) or kind.ndim < 2 or is_by_row(kind) for kind in arguments):
+        return None
+    found = np.asarray(function(*map(sample, arguments)))
+    return tuple(stride // found.itemsize for stride in found.strides)
+
+
+def is_by_row(kind: Any) -> bool:
+    """Whether an array lies row by row."""
+    return lies_by_row(kind.shape, kind.strides)
 
 
 def too_large(shape: tuple[int, ...]) -> str:

@@ -21,6 +21,7 @@ from numba.core.ir_utils import mk_unique_var
 from numba.core.errors import TypingError
 
 from batchsim.compiler import array_functions, array_reductions  # noqa: F401 - registers them
+from batchsim.compiler.array_linear import SHARED, SHARING
 from batchsim.compiler.aliases import shares_memory
 from batchsim.compiler.arrays import DYNAMIC, ConstantArray, IndexType
 from batchsim.compiler.array_functions import CONSTANTS, SPECIFICATIONS, VIEWS, with_arity
@@ -203,8 +204,36 @@ class Expressions:
                     assignment.loc,
                 )
         otherwise = None if statics else self.otherwise(function, len(dynamic))
+        if function in SHARING and self.memory(arguments[0]) == self.memory(arguments[1]):
+            statics[SHARED] = True
         made = _make(function, self.precision, len(dynamic), _frozen(statics), otherwise)
         return before + self.put(assignment, made, dynamic)
+
+    def memory(self, variable: Any) -> str:
+        """Return the name of the first variable that an array is known to be, or to be a view of.
+
+        NumPy multiplies an array with its own transpose in another way.
+        """
+        defined = self.definition(variable)
+        if isinstance(defined, ir.Var):
+            return self.memory(defined)
+        if isinstance(defined, ir.Expr):
+            if defined.op == "getattr" and defined.attr == "T":
+                return self.memory(defined.value)
+            if defined.op == "call" and defined.args and self.known(defined.func) is np.transpose:
+                return self.memory(defined.args[0])
+        name: str = variable.name
+        return name
+
+    def matmul(self, assignment: Any) -> list[Any]:
+        """Change `x @ y`."""
+        value = assignment.value
+        operands = (value.lhs, value.rhs)
+        called = assignment.target.scope.define(mk_unique_var("$matmul"), assignment.loc)
+        assignment.value = ir.Expr.call(called, operands, (), assignment.loc)
+        made = self.call(assignment, operator.matmul, None)
+        assert made is not None
+        return made
 
     def tuple_of(self, variables: list[Any], assignment: Any) -> Any:
         """Return a variable that holds several in a tuple; its definition is noted at once."""

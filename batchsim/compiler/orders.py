@@ -66,7 +66,7 @@ class Terms(NamedTuple):
     """Given `draw(shape, operand)`, returns left and right operands of each result, and results."""
     kinds: tuple[Any, Any, Any]
     """Of left and right operands, and results."""
-    count: int
+    length: int
     """How many terms a sum has."""
     are_products: bool = True
 
@@ -119,7 +119,7 @@ def fma(x: Any, y: Any, z: Any, kind: Any) -> Any:
 
 def _sizes(terms: Terms) -> np.ndarray:
     """Return the sizes of the smallest partial sums that hold two places: (place, place, result)"""
-    count = terms.count
+    count = terms.length
     ones = [np.ones(count, kind) for kind in terms.kinds[:2]]
     # The huge numbers are put where there are float numbers.
     side = 0 if np.dtype(terms.kinds[0]).kind == "f" else 1
@@ -137,7 +137,8 @@ def _sizes(terms: Terms) -> np.ndarray:
 
 def _grow(places: Sequence[int], sizes: np.ndarray) -> Tree:
     """Return the tree of partial sums of some places, None if there is none of these sizes."""
-    first, tree, size = places[0], places[0], 1
+    first, size = places[0], 1
+    tree: Tree = first
     groups: dict[int, list[int]] = {}
     for place in places[1:]:
         groups.setdefault(int(sizes[first, place]), []).append(place)
@@ -176,7 +177,7 @@ def _fused_places(terms: Terms, trees: list[Tree]) -> list[set[int]]:
     for result, tree in enumerate(trees):
         for place, other in _pairs(tree):
             if (place, other) not in done:
-                operands = [np.zeros(terms.count, kind) for kind in kinds[:2]]
+                operands = [np.zeros(terms.length, kind) for kind in kinds[:2]]
                 for operand in operands:
                     operand[place] = 3 if operand.dtype.kind != "f" else 1 + 3 * epsilon
                 with np.errstate(all="ignore"):
@@ -203,7 +204,7 @@ def _fuse(tree: Tree, fused: set[int]) -> Tree:
 def _zeros(terms: Terms) -> list[str]:
     """Return for each result where a zero is added."""
     kinds = [np.dtype(kind) for kind in terms.kinds]
-    operands = [np.ones(terms.count, kind) for kind in kinds[:2]]
+    operands = [np.ones(terms.length, kind) for kind in kinds[:2]]
     side = 0 if kinds[0].kind == "f" else 1
     operands[side][:] = -0.0
     positive = ~np.signbit(terms.same(*operands))
@@ -265,14 +266,18 @@ def firsts(tree: Tree) -> tuple[set[int], bool]:
     return places, is_fused
 
 
+def fuses(tree: Tree) -> bool:
+    """Tell whether a tree has a product that is fused with a sum."""
+    return not isinstance(tree, int) and (tree[2] or fuses(tree[0]) or fuses(tree[1]))
+
+
 def _draw(rng: Any, kind: Any, spread: int, shape: Any) -> np.ndarray:
     dtype = np.dtype(kind)
     if dtype.kind != "f":
-        if dtype.kind == "b":
-            return rng.random(shape) < 0.5
-        limits = np.iinfo(dtype)
-        return rng.integers(limits.min, limits.max, shape, dtype, endpoint=True)
-    values = np.ldexp(rng.normal(size=shape), rng.integers(-spread, spread + 1, shape))
+        limits = np.iinfo(np.int8 if dtype.kind == "b" else dtype)
+        found: np.ndarray = rng.integers(limits.min, limits.max, shape, endpoint=True)
+        return found.astype(dtype)
+    values: np.ndarray = np.ldexp(rng.normal(size=shape), rng.integers(-spread, spread + 1, shape))
     if spread > 20:
         values[rng.random(shape) < 0.6] *= 0.0
     return values.astype(dtype)
@@ -283,9 +288,11 @@ def _holds(terms: Terms, found: list[Order]) -> bool:
     rng = np.random.default_rng(0)
     kind = np.dtype(terms.kinds[2]).type
     for spread in (0, 2, 6, 12, 24, 60):
-        left, right, results = terms.drawn(
-            lambda shape, side, spread=spread: _draw(rng, terms.kinds[side], spread, shape)
-        )
+
+        def draw(shape: Any, side: int, spread: int = spread) -> np.ndarray:
+            return _draw(rng, terms.kinds[side], spread, shape)
+
+        left, right, results = terms.drawn(draw)
         left, right = (np.asarray(operand).astype(kind) for operand in (left, right))
         results = np.asarray(results).ravel()
         some = np.arange(len(results))
@@ -301,7 +308,7 @@ def _holds(terms: Terms, found: list[Order]) -> bool:
 def orders(terms: Terms) -> list[Order] | None:
     """Return how each result is added up, None if that is not certain."""
     with np.errstate(all="ignore"):
-        if terms.count == 0:
+        if terms.length == 0:
             return None
         sizes = _sizes(terms)
         results = sizes.shape[2]
@@ -310,7 +317,7 @@ def orders(terms: Terms) -> list[Order] | None:
         for k in range(results):
             key = sizes[:, :, k].tobytes()
             if key not in grown:
-                grown[key] = _grow(range(terms.count), sizes[:, :, k])
+                grown[key] = _grow(range(terms.length), sizes[:, :, k])
             trees.append(grown[key])
         if any(tree is None for tree in trees):
             return None

@@ -34,10 +34,13 @@ __all__ = [
     "cast",
     "dtype_of",
     "no_order",
+    "offsets",
+    "packed",
     "plain",
     "reduce",
     "reduce_type",
     "row_major",
+    "square_root",
 ]
 
 NAMES = frozenset(
@@ -158,7 +161,7 @@ def _groups(shape: tuple[int, ...], axis: int | None) -> list[list[int]]:
     return [row.tolist() for row in rows.reshape(math.prod(rows.shape[:-1]), shape[axis])]
 
 
-def _offsets(shape: tuple[int, ...], strides: Strides) -> list[int]:
+def offsets(shape: tuple[int, ...], strides: Strides) -> list[int]:
     """Return where in memory elements lie."""
     steps = row_major(shape) if strides is None else strides
     return [
@@ -167,7 +170,7 @@ def _offsets(shape: tuple[int, ...], strides: Strides) -> list[int]:
     ]
 
 
-def _packed(shape: tuple[int, ...], strides: Strides) -> Strides:
+def packed(shape: tuple[int, ...], strides: Strides) -> Strides:
     """Return the strides of NumPy's results of elementwise functions of such an array."""
     if strides is None:
         return None
@@ -282,9 +285,9 @@ def _order_of_product(
     kind: Any, shape: tuple[int, ...], axis: int | None, strides: Strides
 ) -> list[list[int]]:
     """Return for each result the order in which elements are multiplied."""
-    offsets = _offsets(shape, strides)
+    places = offsets(shape, strides)
     groups = _groups(shape, axis)
-    found = [sorted(range(len(group)), key=lambda k: offsets[group[k]]) for group in groups]
+    found = [sorted(range(len(group)), key=lambda k: places[group[k]]) for group in groups]
     if isinstance(kind, types.Float) and groups[0]:
         of_rows, results, count = _of_groups(np.prod, shape, axis, strides)
         rows = np.random.default_rng(0).uniform(0.5, 2.0, (8, results, count))
@@ -561,17 +564,18 @@ class _Reduction:
             for k in group:
                 rest = builder.fsub(values[k], mean)
                 values[k] = builder.fmul(rest, rest)
-        strides = _packed(self.shape, self.strides)
+        strides = packed(self.shape, self.strides)
         squares = _Reduction(
             self.context, builder, kind, self.shape, values, self.axis, strides, self.exact
         )
         found = self.divided(kind, squares.sums(kind), max(self.count - ddof, 0))
         if name == "std":
-            found = [_square_root(builder, value) for value in found]
+            found = [square_root(builder, value) for value in found]
         return found
 
 
-def _square_root(builder: Any, value: Any) -> Any:
+def square_root(builder: Any, value: Any) -> Any:
+    """Return the square root of a float number."""
     function = builder.module.declare_intrinsic("llvm.sqrt", [value.type])
     return builder.call(function, [value])
 

@@ -32,6 +32,7 @@ __all__ = [
     "by_python",
     "call_loop",
     "fingerprint",
+    "loops",
     "make_intrinsic",
     "symbol_of",
     "implement",
@@ -86,23 +87,23 @@ UFUNCS = frozenset(
 _KINDS = "?bBhHiIlLqQfd"
 
 
-def _loops(ufunc: np.ufunc) -> dict[tuple[str, ...], _Loop]:
+def loops(ufunc: np.ufunc) -> dict[tuple[str, ...], _Loop]:
     """Return the loops of a function for numbers of Numba's types, by the types' characters."""
     head = _Ufunc.from_address(id(ufunc) + object.__basicsize__)
     if (head.nin, head.nout, head.ntypes) != (ufunc.nin, ufunc.nout, ufunc.ntypes):
         return {}  # A NumPy that is built otherwise: nothing is found, and nothing misread.
-    loops: dict[tuple[str, ...], _Loop] = {}
+    found: dict[tuple[str, ...], _Loop] = {}
     for k, text in enumerate(ufunc.types):
         kinds = tuple(text.replace("->", ""))
         if head.functions[k] and set(kinds) <= set(_KINDS):
-            loops.setdefault(kinds, _Loop(head.functions[k], head.data[k]))
-    return loops
+            found.setdefault(kinds, _Loop(head.functions[k], head.data[k]))
+    return found
 
 
 CLIP = np._core.umath.clip  # type: ignore[attr-defined]
 """What `np.clip` calls."""
 
-_LOOPS = {ufunc: _loops(ufunc) for ufunc in (*UFUNCS, CLIP)}
+_LOOPS = {ufunc: loops(ufunc) for ufunc in (*UFUNCS, CLIP)}
 
 
 def _symbol(ufunc: np.ufunc, kinds: tuple[str, ...]) -> str:
@@ -112,8 +113,8 @@ def _symbol(ufunc: np.ufunc, kinds: tuple[str, ...]) -> str:
 
 SYMBOLS = {
     _symbol(ufunc, kinds): ctypes.addressof(loop)
-    for ufunc, loops in _LOOPS.items()
-    for kinds, loop in loops.items()
+    for ufunc, by_kinds in _LOOPS.items()
+    for kinds, loop in by_kinds.items()
 }
 """Name and address of what compiled code refers to; `_LOOPS` keeps it."""
 

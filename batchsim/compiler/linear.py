@@ -1,0 +1,631 @@
+"""NumPy's products of vectors and matrices, and its linear algebra, with NumPy's bits.
+
+Functions are given the elements of small arrays as LLVM values, in row-major order, and return such
+values; each has a companion that returns the types alone. Operands are described by `Operand`.
+
+Products are written out where it is known in which order this process's BLAS adds, element by
+element (`orders`): those are some hundred fused products, and no call. Otherwise compiled code
+calls the loop that `np.matmul` calls, with operands in memory as NumPy would have them. Solving,
+inverting and factorizing call the loops of `np.linalg`, which LAPACK stands behind. Compiled code
+cannot raise: where NumPy raises `LinAlgError`, results are NaN.
+
+The bits of a product depend on the layout of the operands in memory, such as that of a transpose,
+and on whether both are the same memory, as in `a @ a.T`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import math
+from typing import Any, NamedTuple
+
+import llvmlite.binding
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.errors import TypingError
+from numba.np import numpy_support
+from numpy.linalg import _umath_linalg  # type: ignore[attr-defined]
+
+from batchsim.compiler import orders, reductions, ufuncs
+from batchsim.compiler.lanes import FUSES
+from batchsim.compiler.orders import Order, Terms
+from batchsim.compiler.reductions import cast, dtype_of, plain
+
+__all__ = [
+    "PRODUCTS",
+    "SOLVERS",
+    "Operand",
+    "cross",
+    "cross_type",
+    "fingerprint",
+    "norm",
+    "norm_type",
+    "outer",
+    "outer_type",
+    "product",
+    "product_type",
+    "solver",
+    "solver_type",
+    "trace",
+    "trace_type",
+]
+
+PRODUCTS: dict[str, Any] = {"dot": np.dot, "inner": np.inner, "matmul": np.matmul, "vdot": np.vdot}
+"""NumPy's products that are sums."""
+SOLVERS = frozenset({"cholesky", "det", "inv", "solve"})
+"""Functions of `np.linalg` that call LAPACK."""
+LARGEST = 16
+"""The most rows and columns of a matrix that is written out or solved."""
+
+Found = tuple[Any, tuple[int, ...], list[Any]]
+"""Element type, shape and values of a result; the shape of a number is ()."""
+
+
+class Operand(NamedTuple):
+    """An array."""
+
+    kind: Any
+    """Numba's type of the elements."""
+    shape: tuple[int, ...]
+    values: list[Any]
+    """The elements in row-major order; none where only types are wanted."""
+    strides: tuple[int, ...] | None = None
+    """In memory, counted in elements; None if contiguous in row-major order."""
+
+
+# --- NumPy's loops --------------------------------------------------------------------------------
+
+
+def _gufuncs() -> dict[str, np.ufunc]:
+    names = ("cholesky_lo", "det", "inv", "solve", "solve1")
+    found = {name: getattr(_umath_linalg, name, None) for name in names}
+    found["matmul"] = np.matmul
+    return {name: ufunc for name, ufunc in found.items() if isinstance(ufunc, np.ufunc)}
+
+
+_LOOPS = {
+    f"batchsim_numpy_{name}_{''.join(kinds)}": loop
+    for name, ufunc in _gufuncs().items()
+    for kinds, loop in ufuncs.loops(ufunc).items()
+    if set(kinds) <= {"f", "d"}
+}
+for _name, _loop in _LOOPS.items():
+    llvmlite.binding.add_symbol(_name, ctypes.addressof(_loop))
+
+
+def _in_memory(context: Any, builder: Any, operand: Operand) -> tuple[Any, list[int]]:
+    """Store an array on the stack, and return its address and its strides in bytes."""
+    strides = operand.strides or reductions.row_major(operand.shape)
+    room = 1 + sum((n - 1) * step for n, step in zip(operand.shape, strides, strict=True))
+    kind = context.get_data_type(operand.kind)
+    size = context.get_abi_sizeof(kind)
+    memory = cgutils.alloca_once(builder, ir.ArrayType(kind, max(room, 1)))
+    memory.align = 16
+    offsets = np.lib.stride_tricks.as_strided(np.arange(max(room, 1)), operand.shape, [
+        8 * step for step in strides
+    ]).ravel()  # fmt: skip
+    for offset, value in zip(offsets.tolist(), operand.values, strict=False):
+        builder.store(value, cgutils.gep_inbounds(builder, memory, 0, offset))
+    return memory, [step * size for step in strides]
+
+
+def _call(
+    context: Any,
+    builder: Any,
+    name: str,
+    dimensions: list[int],
+    operands: list[tuple[Any, list[int]]],
+    result: Operand,
+) -> list[Any]:
+    """Call a loop of float64 or float32 numbers, and return the values of its result.
+
+    Args:
+        context: Numba's.
+        builder: llvmlite's.
+        name: which loop.
+        dimensions: lengths, in the order in which the function's signature names them.
+        operands: addresses and strides in bytes, one a dimension that the signature has.
+        result: without values.
+    """
+    word, byte = context.get_value_type(types.intp), ir.IntType(8).as_pointer()
+    output, output_steps = _in_memory(context, builder, result)
+    size = context.get_abi_sizeof(context.get_data_type(result.kind))
+    if name.startswith("batchsim_numpy_matmul"):
+        output_steps = [dimensions[2] * size, size]
+    arrays = [*operands, (output, output_steps)]
+    # The loop over many arrays comes first: there is one.
+    steps = [0] * len(arrays) + [step for _, row in arrays for step in row]
+
+    def words(numbers: list[int]) -> Any:
+        array = ir.Constant(ir.ArrayType(word, len(numbers)), numbers)
+        return cgutils.global_constant(builder, f".{name}", array)
+
+    addresses = cgutils.alloca_once(builder, ir.ArrayType(byte, len(arrays)))
+    for k, (memory, _) in enumerate(arrays):
+        place = cgutils.gep_inbounds(builder, addresses, 0, k)
+        builder.store(builder.bitcast(memory, byte), place)
+    signature = ir.FunctionType(
+        ir.VoidType(), [byte.as_pointer(), word.as_pointer(), word.as_pointer(), byte]
+    )
+    record = ir.LiteralStructType([signature.as_pointer(), byte])
+    module = builder.module
+    loop = module.globals.get(name) or ir.GlobalVariable(module, record, name)
+    called, closure = (
+        builder.load(cgutils.gep_inbounds(builder, loop, 0, member)) for member in (0, 1)
+    )
+    first = [
+        cgutils.gep_inbounds(builder, memory, 0, 0)
+        for memory in (addresses, words([1, *dimensions]), words(steps))
+    ]
+    builder.call(called, [*first, closure])
+    return [
+        builder.load(cgutils.gep_inbounds(builder, output, 0, k))
+        for k in range(math.prod(result.shape))
+    ]
+
+
+# --- Products that are sums -----------------------------------------------------------------------
+
+
+class _Shapes(NamedTuple):
+    """A product as one of matrices: which elements are multiplied, and the result's shape."""
+
+    rows: int
+    columns: int
+    count: int
+    result: tuple[int, ...]
+    left: np.ndarray
+    """Places of the left operand's elements: (row, term)."""
+    right: np.ndarray
+    """Places of the right operand's elements: (column, term)."""
+
+
+def _shapes(name: str, left: tuple[int, ...], right: tuple[int, ...]) -> _Shapes:
+    places = [np.arange(math.prod(shape)).reshape(shape) for shape in (left, right)]
+    if name == "vdot":
+        places = [array.ravel() for array in places]
+    one, other = places
+    if max(one.ndim, other.ndim) > 2 or min(one.ndim, other.ndim) == 0:
+        raise TypingError(f"np.{name} is for vectors and matrices here; got {left} and {right}")
+    if name in ("dot", "matmul") and other.ndim == 2:
+        other = other.T
+    if one.shape[-1] != other.shape[-1]:
+        raise TypingError(f"np.{name}: shapes {left} and {right} do not match")
+    result = (*one.shape[:-1], *other.shape[:-1])
+    one, other = np.atleast_2d(one), np.atleast_2d(other)
+    return _Shapes(len(one), len(other), one.shape[1], result, one, other)
+
+
+def product_type(name: str, left: Operand, right: Operand) -> tuple[Any, tuple[int, ...]]:
+    """Return element type and shape of a product; the shape of a number is ().
+
+    Args:
+        name: one of `PRODUCTS`.
+        left, right: vectors or matrices.
+
+    Raises:
+        TypingError: NumPy, or this module, has no such product.
+    """
+    return _common_kind(name, left, right), _shapes(name, left.shape, right.shape).result
+
+
+def _common_kind(name: str, *operands: Operand) -> Any:
+    for operand in operands:
+        if not isinstance(operand.kind, (types.Integer, types.Float, types.Boolean)):
+            raise TypingError(f"np.{name} is for arrays of numbers here; got {operand.kind}")
+    dtype = np.result_type(*(dtype_of(operand.kind) for operand in operands))
+    return numpy_support.from_dtype(dtype)
+
+
+class _Product(NamedTuple):
+    """What decides in which order a product is added up."""
+
+    name: str
+    kinds: tuple[np.dtype, np.dtype]
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    left_strides: tuple[int, ...] | None
+    right_strides: tuple[int, ...] | None
+    is_shared: bool
+
+
+def _arrays(given: _Product, left: Any, right: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return NumPy's operands, given the elements of each row and each column."""
+    shapes = _shapes(given.name, given.left, given.right)
+    filled = []
+    for shape, strides, places, elements in (
+        (given.left, given.left_strides, shapes.left, left),
+        (given.right, given.right_strides, shapes.right, right),
+    ):
+        flat = np.zeros(math.prod(shape), elements.dtype)
+        flat[places] = elements
+        filled.append(orders.strided(flat.reshape(shape), strides))
+    one, other = filled
+    if given.is_shared:
+        other = np.lib.stride_tricks.as_strided(
+            one, given.right, [one.itemsize * step for step in _steps(given)[1]]
+        )
+    return one, other
+
+
+def _steps(given: _Product) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return (
+        given.left_strides or reductions.row_major(given.left),
+        given.right_strides or reductions.row_major(given.right),
+    )
+
+
+@functools.cache
+def _orders_of_product(given: _Product) -> list[Order] | None:
+    """Return how each element of a product of float numbers is added up, None if unknown."""
+    shapes = _shapes(given.name, given.left, given.right)
+    rows, columns, count = shapes.rows, shapes.columns, shapes.count
+    function = PRODUCTS[given.name]
+    kind = np.result_type(*given.kinds)
+    alone = given._replace(is_shared=False)
+
+    def same(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        filled = np.tile(left, (rows, 1)), np.tile(right, (columns, 1))
+        return np.asarray(function(*_arrays(alone, *filled))).ravel()
+
+    def drawn(draw: Any) -> tuple[Any, Any, Any]:
+        left = draw((rows, count), 0)
+        right = left if given.is_shared else draw((columns, count), 1)
+        results = function(*_arrays(given, left, right))
+        return np.repeat(left, columns, axis=0), np.tile(right, (rows, 1)), results
+
+    kinds = (given.kinds[0].type, given.kinds[1].type, kind.type)
+    return orders.orders(Terms(same, drawn, kinds, count))
+
+
+def product(
+    context: Any,
+    builder: Any,
+    name: str,
+    left: Operand,
+    right: Operand,
+    *,
+    is_shared: bool = False,
+    exact: bool = True,
+) -> Found:
+    """Multiply as `np.dot`, `np.inner`, `np.matmul` and `np.vdot` do.
+
+    Args:
+        context: Numba's.
+        builder: llvmlite's.
+        name: one of `PRODUCTS`.
+        left, right: vectors or matrices. Of float numbers, bits depend on their strides.
+        is_shared: whether both are views of the same memory, as in `a @ a.T`.
+        exact: whether NumPy's order is kept, or products are added as they come.
+
+    Returns:
+        element type, shape and values of the result.
+
+    Raises:
+        TypingError: NumPy, or this module, has no such product.
+        DisagreementError: it is not known how NumPy computes it.
+    """
+    kind, result = product_type(name, left, right)
+    shapes = _shapes(name, left.shape, right.shape)
+    one = cast(context, builder, left.values, left.kind, kind)
+    other = cast(context, builder, right.values, right.kind, kind)
+    pairs = [
+        [(one[i], other[j]) for i, j in zip(row, column, strict=True)]
+        for row in shapes.left.tolist()
+        for column in shapes.right.tolist()
+    ]
+    if isinstance(kind, types.Boolean):
+        return kind, result, [_any_pair(builder, row) for row in pairs]
+    if not shapes.count:
+        return kind, result, [context.get_constant(kind, 0)] * len(pairs)
+    found = [plain(shapes.count)] * len(pairs)
+    if exact and isinstance(kind, types.Float):
+        kinds = dtype_of(left.kind), dtype_of(right.kind)
+        steps = [
+            None if operand.strides == reductions.row_major(operand.shape) else operand.strides
+            for operand in (left, right)
+        ]
+        is_shared = is_shared and left.kind == right.kind
+        given = _Product(name, kinds, left.shape, right.shape, steps[0], steps[1], is_shared)
+        known = _orders_of_product(given)
+        if known is None or (not FUSES and any(orders.fuses(order.tree) for order in known)):
+            return kind, result, _by_matmul(context, builder, given, one, other)
+        found = known
+    return kind, result, [
+        reductions.add_in_order(context, builder, kind, order, row)
+        for order, row in zip(found, pairs, strict=True)
+    ]  # fmt: skip
+
+
+def _any_pair(builder: Any, pairs: list[Any]) -> Any:
+    found = ir.Constant(ir.IntType(1), 0)
+    for x, y in pairs:
+        found = builder.or_(found, builder.and_(x, y))
+    return found
+
+
+def _by_matmul(
+    context: Any, builder: Any, given: _Product, left: list[Any], right: list[Any]
+) -> list[Any]:
+    """Return the values of a product of float numbers, by the loop of `np.matmul`."""
+    kind = numpy_support.from_dtype(given.kinds[0])
+    shapes = _shapes(given.name, given.left, given.right)
+    symbol = f"batchsim_numpy_matmul_{given.kinds[0].char * 3}"
+    if given.kinds[0] != given.kinds[1] or symbol not in _LOOPS or not _is_matmul(given):
+        raise reductions.no_order(f"np.{given.name}", kind, (*given.left, *given.right))
+    one = Operand(kind, given.left, left, given.left_strides)
+    other = Operand(kind, given.right, right, given.right_strides)
+    first, first_steps = _in_memory(context, builder, one)
+    if given.is_shared:
+        size = context.get_abi_sizeof(context.get_data_type(kind))
+        second, second_steps = first, [size * step for step in _steps(given)[1]]
+    else:
+        second, second_steps = _in_memory(context, builder, other)
+    if given.name == "vdot":
+        first_steps, second_steps = first_steps[-1:], second_steps[-1:]
+    if given.name == "inner":
+        second_steps = second_steps[::-1]
+    # Of a vector, a length that it has not is 1.
+    first_steps = [0, *first_steps][-2:]
+    second_steps = [*second_steps, 0][:2]
+    dimensions = [shapes.rows, shapes.count, shapes.columns]
+    arrays = [(first, first_steps), (second, second_steps)]
+    output = Operand(kind, (shapes.rows, shapes.columns), [])
+    return _call(context, builder, symbol, dimensions, arrays, output)
+
+
+@functools.cache
+def _is_matmul(given: _Product) -> bool:
+    """Tell whether a product has the bits of `np.matmul`."""
+    if given.name == "matmul":
+        return True
+    if given.name == "vdot" and (given.left_strides or given.right_strides):
+        return False
+    rng = np.random.default_rng(0)
+    shapes = _shapes(given.name, given.left, given.right)
+    for _ in range(20):
+        left, right = (
+            rng.normal(size=(n, shapes.count)).astype(given.kinds[0])
+            for n in (shapes.rows, shapes.columns)
+        )
+        one, other = _arrays(given, left, left if given.is_shared else right)
+        theirs = np.asarray(PRODUCTS[given.name](one, other))
+        if given.name == "vdot":
+            one, other = one.ravel(), other.ravel()
+        if given.name == "inner":
+            other = other.T
+        if np.asarray(one @ other).tobytes() != theirs.tobytes():
+            return False
+    return True
+
+
+# --- Products of elements -------------------------------------------------------------------------
+
+
+def outer_type(left: Operand, right: Operand) -> tuple[Any, tuple[int, ...]]:
+    """Return element type and shape of `np.outer`."""
+    shape = math.prod(left.shape), math.prod(right.shape)
+    return _common_kind("outer", left, right), shape
+
+
+def _multiply(builder: Any, kind: Any, x: Any, y: Any) -> Any:
+    if isinstance(kind, types.Boolean):
+        return builder.and_(x, y)
+    return builder.fmul(x, y) if isinstance(kind, types.Float) else builder.mul(x, y)
+
+
+def outer(context: Any, builder: Any, left: Operand, right: Operand) -> Found:
+    """Multiply each element with each, as `np.outer` does; layouts do not matter."""
+    kind, shape = outer_type(left, right)
+    one = cast(context, builder, left.values, left.kind, kind)
+    other = cast(context, builder, right.values, right.kind, kind)
+    return kind, shape, [_multiply(builder, kind, x, y) for x in one for y in other]
+
+
+def cross_type(left: Operand, right: Operand) -> tuple[Any, tuple[int, ...]]:
+    """Return element type and shape of `np.cross`.
+
+    Raises:
+        TypingError: the operands are not arrays of vectors of three numbers, of the same shape.
+    """
+    if left.shape != right.shape or left.shape[-1:] != (3,):
+        raise TypingError(
+            f"np.cross is for vectors of 3 here, as many left as right; got {left.shape} and "
+            f"{right.shape}"
+        )
+    kind = _common_kind("cross", left, right)
+    if isinstance(kind, types.Boolean):
+        raise TypingError("np.cross does not exist for truth values in NumPy")
+    return kind, left.shape
+
+
+def cross(context: Any, builder: Any, left: Operand, right: Operand) -> Found:
+    """Return the vector products of `np.cross`; layouts do not matter."""
+    kind, shape = cross_type(left, right)
+    one = cast(context, builder, left.values, left.kind, kind)
+    other = cast(context, builder, right.values, right.kind, kind)
+    subtract = builder.fsub if isinstance(kind, types.Float) else builder.sub
+    found = []
+    for k in range(0, len(one), 3):
+        for i, j in ((1, 2), (2, 0), (0, 1)):
+            forth = _multiply(builder, kind, one[k + i], other[k + j])
+            back = _multiply(builder, kind, one[k + j], other[k + i])
+            found.append(subtract(forth, back))
+    return kind, shape, found
+
+
+# --- Sums over one array --------------------------------------------------------------------------
+
+
+def trace_type(operand: Operand, offset: int = 0) -> tuple[Any, tuple[int, ...]]:
+    """Return element type and shape of `np.trace`.
+
+    Raises:
+        TypingError: the operand is no matrix of numbers.
+    """
+    if len(operand.shape) != 2:
+        raise TypingError(f"np.trace is for matrices here; got shape {operand.shape}")
+    return reductions.reduce_type("sum", operand.kind, (1,))
+
+
+def trace(
+    context: Any, builder: Any, operand: Operand, offset: int = 0, *, exact: bool = True
+) -> Found:
+    """Add up a diagonal as `np.trace` does; the layout does not matter."""
+    trace_type(operand, offset)
+    rows, columns = operand.shape
+    start = offset if offset >= 0 else -offset * columns
+    count = max(min(rows + min(offset, 0), columns - max(offset, 0)), 0)
+    values = [operand.values[start + k * (columns + 1)] for k in range(count)]
+    strides = (columns + 1,) if count > 1 else None
+    return reductions.reduce(
+        context, builder, "sum", operand.kind, (count,), values, strides=strides, exact=exact
+    )
+
+
+def norm_type(operand: Operand, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Return element type and shape of `np.linalg.norm(x, axis=axis)`.
+
+    Raises:
+        TypingError: it is no array of numbers, or has no such axis.
+    """
+    return reductions.reduce_type("std", operand.kind, operand.shape, axis, keepdims)
+
+
+def norm(
+    context: Any,
+    builder: Any,
+    operand: Operand,
+    axis: int | None = None,
+    keepdims: bool = False,
+    *,
+    exact: bool = True,
+) -> Found:
+    """Return the lengths of vectors as `np.linalg.norm` does, of which no `ord` is asked.
+
+    Args:
+        context: Numba's.
+        builder: llvmlite's.
+        operand: an array; of its strides bits depend if an axis is given.
+        axis: along which the vectors lie; None for that of all elements.
+        keepdims: whether the axis stays, with length 1.
+        exact: whether NumPy's order is kept.
+
+    Returns:
+        element type, shape and values.
+    """
+    kind, shape = norm_type(operand, axis, keepdims)
+    values = cast(context, builder, operand.values, operand.kind, kind)
+    if axis is None:
+        # All elements as they lie in memory, with themselves.
+        places = reductions.offsets(operand.shape, operand.strides)
+        rank = sorted(range(len(values)), key=places.__getitem__)
+        row = Operand(kind, (len(values),), [values[k] for k in rank])
+        _, _, found = product(context, builder, "dot", row, row, is_shared=True, exact=exact)
+    else:
+        values = [builder.fmul(value, value) for value in values]
+        strides = reductions.packed(operand.shape, operand.strides)
+        _, _, found = reductions.reduce(
+            context, builder, "sum", kind, operand.shape, values, axis, strides=strides, exact=exact
+        )
+    return kind, shape, [reductions.square_root(builder, value) for value in found]
+
+
+# --- Equations ------------------------------------------------------------------------------------
+
+
+def solver_type(name: str, *operands: Operand) -> tuple[Any, tuple[int, ...]]:
+    """Return element type and shape of a function of `np.linalg`.
+
+    Args:
+        name: one of `SOLVERS`.
+        operands: a square matrix; of `solve`, also a vector or matrix.
+
+    Raises:
+        TypingError: NumPy, or this module, has no such function.
+    """
+    shape = operands[0].shape
+    if len(shape) != 2 or shape[0] != shape[1] or not 0 < shape[0] <= LARGEST:
+        raise TypingError(
+            f"np.linalg.{name} is for square matrices of up to {LARGEST} rows here; got shape "
+            f"{shape}"
+        )
+    if name == "solve":
+        other = operands[1].shape
+        if len(other) not in (1, 2) or other[0] != shape[0] or other[-1] > LARGEST:
+            raise TypingError(f"np.linalg.solve: shapes {shape} and {other} do not match")
+    if len(operands) != (2 if name == "solve" else 1):
+        raise TypingError(f"np.linalg.{name} has another number of arguments")
+    _common_kind(f"linalg.{name}", *operands)
+    # It computes in float64 in any case, and rounds the result.
+    is_single = all(operand.kind == types.float32 for operand in operands)
+    kind: Any = types.float32 if is_single else types.float64
+    return kind, {"det": (), "solve": operands[-1].shape}.get(name, shape)
+
+
+def solver(context: Any, builder: Any, name: str, *operands: Operand) -> Found:
+    """Solve, invert or factorize a matrix as `np.linalg.solve`, `inv`, `det` and `cholesky` do.
+
+    Layouts do not matter. Where NumPy raises `LinAlgError`, because a matrix is singular or not
+    positive definite, all results are NaN. Arguments and errors are those of `solver_type`, after
+    Numba's context and llvmlite's builder.
+
+    Returns:
+        element type, shape and values.
+    """
+    kind, shape = solver_type(name, *operands)
+    loop = {"cholesky": "cholesky_lo"}.get(name, name)
+    if name == "solve" and len(shape) == 1:
+        loop = "solve1"
+    symbol = f"batchsim_numpy_{loop}_{'d' * (len(operands) + 1)}"
+    if symbol not in _LOOPS:
+        raise ufuncs.DisagreementError(f"np.linalg.{name} is out of reach of compiled code")
+    dimensions = [operands[0].shape[0], *(shape[1:] if name == "solve" else ())]
+    arrays = [
+        _in_memory(
+            context,
+            builder,
+            Operand(
+                types.float64,
+                operand.shape,
+                cast(context, builder, operand.values, operand.kind, types.float64),
+            ),
+        )
+        for operand in operands
+    ]
+    result = Operand(types.float64, shape, [])
+    found = _call(context, builder, symbol, dimensions, arrays, result)
+    return kind, shape, cast(context, builder, found, types.float64, kind)
+
+
+# --- Which BLAS is it? ----------------------------------------------------------------------------
+
+
+@functools.cache
+def fingerprint() -> str:
+    """Return a hash of what this process's NumPy answers: other bits need other kernels."""
+    rng = np.random.default_rng(0)
+    answers = hashlib.sha256()
+    with np.errstate(all="ignore"):
+        for kind in (np.float64, np.float32):
+            left, right = (rng.normal(size=(LARGEST, LARGEST)).astype(kind) for _ in range(2))
+            long = rng.normal(size=256).astype(kind)
+            for count in range(1, LARGEST + 1):
+                for rows in range(1, LARGEST + 1):
+                    one = np.ascontiguousarray(left[:rows, :count])
+                    vector = right[0, :count].copy()
+                    other = np.ascontiguousarray(right[:count])
+                    for answer in (one @ vector, vector @ one.T, one @ one.T, one @ other):
+                        answers.update(answer.tobytes())
+                    for columns in (2, 3, 4, 8):
+                        answers.update((one @ np.ascontiguousarray(other[:, :columns])).tobytes())
+            for count in range(1, len(long)):
+                row = long[:count]
+                zeros = np.copysign(kind(0), row)
+                for answer in (np.dot(row, row), np.sum(row), np.min(zeros), np.max(zeros)):
+                    answers.update(np.asarray(answer).tobytes())
+    return answers.hexdigest()
