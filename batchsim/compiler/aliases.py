@@ -1,8 +1,9 @@
 """Which variables may be the same array: what is changed in place must be one of them alone.
 
 In NumPy `b = a` is another name of the same array, and `a[1:3]` is a part of it. In compiled code
-an array that an expression made is copied instead. That differs as soon as one of the names is
-changed in place; such code is refused. Rows of columns are memory, and never copied.
+an array that an expression made is copied instead. That differs as soon as it is changed under one
+of the names, and another is read afterwards; such code is refused. Rows of columns are memory, and
+never copied.
 """
 
 from __future__ import annotations
@@ -10,13 +11,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from numba.core import ir, types
+from numba.core import cgutils, ir, types
 from numba.core.analysis import compute_cfg_from_blocks
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering
 
-from batchsim.compiler.arrays import Reference, RowIterator, Value, find, pattern_of, write
+from batchsim.compiler.arrays import (
+    RowIterator,
+    Value,
+    find,
+    is_mask,
+    pattern_of,
+    write,
+    write_where,
+)
 from batchsim.compiler.elementwise import BINARY, choose, in_doubt, is_array
 from batchsim.compiler.refusals import RefusedError
 
@@ -80,13 +89,9 @@ class _Analysis:
     def __init__(self, function: Any, typemap: Any, calltypes: Any) -> None:
         self.function, self.typemap, self.calltypes = function, typemap, calltypes
         self.groups = _Groups()
-        self.changed: list[tuple[ir.Var, Any, int]] = []
-        """Variables that are changed in place, where in the source, and in which block."""
+        self.changed: dict[Any, ir.Var] = {}
+        """By statement: the variable that it changes in place."""
         self.returned: list[ir.Var] = []
-        self.asked: list[tuple[ir.Var, int]] = []
-        """Variables that a `for` asks for the next value, and in which block."""
-        self.label = 0
-        """Of the block that is looked through."""
 
     def kind(self, variable: ir.Var) -> Any:
         return self.typemap[variable.name]
@@ -109,14 +114,14 @@ class _Analysis:
                 self.groups.join(a, b)
 
     def run(self) -> None:
-        for self.label, block in self.function.blocks.items():
+        for block in self.function.blocks.values():
             for statement in block.body:
                 if isinstance(statement, ir.Assign):
                     self.assign(statement)
                 elif isinstance(statement, (ir.SetItem, ir.StaticSetItem)):
                     if isinstance(self.kind(statement.target), Value):
                         statement.target = self.origin(statement.target)
-                        self.changed.append((statement.target, statement.loc, self.label))
+                        self.changed[statement] = statement.target
                 elif isinstance(statement, ir.Return):
                     self.returned.append(statement.value)
 
@@ -139,7 +144,7 @@ class _Analysis:
         target, value = statement.target, statement.value
         if isinstance(value, ir.Expr) and value.op == "inplace_binop":
             if isinstance(self.kind(value.lhs), Value):
-                self.changed.append((self.origin(value.lhs), statement.loc, self.label))
+                self.changed[statement] = self.origin(value.lhs)
         if not _holds_arrays(self.kind(target)):
             return
         if isinstance(value, ir.Arg):
@@ -169,8 +174,6 @@ class _Analysis:
         if value.op == "call":
             self.call(target, value)
             return
-        if value.op == "iternext":
-            self.asked.append((value.value, self.label))
         for variable in value.list_vars():
             if _holds_arrays(self.kind(variable)):
                 self.join(target, variable)
@@ -224,32 +227,45 @@ class _Analysis:
         return variable
 
     def check(self) -> None:
-        """Refuse a function in which two names may be an array that is changed.
+        """Refuse a function in which an array is changed, and read by another name afterwards.
 
         Raises:
             RefusedError: there is one.
         """
         if not self.changed:
             return
-        loops = compute_cfg_from_blocks(self.function.blocks).loops()
-        for variable, loc, label in self.changed:
+        for statement, live in _live_after(self.function.blocks, self.changed):
+            variable = self.changed[statement]
             own = variable.unversioned_name
             if own.startswith("$"):
                 raise RefusedError(
                     "an array that has no name is changed in place: write array[k, j] = … instead "
                     "of array[k][j] = …",
-                    loc,
+                    statement.loc,
                 )
+            result = statement.target.name if isinstance(statement, ir.Assign) else variable.name
             for other in self.groups.members(variable.name):
-                self.refuse_alias(own, other, loc)
-            for iterator, header in self.asked:
-                together = self.groups.root(iterator.name) == self.groups.root(variable.name)
-                if together and header in loops and label in loops[header].body:
-                    raise RefusedError(
-                        f"{own} is changed in place while a `for` goes through it: write "
-                        f"for k in range(len({own}))",
-                        loc,
-                    )
+                name = other[0] if isinstance(other, tuple) else other
+                if isinstance(other, Caller) or (name in live and name != result):
+                    raise RefusedError(self.reason(own, other, name), statement.loc)
+
+    def reason(self, own: str, other: Any, name: Any) -> str:
+        """Return why an array must not be changed in place."""
+        if isinstance(other, Caller):
+            return (
+                f"{own} is changed in place, and is the caller's array: write {own} = "
+                f"{own}.copy() before, and return it"
+            )
+        if name.startswith("$"):
+            return (
+                f"{own} is changed in place while a `for` or an expression uses it: write "
+                f"for k in range(len({own})), or another statement"
+            )
+        name = _unversioned(name)
+        return (
+            f"{own} is changed in place, and {name} may be the same array: write .copy() where "
+            f"{name} is made"
+        )
 
     def check_operators(self, certain: set[str]) -> None:
         """Refuse operators whose width depends on whether a number is Python's or NumPy's.
@@ -271,20 +287,62 @@ class _Analysis:
                     if operands[k].name not in certain:
                         raise RefusedError(in_doubt(BINARY[function], kinds), statement.loc)
 
-    def refuse_alias(self, own: str, other: Any, loc: Any) -> None:
-        if isinstance(other, Caller):
-            raise RefusedError(
-                f"{own} is changed in place, and is the caller's array: write {own} = "
-                f"{own}.copy() before, and return it",
-                loc,
-            )
-        name = _unversioned(other[0] if isinstance(other, tuple) else other)
-        if not name.startswith("$") and name != own:
-            raise RefusedError(
-                f"{own} is changed in place, and {name} may be the same array: write .copy() "
-                f"where {name} or {own} is made",
-                loc,
-            )
+
+def _live_after(blocks: Any, wanted: Any) -> Iterator[tuple[Any, set[str]]]:
+    """Return of each wanted statement the names of the variables that are read after it."""
+    successors = {
+        label: [target for target, _ in compute_cfg_from_blocks(blocks).successors(label)]
+        for label in blocks
+    }
+    live_in: dict[int, set[str]] = {label: set() for label in blocks}
+
+    def live_out(label: int) -> set[str]:
+        found: set[str] = set()
+        for target in successors[label]:
+            chosen = set()
+            for statement in blocks[target].body:
+                phi = getattr(statement, "value", None)
+                if isinstance(phi, ir.Expr) and phi.op == "phi":
+                    chosen |= {
+                        value.name
+                        for value, block in zip(
+                            phi.incoming_values, phi.incoming_blocks, strict=True
+                        )
+                        if block == label
+                    }
+            found |= live_in[target] | chosen
+        return found
+
+    def backwards(label: int) -> Iterator[tuple[Any, set[str]]]:
+        live = live_out(label)
+        for statement in reversed(blocks[label].body):
+            yield statement, live
+            live = set(live)
+            value = getattr(statement, "value", None)
+            if isinstance(statement, ir.Assign):
+                live.discard(statement.target.name)
+                if isinstance(value, ir.Expr) and value.op == "phi":
+                    continue  # Read where control comes from.
+                live |= {variable.name for variable in statement.list_vars()} - {
+                    statement.target.name
+                }
+                if isinstance(value, ir.Expr) and statement.target in value.list_vars():
+                    live.add(statement.target.name)
+            else:
+                live |= {variable.name for variable in statement.list_vars()}
+        live_in[label] = live
+
+    changes = True
+    while changes:
+        before = {label: set(live) for label, live in live_in.items()}
+        for label in blocks:
+            for _ in backwards(label):
+                pass
+        changes = before != live_in
+    for label in blocks:
+        for statement, live in backwards(label):
+            if statement in wanted:
+                yield statement, live
 
 
 def _unversioned(name: str) -> str:
@@ -295,6 +353,29 @@ def _unversioned(name: str) -> str:
 def _summary(dispatcher: Any, signature: Any) -> Any:
     found = dispatcher.overloads.get(tuple(signature.args))
     return None if found is None else found.metadata.get(ALIASES)
+
+
+def _copy_at_ends(blocks: Any, typemap: Any) -> None:
+    """Where paths meet, copy arrays at the ends of the paths.
+
+    Numba copies a variable as soon as it is set, before it may be changed in place.
+    """
+    copies = []
+    for block in blocks.values():
+        kept = []
+        for statement in block.body:
+            value = getattr(statement, "value", None)
+            if not (isinstance(value, ir.Expr) and value.op == "phi") or not isinstance(
+                typemap[statement.target.name], Value
+            ):
+                kept.append(statement)
+                continue
+            for source, label in zip(value.incoming_values, value.incoming_blocks, strict=True):
+                if source is not ir.UNDEFINED:
+                    copies.append((label, ir.Assign(source, statement.target, statement.loc)))
+        block.body = kept
+    for label, copy in copies:
+        blocks[label].body.insert(-1, copy)
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
@@ -318,6 +399,8 @@ class CheckAliases(FunctionPass):
         analysis.run()
         analysis.check_operators(state.metadata.get(CERTAIN, set()))
         analysis.check()
+        if analysis.changed:
+            _copy_at_ends(state.func_ir.blocks, state.typemap)
         state.metadata[ALIASES] = analysis.summary()
         return True
 
@@ -348,15 +431,19 @@ class _Lower(Lower):
         static = isinstance(statement, ir.StaticSetItem)
         index_variable = statement.index_var if static else statement.index
         index = self.typeof(index_variable.name)
-        pattern = pattern_of(statement.index) if static else pattern_of(index)
-        if pattern is None:
-            pattern = pattern_of(index)
-        place = find(kind, pattern)  # type: ignore[arg-type]
         value = self.loadvar(statement.value.name)
         number = self.loadvar(index_variable.name)
-        pointer = self.builder.gep(
-            self.getvar(statement.target.name), [self._zero(), self._zero()], inbounds=True
-        )
+        slot = self.getvar(statement.target.name)
+        pointer = cgutils.gep_inbounds(self.builder, slot, 0, 0)
+        if is_mask(index):
+            given = self.typeof(statement.value.name)
+            write_where(
+                self.context, self.builder, kind, pointer, index, number, given, value
+            )
+            return
+        pattern = pattern_of(statement.index) if static else None
+        pattern = pattern_of(index) if pattern is None else pattern
+        place = find(kind, pattern)  # type: ignore[arg-type]
         write(
             self.context,
             self.builder,
@@ -368,9 +455,6 @@ class _Lower(Lower):
             self.typeof(statement.value.name),
             value,
         )
-
-    def _zero(self) -> Any:
-        return self.context.get_value_type(types.int32)(0)
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)

@@ -212,8 +212,11 @@ def of_ufunc(ufunc: np.ufunc, constants: frozenset[int], precision: str) -> Any:
             operands = []
             for kind, value, wanted in zip(sig.args, args, choice.inputs, strict=True):
                 shape, numbers = numbers_of(context, builder, kind, value, wanted)
-                operands.append(spread(numbers, shape, result.shape) if shape else numbers)
+                # NumPy goes through one element with the stride 0, as through a number.
+                one = len(numbers) == 1
+                operands.append(numbers if one else spread(numbers, shape, result.shape))
             numbers = elementwise.apply(context, builder, ufunc, choice, operands, by=by)
+            numbers = numbers * (result.size // len(numbers))
             return make_value(context, builder, result, numbers)
 
         return result(*arguments), generate

@@ -799,6 +799,8 @@ class _SetItem(AbstractTemplate):
             if isinstance(index, IndexType):
                 return _set_of_others(self.context, array, index, value)
             return None
+        if is_mask(index):
+            return _set_where(array, index, value)
         pattern = pattern_of(index)
         place = None if pattern is None else find(array, pattern)
         if place is None:
@@ -825,6 +827,68 @@ class _SetItem(AbstractTemplate):
         elif not isinstance(value, (types.Number, types.Boolean)):
             return None
         return signature(types.none, *args)
+
+
+def is_mask(index: Any) -> bool:
+    """Whether an index says of each element whether it is meant."""
+    return isinstance(index, (Reference, Value)) and isinstance(index.dtype, types.Boolean)
+
+
+def _set_where(array: Any, index: Any, value: Any) -> Any:
+    """Return the signature of `array[mask] = number`."""
+    if not (is_small(array) and is_small(index)):
+        return None
+    if index.shape != array.shape:
+        raise TypingError(f"A mask of the shape {index.shape} is for an array of {array.shape}.")
+    if not isinstance(value, (types.Number, types.Boolean)):
+        raise TypingError(
+            "An array is written where a mask says: write array[:] = np.where(mask, …, array)."
+        )
+    if isinstance(array, Reference) and not array.mutable:
+        raise TypingError(f"Cannot modify readonly array: {array}")
+    return signature(types.none, array, index, value)
+
+
+def write_where(
+    context: Any,
+    builder: Any,
+    kind: Any,
+    pointer: Any,
+    mask: Any,
+    mask_value: Any,
+    given: Any,
+    value: Any,
+) -> None:
+    """Write a number into the elements that a mask names.
+
+    Args:
+        context, builder: Numba's.
+        kind: of the array, a reference, or a value in memory.
+        pointer: to its first element.
+        mask, mask_value: type and value of the mask.
+        given, value: type and value of what is written.
+    """
+    memory = Reference(kind.dtype, kind.shape) if isinstance(kind, Value) else kind
+    array = reference_at(context, builder, memory, pointer)
+    number = context.cast(builder, value, given, kind.dtype)
+    chosen = [
+        builder.select(flag, number, before)
+        for flag, before in zip(
+            elements(context, builder, mask, mask_value),
+            elements(context, builder, memory, array),
+            strict=True,
+        )
+    ]
+    store_elements(context, builder, memory, pointer, chosen)
+
+
+@lower_builtin(operator.setitem, Reference, Value, types.Any)
+@lower_builtin(operator.setitem, Reference, Reference, types.Any)
+def _set_by_mask(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    array, mask, given = sig.args
+    pointer = data_pointer(context, builder, array, args[0])
+    write_where(context, builder, array, pointer, mask, args[1], given, args[2])
+    return context.get_dummy_value()
 
 
 def _set_of_others(typing_context: Any, array: Any, index: IndexType, value: Any) -> Any:

@@ -240,7 +240,10 @@ def apply(
     count = max(map(len, operands))
     direct = _direct(ufunc, choice)
     if direct is None and isinstance(choice.output, types.Float):
-        version = ufuncs.written_out_for_arrays().get(ufunc)
+        if ufunc is ufuncs.CLIP:
+            version = ufuncs.clipping(len(operands[1]) == len(operands[2]) == 1)
+        else:
+            version = ufuncs.written_out_for_arrays().get(ufunc)
         if version is not None:
             direct = _by_python(context, version, choice)
     if direct is None and (ufunc in ufuncs.INSTRUCTIONS or by is not None):

@@ -305,6 +305,67 @@ def _agrees_for_arrays(ufunc: np.ufunc, version: Any) -> bool:
     return True
 
 
+def _clip(x, low, high):  # type: ignore[no-untyped-def]
+    if x != x:
+        return x
+    raised = x if x > low else low
+    if raised != raised:
+        return raised
+    return raised if raised < high else high
+
+
+def _clip_between_numbers(x, low, high):  # type: ignore[no-untyped-def]
+    if low != low:
+        return low
+    if high != high:
+        return high
+    raised = low if x < low else x
+    return high if raised > high else raised
+
+
+_TELLING = (0.0, -0.0, 1.0, -1.0, 2.0, np.inf, -np.inf, np.nan)
+"""Numbers by which one can tell how NumPy clips."""
+
+
+def _clip_agrees(version: Any, *, between_numbers: bool) -> bool:
+    """Whether NumPy clips so, zeros of both signs and NaN included, in arrays of every length."""
+    rows = np.array(list(itertools.product(_TELLING, repeat=3)))  # both bounds, then what
+    wanted = np.array([version(x, low, high) for low, high, x in rows.tolist()])
+    count = len(_TELLING)
+    for kind in (np.float32, np.float64):
+        low, high, x = rows.T.astype(kind)
+        found = np.empty_like(x)
+        for length in (1, 2, 3, 4, 7, count) if between_numbers else (1, 3, 8, 21, len(x)):
+            for start in range(0, len(x), count if between_numbers else length):
+                for first in range(start, start + count, length) if between_numbers else (start,):
+                    part = slice(first, first + length)
+                    bounds = (low[first], high[first])
+                    if not between_numbers:
+                        bounds = (low[part], high[part])
+                    found[part] = CLIP(x[part], *bounds)
+            if not _same(found, wanted.astype(kind)):
+                return False
+    return True
+
+
+def _same(ones: np.ndarray[Any, Any], others: np.ndarray[Any, Any]) -> bool:
+    """Whether numbers are the same, the sign of zeros included."""
+    nan = np.isnan(ones)
+    signs = (np.signbit(ones) == np.signbit(others)) | nan
+    return bool(signs.all()) and np.array_equal(ones, others, equal_nan=True)
+
+
+@functools.cache
+def clipping(between_numbers: bool) -> Any:
+    """Return the function that clips one number as NumPy does, None if none is known.
+
+    Args:
+        between_numbers: whether both bounds are numbers, not arrays.
+    """
+    version = _clip_between_numbers if between_numbers else _clip
+    return version if _clip_agrees(version, between_numbers=between_numbers) else None
+
+
 @functools.cache
 def written_out_for_arrays() -> dict[np.ufunc, Any]:
     """Return functions with the versions whose bits arrays get, too."""
