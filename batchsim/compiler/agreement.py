@@ -69,9 +69,7 @@ REDUCTIONS = {np.max: "max", np.min: "min", np.prod: "prod", np.sum: "sum"}
 OF_MATH = frozenset(
     value for value in vars(math).values() if callable(value) and not isinstance(value, type)
 )
-METHODS = {
-    name: getattr(np, name) for name in ("dot", "trace")
-}
+METHODS = {name: getattr(np, name) for name in ("dot", "trace")}
 """Methods of an array, and the functions that are the same."""
 
 # --- What stands for Python's functions -----------------------------------------------------------
@@ -151,9 +149,7 @@ def _make_power(constants: frozenset[int], exponent: float | None, in_place: boo
 
 
 @functools.cache
-def _power(
-    constants: frozenset[int], exponent: float | None, written: str, in_place: bool
-) -> Any:
+def _power(constants: frozenset[int], exponent: float | None, written: str, in_place: bool) -> Any:
     """Return what stands for `x ** y`; `written` tells 1.0 from 1 where both are equal."""
     return _make_power(constants, exponent, in_place)
 
@@ -214,13 +210,23 @@ _stand_in = functools.cache(_make_stand_in)
 
 
 @functools.cache
-def _otherwise(function: Any, count: int) -> Callable[..., Any]:
-    """Return `implement` of a function of arrays that is given none whose shape is known."""
-    if function in REDUCTIONS and count == 1:
-        return _reduction(function)
-    if function in (np.round, np.around):
-        return _whole
+def _otherwise(function: Any, count: int, has_more: bool) -> Callable[..., Any] | None:
+    """Return `implement` of a function of arrays that is given none whose shape is known.
+
+    Args:
+        function: NumPy's.
+        count: how many arguments it is given.
+        has_more: whether there are others, such as an axis.
+    """
     reason = REFUSED.get(function)
+    if function in (np.round, np.around):
+        if not has_more:
+            return _whole
+        reason = f"np.{REFUSED[builtins.round]}"
+    elif has_more:
+        return None
+    elif function in REDUCTIONS and count == 1:
+        return _reduction(function)
     if reason is None:
         return functools.partial(_as_numba_does_last, function)
 
@@ -244,7 +250,7 @@ def _make_of_arrays(
 
 
 @functools.cache
-def _in_fast(function: Any, count: int) -> Callable[..., Any]:
+def _in_fast(function: Any, count: int, has_more: bool = False) -> Callable[..., Any] | None:
     """Return `implement` of Numba's own version, or where it has one width only, of LLVM's."""
 
     def implement(typing_context: Any, *arguments: Any) -> Any:
@@ -254,6 +260,8 @@ def _in_fast(function: Any, count: int) -> Callable[..., Any]:
             return _as_numba_does(typing_context, function, *arguments)
         return own.return_type(*arguments), ufuncs.by_intrinsic(function)
 
+    if has_more:
+        return None
     if function in ufuncs.INTRINSICS:
         return implement
     return functools.partial(_as_numba_does_last, function)
@@ -352,8 +360,9 @@ class _Replacement:
         elif isinstance(value, ir.Expr) and value.op in ("binop", "inplace_binop"):
             function = value.fn if value.op == "binop" else value.immutable_fn
             constants = self.constants([value.lhs, value.rhs])
-            self.certain.update(variable.name for k, variable in enumerate(
-                (value.lhs, value.rhs)) if k in constants)
+            self.certain.update(
+                variable.name for k, variable in enumerate((value.lhs, value.rhs)) if k in constants
+            )
             if function is operator.pow:
                 return self.power(assignment, value)
             if function is operator.matmul:

@@ -17,15 +17,8 @@ from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering
 
-from batchsim.compiler.arrays import (
-    RowIterator,
-    Value,
-    find,
-    is_mask,
-    pattern_of,
-    write,
-    write_where,
-)
+from batchsim.compiler.arrays import RowIterator, Value, find, pattern_of
+from batchsim.compiler.assignment import is_mask, write, write_where
 from batchsim.compiler.elementwise import BINARY, choose, in_doubt, is_array
 from batchsim.compiler.refusals import RefusedError
 
@@ -217,7 +210,9 @@ class _Analysis:
                 parts.append(set())
             for part, node in zip(parts, nodes, strict=True):
                 part.add(hash(self.groups.root(node)))
-                part.update(other for other in self.groups.members(node) if isinstance(other, Caller))
+                part.update(
+                    other for other in self.groups.members(node) if isinstance(other, Caller)
+                )
         return parts
 
     def origin_of_result(self, variable: ir.Var) -> ir.Var:
@@ -437,9 +432,7 @@ class _Lower(Lower):
         pointer = cgutils.gep_inbounds(self.builder, slot, 0, 0)
         if is_mask(index):
             given = self.typeof(statement.value.name)
-            write_where(
-                self.context, self.builder, kind, pointer, index, number, given, value
-            )
+            write_where(self.context, self.builder, kind, pointer, index, number, given, value)
             return
         pattern = pattern_of(statement.index) if static else None
         pattern = pattern_of(index) if pattern is None else pattern

@@ -486,9 +486,7 @@ VIEWS = frozenset(
 """Functions whose result may be the memory of their argument."""
 
 
-OF_SEVERAL = frozenset(
-    {np.concatenate, np.stack, np.hstack, np.vstack, np.column_stack, np.dstack}
-)
+OF_SEVERAL = frozenset({np.concatenate, np.stack, np.hstack, np.vstack, np.column_stack, np.dstack})
 """Functions of a tuple of arrays."""
 
 
@@ -530,9 +528,7 @@ def _rearrange(function: Any) -> Any:
     return build
 
 
-def _rearranged(
-    function: Any, kinds: list[Any], statics: dict[str, Any]
-) -> np.ndarray[Any, Any]:
+def _rearranged(function: Any, kinds: list[Any], statics: dict[str, Any]) -> np.ndarray[Any, Any]:
     """Return of which element of its arguments each element of the result is a copy."""
     arrays, start = [], 0
     for kind in kinds:
@@ -541,7 +537,9 @@ def _rearranged(
         arrays.append(np.arange(start, start + count).reshape(shape))
         start += count
     try:
-        found = function(arrays, **statics) if function in OF_SEVERAL else function(*arrays, **statics)
+        found = (
+            function(arrays, **statics) if function in OF_SEVERAL else function(*arrays, **statics)
+        )
     except (ValueError, TypeError) as error:
         raise TypingError(f"np.{function.__name__}: {str(error).rstrip('.')}.") from None
     return np.asarray(found)
@@ -550,7 +548,9 @@ def _rearranged(
 def _strides(function: Any, kinds: list[Any], statics: dict[str, Any]) -> tuple[int, ...]:
     """Return the strides, in elements, of what NumPy makes."""
     samples = [elementwise.sample(kind) for kind in kinds]
-    found = function(samples, **statics) if function in OF_SEVERAL else function(*samples, **statics)
+    found = (
+        function(samples, **statics) if function in OF_SEVERAL else function(*samples, **statics)
+    )
     return np.asarray(found).strides  # Of bytes: an element is one.
 
 

@@ -36,7 +36,19 @@ from batchsim.compiler.arrays import (
 )
 from batchsim.compiler.ufuncs import DisagreementError
 
-__all__ = ["BINARY", "INPLACE", "UNARY", "Choice", "apply", "choose", "in_doubt", "is_array", "layout", "result_type", "sample"]
+__all__ = [
+    "BINARY",
+    "INPLACE",
+    "UNARY",
+    "Choice",
+    "apply",
+    "choose",
+    "in_doubt",
+    "is_array",
+    "layout",
+    "result_type",
+    "sample",
+]
 
 BINARY = {
     operator.add: np.add,
@@ -111,9 +123,7 @@ def choose(ufunc: np.ufunc, arguments: tuple[Any, ...]) -> Choice:
             raise DisagreementError(f"np.{ufunc.__name__} is for arrays and numbers; got {kind}")
     dtypes = tuple(map(numpy_support.as_dtype, kinds))
     python = tuple(
-        dtype
-        if is_array(argument)
-        else {types.int64: int, types.float64: float}.get(kind, dtype)
+        dtype if is_array(argument) else {types.int64: int, types.float64: float}.get(kind, dtype)
         for argument, kind, dtype in zip(arguments, kinds, dtypes, strict=True)
     )
     found = _resolve(ufunc, python)
@@ -367,8 +377,7 @@ def _by_loop(
     )
     model = context.data_model_manager[choice.output]
     return [
-        model.from_data(builder, builder.load(builder.gep(result, [word(k)])))
-        for k in range(count)
+        model.from_data(builder, builder.load(builder.gep(result, [word(k)]))) for k in range(count)
     ]
 
 
@@ -489,7 +498,9 @@ def _register() -> None:
             for other in KINDS:
                 lower_builtin(function, kind, other)(generate)
     for function, ufunc in INPLACE.items():
-        template = type(f"_in_place_{ufunc.__name__}", (_InPlace,), {"key": function, "ufunc": ufunc})
+        template = type(
+            f"_in_place_{ufunc.__name__}", (_InPlace,), {"key": function, "ufunc": ufunc}
+        )
         infer_global(function)(template)
         generate = _lower_in_place(ufunc)
         for kind in KINDS:

@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 from llvmlite.ir import Undefined
 from numba.core import ir
-from numba.core.types import intp
-from numba.core.ir_utils import mk_unique_var
 from numba.core.errors import TypingError
+from numba.core.ir_utils import mk_unique_var
+from numba.core.types import intp
 
 from batchsim.compiler import array_functions, array_reductions  # noqa: F401 - registers them
-from batchsim.compiler.array_linear import SHARED, SHARING
 from batchsim.compiler.aliases import shares_memory
-from batchsim.compiler.arrays import DYNAMIC, ConstantArray, IndexType
 from batchsim.compiler.array_functions import CONSTANTS, SPECIFICATIONS, VIEWS, with_arity
+from batchsim.compiler.array_linear import SHARED, SHARING
+from batchsim.compiler.arrays import DYNAMIC, ConstantArray, IndexType
 from batchsim.compiler.refusals import RefusedError
 from batchsim.compiler.rows import ParametersType
 
@@ -46,8 +46,9 @@ class Expressions:
         function: Numba's instructions.
         arguments: the types of its arguments.
         precision: "exact" or "fast".
-        otherwise: returns `implement`, given a function and how many arguments it has, of what
-            stands for it if it is given no small array.
+        otherwise: returns `implement` of what stands for a function if it is given no small array,
+            None of nothing; given the function, how many arguments it has, and whether there are
+            others, such as an axis.
         values: what variables stand for: modules and functions; kept up to date by the caller.
     """
 
@@ -203,7 +204,7 @@ class Expressions:
                     "shape of a column",
                     assignment.loc,
                 )
-        otherwise = None if statics else self.otherwise(function, len(dynamic))
+        otherwise = self.otherwise(function, len(dynamic), bool(statics))
         if function in SHARING and self.memory(arguments[0]) == self.memory(arguments[1]):
             statics[SHARED] = True
         made = _make(function, self.precision, len(dynamic), _frozen(statics), otherwise)
@@ -302,9 +303,11 @@ class Expressions:
             value = self.known(part)
             if isinstance(value, slice):
                 pattern.append((value.start, value.stop, value.step))
-            elif value is None or value is Ellipsis:
-                pattern.append(value)
-            elif isinstance(value, int) and not isinstance(value, bool):
+            elif (
+                value is None
+                or value is Ellipsis
+                or (isinstance(value, int) and not isinstance(value, bool))
+            ):
                 pattern.append(value)
             elif value is UNKNOWN and not self.is_slice(part):
                 pattern.append(DYNAMIC)

@@ -32,10 +32,10 @@ __all__ = [
     "by_python",
     "call_loop",
     "fingerprint",
+    "implement",
     "loops",
     "make_intrinsic",
     "symbol_of",
-    "implement",
     "width",
     "written_out_for_arrays",
 ]
