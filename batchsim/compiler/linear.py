@@ -28,7 +28,7 @@ from numba import types
 from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.np import numpy_support
-from numpy.linalg import _umath_linalg  # type: ignore[attr-defined]
+from numpy.linalg import _umath_linalg
 
 from batchsim.compiler import orders, reductions, ufuncs
 from batchsim.compiler.lanes import FUSES
@@ -176,7 +176,7 @@ class _Shapes(NamedTuple):
 
     rows: int
     columns: int
-    count: int
+    length: int
     result: tuple[int, ...]
     left: np.ndarray
     """Places of the left operand's elements: (row, term)."""
@@ -263,7 +263,7 @@ def _steps(given: _Product) -> tuple[tuple[int, ...], tuple[int, ...]]:
 def _orders_of_product(given: _Product) -> list[Order] | None:
     """Return how each element of a product of float numbers is added up, None if unknown."""
     shapes = _shapes(given.name, given.left, given.right)
-    rows, columns, count = shapes.rows, shapes.columns, shapes.count
+    rows, columns, count = shapes.rows, shapes.columns, shapes.length
     function = PRODUCTS[given.name]
     kind = np.result_type(*given.kinds)
     alone = given._replace(is_shared=False)
@@ -279,7 +279,14 @@ def _orders_of_product(given: _Product) -> list[Order] | None:
         return np.repeat(left, columns, axis=0), np.tile(right, (rows, 1)), results
 
     kinds = (given.kinds[0].type, given.kinds[1].type, kind.type)
-    return orders.orders(Terms(same, drawn, kinds, count))
+    also = []
+    if given.is_shared and rows == columns:
+        # One triangle is computed, and the other copied.
+        places = np.arange(rows * columns).reshape(rows, columns)
+        upper, lower = np.triu(places), np.tril(places)
+        also = [upper + upper.T - np.diag(np.diag(places)), lower + lower.T]
+        also[1] -= np.diag(np.diag(places))
+    return orders.orders(Terms(same, drawn, kinds, count, also=[list(k.ravel()) for k in also]))
 
 
 def product(
@@ -320,9 +327,9 @@ def product(
     ]
     if isinstance(kind, types.Boolean):
         return kind, result, [_any_pair(builder, row) for row in pairs]
-    if not shapes.count:
+    if not shapes.length:
         return kind, result, [context.get_constant(kind, 0)] * len(pairs)
-    found = [plain(shapes.count)] * len(pairs)
+    found = [plain(shapes.length)] * len(pairs)
     if exact and isinstance(kind, types.Float):
         kinds = dtype_of(left.kind), dtype_of(right.kind)
         steps = [
@@ -372,7 +379,7 @@ def _by_matmul(
     # Of a vector, a length that it has not is 1.
     first_steps = [0, *first_steps][-2:]
     second_steps = [*second_steps, 0][:2]
-    dimensions = [shapes.rows, shapes.count, shapes.columns]
+    dimensions = [shapes.rows, shapes.length, shapes.columns]
     arrays = [(first, first_steps), (second, second_steps)]
     output = Operand(kind, (shapes.rows, shapes.columns), [])
     return _call(context, builder, symbol, dimensions, arrays, output)
@@ -386,12 +393,14 @@ def _is_matmul(given: _Product) -> bool:
     if given.name == "vdot" and (given.left_strides or given.right_strides):
         return False
     rng = np.random.default_rng(0)
+    kind = given.kinds[0]
     shapes = _shapes(given.name, given.left, given.right)
-    for _ in range(20):
+    for attempt in range(20):
         left, right = (
-            rng.normal(size=(n, shapes.count)).astype(given.kinds[0])
-            for n in (shapes.rows, shapes.columns)
+            rng.normal(size=(n, shapes.length)).astype(kind) for n in (shapes.rows, shapes.columns)
         )
+        if attempt % 2:
+            left *= kind.type(0)
         one, other = _arrays(given, left, left if given.is_shared else right)
         theirs = np.asarray(PRODUCTS[given.name](one, other))
         if given.name == "vdot":

@@ -199,7 +199,8 @@ def _of_groups(
         elements = np.zeros(math.prod(shape), rows.dtype)
         elements[groups] = rows
         array = orders.strided(elements.reshape(shape), strides)
-        return np.asarray(function(array, axis=axis)).ravel()
+        found: np.ndarray = np.asarray(function(array, axis=axis)).ravel()
+        return found
 
     return of_rows, *groups.shape
 
@@ -363,12 +364,18 @@ def add_in_order(context: Any, builder: Any, kind: Any, order: Order, terms: Seq
         order: in which the terms are added.
         terms: values; of products, pairs of values.
     """
+    result = given = kind
+    kind = types.float64 if order.wide else kind
+    if order.wide == "products":
+        terms = [tuple(cast(context, builder, list(pair), given, kind)) for pair in terms]
+        given = kind
     zero = _constant(context, kind, 0)
     firsts, is_any_fused = orders.firsts(order.tree)
 
     def product(place: int) -> Any:
         term = terms[place]
-        return _multiply(builder, kind, *term) if isinstance(term, tuple) else term
+        value = _multiply(builder, given, *term) if isinstance(term, tuple) else term
+        return context.cast(builder, value, given, kind)
 
     def start(tree: Any) -> Any:
         if not isinstance(tree, int):
@@ -387,7 +394,9 @@ def add_in_order(context: Any, builder: Any, kind: Any, order: Order, terms: Seq
         return _add(builder, kind, other, start(first))
 
     total = start(order.tree)
-    return _add(builder, kind, total, zero) if order.zero == "last" else total
+    if order.zero == "last":
+        total = _add(builder, kind, total, zero)
+    return context.cast(builder, total, kind, result)
 
 
 def _extreme(builder: Any, kind: Any, name: str, x: Any, y: Any) -> Any:
