@@ -9,7 +9,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from batchsim.compiler import agreement, orders, reductions
+from batchsim.compiler import agreement, arithmetic, orders
 from batchsim.compiler.compile import OPTIONS
 
 OUTPUTS = (np.float64, np.float32, np.int64)
@@ -29,6 +29,8 @@ class Case(NamedTuple):
     """Called with Numba's context, llvmlite's builder and for each operand the values; returns
     type, shape and values.
     """
+    is_given_addresses: bool = False
+    """Whether it is called with addresses in place of values."""
 
 
 def place(kind):
@@ -48,13 +50,16 @@ def define(context, module, case):
     for address, (kind, shape, _) in zip(function.args, case.operands, strict=False):
         numbas = numba.from_dtype(np.dtype(kind))
         start = builder.bitcast(address, context.get_data_type(numbas).as_pointer())
+        if case.is_given_addresses:
+            values.append(start)
+            continue
         places = [cgutils.gep(builder, start, k) for k in range(int(np.prod(shape)))]
         values.append([context.unpack_value(builder, numbas, p) for p in places])
     kind, shape, results = case.build(context, builder, *values)
     assert len(results) == int(np.prod(shape)), case.name
     out = place(kind)
     wide = numba.from_dtype(np.dtype(OUTPUTS[out]))
-    results = reductions.cast(context, builder, results, kind, wide)
+    results = arithmetic.cast(context, builder, results, kind, wide)
     end = builder.bitcast(function.args[-1], context.get_data_type(wide).as_pointer())
     for k, value in enumerate(results):
         builder.store(value, cgutils.gep(builder, end, k))
