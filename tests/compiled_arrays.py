@@ -9,10 +9,12 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from batchsim.compiler import agreement, orders, reductions
+from batchsim.compiler import agreement, arithmetic, orders
 from batchsim.compiler.compile import OPTIONS
 
 OUTPUTS = (np.float64, np.float32, np.int64)
+ROOM = 256
+"""The most results of a case."""
 
 
 class Case(NamedTuple):
@@ -27,6 +29,8 @@ class Case(NamedTuple):
     """Called with Numba's context, llvmlite's builder and for each operand the values; returns
     type, shape and values.
     """
+    is_given_addresses: bool = False
+    """Whether it is called with addresses in place of values."""
 
 
 def place(kind):
@@ -34,61 +38,63 @@ def place(kind):
     return {types.float64: 0, types.float32: 1}.get(kind, 2)
 
 
-def define(context, module, case, starts, data):
-    """Return an LLVM function that computes a case, and the number of its output and results."""
+def define(context, module, case):
+    """Return an LLVM function of addresses that computes a case, and which output it is for."""
     byte = ir.IntType(8).as_pointer()
-    kind = ir.FunctionType(ir.VoidType(), [*(start.type for start in starts), byte])
+    kind = ir.FunctionType(ir.VoidType(), [byte] * (len(case.operands) + 1))
     function = ir.Function(module, kind, f"case_{len(module.globals)}")
     function.linkage = "internal"
     function.attributes.add("noinline")
     builder = ir.IRBuilder(function.append_basic_block())
     values = []
-    for start, (kind, shape, _) in zip(function.args, case.operands, strict=False):
-        places = [cgutils.gep(builder, start, k) for k in range(int(np.prod(shape)))]
+    for address, (kind, shape, _) in zip(function.args, case.operands, strict=False):
         numbas = numba.from_dtype(np.dtype(kind))
+        start = builder.bitcast(address, context.get_data_type(numbas).as_pointer())
+        if case.is_given_addresses:
+            values.append(start)
+            continue
+        places = [cgutils.gep(builder, start, k) for k in range(int(np.prod(shape)))]
         values.append([context.unpack_value(builder, numbas, p) for p in places])
     kind, shape, results = case.build(context, builder, *values)
     assert len(results) == int(np.prod(shape)), case.name
     out = place(kind)
     wide = numba.from_dtype(np.dtype(OUTPUTS[out]))
-    results = reductions.cast(context, builder, results, kind, wide)
-    end = builder.bitcast(function.args[-1], data[out].type)
+    results = arithmetic.cast(context, builder, results, kind, wide)
+    end = builder.bitcast(function.args[-1], context.get_data_type(wide).as_pointer())
     for k, value in enumerate(results):
         builder.store(value, cgutils.gep(builder, end, k))
     builder.ret_void()
-    return function, out, len(results)
+    return function, out
 
 
 def compiled(cases):
-    """Return a function of one array a case and operand, and of three that are filled."""
-    operands = [operand for case in cases for operand in case.operands]
+    """Return a function of addresses: those of operands and results, case after case; and for each
+    case the number of its output.
+    """
+    outputs = []
 
     @intrinsic
-    def every(typing_context, arrays, outputs):
+    def every(typing_context, addresses):
         def codegen(context, builder, signature, arguments):
-            given = iter(enumerate(cgutils.unpack_tuple(builder, arguments[0])))
-            ends = [0] * len(OUTPUTS)
-            data, byte = [], ir.IntType(8).as_pointer()
-            for k in range(len(OUTPUTS)):
-                member = builder.extract_value(arguments[1], k)
-                structure = context.make_array(signature.args[1][k])(context, builder, member)
-                data.append(structure.data)
+            outputs.clear()
+            array = context.make_array(addresses)(context, builder, arguments[0])
+            number = 0
             for case in cases:
-                starts = []
-                for _ in case.operands:
-                    number, array = next(given)
-                    of_array = context.make_array(signature.args[0][number])
-                    starts.append(of_array(context, builder, array).data)
-                function, out, size = define(context, builder.module, case, starts, data)
-                end = cgutils.gep(builder, data[out], ends[out])
-                builder.call(function, [*starts, builder.bitcast(end, byte)])
-                ends[out] += size
+                given = []
+                for _ in range(len(case.operands) + 1):
+                    address = builder.load(cgutils.gep(builder, array.data, number))
+                    given.append(builder.inttoptr(address, ir.IntType(8).as_pointer()))
+                    number += 1
+                function, out = define(context, builder.module, case)
+                builder.call(function, given)
+                outputs.append(out)
             return context.get_dummy_value()
 
-        return types.void(arrays, outputs), codegen
+        return types.void(addresses), codegen
 
-    assert operands
-    return numba.njit(lambda a, o: every(a, o), **OPTIONS, pipeline_class=agreement.Compiler)
+    run = numba.njit(lambda a: every(a), **OPTIONS, pipeline_class=agreement.Compiler)
+    run.compile((types.int64[::1],))
+    return run, outputs
 
 
 def numbers(rng, kind, shape, spread, special=()):
@@ -118,52 +124,44 @@ def draw_all(case, rng, spread, special):
 
 def differing(cases, draws=DRAWS, draw=draw_all, repeats=4):
     """Return the names of the cases of which a result has other bits than NumPy's."""
-    run = compiled(cases)
+    run, outputs = compiled(cases)
     rng = np.random.default_rng(1)
     wrong = {}
     for spread, special in [draw for draw in draws for _ in range(repeats)]:
         given = [draw(case, rng, spread, special) for case in cases]
-        flat = tuple(np.ascontiguousarray(array).ravel() for row in given for array in row)
-        expected = []
-        with np.errstate(all="ignore"):
-            for case, row in zip(cases, given, strict=True):
-                arrays = [
-                    orders.strided(array, strides)
-                    for array, (_, _, strides) in zip(row, case.operands, strict=True)
-                ]
-                try:
-                    expected.append(np.asarray(case.theirs(*arrays)))
-                except np.linalg.LinAlgError:
-                    expected.append(None)
-        outputs = tuple(np.full(200_000, 77, kind) for kind in OUTPUTS)
-        run(flat, outputs)
-        ends = [0] * len(OUTPUTS)
-        for case, answer, row in zip(cases, expected, given, strict=True):
-            size, out = case_output(case, answer)
-            found = outputs[out][ends[out] : ends[out] + size]
-            ends[out] += size
-            if answer is None:
+        flat = [[np.ascontiguousarray(array) for array in row] for row in given]
+        results = [np.full(ROOM, 77, OUTPUTS[out]) for out in outputs]
+        addresses = [
+            array.ctypes.data
+            for row, result in zip(flat, results, strict=True)
+            for array in (*row, result)
+        ]
+        run(np.array(addresses))
+        for case, row, found in zip(cases, given, results, strict=True):
+            arrays = [
+                orders.strided(array, strides)
+                for array, (_, _, strides) in zip(row, case.operands, strict=True)
+            ]
+            try:
+                with np.errstate(all="ignore"):
+                    answer = np.asarray(case.theirs(*arrays))
+            except np.linalg.LinAlgError:
                 if not np.isnan(found).any():
-                    wrong[case.name] = row, answer, found
-            elif not same(answer.ravel(), found):
-                wrong.setdefault(case.name, (row, answer, found.reshape(answer.shape)))
+                    wrong[case.name] = row, None, found
+                continue
+            if not same(answer.ravel(), found[: answer.size]):
+                wrong.setdefault(case.name, (row, answer, found[: answer.size]))
     return wrong
-
-
-_SIZES = {}
-
-
-def case_output(case, answer):
-    """Return the number of results of a case, and the output they are in."""
-    if answer is not None:
-        _SIZES[case.name] = answer.size, place(numba.from_dtype(answer.dtype))
-    return _SIZES[case.name]
 
 
 def same(theirs, mine):
     """Whether results have the same bits; NaN is NaN."""
     if theirs.dtype.kind != "f":
+        if mine.dtype.kind == "f":
+            return False
         return np.array_equal(theirs.astype(np.int64), mine)
     bits = {8: np.int64, 4: np.int32}[theirs.itemsize]
+    if theirs.dtype != mine.dtype:
+        return False
     equal = theirs.view(bits) == mine.view(bits)
     return bool((equal | (np.isnan(theirs) & np.isnan(mine))).all())

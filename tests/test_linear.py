@@ -137,7 +137,9 @@ def test_products_have_numpys_bits_where_the_order_is_not_known(kind, monkeypatc
     linear._orders_of_product.cache_clear()
     with monkeypatch.context() as patch:
         patch.setattr(orders, "orders", lambda terms: None)
-        cases = [*products(kind), *shared(kind)]
+        # Of one element each, np.dot is another function than np.matmul.
+        several = (case for case in products(kind) if case.operands[0][1] != (1,))
+        cases = [*several, *shared(kind)]
         try:
             assert list(differing(cases)) == []
         finally:

@@ -15,25 +15,30 @@ and on whether both are the same memory, as in `a @ a.T`.
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import hashlib
 import math
 from typing import Any, NamedTuple
 
-import llvmlite.binding
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.np import numpy_support
-from numpy.linalg import _umath_linalg  # type: ignore[attr-defined]
 
 from batchsim.compiler import orders, reductions, ufuncs
+from batchsim.compiler.arithmetic import (
+    add_in_order,
+    cast,
+    dtype_of,
+    multiply,
+    plain,
+    square_root,
+    subtract,
+)  # fmt: skip
+from batchsim.compiler.gufuncs import LOOPS, Operand, call, in_memory
 from batchsim.compiler.lanes import FUSES
 from batchsim.compiler.orders import Order, Terms
-from batchsim.compiler.reductions import cast, dtype_of, plain
 
 __all__ = [
     "PRODUCTS",
@@ -65,109 +70,6 @@ Found = tuple[Any, tuple[int, ...], list[Any]]
 """Element type, shape and values of a result; the shape of a number is ()."""
 
 
-class Operand(NamedTuple):
-    """An array."""
-
-    kind: Any
-    """Numba's type of the elements."""
-    shape: tuple[int, ...]
-    values: list[Any]
-    """The elements in row-major order; none where only types are wanted."""
-    strides: tuple[int, ...] | None = None
-    """In memory, counted in elements; None if contiguous in row-major order."""
-
-
-# --- NumPy's loops --------------------------------------------------------------------------------
-
-
-def _gufuncs() -> dict[str, np.ufunc]:
-    names = ("cholesky_lo", "det", "inv", "solve", "solve1")
-    found = {name: getattr(_umath_linalg, name, None) for name in names}
-    found["matmul"] = np.matmul
-    return {name: ufunc for name, ufunc in found.items() if isinstance(ufunc, np.ufunc)}
-
-
-_LOOPS = {
-    f"batchsim_numpy_{name}_{''.join(kinds)}": loop
-    for name, ufunc in _gufuncs().items()
-    for kinds, loop in ufuncs.loops(ufunc).items()
-    if set(kinds) <= {"f", "d"}
-}
-for _name, _loop in _LOOPS.items():
-    llvmlite.binding.add_symbol(_name, ctypes.addressof(_loop))
-
-
-def _in_memory(context: Any, builder: Any, operand: Operand) -> tuple[Any, list[int]]:
-    """Store an array on the stack, and return its address and its strides in bytes."""
-    strides = operand.strides or reductions.row_major(operand.shape)
-    room = 1 + sum((n - 1) * step for n, step in zip(operand.shape, strides, strict=True))
-    kind = context.get_data_type(operand.kind)
-    size = context.get_abi_sizeof(kind)
-    memory = cgutils.alloca_once(builder, ir.ArrayType(kind, max(room, 1)))
-    memory.align = 16
-    offsets = np.lib.stride_tricks.as_strided(np.arange(max(room, 1)), operand.shape, [
-        8 * step for step in strides
-    ]).ravel()  # fmt: skip
-    for offset, value in zip(offsets.tolist(), operand.values, strict=False):
-        builder.store(value, cgutils.gep_inbounds(builder, memory, 0, offset))
-    return memory, [step * size for step in strides]
-
-
-def _call(
-    context: Any,
-    builder: Any,
-    name: str,
-    dimensions: list[int],
-    operands: list[tuple[Any, list[int]]],
-    result: Operand,
-) -> list[Any]:
-    """Call a loop of float64 or float32 numbers, and return the values of its result.
-
-    Args:
-        context: Numba's.
-        builder: llvmlite's.
-        name: which loop.
-        dimensions: lengths, in the order in which the function's signature names them.
-        operands: addresses and strides in bytes, one a dimension that the signature has.
-        result: without values.
-    """
-    word, byte = context.get_value_type(types.intp), ir.IntType(8).as_pointer()
-    output, output_steps = _in_memory(context, builder, result)
-    size = context.get_abi_sizeof(context.get_data_type(result.kind))
-    if name.startswith("batchsim_numpy_matmul"):
-        output_steps = [dimensions[2] * size, size]
-    arrays = [*operands, (output, output_steps)]
-    # The loop over many arrays comes first: there is one.
-    steps = [0] * len(arrays) + [step for _, row in arrays for step in row]
-
-    def words(numbers: list[int]) -> Any:
-        array = ir.Constant(ir.ArrayType(word, len(numbers)), numbers)
-        return cgutils.global_constant(builder, f".{name}", array)
-
-    addresses = cgutils.alloca_once(builder, ir.ArrayType(byte, len(arrays)))
-    for k, (memory, _) in enumerate(arrays):
-        place = cgutils.gep_inbounds(builder, addresses, 0, k)
-        builder.store(builder.bitcast(memory, byte), place)
-    signature = ir.FunctionType(
-        ir.VoidType(), [byte.as_pointer(), word.as_pointer(), word.as_pointer(), byte]
-    )
-    record = ir.LiteralStructType([signature.as_pointer(), byte])
-    module = builder.module
-    loop = module.globals.get(name) or ir.GlobalVariable(module, record, name)
-    called, closure = (
-        builder.load(cgutils.gep_inbounds(builder, loop, 0, member)) for member in (0, 1)
-    )
-    first = [
-        cgutils.gep_inbounds(builder, memory, 0, 0)
-        for memory in (addresses, words([1, *dimensions]), words(steps))
-    ]
-    builder.call(called, [*first, closure])
-    return [
-        builder.load(cgutils.gep_inbounds(builder, output, 0, k))
-        for k in range(math.prod(result.shape))
-    ]
-
-
 # --- Products that are sums -----------------------------------------------------------------------
 
 
@@ -176,7 +78,7 @@ class _Shapes(NamedTuple):
 
     rows: int
     columns: int
-    count: int
+    length: int
     result: tuple[int, ...]
     left: np.ndarray
     """Places of the left operand's elements: (row, term)."""
@@ -263,7 +165,7 @@ def _steps(given: _Product) -> tuple[tuple[int, ...], tuple[int, ...]]:
 def _orders_of_product(given: _Product) -> list[Order] | None:
     """Return how each element of a product of float numbers is added up, None if unknown."""
     shapes = _shapes(given.name, given.left, given.right)
-    rows, columns, count = shapes.rows, shapes.columns, shapes.count
+    rows, columns, count = shapes.rows, shapes.columns, shapes.length
     function = PRODUCTS[given.name]
     kind = np.result_type(*given.kinds)
     alone = given._replace(is_shared=False)
@@ -279,7 +181,14 @@ def _orders_of_product(given: _Product) -> list[Order] | None:
         return np.repeat(left, columns, axis=0), np.tile(right, (rows, 1)), results
 
     kinds = (given.kinds[0].type, given.kinds[1].type, kind.type)
-    return orders.orders(Terms(same, drawn, kinds, count))
+    also = []
+    if given.is_shared and rows == columns:
+        # One triangle is computed, and the other copied.
+        places = np.arange(rows * columns).reshape(rows, columns)
+        upper, lower = np.triu(places), np.tril(places)
+        also = [upper + upper.T - np.diag(np.diag(places)), lower + lower.T]
+        also[1] -= np.diag(np.diag(places))
+    return orders.orders(Terms(same, drawn, kinds, count, also=[list(k.ravel()) for k in also]))
 
 
 def product(
@@ -313,16 +222,17 @@ def product(
     shapes = _shapes(name, left.shape, right.shape)
     one = cast(context, builder, left.values, left.kind, kind)
     other = cast(context, builder, right.values, right.kind, kind)
+    lines = shapes.left.tolist(), shapes.right.tolist()
     pairs = [
         [(one[i], other[j]) for i, j in zip(row, column, strict=True)]
-        for row in shapes.left.tolist()
-        for column in shapes.right.tolist()
+        for row in lines[0]
+        for column in lines[1]
     ]
     if isinstance(kind, types.Boolean):
         return kind, result, [_any_pair(builder, row) for row in pairs]
-    if not shapes.count:
+    if not shapes.length:
         return kind, result, [context.get_constant(kind, 0)] * len(pairs)
-    found = [plain(shapes.count)] * len(pairs)
+    found = [plain(shapes.length)] * len(pairs)
     if exact and isinstance(kind, types.Float):
         kinds = dtype_of(left.kind), dtype_of(right.kind)
         steps = [
@@ -335,10 +245,71 @@ def product(
         if known is None or (not FUSES and any(orders.fuses(order.tree) for order in known)):
             return kind, result, _by_matmul(context, builder, given, one, other)
         found = known
+    if isinstance(kind, types.Float) and len(pairs) > 1 and len(pairs) * shapes.length >= _WORTH:
+        rows = [[one[i] for i in row] for row in lines[0]]
+        columns = [[other[j] for j in column] for column in lines[1]]
+        if len(columns) == 1:
+            rows, columns = columns, rows
+        return kind, result, _by_vectors(context, builder, kind, found, rows, columns)
     return kind, result, [
-        reductions.add_in_order(context, builder, kind, order, row)
+        add_in_order(context, builder, kind, order, row)
         for order, row in zip(found, pairs, strict=True)
     ]  # fmt: skip
+
+
+_WORTH = 64
+"""Of how many products and more vectors are worth while; loops over rows that have few of them are
+vectorised themselves.
+"""
+_WIDEST = 8
+
+
+def _vector(builder: Any, values: list[Any]) -> Any:
+    found = ir.Constant(ir.VectorType(values[0].type, len(values)), ir.Undefined)
+    for k, value in enumerate(values):
+        found = builder.insert_element(found, value, ir.Constant(ir.IntType(32), k))
+    return found
+
+
+def _by_vectors(
+    context: Any,
+    builder: Any,
+    kind: Any,
+    found: list[Order],
+    rows: list[list[Any]],
+    columns: list[list[Any]],
+) -> list[Any]:
+    """Return the values of a product, some neighbours in a row at a time."""
+    results: list[Any] = []
+    vectors: dict[tuple[int, int], list[Any]] = {}
+    for i, row in enumerate(rows):
+        j = 0
+        while j < len(columns):
+            order = found[i * len(columns) + j]
+            width = _WIDEST
+            while (
+                j + width > len(columns)
+                or order.wide
+                or any(found[i * len(columns) + j + k] != order for k in range(width))
+            ):
+                width //= 2
+                if width < 2:
+                    break
+            if width < 2:
+                terms: list[Any] = list(zip(row, columns[j], strict=True))
+                results.append(add_in_order(context, builder, kind, order, terms))
+                j += 1
+                continue
+            if (j, width) not in vectors:
+                lines = zip(*columns[j : j + width], strict=True)
+                vectors[j, width] = [_vector(builder, list(values)) for values in lines]
+            factors = [_vector(builder, [value] * width) for value in row]
+            terms = list(zip(factors, vectors[j, width], strict=True))
+            total = add_in_order(context, builder, kind, order, terms)
+            places = (ir.Constant(ir.IntType(32), k) for k in range(width))
+            results += [builder.extract_element(total, place) for place in places]
+            j += width
+    return results
 
 
 def _any_pair(builder: Any, pairs: list[Any]) -> Any:
@@ -355,16 +326,16 @@ def _by_matmul(
     kind = numpy_support.from_dtype(given.kinds[0])
     shapes = _shapes(given.name, given.left, given.right)
     symbol = f"batchsim_numpy_matmul_{given.kinds[0].char * 3}"
-    if given.kinds[0] != given.kinds[1] or symbol not in _LOOPS or not _is_matmul(given):
+    if given.kinds[0] != given.kinds[1] or symbol not in LOOPS or not _is_matmul(given):
         raise reductions.no_order(f"np.{given.name}", kind, (*given.left, *given.right))
     one = Operand(kind, given.left, left, given.left_strides)
     other = Operand(kind, given.right, right, given.right_strides)
-    first, first_steps = _in_memory(context, builder, one)
+    first, first_steps = in_memory(context, builder, one)
     if given.is_shared:
         size = context.get_abi_sizeof(context.get_data_type(kind))
         second, second_steps = first, [size * step for step in _steps(given)[1]]
     else:
-        second, second_steps = _in_memory(context, builder, other)
+        second, second_steps = in_memory(context, builder, other)
     if given.name == "vdot":
         first_steps, second_steps = first_steps[-1:], second_steps[-1:]
     if given.name == "inner":
@@ -372,10 +343,10 @@ def _by_matmul(
     # Of a vector, a length that it has not is 1.
     first_steps = [0, *first_steps][-2:]
     second_steps = [*second_steps, 0][:2]
-    dimensions = [shapes.rows, shapes.count, shapes.columns]
+    dimensions = [shapes.rows, shapes.length, shapes.columns]
     arrays = [(first, first_steps), (second, second_steps)]
     output = Operand(kind, (shapes.rows, shapes.columns), [])
-    return _call(context, builder, symbol, dimensions, arrays, output)
+    return call(context, builder, symbol, dimensions, arrays, output)
 
 
 @functools.cache
@@ -386,12 +357,14 @@ def _is_matmul(given: _Product) -> bool:
     if given.name == "vdot" and (given.left_strides or given.right_strides):
         return False
     rng = np.random.default_rng(0)
+    kind = given.kinds[0]
     shapes = _shapes(given.name, given.left, given.right)
-    for _ in range(20):
+    for attempt in range(20):
         left, right = (
-            rng.normal(size=(n, shapes.count)).astype(given.kinds[0])
-            for n in (shapes.rows, shapes.columns)
+            rng.normal(size=(n, shapes.length)).astype(kind) for n in (shapes.rows, shapes.columns)
         )
+        if attempt % 2:
+            left *= kind.type(0)
         one, other = _arrays(given, left, left if given.is_shared else right)
         theirs = np.asarray(PRODUCTS[given.name](one, other))
         if given.name == "vdot":
@@ -412,18 +385,12 @@ def outer_type(left: Operand, right: Operand) -> tuple[Any, tuple[int, ...]]:
     return _common_kind("outer", left, right), shape
 
 
-def _multiply(builder: Any, kind: Any, x: Any, y: Any) -> Any:
-    if isinstance(kind, types.Boolean):
-        return builder.and_(x, y)
-    return builder.fmul(x, y) if isinstance(kind, types.Float) else builder.mul(x, y)
-
-
 def outer(context: Any, builder: Any, left: Operand, right: Operand) -> Found:
     """Multiply each element with each, as `np.outer` does; layouts do not matter."""
     kind, shape = outer_type(left, right)
     one = cast(context, builder, left.values, left.kind, kind)
     other = cast(context, builder, right.values, right.kind, kind)
-    return kind, shape, [_multiply(builder, kind, x, y) for x in one for y in other]
+    return kind, shape, [multiply(builder, kind, x, y) for x in one for y in other]
 
 
 def cross_type(left: Operand, right: Operand) -> tuple[Any, tuple[int, ...]]:
@@ -448,13 +415,12 @@ def cross(context: Any, builder: Any, left: Operand, right: Operand) -> Found:
     kind, shape = cross_type(left, right)
     one = cast(context, builder, left.values, left.kind, kind)
     other = cast(context, builder, right.values, right.kind, kind)
-    subtract = builder.fsub if isinstance(kind, types.Float) else builder.sub
     found = []
     for k in range(0, len(one), 3):
         for i, j in ((1, 2), (2, 0), (0, 1)):
-            forth = _multiply(builder, kind, one[k + i], other[k + j])
-            back = _multiply(builder, kind, one[k + j], other[k + i])
-            found.append(subtract(forth, back))
+            forth = multiply(builder, kind, one[k + i], other[k + j])
+            back = multiply(builder, kind, one[k + j], other[k + i])
+            found.append(subtract(builder, kind, forth, back))
     return kind, shape, found
 
 
@@ -532,7 +498,7 @@ def norm(
         _, _, found = reductions.reduce(
             context, builder, "sum", kind, operand.shape, values, axis, strides=strides, exact=exact
         )
-    return kind, shape, [reductions.square_root(builder, value) for value in found]
+    return kind, shape, [square_root(builder, value) for value in found]
 
 
 # --- Equations ------------------------------------------------------------------------------------
@@ -582,11 +548,11 @@ def solver(context: Any, builder: Any, name: str, *operands: Operand) -> Found:
     if name == "solve" and len(shape) == 1:
         loop = "solve1"
     symbol = f"batchsim_numpy_{loop}_{'d' * (len(operands) + 1)}"
-    if symbol not in _LOOPS:
+    if symbol not in LOOPS:
         raise ufuncs.DisagreementError(f"np.linalg.{name} is out of reach of compiled code")
     dimensions = [operands[0].shape[0], *(shape[1:] if name == "solve" else ())]
     arrays = [
-        _in_memory(
+        in_memory(
             context,
             builder,
             Operand(
@@ -598,7 +564,7 @@ def solver(context: Any, builder: Any, name: str, *operands: Operand) -> Found:
         for operand in operands
     ]
     result = Operand(types.float64, shape, [])
-    found = _call(context, builder, symbol, dimensions, arrays, result)
+    found = call(context, builder, symbol, dimensions, arrays, result)
     return kind, shape, cast(context, builder, found, types.float64, kind)
 
 

@@ -41,8 +41,8 @@ Tree = Any
 """A place, or a tuple of two trees and whether the first, a place, is a product that is fused."""
 
 _HUGE = 2.0**60
-_CHECKED = 96
-"""How many results of a check are computed here, at most."""
+_CHECKED = 48
+"""How many results are computed here for a check."""
 
 
 class Order(NamedTuple):
@@ -51,6 +51,10 @@ class Order(NamedTuple):
     tree: Tree
     zero: str
     """Where a zero is added: "" nowhere, "first" to the first of terms, "last" to the result."""
+    wide: str = ""
+    """What of float32 numbers is float64: "" nothing, "sums", or "products" and sums; the result
+    is rounded.
+    """
 
 
 class Terms(NamedTuple):
@@ -69,6 +73,8 @@ class Terms(NamedTuple):
     length: int
     """How many terms a sum has."""
     are_products: bool = True
+    also: Sequence[list[int]] = ()
+    """Which result's order to try for each, if those found do not hold."""
 
 
 def strided(values: np.ndarray, strides: tuple[int, ...] | None) -> np.ndarray:
@@ -226,10 +232,13 @@ def _zeros(terms: Terms) -> list[str]:
 
 def add_up(order: Order, left: Any, right: Any, kind: Any, are_products: bool) -> Any:
     """Return a sum of products in that order; the numbers are of NumPy's type `kind`."""
-    zero = kind(0)
+    wide = np.float64 if order.wide else kind
+    zero = wide(0)
+    if order.wide == "products":
+        left, right = left.astype(wide), right.astype(wide)
 
     def product(place: int) -> Any:
-        return left[place] * right[place] if are_products else left[place]
+        return wide(left[place] * right[place] if are_products else left[place])
 
     def add(tree: Tree) -> Any:
         if isinstance(tree, int):
@@ -248,7 +257,7 @@ def add_up(order: Order, left: Any, right: Any, kind: Any, are_products: bool) -
 
     places, any_fused = firsts(order.tree)
     total = start(order.tree)
-    return total + zero if order.zero == "last" else total
+    return kind(total + zero if order.zero == "last" else total)
 
 
 def firsts(tree: Tree) -> tuple[set[int], bool]:
@@ -292,16 +301,17 @@ def _holds(terms: Terms, found: list[Order]) -> bool:
         def draw(shape: Any, side: int, spread: int = spread) -> np.ndarray:
             return _draw(rng, terms.kinds[side], spread, shape)
 
-        left, right, results = terms.drawn(draw)
-        left, right = (np.asarray(operand).astype(kind) for operand in (left, right))
-        results = np.asarray(results).ravel()
-        some = np.arange(len(results))
-        if len(some) > _CHECKED:
-            some = rng.choice(some, _CHECKED, replace=False)
-        for k in some:
-            mine = add_up(found[k], left[k], right[k], kind, terms.are_products)
-            if mine.tobytes() != results[k].tobytes():
-                return False
+        for _ in range(max(1, _CHECKED // len(found))):
+            left, right, results = terms.drawn(draw)
+            left, right = (np.asarray(operand).astype(kind) for operand in (left, right))
+            results = np.asarray(results).ravel()
+            some = np.arange(len(results))
+            if len(some) > _CHECKED:
+                some = rng.choice(some, _CHECKED, replace=False)
+            for k in some:
+                mine = add_up(found[k], left[k], right[k], kind, terms.are_products)
+                if mine.tobytes() != results[k].tobytes():
+                    return False
     return True
 
 
@@ -328,7 +338,14 @@ def orders(terms: Terms) -> list[Order] | None:
             return None
         kinds = zip(trees, fused, _zeros(terms), strict=True)
         found = [Order(_fuse(tree, places), zero) for tree, places, zero in kinds]
-        return found if _holds(terms, found) else None
+        widths = ["", "sums", "products"] if terms.kinds[2] is np.float32 else [""]
+        for wide in widths:
+            if not (wide and any(fused)):
+                for places in (range(results), *terms.also):
+                    candidates = [found[k]._replace(wide=wide) for k in places]
+                    if _holds(terms, candidates):
+                        return candidates
+        return None
 
 
 # --- Which of equal numbers -----------------------------------------------------------------------

@@ -13,16 +13,28 @@ import functools
 import itertools
 import math
 import operator
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core.errors import TypingError
-from numba.np import numpy_support
 
 from batchsim.compiler import orders
+from batchsim.compiler.arithmetic import (
+    add,
+    add_in_order,
+    balanced,
+    cast,
+    dtype_of,
+    earlier,
+    extreme,
+    multiply,
+    plain,
+    square_root,
+    subtract,
+    truth,
+)  # fmt: skip
 from batchsim.compiler.orders import Order, Terms
 from batchsim.compiler.ufuncs import DisagreementError
 
@@ -30,17 +42,12 @@ __all__ = [
     "NAMES",
     "accumulate",
     "accumulate_type",
-    "add_in_order",
-    "cast",
-    "dtype_of",
     "no_order",
     "offsets",
     "packed",
-    "plain",
     "reduce",
     "reduce_type",
     "row_major",
-    "square_root",
 ]
 
 NAMES = frozenset(
@@ -57,12 +64,6 @@ WHOLE = ir.IntType(64)
 
 
 # --- Types ----------------------------------------------------------------------------------------
-
-
-def dtype_of(kind: Any) -> np.dtype:
-    """Return NumPy's type of Numba's."""
-    dtype: np.dtype = numpy_support.as_dtype(kind)
-    return dtype
 
 
 def _wide(kind: Any) -> Any:
@@ -220,7 +221,7 @@ def _order_of_sum(
         return rows, np.ones_like(rows), of_rows(rows)
 
     if dtype.kind != "f" and (wide.kind != "f" or dtype.itemsize < 8):
-        return [Order(_chain(count), "")] * results  # In any order: nothing is rounded.
+        return [plain(count)] * results  # In any order: nothing is rounded.
     kinds = (dtype.type, dtype.type, wide.type)
     terms = Terms(lambda left, _: of_rows(np.tile(left, (results, 1))), drawn, kinds, count, False)
     if dtype.kind != "f":
@@ -246,23 +247,13 @@ def _whole(drawn: Any, dtype: np.dtype) -> Any:
     def of_whole(draw: Any) -> Any:
         def whole(shape: Any, side: int) -> np.ndarray:
             with np.errstate(invalid="ignore", over="ignore"):
-                return (draw(shape, side) * 2.0**40).clip(-(2.0**62), 2.0**62).astype(dtype)
+                large = draw(shape, side) * 2.0**40
+                whole: np.ndarray = np.clip(large, -(2.0**62), 2.0**62)
+                return whole.astype(dtype)
 
         return drawn(whole)
 
     return of_whole
-
-
-def _chain(count: int) -> Any:
-    tree: Any = 0
-    for place in range(1, count):
-        tree = (place, tree, False)
-    return tree
-
-
-def plain(count: int) -> Order:
-    """Return the order of a loop over the elements."""
-    return Order(_chain(count), "")
 
 
 @functools.cache
@@ -299,113 +290,6 @@ def _order_of_product(
             if mine != of_rows(draw).tolist():
                 raise no_order("np.prod", kind, shape)
     return found
-
-
-# --- Instructions ---------------------------------------------------------------------------------
-
-
-def cast(context: Any, builder: Any, values: Values, given: Any, kind: Any) -> Values:
-    """Return values of type `kind` for those of type `given`."""
-    if given == kind:
-        return list(values)
-    return [context.cast(builder, value, given, kind) for value in values]
-
-
-def _constant(context: Any, kind: Any, number: Any) -> Any:
-    return context.get_constant(kind, number)
-
-
-def _add(builder: Any, kind: Any, x: Any, y: Any) -> Any:
-    return builder.fadd(x, y) if isinstance(kind, types.Float) else builder.add(x, y)
-
-
-def _multiply(builder: Any, kind: Any, x: Any, y: Any) -> Any:
-    return builder.fmul(x, y) if isinstance(kind, types.Float) else builder.mul(x, y)
-
-
-def _compare(builder: Any, kind: Any, relation: str, x: Any, y: Any) -> Any:
-    if isinstance(kind, types.Float):
-        return builder.fcmp_ordered(relation, x, y)
-    if isinstance(kind, types.Integer) and _is_signed(kind):
-        return builder.icmp_signed(relation, x, y)
-    return builder.icmp_unsigned(relation, x, y)
-
-
-def _is_nan(builder: Any, x: Any) -> Any:
-    return builder.fcmp_unordered("uno", x, x)
-
-
-def _truth(context: Any, builder: Any, kind: Any, x: Any) -> Any:
-    """Return whether a number is not zero: NaN is not."""
-    if isinstance(kind, types.Boolean):
-        return x
-    zero = _constant(context, kind, 0)
-    if isinstance(kind, types.Float):
-        return builder.fcmp_unordered("!=", x, zero)
-    return builder.icmp_unsigned("!=", x, zero)
-
-
-def _balanced(function: Callable[[Any, Any], Any], values: Sequence[Any]) -> Any:
-    """Combine values by an associative function, in few steps after one another."""
-    if len(values) == 1:
-        return values[0]
-    half = len(values) // 2
-    return function(_balanced(function, values[:half]), _balanced(function, values[half:]))
-
-
-def add_in_order(context: Any, builder: Any, kind: Any, order: Order, terms: Sequence[Any]) -> Any:
-    """Return a sum in NumPy's order.
-
-    Args:
-        context: Numba's.
-        builder: llvmlite's.
-        kind: the type of operands and result.
-        order: in which the terms are added.
-        terms: values; of products, pairs of values.
-    """
-    zero = _constant(context, kind, 0)
-    firsts, is_any_fused = orders.firsts(order.tree)
-
-    def product(place: int) -> Any:
-        term = terms[place]
-        return _multiply(builder, kind, *term) if isinstance(term, tuple) else term
-
-    def start(tree: Any) -> Any:
-        if not isinstance(tree, int):
-            return add(tree)
-        if order.zero != "first" or tree not in firsts:
-            return product(tree)
-        if is_any_fused:
-            return builder.fma(*terms[tree], zero)
-        return _add(builder, kind, product(tree), zero)
-
-    def add(tree: Any) -> Any:
-        first, second, is_fused = tree
-        other = start(second)
-        if is_fused:
-            return builder.fma(*terms[first], other)
-        return _add(builder, kind, other, start(first))
-
-    total = start(order.tree)
-    return _add(builder, kind, total, zero) if order.zero == "last" else total
-
-
-def _extreme(builder: Any, kind: Any, name: str, x: Any, y: Any) -> Any:
-    """Return the lesser or greater of two; the second if they are equal; NaN if one is."""
-    taken = _compare(builder, kind, "<=" if name == "min" else ">=", y, x)
-    if isinstance(kind, types.Float):
-        taken = builder.or_(taken, _is_nan(builder, y))
-    return builder.select(taken, y, x)
-
-
-def _earlier(builder: Any, kind: Any, name: str, one: Any, other: Any) -> Any:
-    """Return the value and place of the extreme of two; the first if they are equal."""
-    (x, place_x), (y, place_y) = one, other
-    taken = _compare(builder, kind, "<" if name == "argmin" else ">", y, x)
-    if isinstance(kind, types.Float):
-        new = builder.and_(_is_nan(builder, y), builder.not_(_is_nan(builder, x)))
-        taken = builder.or_(taken, new)
-    return builder.select(taken, y, x), builder.select(taken, place_y, place_x)
 
 
 # --- Reductions of values -------------------------------------------------------------------------
@@ -466,8 +350,7 @@ def reduce(
         found = work.extremes(name)
     elif name == "ptp":
         pairs = zip(work.extremes("max"), work.extremes("min"), strict=True)
-        subtract = builder.fsub if isinstance(kind, types.Float) else builder.sub
-        found = [subtract(most, least) for most, least in pairs]
+        found = [subtract(builder, kind, most, least) for most, least in pairs]
     elif name in ("argmin", "argmax"):
         found = work.places(name)
     else:
@@ -498,7 +381,7 @@ class _Reduction:
     def sums(self, kind: Any) -> Values:
         """Add up elements as numbers of type `kind`."""
         if not self.count:
-            return [_constant(self.context, kind, 0)] * len(self.groups)
+            return [self.context.get_constant(kind, 0)] * len(self.groups)
         values = cast(self.context, self.builder, self.values, self.kind, kind)
         found = [plain(self.count)] * len(self.groups)
         if self.exact and isinstance(kind, types.Float):
@@ -509,19 +392,19 @@ class _Reduction:
         ]
 
     def divided(self, kind: Any, values: Values, count: int) -> Values:
-        divisor = _constant(self.context, kind, count)
+        divisor = self.context.get_constant(kind, count)
         return [self.builder.fdiv(value, divisor) for value in values]
 
     def products(self, kind: Any) -> Values:
         if not self.count:
-            return [_constant(self.context, kind, 1)] * len(self.groups)
+            return [self.context.get_constant(kind, 1)] * len(self.groups)
         values = cast(self.context, self.builder, self.values, self.kind, kind)
         found = [list(range(self.count))] * len(self.groups)
         if self.exact:
             found = _order_of_product(kind, self.shape, self.axis, self.strides)
-        multiply = functools.partial(_multiply, self.builder, kind)
+        times = functools.partial(multiply, self.builder, kind)
         return [
-            functools.reduce(multiply, [values[group[k]] for k in order])
+            functools.reduce(times, [values[group[k]] for k in order])
             for group, order in zip(self.groups, found, strict=True)
         ]
 
@@ -529,32 +412,32 @@ class _Reduction:
         found = [list(range(self.count))] * len(self.groups)
         if self.exact and isinstance(self.kind, types.Float):
             found = _order_of_extreme(name, self.kind, self.shape, self.axis, self.strides)
-        function = functools.partial(_extreme, self.builder, self.kind, name)
+        function = functools.partial(extreme, self.builder, self.kind, name)
         return [
-            _balanced(function, [self.values[group[k]] for k in order])
+            balanced(function, [self.values[group[k]] for k in order])
             for group, order in zip(self.groups, found, strict=True)
         ]
 
     def places(self, name: str) -> Values:
-        function = functools.partial(_earlier, self.builder, self.kind, name)
+        function = functools.partial(earlier, self.builder, self.kind, name)
         pairs = [
             [(self.values[k], WHOLE(place)) for place, k in enumerate(group)]
             for group in self.groups
         ]
-        return [_balanced(function, row)[1] for row in pairs]
+        return [balanced(function, row)[1] for row in pairs]
 
     def truths(self, name: str) -> Values:
         builder = self.builder
-        truths = [_truth(self.context, builder, self.kind, value) for value in self.values]
+        truths = [truth(self.context, builder, self.kind, value) for value in self.values]
         if not self.count:
-            empty = _constant(self.context, _result_kind(name, self.kind), name == "all")
+            empty = self.context.get_constant(_result_kind(name, self.kind), name == "all")
             return [empty] * len(self.groups)
         if name == "count_nonzero":
             truths = [builder.zext(truth, WHOLE) for truth in truths]
             function = builder.add
         else:
             function = builder.or_ if name == "any" else builder.and_
-        return [_balanced(function, [truths[k] for k in group]) for group in self.groups]
+        return [balanced(function, [truths[k] for k in group]) for group in self.groups]
 
     def variance(self, name: str, kind: Any, ddof: int) -> Values:
         builder = self.builder
@@ -574,12 +457,6 @@ class _Reduction:
         return found
 
 
-def square_root(builder: Any, value: Any) -> Any:
-    """Return the square root of a float number."""
-    function = builder.module.declare_intrinsic("llvm.sqrt", [value.type])
-    return builder.call(function, [value])
-
-
 def accumulate(
     context: Any,
     builder: Any,
@@ -596,7 +473,7 @@ def accumulate(
     """
     result, result_shape = accumulate_type(name, kind, shape, axis)
     axis = _axis(name, shape, axis)
-    operation = _add if name == "cumsum" else _multiply
+    operation = add if name == "cumsum" else multiply
     found = cast(context, builder, values, kind, result)
     for group in _groups(shape, axis):
         for before, k in itertools.pairwise(group):
