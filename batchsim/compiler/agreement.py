@@ -210,7 +210,7 @@ _stand_in = functools.cache(_make_stand_in)
 
 
 @functools.cache
-def _otherwise(function: Any, count: int, has_more: bool) -> Callable[..., Any] | None:
+def _otherwise(function: Any, count: int, has_more: bool) -> Any:
     """Return `implement` of a function of arrays that is given none whose shape is known.
 
     Args:
@@ -250,7 +250,7 @@ def _make_of_arrays(
 
 
 @functools.cache
-def _in_fast(function: Any, count: int, has_more: bool = False) -> Callable[..., Any] | None:
+def _in_fast(function: Any, count: int, has_more: bool = False) -> Any:
     """Return `implement` of Numba's own version, or where it has one width only, of LLVM's."""
 
     def implement(typing_context: Any, *arguments: Any) -> Any:
@@ -373,10 +373,10 @@ class _Replacement:
             if methods:
                 called, array = self.methods[value.func.name]
                 arguments.insert(0, array)
-            made = self.arrays.call(assignment, called, arguments[0] if methods else None)
-            if made is not None:
+            of_arrays = self.arrays.call(assignment, called, arguments[0] if methods else None)
+            if of_arrays is not None:
                 self.forget(value)
-                return made
+                return of_arrays
             count = len(arguments) + len(value.kws)
             reason = _reason(called, count, self.refused)
             if reason is not None:

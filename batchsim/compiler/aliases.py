@@ -17,7 +17,7 @@ from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering
 
-from batchsim.compiler.arrays import RowIterator, Value, find, pattern_of
+from batchsim.compiler.arrays import TUPLE, RowIterator, Value, find, pattern_of
 from batchsim.compiler.assignment import is_mask, write, write_where
 from batchsim.compiler.elementwise import BINARY, choose, in_doubt, is_array
 from batchsim.compiler.refusals import RefusedError
@@ -71,11 +71,10 @@ class Caller:
 
 
 def _holds_arrays(kind: Any) -> bool:
-    if isinstance(kind, types.BaseTuple):
+    if isinstance(kind, TUPLE):
         return any(map(_holds_arrays, kind.types))
-    return isinstance(kind, (Value, RowIterator)) or (
-        isinstance(kind, (types.EnumerateType, types.ZipType, types.Pair))
-    )
+    iterators = (RowIterator, types.EnumerateType, types.ZipType, types.Pair)
+    return isinstance(kind, (Value, *iterators))
 
 
 class _Analysis:
@@ -92,7 +91,7 @@ class _Analysis:
     def nodes(self, variable: ir.Var) -> list[Any]:
         """Return what stands for a variable, or for each part of a tuple."""
         kind = self.kind(variable)
-        if isinstance(kind, types.BaseTuple):
+        if isinstance(kind, TUPLE):
             return [(variable.name, k) for k in range(len(kind.types))]
         return [variable.name]
 
@@ -134,14 +133,15 @@ class _Analysis:
             return None
 
     def assign(self, statement: ir.Assign) -> None:
-        target, value = statement.target, statement.value
-        if isinstance(value, ir.Expr) and value.op == "inplace_binop":
-            if isinstance(self.kind(value.lhs), Value):
-                self.changed[statement] = self.origin(value.lhs)
+        target = statement.target
+        value: Any = statement.value
+        in_place = isinstance(value, ir.Expr) and value.op == "inplace_binop"
+        if in_place and isinstance(self.kind(value.lhs), Value):
+            self.changed[statement] = self.origin(value.lhs)
         if not _holds_arrays(self.kind(target)):
             return
         if isinstance(value, ir.Arg):
-            many = isinstance(self.kind(target), types.BaseTuple)
+            many = isinstance(self.kind(target), TUPLE)
             for k, node in enumerate(self.nodes(target)):
                 self.groups.join(node, Caller(value.index, k if many else None))
         elif isinstance(value, ir.Var):
@@ -160,7 +160,7 @@ class _Analysis:
             return
         if value.op == "static_getitem" and isinstance(value.index, int):
             nodes = self.nodes(value.value)
-            if isinstance(self.kind(value.value), types.BaseTuple):
+            if isinstance(self.kind(value.value), TUPLE):
                 for node in self.nodes(target):
                     self.groups.join(node, nodes[value.index])
                 return
@@ -218,7 +218,7 @@ class _Analysis:
     def origin_of_result(self, variable: ir.Var) -> ir.Var:
         value = self.definition(variable)
         if isinstance(value, ir.Expr) and value.op == "cast":
-            return value.value
+            variable = value.value
         return variable
 
     def check(self) -> None:

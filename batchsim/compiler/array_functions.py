@@ -21,6 +21,7 @@ from numba.np import numpy_support
 from batchsim.compiler import elementwise, ufuncs
 from batchsim.compiler.arrays import (
     LIMIT,
+    TUPLE,
     Reference,
     Value,
     broadcast,
@@ -123,7 +124,7 @@ def array_type(kind: Any, precision: str = "exact") -> Any:
     kind = types.unliteral(kind)
     if isinstance(kind, NUMBERS):
         return kind
-    if isinstance(kind, types.BaseTuple) and kind.types:
+    if isinstance(kind, TUPLE) and kind.types:
         members = [array_type(member, precision) for member in kind.types]
         shapes = {getattr(member, "shape", ()) for member in members}
         if len(shapes) > 1:
@@ -341,7 +342,7 @@ specify(np.around, "a, decimals=0", "a")(_round)
 
 
 def _is_given(value: Any) -> bool:
-    return value is not None and value is not np._NoValue  # type: ignore[attr-defined]
+    return value is not None and value is not np._NoValue
 
 
 def _maker(function: Any) -> Any:
@@ -466,7 +467,7 @@ def constant_array(array: Any, precision: str) -> Any:
     return with_arity("constant", 0, implement)
 
 
-CONSTANTS = frozenset(
+CONSTANTS: frozenset[Any] = frozenset(
     {np.zeros, np.ones, np.empty, np.full, np.arange, np.linspace, np.eye, np.identity, np.tri}
 )
 """Functions that are called when a kernel is compiled, if all that they are given is known."""
@@ -496,7 +497,7 @@ def _rearrange(function: Any) -> Any:
     def build(precision: str, statics: dict[str, Any]) -> Any:
         def implement(typing_context: Any, *given: Any) -> Any:
             parts: Any = given
-            if of_several and isinstance(given[0], types.BaseTuple):
+            if of_several and isinstance(given[0], TUPLE):
                 parts = given[0].types
             kinds = [array_type(part, precision) for part in parts]
             if not any(map(is_array, kinds)) and not of_several:
@@ -595,10 +596,8 @@ for _function, _parameters, *_methods in (
     (np.atleast_2d, "a"),
     (np.diagonal, "a, offset=0, axis1=0, axis2=1", "diagonal"),
 ):
-    specify(_function, _parameters, _parameters.split(",")[0], *_methods)(  # type: ignore[attr-defined]
-        _rearrange(_function)
-    )
-for _function, _parameters in (
+    specify(_function, _parameters, _parameters.split(",")[0], *_methods)(_rearrange(_function))
+for _joining, _parameters in (
     (np.concatenate, "arrays, axis=0"),
     (np.stack, "arrays, axis=0"),
     (np.hstack, "arrays"),
@@ -606,7 +605,7 @@ for _function, _parameters in (
     (np.column_stack, "arrays"),
     (np.dstack, "arrays"),
 ):
-    specify(_function, _parameters, "arrays")(_rearrange(_function))
+    specify(_joining, _parameters, "arrays")(_rearrange(_joining))
 specify(np.append, "arr, values, axis=None", "arr values")(_rearrange(np.append))
 
 

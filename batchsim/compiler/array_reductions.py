@@ -1,6 +1,6 @@
-"""NumPy's reductions of small arrays as compiled functions call them: `np.sum(a)`, `a.max(axis=0)`.
+"""NumPy's reductions of small arrays, as functions call them: `np.sum(a)`, `a.max(axis=0)`.
 
-What is computed, and in which order, is in `batchsim.compiler.reductions`; here is how it is called.
+What is computed, and in which order, is in `batchsim.compiler.reductions`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ def _reduced(name: str, *, accumulates: bool = False) -> Any:
     def build(precision: str, statics: dict[str, Any]) -> Any:
         axis = statics.get("axis")
         dtype = statics.get("dtype")
-        settings = {key: statics[key] for key in ("keepdims", "ddof") if key in statics}
+        settings: dict[str, Any] = {
+            key: statics[key] for key in ("keepdims", "ddof") if key in statics
+        }
         if accumulates:
             type_of, make = reductions.accumulate_type, reductions.accumulate
         else:
@@ -47,9 +49,11 @@ def _reduced(name: str, *, accumulates: bool = False) -> Any:
 
             def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
                 _, values = numbers_of(context, builder, sig.args[0], args[0], element)
-                given = {} if accumulates else {"strides": strides_of(kind), **settings}
+                more: dict[str, Any] = (
+                    {} if accumulates else {"strides": strides_of(kind), **settings}
+                )
                 _, _, numbers = make(
-                    context, builder, name, element, kind.shape, values, axis, **given
+                    context, builder, name, element, kind.shape, values, axis, **more
                 )
                 return make_value(context, builder, result, numbers) if shape else numbers[0]
 

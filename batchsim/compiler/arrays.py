@@ -28,6 +28,7 @@ from numba.np.arrayobj import populate_array
 
 __all__ = [
     "LIMIT",
+    "TUPLE",
     "ConstantArray",
     "IndexType",
     "Reference",
@@ -46,6 +47,8 @@ __all__ = [
 LIMIT = 64
 """Elements up to which an array can be a value; what there is code for, one by one."""
 
+TUPLE: Any = types.BaseTuple
+"""Numba's tuples, whose attributes have no annotations."""
 DYNAMIC = "?"
 """In a pattern: a number that is known when the code runs."""
 
@@ -89,7 +92,7 @@ class Reference(types.Array):
         self.shape = shape
         self.strides = plain if strides is None else strides
         self.is_contiguous = lies_by_row(shape, self.strides)
-        layout = "C" if self.is_contiguous else "A"
+        layout: Any = "C" if self.is_contiguous else "A"
         extents = ", ".join("n" if n is None else str(n) for n in shape)
         kind = "readonly row" if readonly else "row"
         where = "" if self.is_contiguous else f", strides {self.strides}"
@@ -161,7 +164,7 @@ class Value(types.IterableType):
         return RowIterator(self)
 
 
-class RowIterator(types.SimpleIteratorType):
+class RowIterator(types.SimpleIteratorType):  # type: ignore[misc, name-defined]
     """What goes through an array of a known shape, along its first axis."""
 
     def __init__(self, array: Reference | Value) -> None:
@@ -298,7 +301,7 @@ def elements(context: Any, builder: Any, kind: Any, value: Any) -> list[Any]:
             builder.gep(pointer, [intp(offset)], inbounds=True),
             invariant=not kind.mutable,
         )
-        for offset in offsets(kind.shape, kind.strides)  # type: ignore[arg-type]
+        for offset in offsets(kind.shape, kind.strides)
     ]
 
 
@@ -368,7 +371,7 @@ def pattern_of(index: Any) -> tuple[Any, ...] | None:
     """Return the pattern of an index of Numba's type, or of a Python value that is known."""
     if isinstance(index, IndexType):
         return index.pattern
-    parts = index if isinstance(index, (tuple, types.BaseTuple)) else (index,)
+    parts = index if isinstance(index, (tuple, TUPLE)) else (index,)
     pattern: list[Any] = []
     for part in parts:
         if isinstance(part, types.IntegerLiteral):

@@ -67,7 +67,7 @@ class _SetItem(AbstractTemplate):
         if isinstance(value, (Reference, Value)):
             if None in value.shape:
                 return None
-            shape = value.shape
+            shape: Any = value.shape
             while len(shape) > len(place.shape) and shape[0] == 1:
                 shape = shape[1:]
             if broadcast([shape, place.shape]) != place.shape:
@@ -230,7 +230,7 @@ def _write_at(
                 data = context.data_model_manager[dtype].as_data(builder, number)
                 builder.store(data, builder.gep(pointer, [offset]))
         return
-    shape = (
+    shape: Any = (
         given.shape[len(given.shape) - len(place.shape) :]
         if len(given.shape) > len(place.shape)
         else given.shape

@@ -218,7 +218,7 @@ def is_by_row(kind: Any) -> bool:
     return lies_by_row(kind.shape, kind.strides)
 
 
-def too_large(shape: tuple[int, ...]) -> str:
+def too_large(shape: Any) -> str:
     """Return what is said of an array that has too many elements."""
     return (
         f"An array of the shape {shape} is computed with; expected at most {LIMIT} elements: "
@@ -289,7 +289,7 @@ def _direct(ufunc: np.ufunc, choice: Choice) -> Any:
             return lambda builder, x: builder.fmul(x, x)
         if ufunc is np.negative:
             return lambda builder, x: builder.fneg(x)
-        table = FLOATS
+        table: dict[Any, str] = FLOATS
     elif isinstance(kind, types.Boolean):
         table = TRUTH
         if ufunc in (np.invert, np.logical_not):

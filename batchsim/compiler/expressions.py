@@ -298,7 +298,8 @@ class Expressions:
         parts = [variable]
         if isinstance(defined, ir.Expr) and defined.op == "build_tuple":
             parts = list(defined.items)
-        pattern, dynamic = [], []
+        pattern: list[Any] = []
+        dynamic = []
         for part in parts:
             value = self.known(part)
             if isinstance(value, slice):
@@ -336,6 +337,10 @@ class Expressions:
 
 def _can_be_constant(array: np.ndarray[Any, Any]) -> bool:
     return array.flags.c_contiguous and array.ndim > 0 and array.dtype.kind in "biuf"
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _frozen(statics: dict[str, Any]) -> tuple[Any, ...]:

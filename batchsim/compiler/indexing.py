@@ -16,6 +16,7 @@ from numba.extending import register_model
 
 from batchsim.compiler.arrays import (
     DYNAMIC,
+    TUPLE,
     IndexType,
     Place,
     Reference,
@@ -38,7 +39,7 @@ def _dynamic(builder: Any, kind: Any, value: Any) -> list[tuple[Any, Any]]:
     """Return type and value of the numbers of an index that are not known."""
     if isinstance(kind, IndexType):
         return [(types.intp, builder.extract_value(value, k)) for k in range(kind.count)]
-    if isinstance(kind, types.BaseTuple):
+    if isinstance(kind, TUPLE):
         pairs = [(part, builder.extract_value(value, k)) for k, part in enumerate(kind.types)]
     else:
         pairs = [(kind, value)]
@@ -94,7 +95,7 @@ class _GetItem(AbstractTemplate):
             return None
         pattern = pattern_of(index)
         place = None if pattern is None else find(array, pattern)
-        if place is None:
+        if pattern is None or place is None:
             if isinstance(array, Value):
                 raise TypingError(
                     f"{array} is indexed by {index}; expected whole numbers and slices whose "
@@ -118,7 +119,7 @@ class _StaticGetItem(_GetItem):
 
 def _of_others(typing_context: Any, array: Any, index: IndexType) -> Any:
     """Return the signature of an index with slices for what is none of these arrays."""
-    if isinstance(array, types.BaseTuple):
+    if isinstance(array, TUPLE):
         (part,) = index.pattern
         return signature(types.BaseTuple.from_types(array.types[slice(*part)]), array, index)
     found = typing_context.resolve_getitem(plain_type(array), numba_index(index))
@@ -175,7 +176,7 @@ def numba_index_value(context: Any, builder: Any, index: IndexType, value: Any) 
 @lower_builtin(operator.getitem, types.Any, IndexType)
 def _get_from_others(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     array, index = sig.args
-    if isinstance(array, types.BaseTuple):
+    if isinstance(array, TUPLE):
         (part,) = index.pattern
         chosen = range(len(array.types))[slice(*part)]
         members = [builder.extract_value(args[0], k) for k in chosen]
@@ -280,7 +281,7 @@ def _get_of_value(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     place = None if pattern is None else find(array, pattern)
     if place is None:
         raise NotImplementedError
-    offsets = offsets(place.shape, place.strides)
+    places = offsets(place.shape, place.strides)
     if place.steps:
         offset = offset_of(context, builder, array, place, index, args[1], None)
         slot = slot_of(builder, args[0])
@@ -294,13 +295,13 @@ def _get_of_value(context: Any, builder: Any, sig: Any, args: Any) -> Any:
                 builder.gep(pointer, [builder.add(offset, intp(k)) if k else offset]),
                 invariant=False,
             )
-            for k in offsets
+            for k in places
         ]
     else:
         model = context.data_model_manager[array.dtype]
         numbers = [
             model.from_data(builder, builder.extract_value(args[0], place.offset + k))
-            for k in offsets
+            for k in places
         ]
     if not place.shape:
         return numbers[0]
