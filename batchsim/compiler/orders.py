@@ -115,9 +115,10 @@ def _functions() -> Any:
 
 
 def fma(x: Any, y: Any, z: Any, kind: Any) -> Any:
-    """Return x * y + z, rounded once to float32 or float64."""
+    """Return x * y + z, rounded once to float32 or float64, of numbers in one dimension."""
     double, single = _functions()
-    return kind((double if kind is np.float64 else single)(x, y, z))
+    function = double if kind is np.float64 else single
+    return np.array(list(map(function, x.tolist(), y.tolist(), z.tolist())), kind)
 
 
 # --- From results to trees ------------------------------------------------------------------------
@@ -230,15 +231,23 @@ def _zeros(terms: Terms) -> list[str]:
 # --- Checks ---------------------------------------------------------------------------------------
 
 
-def add_up(order: Order, left: Any, right: Any, kind: Any, are_products: bool) -> Any:
-    """Return a sum of products in that order; the numbers are of NumPy's type `kind`."""
+def add_up(order: Order, left: np.ndarray, right: np.ndarray, kind: Any, are_products: bool) -> Any:
+    """Return sums of products in that order.
+
+    Args:
+        order: of all the sums.
+        left, right: their operands: (term, sum).
+        kind: NumPy's type of them.
+        are_products: whether they are multiplied; if not, the left ones are added up.
+    """
     wide = np.float64 if order.wide else kind
-    zero = wide(0)
+    zero = np.zeros(left.shape[1], wide)
     if order.wide == "products":
         left, right = left.astype(wide), right.astype(wide)
 
     def product(place: int) -> Any:
-        return wide(left[place] * right[place] if are_products else left[place])
+        value = left[place] * right[place] if are_products else left[place]
+        return value.astype(wide)
 
     def add(tree: Tree) -> Any:
         if isinstance(tree, int):
@@ -257,7 +266,7 @@ def add_up(order: Order, left: Any, right: Any, kind: Any, are_products: bool) -
 
     places, any_fused = firsts(order.tree)
     total = start(order.tree)
-    return kind(total + zero if order.zero == "last" else total)
+    return (total + zero if order.zero == "last" else total).astype(kind)
 
 
 def firsts(tree: Tree) -> tuple[set[int], bool]:
@@ -296,22 +305,30 @@ def _holds(terms: Terms, found: list[Order]) -> bool:
     """Tell whether results of drawn numbers are those of the orders."""
     rng = np.random.default_rng(0)
     kind = np.dtype(terms.kinds[2]).type
+    of_order: dict[Order, list[int]] = {}
+    for k, order in enumerate(found):
+        of_order.setdefault(order, []).append(k)
     for spread in (0, 2, 6, 12, 24, 60):
 
         def draw(shape: Any, side: int, spread: int = spread) -> np.ndarray:
             return _draw(rng, terms.kinds[side], spread, shape)
 
-        for _ in range(max(1, _CHECKED // len(found))):
-            left, right, results = terms.drawn(draw)
-            left, right = (np.asarray(operand).astype(kind) for operand in (left, right))
-            results = np.asarray(results).ravel()
-            some = np.arange(len(results))
-            if len(some) > _CHECKED:
-                some = rng.choice(some, _CHECKED, replace=False)
-            for k in some:
-                mine = add_up(found[k], left[k], right[k], kind, terms.are_products)
-                if mine.tobytes() != results[k].tobytes():
-                    return False
+        draws = [terms.drawn(draw) for _ in range(max(1, _CHECKED // len(found)))]
+        left, right = (
+            np.stack([np.asarray(row[side]).astype(kind) for row in draws]) for side in (0, 1)
+        )
+        results = np.stack([np.asarray(row[2]).ravel() for row in draws])
+        for order, places in of_order.items():
+            some = places
+            if len(places) > _CHECKED:
+                some = rng.choice(places, _CHECKED, replace=False).tolist()
+            one, other = (
+                np.moveaxis(side[:, some], -1, 0).reshape(terms.length, -1)
+                for side in (left, right)
+            )
+            mine = add_up(order, one, other, kind, terms.are_products)
+            if mine.tobytes() != results[:, some].tobytes():
+                return False
     return True
 
 

@@ -104,8 +104,25 @@ def _axis(name: str, shape: tuple[int, ...], axis: int | None) -> int | None:
     return axis % len(shape)
 
 
+def _check_dtype(name: str, kind: Any, dtype: Any) -> Any:
+    """Return the type of a result for which `dtype` was asked, if that is not None."""
+    if dtype is None:
+        return _result_kind(name, kind)
+    is_float = isinstance(dtype, types.Float)
+    is_known = name in ("sum", "prod", "cumsum", "cumprod") or (name == "mean" and is_float)
+    is_wider = is_float or not isinstance(kind, types.Float)
+    if not (is_known and is_wider and isinstance(dtype, (types.Integer, types.Float))):
+        raise TypingError(f"np.{name} of {kind} numbers with dtype={dtype} is not compiled")
+    return dtype
+
+
 def reduce_type(
-    name: str, kind: Any, shape: tuple[int, ...], axis: int | None = None, keepdims: bool = False
+    name: str,
+    kind: Any,
+    shape: tuple[int, ...],
+    axis: int | None = None,
+    keepdims: bool = False,
+    dtype: Any = None,
 ) -> tuple[Any, tuple[int, ...]]:
     """Return the element type and shape of a reduction's result; the shape of a number is ().
 
@@ -115,9 +132,10 @@ def reduce_type(
         shape: the array's.
         axis: which axis is reduced; None for all.
         keepdims: whether reduced axes stay, with length 1.
+        dtype: of `mean`, `prod` and `sum`, Numba's type that numbers are added or multiplied as.
 
     Raises:
-        TypingError: NumPy has no such reduction.
+        TypingError: NumPy, or this module, has no such reduction.
     """
     _check_kind(name, kind)
     axis = _axis(name, shape, axis)
@@ -129,11 +147,11 @@ def reduce_type(
         result = tuple(1 if k in reduced else n for k, n in enumerate(shape))
     else:
         result = tuple(n for k, n in enumerate(shape) if k not in reduced)
-    return _result_kind(name, kind), result
+    return _check_dtype(name, kind, dtype), result
 
 
 def accumulate_type(
-    name: str, kind: Any, shape: tuple[int, ...], axis: int | None = None
+    name: str, kind: Any, shape: tuple[int, ...], axis: int | None = None, dtype: Any = None
 ) -> tuple[Any, tuple[int, ...]]:
     """Return the element type and shape of `cumsum` or `cumprod`.
 
@@ -142,7 +160,8 @@ def accumulate_type(
     """
     _check_kind(name, kind)
     axis = _axis(name, shape, axis)
-    return _result_kind(name, kind), (math.prod(shape),) if axis is None else shape
+    result = _check_dtype(name, kind, dtype)
+    return result, (math.prod(shape),) if axis is None else shape
 
 
 # --- Which elements -------------------------------------------------------------------------------
@@ -273,18 +292,21 @@ def _order_of_extreme(
 
 @functools.cache
 def _order_of_product(
-    kind: Any, shape: tuple[int, ...], axis: int | None, strides: Strides
+    given: Any, kind: Any, shape: tuple[int, ...], axis: int | None, strides: Strides
 ) -> list[list[int]]:
     """Return for each result the order in which elements are multiplied."""
     places = offsets(shape, strides)
     groups = _groups(shape, axis)
     found = [sorted(range(len(group)), key=lambda k: places[group[k]]) for group in groups]
     if isinstance(kind, types.Float) and groups[0]:
-        of_rows, results, count = _of_groups(np.prod, shape, axis, strides)
+        function = functools.partial(np.multiply.reduce, dtype=dtype_of(kind))
+        of_rows, results, count = _of_groups(function, shape, axis, strides)
         rows = np.random.default_rng(0).uniform(0.5, 2.0, (8, results, count))
-        for draw in rows.astype(dtype_of(kind)):
+        if not isinstance(given, types.Float):
+            rows = np.rint(rows * 50)
+        for draw in rows.astype(dtype_of(given)):
             mine = [
-                functools.reduce(operator.mul, row[order])
+                functools.reduce(operator.mul, row[order].astype(dtype_of(kind)))
                 for row, order in zip(draw, found, strict=True)
             ]
             if mine != of_rows(draw).tolist():
@@ -306,6 +328,7 @@ def reduce(
     keepdims: bool = False,
     *,
     strides: Strides = None,
+    dtype: Any = None,
     ddof: int = 0,
     exact: bool = True,
 ) -> tuple[Any, tuple[int, ...], Values]:
@@ -323,6 +346,7 @@ def reduce(
         strides: of the array in memory, in elements; None if it is contiguous in row-major order.
             They decide bits of `sum`, `mean`, `prod`, `std` and `var` of float numbers, and the
             sign of a `min` or `max` that is zero.
+        dtype: of `mean`, `prod` and `sum`, Numba's type that numbers are added or multiplied as.
         ddof: of `std` and `var`.
         exact: whether NumPy's order is kept, or numbers are added as they come.
 
@@ -333,7 +357,7 @@ def reduce(
         TypingError: NumPy has no such reduction.
         DisagreementError: NumPy's order of operations was not found out.
     """
-    result, result_shape = reduce_type(name, kind, shape, axis, keepdims)
+    result, result_shape = reduce_type(name, kind, shape, axis, keepdims, dtype)
     axis = _axis(name, shape, axis)
     if strides == row_major(shape):
         strides = None
@@ -401,7 +425,7 @@ class _Reduction:
         values = cast(self.context, self.builder, self.values, self.kind, kind)
         found = [list(range(self.count))] * len(self.groups)
         if self.exact:
-            found = _order_of_product(kind, self.shape, self.axis, self.strides)
+            found = _order_of_product(self.kind, kind, self.shape, self.axis, self.strides)
         times = functools.partial(multiply, self.builder, kind)
         return [
             functools.reduce(times, [values[group[k]] for k in order])
@@ -465,13 +489,14 @@ def accumulate(
     shape: tuple[int, ...],
     values: Values,
     axis: int | None = None,
+    dtype: Any = None,
 ) -> tuple[Any, tuple[int, ...], Values]:
     """Return all partial sums or products, as `np.cumsum` and `np.cumprod` do.
 
     They are made one after another along the axis, whatever the layout in memory. Arguments, result
     and errors are those of `reduce`.
     """
-    result, result_shape = accumulate_type(name, kind, shape, axis)
+    result, result_shape = accumulate_type(name, kind, shape, axis, dtype)
     axis = _axis(name, shape, axis)
     operation = add if name == "cumsum" else multiply
     found = cast(context, builder, values, kind, result)
