@@ -20,7 +20,11 @@ from numba.core.errors import TypingError
 from numba.core.ir_utils import mk_unique_var
 from numba.core.types import intp
 
-from batchsim.compiler import array_functions, array_reductions  # noqa: F401 - registers them
+from batchsim.compiler import (  # noqa: F401 - they tell Numba of what they have
+    array_functions,
+    array_reductions,
+    operators,
+)
 from batchsim.compiler.aliases import shares_memory
 from batchsim.compiler.array_functions import CONSTANTS, SPECIFICATIONS, VIEWS, with_arity
 from batchsim.compiler.array_linear import SHARED, SHARING
