@@ -34,7 +34,7 @@ def row(shape, *, readonly=False):
     return make
 
 
-def compiled(function, precision):
+def compiled(function, precision, checked=False):
     """The function, and those of its module that it calls, as batchsim compiles them."""
     made = {}
 
@@ -47,7 +47,8 @@ def compiled(function, precision):
                     if other.__module__ == function.__module__:
                         names[name] = bind(other)
             copy = python_types.FunctionType(function.__code__, names, function.__name__)
-            options = {**compile.CALLEE, "pipeline_class": COMPILERS[precision]}
+            options = {**compile.CALLEE, "boundscheck": checked}
+            options["pipeline_class"] = COMPILERS[precision]
             made[function] = target.callee(copy, **options)
         return made[function]
 
@@ -71,7 +72,7 @@ def caller(function, given, wanted, precision, checked):
         given, wanted: of each array the dtype and the shape.
         precision, checked: how it is compiled.
     """
-    made = compiled(function, precision)
+    made = compiled(function, precision, checked)
     names = {"function": made}
     rows, outputs, lines = [], [], []
     for k, (_, shape) in enumerate(given):
