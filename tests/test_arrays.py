@@ -181,6 +181,26 @@ def broadcast(m, v):
     )  # fmt: skip
 
 
+@over(SINGLE, BYTES, VECTOR, PLACES)
+def narrow_arrays_in_place(a, b, v, places):
+    a -= v
+    b += places
+    b //= places[2]
+    c, d = a * 2, b * 2
+    c -= v
+    c[:4] *= v[:4]
+    c += 1
+    c /= d[3]
+    d -= places
+    d[2:] //= places[:8] + 3
+    d <<= 1
+    e = np.array([1.5, 2.5], np.float32)
+    e -= v[:2]
+    v[::2] -= places[::2]
+    v += a
+    return c, d, e
+
+
 # --- Rearranged, reduced, multiplied --------------------------------------------------------------
 
 

@@ -351,6 +351,8 @@ class Arrays(Expressions):
         kinds = {np.asarray(part.sample).dtype.kind for part in (a, b)}
         ways = [way for way in OF_TWO if kinds <= set(way[3])]
         _, template, range_, _ = self.pick(ways, [way[0] for way in ways])
+        if "abs" in template and not isinstance(b.sample, np.ndarray):
+            return None  # A number of NumPy's, whose width counts.
         return self.made(template, range_, a, b)
 
     def of_one(self, depth: int, shape: tuple[int, ...] | None) -> Array | None:
