@@ -185,7 +185,7 @@ def broadcast(m, v):
 def narrow_arrays_in_place(a, b, v, places):
     a -= v
     b += places
-    b //= places[2]
+    b //= 3
     c, d = a * 2, b * 2
     c -= v
     c[:4] *= v[:4]

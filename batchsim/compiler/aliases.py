@@ -473,6 +473,13 @@ class _Lower(Lower):
                 return self._write(kind, inst)
         return super().lower_inst(inst)
 
+    def lower_expr(self, resty: Any, expr: Any) -> Any:
+        """Generate the code of an expression."""
+        if expr.op == "inplace_binop" and isinstance(self.typeof(expr.lhs.name), Value):
+            # Numba takes `a - b` for `a -= b`, which may have another type.
+            return self.lower_binop(resty, expr, expr.fn)
+        return super().lower_expr(resty, expr)
+
     def _write(self, kind: Value, statement: Any) -> None:
         static = isinstance(statement, ir.StaticSetItem)
         index_variable = statement.index_var if static else statement.index

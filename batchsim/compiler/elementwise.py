@@ -407,11 +407,7 @@ def make(ufunc: np.ufunc, by: Any = None) -> Any:
     """Return the code generator of a function of arrays and numbers."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        choice, _, numbers = compute(context, builder, ufunc, sig, args, by)
-        # Numba takes this for `a -= b` as well, whose type is that of `a`.
-        numbers = cast_elements(
-            context, builder, numbers, choice.output, sig.return_type.dtype
-        )
+        _, _, numbers = compute(context, builder, ufunc, sig, args, by)
         return make_value(context, builder, sig.return_type, numbers)
 
     return generate
