@@ -103,10 +103,10 @@ class Cart:
     def step(self, action):
         x, v, angle, spin = self.state
         force = 10.0 if action == 1 else -10.0
-        c, s = np.cos(angle), np.sin(angle)
-        push = (force + 0.05 * spin**2 * s) / 1.1
-        turn = (9.8 * s - c * push) / (0.5 * (4.0 / 3.0 - 0.1 * c**2 / 1.1))
-        self.state = self.state + 0.02 * np.array([v, push - 0.05 * turn * c / 1.1, spin, turn])
+        cosine, sine = np.cos(angle), np.sin(angle)
+        push = (force + 0.05 * spin**2 * sine) / 1.1
+        turn = (9.8 * sine - cosine * push) / (0.5 * (4.0 / 3.0 - 0.1 * cosine**2 / 1.1))
+        self.state = self.state + 0.02 * np.array([v, push - 0.05 * turn * cosine / 1.1, spin, turn])
         done = np.any(np.abs(self.state[::2]) > np.array([2.4, 0.2]))
         return 1.0, done
 
@@ -127,9 +127,9 @@ class Unicycle:
         return -np.linalg.norm(offset) - 0.1 * abs(bearing), np.linalg.norm(offset) < 0.1
 
     def observe(self):
-        c, s = np.cos(self.pose[2]), np.sin(self.pose[2])
-        rotation = np.array([[c, s], [-s, c]])
-        return np.concatenate([self.pose, rotation @ (self.target - self.pose[:2])])
+        cosine, sine = np.cos(self.pose[2]), np.sin(self.pose[2])
+        turned = np.array([[cosine, sine], [-sine, cosine]])
+        return np.concatenate([self.pose, turned @ (self.target - self.pose[:2])])
 
 
 class Particle:
@@ -227,7 +227,7 @@ class ConnectFour:
         return 1.0 if won else 0.0, won
 
     def observe(self):
-        return (self.board * self.player).astype(np.float32).ravel()
+        return (self.board * int(self.player)).astype(np.float32).ravel()
 
 
 class Inventory:
@@ -327,7 +327,7 @@ class Drone:
         self.speed += DT * (lift + GRAVITY - drag)
         self.place += DT * self.speed
         error = self.place - np.array([0.0, 0.0, 1.0])
-        return -np.sqrt(error @ error) - 0.01 * np.sum(np.square(action)), np.any(np.abs(error) > 5)
+        return -np.sqrt(error @ error) - 0.01 * np.sum(np.square(command)), np.any(np.abs(error) > 5)
 
     def observe(self):
         turned = rotation(self.angles)

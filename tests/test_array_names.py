@@ -547,6 +547,16 @@ def a_width_in_doubt(v, f):
     return f * v[0]
 
 
+@saying("np.clip of row(float32, 10) and float64", VECTOR, VECTOR.astype(np.float32))
+def bounds_in_doubt(v, f):
+    return np.clip(f, v[0], 0.7)
+
+
+@saying("np.where of row(float32, 10) and float64", VECTOR, VECTOR.astype(np.float32))
+def a_choice_in_doubt(v, f):
+    return np.where(v > 0, f, v[0])
+
+
 @saying("float16", VECTOR.astype(np.int8))
 def half_floats(b):
     return np.sqrt(b)

@@ -315,6 +315,7 @@ class _Replacement:
         self.certain: set[str] = set()
         """Operands that are certain to be Python's numbers."""
         self.arrays = Expressions(function, arguments, precision, otherwise, self.values)
+        self.arrays.is_pythons_number = self.is_pythons_number
 
     def run(self) -> None:
         for _, block in sorted(self.function.blocks.items()):

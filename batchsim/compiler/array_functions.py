@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -257,15 +258,34 @@ def _require_certain(
             raise DisagreementError(elementwise.in_doubt(ufunc, arguments))
 
 
+PYTHONS = "of_python"
+"""The name of what is known of some functions: which arguments are certain to be Python's numbers.
+"""
+OF_WIDTHS = frozenset({np.clip, np.where})
+"""Functions for which that matters, and that are no ufuncs."""
+
+
 @specify(np.clip, "a, a_min=None, a_max=None", "a a_min a_max", "clip")
 def _clip(precision: str, statics: dict[str, Any]) -> Any:
+    constants = frozenset(statics.get(PYTHONS, ()))
+
     def implement(typing_context: Any, *arguments: Any) -> Any:
         if len(arguments) != 3 or any(isinstance(kind, types.NoneType) for kind in arguments):
             raise TypingError("np.clip needs both bounds here: write np.minimum or np.maximum.")
         made = tuple(array_type(kind, precision) for kind in arguments)
-        if not any(map(is_array, made)):
-            return None
-        return of_ufunc(ufuncs.CLIP, frozenset({1, 2}), precision)(typing_context, *arguments)
+        if any(map(is_array, made)):
+            return of_ufunc(ufuncs.CLIP, constants, precision)(typing_context, *arguments)
+        choice = elementwise.choose(ufuncs.CLIP, made)
+        _require_certain(ufuncs.CLIP, made, choice, constants)
+
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            numbers = [
+                [context.cast(builder, value, types.unliteral(kind), wanted)]
+                for kind, value, wanted in zip(sig.args, args, choice.inputs, strict=True)
+            ]
+            return elementwise.apply(context, builder, ufuncs.CLIP, choice, numbers)[0]
+
+        return choice.output(*arguments), generate
 
     return implement
 
@@ -278,7 +298,8 @@ def _where(precision: str, statics: dict[str, Any]) -> Any:
         if not arrays:
             return None
         shape = broadcast([kind.shape for kind in arrays])
-        dtype = _where_dtype(made[1:], precision)
+        certain = [k + 1 in statics.get(PYTHONS, ()) for k in range(2)]
+        dtype = _where_dtype(made[1:], arguments[1:], certain, precision)
         result = Value(dtype, shape, elementwise.layout(np.where, made))
 
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -295,11 +316,24 @@ def _where(precision: str, statics: dict[str, Any]) -> Any:
     return implement
 
 
-def _where_dtype(kinds: list[Any], precision: str) -> Any:
-    """Return the type of what `np.where` chooses from: Python's numbers adapt to arrays."""
-    if is_array(kinds[0]) != is_array(kinds[1]):
-        return elementwise.choose(np.maximum, tuple(kinds)).output
-    return common_type(kinds, precision)
+def _where_dtype(kinds: list[Any], given: Any, certain: list[bool], precision: str) -> Any:
+    """Return the type of what `np.where` chooses from: Python's numbers adapt to NumPy's."""
+    if precision == "fast" and not any(map(is_array, kinds)):
+        return common_type(kinds, precision)
+    pythons = {types.int64: 1, types.float64: 1.0}
+    dtypes = [numpy_support.as_dtype(getattr(kind, "dtype", kind)) for kind in kinds]
+    readings: list[list[Any]] = []
+    for kind, argument, is_certain, dtype in zip(kinds, given, certain, dtypes, strict=True):
+        if is_array(kind) or kind not in pythons:
+            readings.append([dtype])
+        elif is_certain or isinstance(argument, types.Literal):
+            readings.append([pythons[kind]])
+        else:
+            readings.append([dtype, pythons[kind]])
+    found = {np.result_type(*pair) for pair in itertools.product(*readings)}
+    if len(found) > 1:
+        raise DisagreementError(elementwise.in_doubt(np.where, kinds))
+    return numpy_support.from_dtype(found.pop())
 
 
 def _round(precision: str, statics: dict[str, Any]) -> Any:

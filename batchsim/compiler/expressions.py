@@ -26,7 +26,14 @@ from batchsim.compiler import (  # noqa: F401 - they tell Numba of what they hav
     operators,
 )
 from batchsim.compiler.aliases import shares_memory
-from batchsim.compiler.array_functions import CONSTANTS, SPECIFICATIONS, VIEWS, with_arity
+from batchsim.compiler.array_functions import (
+    CONSTANTS,
+    OF_WIDTHS,
+    PYTHONS,
+    SPECIFICATIONS,
+    VIEWS,
+    with_arity,
+)
 from batchsim.compiler.array_linear import SHARED, SHARING
 from batchsim.compiler.arrays import DYNAMIC, ConstantArray, IndexType
 from batchsim.compiler.refusals import RefusedError
@@ -69,6 +76,8 @@ class Expressions:
         self.precision = precision
         self.otherwise = otherwise
         self.values = values
+        self.is_pythons_number: Callable[[Any], bool] = lambda variable: False
+        """Whether a variable is certain to hold a number of Python's; set by the caller."""
         self.lists: dict[str, Any] = {}
         """The instructions that make lists, by the compiler's own names for them."""
 
@@ -114,7 +123,8 @@ class Expressions:
         if expression.op == "call" and not expression.kws:
             called = self.known(expression.func)
             arguments = [self.known(argument) for argument in expression.args]
-            if called in (slice, len, int, float) and UNKNOWN not in arguments:
+            is_known = not any(argument is UNKNOWN for argument in arguments)
+            if is_known and any(called is function for function in (slice, len, int, float)):
                 return called(*arguments)
         return UNKNOWN
 
@@ -209,6 +219,9 @@ class Expressions:
                     assignment.loc,
                 )
         otherwise = self.otherwise(function, len(dynamic), bool(statics))
+        if function in OF_WIDTHS:
+            certain = (k for k, variable in enumerate(dynamic) if self.is_pythons_number(variable))
+            statics[PYTHONS] = tuple(certain)
         if function in SHARING and self.memory(arguments[0]) == self.memory(arguments[1]):
             statics[SHARED] = True
         made = _make(function, self.precision, len(dynamic), _frozen(statics), otherwise)
