@@ -189,7 +189,7 @@ def clipped_and_chosen_numbers(v, f, b):
         np.clip(f[0], -0.5, 0.5), np.clip(-0.0, 0.0, x), np.clip(v[2], -1, 1), np.where(v > 0, 1, 0),
         np.where(v > 0, 1, 2.5), np.where(v > 0, f[0], 1), np.where(v > 0, f[0], float(v[0])),
         np.where(f > 0, f, 1), np.where(v > 0, True, False), np.where(v > 0, x, 0), np.where(b, b, 1),
-        np.clip(f, f[1], 0.5), np.clip(b, b[2], 7), np.clip(v, f[0], f[1] + 1), np.zeros(len(TABLE)),
+        np.clip(f, f[1], 0.5), np.clip(b, b[2], 7), np.clip(v, f[0], f[2]), np.zeros(len(TABLE)),
     )  # fmt: skip
 
 
