@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -417,9 +418,21 @@ def make_intrinsic(name: str, count: int, implement: Any) -> Any:
     return intrinsic(function)
 
 
+DECIDING = (
+    "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES",
+    "OPENBLAS_CORETYPE",
+)  # fmt: skip
+"""Environment variables that choose among NumPy's, and its BLAS's, ways of computing."""
+
+
 def fingerprint() -> list[str]:
-    """Return what of this process's NumPy decides how functions are compiled."""
-    return sorted(SYMBOLS) + [version.__name__ for version in _WRITTEN_OUT.values()]
+    """Return what of this process's NumPy decides how functions are compiled.
+
+    In which order it adds and multiplies follows from its version, the processor, and these.
+    """
+    blas = str(getattr(np.__config__, "CONFIG", {}).get("Build Dependencies", {}).get("blas"))
+    chosen = [f"{name}={os.environ.get(name)}" for name in DECIDING]
+    return [blas, *chosen] + sorted(SYMBOLS) + [version.__name__ for version in _WRITTEN_OUT.values()]
 
 
 INTRINSICS = {np.copysign: "llvm.copysign", np.exp2: "llvm.exp2", np.log2: "llvm.log2"}
