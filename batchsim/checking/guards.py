@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from batchsim.checking.problems import Findings, Place
+from batchsim.compiler.expressions import METHODS
 from batchsim.definition import suggest
 from batchsim.random import Streams
 
@@ -33,8 +35,8 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
-REDUCTIONS = ("sum", "prod", "mean", "any", "all", "argmin", "argmax")
-"""Methods of arrays that compiled code has and that make no array."""
+VIEWS = ("T", "diagonal", "ravel", "reshape", "squeeze", "swapaxes", "transpose")
+"""Attributes and methods of arrays whose result may be the same memory."""
 DESCRIPTIONS = ("shape", "ndim", "size", "dtype", "itemsize")
 BEYOND_THE_END = "Compiled code does not notice: it reads or writes other memory."
 DATA_END = (
@@ -133,7 +135,7 @@ def misfit(value: Any, dtype: np.dtype[Any]) -> str:
     return "" if value == int(value) else f"{value} loses its fraction in {dtype}"
 
 
-class Guard:
+class Guard(NDArrayOperatorsMixin):
     """An array of one row's values.
 
     Args:
@@ -193,14 +195,17 @@ class Guard:
     def locate(self, index: Any) -> tuple[Any, ...]:
         """Return the index as a tuple that is known to be within bounds."""
         parts = index if isinstance(index, tuple) else (index,)
-        if len(parts) > self.values.ndim:
+        axes = [part for part in parts if part is not None and part is not Ellipsis]
+        if len(axes) > self.values.ndim:
             raise self.watch.stop(
                 "out-of-bounds",
                 f"uses {self.label(index)} with {len(parts)} indices, but {self.name} has "
                 f"{self.values.ndim}.",
             )
         shape = self.values.shape
-        for axis, part in enumerate(parts):
+        if Ellipsis in [part for part in parts if not isinstance(part, (Guard, np.ndarray))]:
+            return parts
+        for axis, part in enumerate(axes):
             if isinstance(part, (int, np.integer)) and not isinstance(part, bool):
                 if not 0 <= part < shape[axis]:
                     self.check_bounds(index, part, axis)
@@ -230,9 +235,9 @@ class Guard:
         if isinstance(part, (Guard, np.ndarray, list)):
             raise self.watch.stop(
                 "allocation",
-                f"indexes {self.name} by an array, which makes an array; compiled code cannot "
-                "allocate.",
-                "Write a loop over the elements.",
+                f"indexes {self.name} by an array; how many elements that gives, compiled code "
+                "would not know.",
+                "Write np.where(mask, …, …), or a loop over the elements.",
             )
         raise self.watch.stop(
             "out-of-bounds",
@@ -268,42 +273,53 @@ class Guard:
     def __getattr__(self, name: str) -> Any:
         if name in DESCRIPTIONS:
             return getattr(self.values, name)
-        if name in REDUCTIONS:
-            return getattr(self.read_all(), name)
         if name.startswith("__"):
             raise AttributeError(name)
-        if not hasattr(self.values, name):
-            near = suggest(name, (*REDUCTIONS, *DESCRIPTIONS))
-            raise self.watch.stop("raises", f"uses {self.name}.{name}, which is not there{near}.")
         if name == "fill":
             return lambda value: self.__setitem__(Ellipsis, value)
-        if name in ("min", "max"):
-            raise self.watch.stop(
-                "compile",
-                f"calls {self.name}.{name}(), which cannot be compiled.",
-                f"Write {name}({self.name}).",
-            )
+        if name in VIEWS:
+            return self.view() if name == "T" else functools.partial(self.view, name)
+        if name in METHODS:
+            return getattr(self.read_all(), name)
+        if not hasattr(self.values, name):
+            near = suggest(name, (*METHODS, *DESCRIPTIONS))
+            raise self.watch.stop("raises", f"uses {self.name}.{name}, which is not there{near}.")
         raise self.watch.stop(
             "allocation",
-            f"uses {self.name}.{name}, which makes an array; compiled code cannot allocate.",
+            f"uses {self.name}.{name}, which compiled code does not have.",
             "Write a loop over the elements.",
         )
+
+    def view(self, name: str = "transpose", *args: Any, **settings: Any) -> Any:
+        """Return the same elements in another order, or a copy where NumPy makes one."""
+        found = getattr(self.values, name)(*args, **settings)
+        if not np.shares_memory(found, self.values):
+            return getattr(self.read_all(), name)(*args, **settings)
+        written = None
+        if self.written is not None:
+            written = getattr(self.written, name)(*args, **settings)
+        part = Guard(self.watch, self.role, f"{self.name}.{name}", found, written, self.field)
+        part.writers = self.writers
+        return part
 
     # -- writing -------------------------------------------------------------------------------
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        places = self.locate(index)
+        is_mask = isinstance(index, np.ndarray) and index.dtype == np.bool_
+        places = (index,) if is_mask else self.locate(index)
         if self.watch.function not in WRITABLE.get(self.role, ()):
-            self.refuse_write(self.label(index))
-        if isinstance(value, (Guard, np.ndarray)):
-            raise self.watch.stop(
-                "allocation",
-                f"copies an array into {self.label(index)}, for which compiled code would need "
-                "another one; it cannot allocate.",
-                "Write a loop over the elements.",
-            )
+            self.refuse_write("" if is_mask else self.label(index))
         target = self.values[places]
-        if isinstance(value, (tuple, list)):
+        if isinstance(value, (Guard, np.ndarray)):
+            value = value.read_all() if isinstance(value, Guard) else value
+            if np.broadcast_shapes(value.shape, target.shape) != target.shape:
+                raise self.watch.stop(
+                    "raises",
+                    f"writes an array of the shape {value.shape} into {self.label(index)}, which "
+                    f"has {target.shape}.",
+                )
+            wrong = next(filter(None, (misfit(one, target.dtype) for one in value.ravel())), "")
+        elif isinstance(value, (tuple, list)):
             wrong = next(filter(None, (misfit(one, target.dtype) for one in value)), "")
         else:
             wrong = misfit(value, target.dtype)
@@ -343,21 +359,19 @@ class Guard:
 
     # -- arithmetic ----------------------------------------------------------------------------
 
-    def no_arithmetic(self, *args: Any) -> Any:
-        """Stop at arithmetic with a whole array."""
-        raise self.watch.stop(
-            "allocation",
-            f"computes with all of {self.name} at once, which makes an array; compiled code "
-            "cannot allocate.",
-            "Write a loop over the elements.",
-        )
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
+        """Compute with the array, as NumPy does with one of its own."""
+        (target,) = settings.pop("out", (None,))
+        arrays = [one.read_all() if isinstance(one, Guard) else one for one in inputs]
+        found = getattr(ufunc, method)(*arrays, **settings)
+        if target is None:
+            return found
+        # In place: NumPy refuses what loses more than a fraction of a kind.
+        if not np.can_cast(found.dtype, target.dtype, "same_kind"):
+            raise TypeError(f"{found.dtype} numbers are not written into {target.name} in place")
+        target[...] = found
+        return target
 
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = no_arithmetic
-    __truediv__ = __rtruediv__ = __floordiv__ = __mod__ = __pow__ = __neg__ = no_arithmetic
-    __and__ = __or__ = __xor__ = __invert__ = __matmul__ = no_arithmetic
-    __lt__ = __le__ = __gt__ = __ge__ = no_arithmetic
-    __eq__ = __ne__ = no_arithmetic
-    __iadd__ = __isub__ = __imul__ = __itruediv__ = no_arithmetic
     __hash__ = None  # type: ignore[assignment]
 
     def __bool__(self) -> bool:

@@ -20,6 +20,7 @@ import batchsim.random
 from batchsim.checking.contract import PLAIN
 from batchsim.checking.functions import UNKNOWN, Function
 from batchsim.checking.problems import Findings
+from batchsim.compiler.expressions import of_arrays
 from batchsim.compiler.returns import wrong_returns
 from batchsim.definition import Definition, suggest
 from batchsim.family import env, is_namespace
@@ -29,15 +30,11 @@ __all__ = ["examine_source"]
 UNSEEDED = ("random", "numpy.random", "time", "secrets", "datetime", "uuid", "posix", "nt")
 # fmt: off
 ALLOCATING = (
-    "append", "arange", "argsort", "array", "asarray", "ascontiguousarray", "atleast_1d",
-    "concatenate", "copy", "cumsum", "diag", "diff", "dot", "empty", "empty_like", "eye",
-    "flatnonzero", "full", "full_like", "hstack", "identity", "linspace", "meshgrid", "nonzero",
-    "ones", "ones_like", "outer", "repeat", "roll", "sort", "stack", "tile", "unique", "vstack",
-    "zeros", "zeros_like",
+    "argsort", "diag", "diff", "flatnonzero", "meshgrid", "nonzero", "sort", "unique",
 )
 # fmt: on
-"""Functions of NumPy that return a new array."""
-ALLOCATING_METHODS = ("astype", "copy", "flatten", "nonzero", "repeat", "argsort", "tolist")
+"""Functions of NumPy that return a new array, and that compiled code does not have."""
+ALLOCATING_METHODS = ("nonzero", "argsort", "tolist")
 OBJECTS = {
     ast.List: "a list",
     ast.ListComp: "a list",
@@ -129,6 +126,8 @@ class _Scan:
         }
         # Parts of what is noted once as a whole, which are not to be noted again.
         self.skipped: set[ast.AST] = set()
+        # Of these, only what is in them is to be noted.
+        self.allowed: set[ast.AST] = set()
 
     def add(self, kind: str, node: ast.AST, message: str, hint: str = "") -> None:
         self.findings.add(kind, f"{self.name} {message}", hint, self.this.place(node))
@@ -140,6 +139,8 @@ class _Scan:
         for node in _walk([part for part in tree.body if part is not docstring]):
             if node in self.skipped:
                 self.skipped.update(ast.iter_child_nodes(node))
+                continue
+            if node in self.allowed:
                 continue
             method = getattr(self, f"see_{type(node).__name__.lower()}", None)
             if method is not None:
@@ -269,6 +270,10 @@ class _Scan:
                 if source != "time"
                 else "Count steps in a column of State; a clock cannot be repeated.",
             )
+        elif of_arrays(called):
+            # A list of numbers, or of arrays, becomes no list there; a dtype is known.
+            self.allowed.update(part for argument in node.args for part in _lists(argument))
+            self.skipped.update(keyword.value for keyword in node.keywords)
         elif called in (batchsim.parts.part, batchsim.parts.put):
             # The name of a part is known when they are compiled.
             self.skipped.update(node.args[1:2])
@@ -302,13 +307,6 @@ class _Scan:
                 node,
                 f"calls {text}, which is compiled already; expected a plain function.",
                 "Leave the decorator out: batchsim compiles what step calls.",
-            )
-        elif called is np.clip:
-            self.add(
-                "compile",
-                node,
-                "calls np.clip, which cannot be compiled.",
-                "Write min(max(x, low), high).",
             )
         elif called is self.definition.reset and self.this.name == "step":
             self.add(
@@ -380,15 +378,6 @@ class _Scan:
 
     def see_augassign(self, node: ast.AugAssign) -> None:
         self.target(node.target)
-        index = node.target.slice if isinstance(node.target, ast.Subscript) else None
-        if any(isinstance(part, ast.Slice) for part in ast.walk(index or ast.Pass())):
-            self.add(
-                "allocation",
-                node,
-                f"computes with the slice {ast.unparse(node.target)}, which makes an array; "
-                "compiled code cannot allocate.",
-                "Write a loop over its elements.",
-            )
 
     def target(self, node: ast.expr) -> None:
         column = self.column(node)
@@ -575,8 +564,16 @@ def _unseeded(called: Any) -> str | None:
     return None
 
 
+def _lists(node: ast.AST) -> Iterator[ast.AST]:
+    """Return a list that is written there, and those in it."""
+    if isinstance(node, (ast.List, ast.Tuple)):
+        yield node
+        for part in node.elts:
+            yield from _lists(part)
+
+
 def _is_allocating(called: Any) -> bool:
-    """Tell whether a function of NumPy returns a new array."""
+    """Tell whether a function of NumPy returns a new array that compiled code does not have."""
     if getattr(called, "__module__", "") == "numpy.linalg":
         return True
     name = getattr(called, "__name__", "")

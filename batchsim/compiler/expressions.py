@@ -24,15 +24,16 @@ from batchsim.compiler import (  # noqa: F401 - they tell Numba of what they hav
     array_functions,
     array_reductions,
     operators,
+    ufuncs,
 )
 from batchsim.compiler.aliases import shares_memory
-from batchsim.compiler.array_functions import CONSTANTS, SPECIFICATIONS, VIEWS, with_arity
+from batchsim.compiler.array_functions import CONSTANTS, METHODS, SPECIFICATIONS, VIEWS, with_arity
 from batchsim.compiler.array_linear import SHARED, SHARING
 from batchsim.compiler.arrays import DYNAMIC, ConstantArray, IndexType
 from batchsim.compiler.refusals import RefusedError
 from batchsim.compiler.rows import ParametersType
 
-__all__ = ["Expressions"]
+__all__ = ["METHODS", "Expressions", "of_arrays"]
 
 UNKNOWN = object()
 """What is not known when a kernel is compiled."""
@@ -337,6 +338,14 @@ class Expressions:
             and defined.op == "call"
             and self.known(defined.func) is slice
         )
+
+
+def of_arrays(function: Any) -> bool:
+    """Tell whether a function is one of those of small arrays."""
+    try:
+        return function in SPECIFICATIONS or function in CONSTANTS or function in ufuncs.UFUNCS
+    except TypeError:  # It cannot be hashed.
+        return False
 
 
 def _can_be_constant(array: np.ndarray[Any, Any]) -> bool:

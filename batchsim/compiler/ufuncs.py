@@ -432,7 +432,9 @@ def fingerprint() -> list[str]:
     """
     blas = str(getattr(np.__config__, "CONFIG", {}).get("Build Dependencies", {}).get("blas"))
     chosen = [f"{name}={os.environ.get(name)}" for name in DECIDING]
-    return [blas, *chosen] + sorted(SYMBOLS) + [version.__name__ for version in _WRITTEN_OUT.values()]
+    return (
+        [blas, *chosen] + sorted(SYMBOLS) + [version.__name__ for version in _WRITTEN_OUT.values()]
+    )
 
 
 INTRINSICS = {np.copysign: "llvm.copysign", np.exp2: "llvm.exp2", np.log2: "llvm.log2"}
