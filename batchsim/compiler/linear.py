@@ -242,7 +242,7 @@ def product(
         is_shared = is_shared and left.kind == right.kind
         given = _Product(name, kinds, left.shape, right.shape, steps[0], steps[1], is_shared)
         known = _orders_of_product(given)
-        if known is None or (not FUSES and any(orders.fuses(order.tree) for order in known)):
+        if known is None or (not FUSES and any(map(orders.fuses, known))):
             return kind, result, _by_matmul(context, builder, given, one, other)
         found = known
     if isinstance(kind, types.Float) and len(pairs) > 1 and len(pairs) * shapes.length >= _WORTH:
