@@ -251,10 +251,17 @@ def product(
         if len(columns) == 1:
             rows, columns = columns, rows
         return kind, result, _by_vectors(context, builder, kind, found, rows, columns)
-    return kind, result, [
+    sums = [
         add_in_order(context, builder, kind, order, row)
         for order, row in zip(found, pairs, strict=True)
-    ]  # fmt: skip
+    ]
+    if exact and isinstance(kind, types.Float) and shapes.length == 1:
+        for side, factors in enumerate((one, other)):
+            if len(factors) == 1 and _ignores(given, side):
+                zero = context.get_constant(kind, 0)
+                is_zero = builder.fcmp_ordered("==", factors[0], zero)
+                sums = [builder.select(is_zero, zero, value) for value in sums]
+    return kind, result, sums
 
 
 _WORTH = 64
@@ -310,6 +317,25 @@ def _by_vectors(
             results += [builder.extract_element(total, place) for place in places]
             j += width
     return results
+
+
+@functools.cache
+def _ignores(given: _Product, side: int) -> bool:
+    """Tell whether nothing is multiplied if the only number of one operand is zero: a BLAS may add
+    that multiple of a vector to zeros, and then sees no NaN.
+    """
+    shapes = _shapes(given.name, given.left, given.right)
+    filled = [
+        np.full((rows, 1), 0.0 if k == side else np.nan, kind)
+        for k, (rows, kind) in enumerate(
+            zip((shapes.rows, shapes.columns), given.kinds, strict=True)
+        )
+        if kind.kind == "f" or k == side
+    ]
+    if len(filled) < 2:
+        return False
+    one, other = _arrays(given._replace(is_shared=False), filled[0], filled[1])
+    return not np.isnan(PRODUCTS[given.name](one, other)).any()
 
 
 def _any_pair(builder: Any, pairs: list[Any]) -> Any:
