@@ -130,7 +130,7 @@ def draw_all(case, rng, spread, special):
     return [numbers(rng, kind, shape, spread, special) for kind, shape, _ in case.operands]
 
 
-def differing(cases, draws=DRAWS, draw=draw_all, repeats=3):
+def differing(cases, draws=DRAWS, draw=draw_all, repeats=2):
     """Return the names of the cases of which a result has other bits than NumPy's."""
     run, outputs = compiled(cases)
     rng = np.random.default_rng(1)

@@ -385,6 +385,8 @@ def _is_matmul(given: _Product) -> bool:
     rng = np.random.default_rng(0)
     kind = given.kinds[0]
     shapes = _shapes(given.name, given.left, given.right)
+    if shapes.length == 1:
+        return False
     for attempt in range(20):
         left, right = (
             rng.normal(size=(n, shapes.length)).astype(kind) for n in (shapes.rows, shapes.columns)
