@@ -504,7 +504,7 @@ def norm(
     Args:
         context: Numba's.
         builder: llvmlite's.
-        operand: an array; of its strides bits depend if an axis is given.
+        operand: an array; bits depend on its strides.
         axis: along which the vectors lie; None for that of all elements.
         keepdims: whether the axis stays, with length 1.
         exact: whether NumPy's order is kept.
