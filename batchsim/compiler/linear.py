@@ -242,7 +242,7 @@ def product(
         is_shared = is_shared and left.kind == right.kind
         given = _Product(name, kinds, left.shape, right.shape, steps[0], steps[1], is_shared)
         known = _orders_of_product(given)
-        if known is None or (not FUSES and any(orders.fuses(order.tree) for order in known)):
+        if known is None or (not FUSES and any(map(orders.fuses, known))):
             return kind, result, _by_matmul(context, builder, given, one, other)
         found = known
     if isinstance(kind, types.Float) and len(pairs) > 1 and len(pairs) * shapes.length >= _WORTH:
@@ -251,10 +251,17 @@ def product(
         if len(columns) == 1:
             rows, columns = columns, rows
         return kind, result, _by_vectors(context, builder, kind, found, rows, columns)
-    return kind, result, [
+    sums = [
         add_in_order(context, builder, kind, order, row)
         for order, row in zip(found, pairs, strict=True)
-    ]  # fmt: skip
+    ]
+    if exact and isinstance(kind, types.Float) and shapes.length == 1:
+        for side, factors in enumerate((one, other)):
+            if len(factors) == 1 and _ignores(given, side):
+                zero = context.get_constant(kind, 0)
+                is_zero = builder.fcmp_ordered("==", factors[0], zero)
+                sums = [builder.select(is_zero, zero, value) for value in sums]
+    return kind, result, sums
 
 
 _WORTH = 64
@@ -312,6 +319,25 @@ def _by_vectors(
     return results
 
 
+@functools.cache
+def _ignores(given: _Product, side: int) -> bool:
+    """Tell whether nothing is multiplied if the only number of one operand is zero: a BLAS may add
+    that multiple of a vector to zeros, and then sees no NaN.
+    """
+    shapes = _shapes(given.name, given.left, given.right)
+    filled = [
+        np.full((rows, 1), 0.0 if k == side else np.nan, kind)
+        for k, (rows, kind) in enumerate(
+            zip((shapes.rows, shapes.columns), given.kinds, strict=True)
+        )
+        if kind.kind == "f" or k == side
+    ]
+    if len(filled) < 2:
+        return False
+    one, other = _arrays(given._replace(is_shared=False), filled[0], filled[1])
+    return not np.isnan(PRODUCTS[given.name](one, other)).any()
+
+
 def _any_pair(builder: Any, pairs: list[Any]) -> Any:
     found = ir.Constant(ir.IntType(1), 0)
     for x, y in pairs:
@@ -359,6 +385,8 @@ def _is_matmul(given: _Product) -> bool:
     rng = np.random.default_rng(0)
     kind = given.kinds[0]
     shapes = _shapes(given.name, given.left, given.right)
+    if shapes.length == 1:
+        return False
     for attempt in range(20):
         left, right = (
             rng.normal(size=(n, shapes.length)).astype(kind) for n in (shapes.rows, shapes.columns)
@@ -476,7 +504,7 @@ def norm(
     Args:
         context: Numba's.
         builder: llvmlite's.
-        operand: an array; of its strides bits depend if an axis is given.
+        operand: an array; bits depend on its strides.
         axis: along which the vectors lie; None for that of all elements.
         keepdims: whether the axis stays, with length 1.
         exact: whether NumPy's order is kept.
