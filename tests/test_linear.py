@@ -211,9 +211,3 @@ def test_solvers_have_numpys_bits(kind):
 def test_what_numpy_cannot_multiply_is_told(call, shapes, reason):
     with pytest.raises(TypingError, match=reason):
         call(*(Operand(numba.float64, shape, []) for shape in shapes))
-
-
-def test_a_fingerprint_stays():
-    first = linear.fingerprint()
-    linear.fingerprint.cache_clear()
-    assert linear.fingerprint() == first

@@ -312,7 +312,7 @@ class Guard(NDArrayOperatorsMixin):
         target = self.values[places]
         if isinstance(value, (Guard, np.ndarray)):
             value = value.read_all() if isinstance(value, Guard) else value
-            if np.broadcast_shapes(value.shape, target.shape) != target.shape:
+            if not _fits(value.shape, target.shape):
                 raise self.watch.stop(
                     "raises",
                     f"writes an array of the shape {value.shape} into {self.label(index)}, which "
@@ -385,6 +385,14 @@ class Guard(NDArrayOperatorsMixin):
             f"uses {self.name}, an array, as an index; expected a whole number.",
             f"Write {self.name}[0].",
         )
+
+
+def _fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Tell whether an array of a shape can be written where there is one of another."""
+    try:
+        return np.broadcast_shapes(shape, target) == target
+    except ValueError:
+        return False
 
 
 def _elements(size: int, axis: int) -> str:

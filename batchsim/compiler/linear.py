@@ -16,7 +16,6 @@ and on whether both are the same memory, as in `a @ a.T`.
 from __future__ import annotations
 
 import functools
-import hashlib
 import math
 from typing import Any, NamedTuple
 
@@ -46,7 +45,6 @@ __all__ = [
     "Operand",
     "cross",
     "cross_type",
-    "fingerprint",
     "norm",
     "norm_type",
     "outer",
@@ -594,32 +592,3 @@ def solver(context: Any, builder: Any, name: str, *operands: Operand) -> Found:
     result = Operand(types.float64, shape, [])
     found = call(context, builder, symbol, dimensions, arrays, result)
     return kind, shape, cast(context, builder, found, types.float64, kind)
-
-
-# --- Which BLAS is it? ----------------------------------------------------------------------------
-
-
-@functools.cache
-def fingerprint() -> str:
-    """Return a hash of what this process's NumPy answers: other bits need other kernels."""
-    rng = np.random.default_rng(0)
-    answers = hashlib.sha256()
-    with np.errstate(all="ignore"):
-        for kind in (np.float64, np.float32):
-            left, right = (rng.normal(size=(LARGEST, LARGEST)).astype(kind) for _ in range(2))
-            long = rng.normal(size=256).astype(kind)
-            for count in range(1, LARGEST + 1):
-                for rows in range(1, LARGEST + 1):
-                    one = np.ascontiguousarray(left[:rows, :count])
-                    vector = right[0, :count].copy()
-                    other = np.ascontiguousarray(right[:count])
-                    for answer in (one @ vector, vector @ one.T, one @ one.T, one @ other):
-                        answers.update(answer.tobytes())
-                    for columns in (2, 3, 4, 8):
-                        answers.update((one @ np.ascontiguousarray(other[:, :columns])).tobytes())
-            for count in range(1, len(long)):
-                row = long[:count]
-                zeros = np.copysign(kind(0), row)
-                for answer in (np.dot(row, row), np.sum(row), np.min(zeros), np.max(zeros)):
-                    answers.update(np.asarray(answer).tobytes())
-    return answers.hexdigest()
