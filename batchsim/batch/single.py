@@ -137,20 +137,20 @@ class SingleEnv(gymnasium.Env[Any, Any]):
         return self.batch.np_random_seed[0]
 
     @property
-    def np_random(self) -> np.random.Generator:
+    def np_random(self) -> Any:
         """The random generator, live: what is drawn from it, the environment's stream has drawn.
 
         A reset with a seed makes a new one. An assigned one is copied.
         """
         (generator,) = self.batch.np_random
-        return generator  # type: ignore[no-any-return]
+        return generator
 
     @np_random.setter
-    def np_random(self, value: np.random.Generator) -> None:
+    def np_random(self, value: Any) -> None:
         self.batch.set_np_random(0, value)
 
     @property
-    def _np_random(self) -> np.random.Generator | None:  # type: ignore[override]
+    def _np_random(self) -> Any:
         # Where Gymnasium's checker looks whether reset(seed=…) has seeded.
         return None if self.batch._seeds[0] is None else self.batch.np_random[0]
 
