@@ -202,7 +202,7 @@ def weibull(rng: Streams, i: int, a: float) -> float:
     require(a >= 0.0, i, a, "a is {}, expected at least 0")
     if a == 0.0:
         return 0.0
-    return power(ziggurat.standard_exponential(rng, i), 1.0 / float64(a))
+    return float64(power(ziggurat.standard_exponential(rng, i), 1.0 / float64(a)))
 
 
 # --- Gamma and beta -------------------------------------------------------------------------------

@@ -174,7 +174,7 @@ class RowRandom(Random):
 
     def random(self) -> float:
         """Return the next random number in the interval [0.0, 1.0)."""
-        return mt19937.fraction(self._streams, self._row)  # type: ignore[no-any-return]
+        return mt19937.fraction(self._streams, self._row)
 
     def getrandbits(self, k: int, /) -> int:
         """Return a whole number of k random bits."""

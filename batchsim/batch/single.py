@@ -150,7 +150,7 @@ class SingleEnv(gymnasium.Env[Any, Any]):
         self.batch.set_np_random(0, value)
 
     @property
-    def _np_random(self) -> Any:
+    def _np_random(self) -> Any:  # type: ignore[override]
         # Where Gymnasium's checker looks whether reset(seed=…) has seeded.
         return None if self.batch._seeds[0] is None else self.batch.np_random[0]
 

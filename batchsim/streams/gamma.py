@@ -13,7 +13,7 @@ from numba.extending import register_jitable
 
 from batchsim.math import power
 from batchsim.streams.pcg64 import Streams, fraction
-from batchsim.streams.words import log
+from batchsim.streams.words import float64, log
 from batchsim.streams.ziggurat import standard_exponential, standard_normal
 
 __all__ = ["beta_share", "gamma_number"]
@@ -49,12 +49,12 @@ def _gamma_below_1(rng: Streams, i: int, shape: float) -> float:
         u = fraction(rng, i)
         v = standard_exponential(rng, i)
         if u <= 1.0 - shape:
-            x = power(u, 1.0 / shape)
+            x = float64(power(u, 1.0 / shape))
             if x <= v:
                 return x
         else:
             y = -log((1.0 - u) / shape)
-            x = power(1.0 - shape + shape * y, 1.0 / shape)
+            x = float64(power(1.0 - shape + shape * y, 1.0 / shape))
             if x <= v + y:
                 return x
 
@@ -77,8 +77,8 @@ def beta_share(rng: Streams, i: int, a: float, b: float) -> float:
     while True:
         u = fraction(rng, i)
         v = fraction(rng, i)
-        x = power(u, 1.0 / a)
-        y = power(v, 1.0 / b)
+        x = float64(power(u, 1.0 / a))
+        y = float64(power(v, 1.0 / b))
         if x + y <= 1.0 and u + v > 0.0:
             if x > 0.0 and y > 0.0:
                 return x / (x + y)
