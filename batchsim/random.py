@@ -32,6 +32,7 @@ from batchsim.streams.counts import binomial_count, multinomial_counts, poisson_
 from batchsim.streams.gamma import beta_share, gamma_number
 from batchsim.streams.orders import shuffled, weighted
 from batchsim.streams.pcg64 import Streams, allocate, bounded, fraction, fresh_seeds, seed_rows
+from batchsim.streams.vectors import factor_of, normal_vector
 from batchsim.streams.words import (
     exp,
     float64,
@@ -203,6 +204,30 @@ def weibull(rng: Streams, i: int, a: float) -> float:
     if a == 0.0:
         return 0.0
     return float64(power(ziggurat.standard_exponential(rng, i), 1.0 / float64(a)))
+
+
+@register_jitable
+def multivariate_normal(
+    rng: Streams,
+    i: int,
+    mean: npt.NDArray[np.floating],
+    factor: npt.NDArray[np.floating],
+    out: npt.NDArray[np.floating],
+) -> None:
+    """Write a normal vector into `out`, as `Generator.multivariate_normal(mean, covariance)` draws.
+
+    `mean` and `out` are (d,), `factor` is (d, d), what `covariance_factor(covariance)` returns,
+    which the environment's `tables(p)` keeps; all float64. NumPy's method is its default, "svd".
+    """
+    normal_vector(rng, i, mean, factor, out)
+
+
+def covariance_factor(covariance: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return the factor (d, d) of a covariance matrix that `multivariate_normal` draws with.
+
+    It is ordinary Python, for `tables(p)`. ValueError if the matrix is not square.
+    """
+    return factor_of(covariance)
 
 
 # --- Gamma and beta -------------------------------------------------------------------------------

@@ -58,6 +58,7 @@ LIBRARIES = (
     "batchsim.streams.orders",
     "batchsim.streams.pcg64",
     "batchsim.streams.source",
+    "batchsim.streams.vectors",
     "batchsim.streams.words",
     "batchsim.streams.ziggurat",
     "batchsim.math",

@@ -32,6 +32,7 @@ __all__ = [
     "by_python",
     "fingerprint",
     "make_intrinsic",
+    "multiply_in_place",
     "of_numbers",
     "width",
 ]
@@ -96,7 +97,7 @@ def _loops(ufunc: np.ufunc) -> dict[tuple[str, ...], _Loop]:
     return loops
 
 
-_LOOPS = {ufunc: _loops(ufunc) for ufunc in UFUNCS}
+_LOOPS = {ufunc: _loops(ufunc) for ufunc in (*UFUNCS, np.matmul)}
 
 
 def _symbol(ufunc: np.ufunc, kinds: tuple[str, ...]) -> str:
@@ -419,4 +420,83 @@ def _function(context: Any, module: Any, symbol: str, inputs: list[Any], outputs
     for k, member in enumerate(members):
         result = builder.insert_value(result, member, k)
     builder.ret(result)
+    return function
+
+
+# --- Products with a matrix -----------------------------------------------------------------------
+
+
+@intrinsic
+def multiply_in_place(typing_context: Any, matrix: Any, x: Any) -> Any:
+    """Replace a vector `x` (d,) by `x[None] @ matrix.T`, as NumPy computes it in float64.
+
+    Both are arrays of floats, C-contiguous.
+    """
+    for kind, axes in ((matrix, 2), (x, 1)):
+        of_floats = isinstance(kind, types.Array) and isinstance(kind.dtype, types.Float)
+        if not (of_floats and kind.ndim == axes and kind.layout == "C"):
+            return None
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        arrays = [
+            context.make_array(kind)(context, builder, value)
+            for kind, value in zip(signature.args, arguments, strict=True)
+        ]
+        size = builder.extract_value(arrays[1].shape, 0)
+        function = _product(context, builder.module, *(kind.dtype for kind in signature.args))
+        builder.call(function, [arrays[0].data, arrays[1].data, size])
+        return context.get_dummy_value()
+
+    return types.void(matrix, x), codegen
+
+
+def _product(context: Any, module: Any, of_matrix: Any, of_x: Any) -> Any:
+    """Return a function of a matrix's and a vector's memory and length that calls the loop."""
+    symbol = _symbol(np.matmul, ("d", "d", "d"))
+    name = f"{symbol}_{of_matrix}_{of_x}_call"
+    found = module.globals.get(name)
+    if found is not None:
+        return found
+    word, byte = context.get_value_type(types.intp), ir.IntType(8).as_pointer()
+    pointers = [context.get_data_type(kind).as_pointer() for kind in (of_matrix, of_x)]
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [*pointers, word]), name)
+    function.linkage = "linkonce_odr"
+    for attribute in ("noinline", "nounwind"):
+        function.attributes.add(attribute)
+    builder = ir.IRBuilder(function.append_basic_block())
+    matrix, x, size = function.args
+    numbers = [
+        builder.alloca(ir.DoubleType(), count) for count in (builder.mul(size, size), size, size)
+    ]
+
+    def copied(source: Any, of: Any, target: Any, to: Any, count: Any) -> None:
+        with cgutils.for_range(builder, count) as loop:
+            value = builder.load(builder.gep(source, [loop.index]))
+            builder.store(context.cast(builder, value, of, to), builder.gep(target, [loop.index]))
+
+    copied(matrix, of_matrix, numbers[0], types.float64, builder.mul(size, size))
+    copied(x, of_x, numbers[1], types.float64, size)
+    # The strides are NumPy's: in the outer loop of one turn, of the row, of the matrix transposed,
+    # and of the product.
+    across = builder.mul(size, word(8))
+    places = [builder.bitcast(numbers[k], byte) for k in (1, 0, 2)]
+    counts = [word(1), word(1), size, size]
+    strides = [word(0)] * 3 + [across, word(8), word(8), across, across, word(8)]
+    packed = [
+        cgutils.gep_inbounds(
+            builder, cgutils.alloca_once_value(builder, cgutils.pack_array(builder, values)), 0, 0
+        )
+        for values in (places, counts, strides)
+    ]
+    signature = ir.FunctionType(
+        ir.VoidType(), [byte.as_pointer(), word.as_pointer(), word.as_pointer(), byte]
+    )
+    record = ir.LiteralStructType([signature.as_pointer(), byte])
+    loop = module.globals.get(symbol) or ir.GlobalVariable(module, record, symbol)
+    called, closure = (
+        builder.load(cgutils.gep_inbounds(builder, loop, 0, member)) for member in (0, 1)
+    )
+    builder.call(called, [*packed, closure])
+    copied(numbers[2], types.float64, x, of_x, size)
+    builder.ret_void()
     return function
