@@ -166,14 +166,14 @@ def standard_normal(rng: Streams, i: int) -> float:
 @inlined
 def normal(rng: Streams, i: int, loc: float, scale: float) -> float:
     """Return a float64 with mean `loc` and deviation `scale`, drawn as `Generator.normal` does."""
-    require(scale >= 0.0, i, scale, _SCALE)
+    require(not scale < 0.0, i, scale, _SCALE)
     return float64(loc) + float64(scale) * ziggurat.standard_normal(rng, i)
 
 
 @register_jitable
 def lognormal(rng: Streams, i: int, mean: float, sigma: float) -> float:
     """Return `exp` of a normal draw, float64, drawn as `Generator.lognormal(mean, sigma)` does."""
-    require(sigma >= 0.0, i, sigma, "sigma is {}, expected at least 0")
+    require(not sigma < 0.0, i, sigma, "sigma is {}, expected at least 0")
     return exp(float64(mean) + float64(sigma) * ziggurat.standard_normal(rng, i))
 
 
@@ -186,21 +186,21 @@ def standard_exponential(rng: Streams, i: int) -> float:
 @inlined
 def exponential(rng: Streams, i: int, scale: float = 1.0) -> float:
     """Return a float64 with mean `scale`, drawn as `Generator.exponential(scale)` does."""
-    require(scale >= 0.0, i, scale, _SCALE)
+    require(not scale < 0.0, i, scale, _SCALE)
     return float64(scale) * ziggurat.standard_exponential(rng, i)
 
 
 @register_jitable
 def rayleigh(rng: Streams, i: int, scale: float = 1.0) -> float:
     """Return a float64 of mode `scale`, drawn as `Generator.rayleigh(scale)` does."""
-    require(scale >= 0.0, i, scale, _SCALE)
+    require(not scale < 0.0, i, scale, _SCALE)
     return float64(scale) * math.sqrt(2.0 * ziggurat.standard_exponential(rng, i))
 
 
 @register_jitable
 def weibull(rng: Streams, i: int, a: float) -> float:
     """Return a float64 of shape `a` and scale 1, drawn as `Generator.weibull(a)` does."""
-    require(a >= 0.0, i, a, "a is {}, expected at least 0")
+    require(not a < 0.0, i, a, "a is {}, expected at least 0")
     if a == 0.0:
         return 0.0
     return float64(power(ziggurat.standard_exponential(rng, i), 1.0 / float64(a)))
@@ -244,7 +244,7 @@ def standard_gamma(rng: Streams, i: int, shape: float) -> float:
 def gamma(rng: Streams, i: int, shape: float, scale: float = 1.0) -> float:
     """Return a float64 of mean `shape * scale`, drawn as `Generator.gamma(shape, scale)` does."""
     require(shape >= 0.0, i, shape, "shape is {}, expected at least 0")
-    require(scale >= 0.0, i, scale, _SCALE)
+    require(not scale < 0.0, i, scale, _SCALE)
     return float64(scale) * gamma_number(rng, i, float64(shape))
 
 
@@ -269,7 +269,7 @@ def beta(rng: Streams, i: int, a: float, b: float) -> float:
 @register_jitable
 def laplace(rng: Streams, i: int, loc: float = 0.0, scale: float = 1.0) -> float:
     """Return a float64 with mean `loc`, drawn as `Generator.laplace(loc, scale)` does."""
-    require(scale >= 0.0, i, scale, _SCALE)
+    require(not scale < 0.0, i, scale, _SCALE)
     while True:
         u = fraction(rng, i)
         if u >= 0.5:
@@ -281,7 +281,7 @@ def laplace(rng: Streams, i: int, loc: float = 0.0, scale: float = 1.0) -> float
 @register_jitable
 def logistic(rng: Streams, i: int, loc: float = 0.0, scale: float = 1.0) -> float:
     """Return a float64 with mean `loc`, drawn as `Generator.logistic(loc, scale)` does."""
-    require(scale >= 0.0, i, scale, _SCALE)
+    require(not scale < 0.0, i, scale, _SCALE)
     while True:
         u = fraction(rng, i)
         if u > 0.0:
@@ -291,7 +291,7 @@ def logistic(rng: Streams, i: int, loc: float = 0.0, scale: float = 1.0) -> floa
 @register_jitable
 def gumbel(rng: Streams, i: int, loc: float = 0.0, scale: float = 1.0) -> float:
     """Return a float64 with mode `loc`, drawn as `Generator.gumbel(loc, scale)` does."""
-    require(scale >= 0.0, i, scale, _SCALE)
+    require(not scale < 0.0, i, scale, _SCALE)
     while True:
         u = 1.0 - fraction(rng, i)
         if u < 1.0:
@@ -328,7 +328,7 @@ def geometric(rng: Streams, i: int, p: float) -> int:
     at_trial = p
     up_to = p
     u = fraction(rng, i)
-    while u > up_to:
+    while u > up_to and at_trial > 0.0:
         at_trial *= 1.0 - p
         up_to += at_trial
         trial += 1

@@ -163,7 +163,7 @@ def randn(rng: RandomStateStreams, i: int) -> float:
 @register_jitable
 def normal(rng: RandomStateStreams, i: int, loc: float = 0.0, scale: float = 1.0) -> float:
     """Return a float64 with mean `loc` and deviation `scale`, drawn as `RandomState.normal`."""
-    require(scale >= 0.0, i, scale, "scale is {}, expected at least 0")
+    require(not scale < 0.0, i, scale, "scale is {}, expected at least 0")
     return float64(loc) + float64(scale) * standard_normal(rng, i)
 
 
@@ -176,7 +176,7 @@ def standard_exponential(rng: RandomStateStreams, i: int) -> float:
 @register_jitable
 def exponential(rng: RandomStateStreams, i: int, scale: float = 1.0) -> float:
     """Return a float64 with mean `scale`, drawn as `RandomState.exponential(scale)` does."""
-    require(scale >= 0.0, i, scale, "scale is {}, expected at least 0")
+    require(not scale < 0.0, i, scale, "scale is {}, expected at least 0")
     return float64(scale) * standard_exponential(rng, i)
 
 

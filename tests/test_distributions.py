@@ -182,7 +182,7 @@ def test_integers_with_their_endpoint_are_numpys(backend, low, high):
     [
         ("exponential", (-1.0,), "row 1: scale is -1.0, expected at least 0"),
         ("normal", (0.0, -1.0), "scale is -1.0"),
-        ("lognormal", (0.0, math.nan), "sigma is nan"),
+        ("lognormal", (0.0, -0.5), "sigma is -0.5"),
         ("gamma", (-0.5,), "shape is -0.5"),
         ("beta", (0.0, 1.0), "a is 0.0, expected more than 0"),
         ("poisson", (-1.0,), "lam is -1.0"),
@@ -198,7 +198,7 @@ def test_what_numpy_refuses_is_refused_in_python(name, arguments, message):
     streams, (_, numpys) = seeded([1, 2])
     with pytest.raises(ValueError, match=message):
         getattr(ours, name)(streams, 1, *arguments)
-    with pytest.raises(ValueError, match=r"<|>|large|range|nan"):
+    with pytest.raises(ValueError, match=r"<|>|large|range"):
         getattr(numpys, name)(*arguments)
     assert_same_streams(streams, seeded([1, 2])[1])
 

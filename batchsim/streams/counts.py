@@ -112,7 +112,7 @@ _STIRLING = (
 @register_jitable
 def binomial_count(rng: Any, i: int, n: int, p: float) -> int:
     """Return how many of `n` trials succeed, an int64, each with the float64 probability `p`."""
-    if n == 0 or p == 0.0:
+    if n <= 0 or p == 0.0 or math.isnan(p):
         return 0
     if p <= 0.5:
         if p * float64(n) <= 30.0:
