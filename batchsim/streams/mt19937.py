@@ -210,24 +210,23 @@ def _of_key(words: list[Any]) -> list[Any]:
 
 
 @inlined
-def _twisted(rng: WordStreams, i: int, k: int, following: int, shifted: int) -> None:
-    """Make word k of the next block."""
-    upper = uint64(rng.key[i, k]) & uint64(_UPPER)
-    mixed = upper | uint64(rng.key[i, following]) & uint64(_LOWER)
-    word = uint64(rng.key[i, shifted]) ^ mixed >> uint64(1)
-    if mixed & uint64(1):
-        word ^= uint64(_TWIST)
-    rng.key[i, k] = word
+def _twisted(word: int, following: int, shifted: int) -> int:
+    """Return what follows on a word of the block, from the next one and one further on."""
+    mixed = uint64(word) & uint64(_UPPER) | uint64(following) & uint64(_LOWER)
+    # No branch: it would be taken at random, and keep the loops from being vectorised.
+    odd = uint64(mixed & uint64(1)) * uint64(_TWIST)
+    return uint64(shifted) ^ mixed >> uint64(1) ^ odd
 
 
 @register_jitable
 def _refill(rng: WordStreams, i: int) -> None:
     """Make the next block in place."""
+    key = rng.key[i]
     for k in range(WORDS - _SHIFT):
-        _twisted(rng, i, k, k + 1, k + _SHIFT)
+        key[k] = _twisted(key[k], key[k + 1], key[k + _SHIFT])
     for k in range(WORDS - _SHIFT, WORDS - 1):
-        _twisted(rng, i, k, k + 1, k + _SHIFT - WORDS)
-    _twisted(rng, i, WORDS - 1, 0, _SHIFT - 1)
+        key[k] = _twisted(key[k], key[k + 1], key[k + _SHIFT - WORDS])
+    key[WORDS - 1] = _twisted(key[WORDS - 1], key[0], key[_SHIFT - 1])
 
 
 @inlined
