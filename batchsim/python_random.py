@@ -32,7 +32,24 @@ from batchsim.streams.words import (
     uint64,
 )
 
-__all__ = ["PythonStreams", "allocate", "fresh_seeds", "seed_rows"]
+__all__ = [
+    "PythonStreams",
+    "allocate",
+    "choice",
+    "choice_weighted",
+    "expovariate",
+    "fresh_seeds",
+    "gauss",
+    "getrandbits",
+    "normalvariate",
+    "randint",
+    "random",
+    "randrange",
+    "sample",
+    "seed_rows",
+    "shuffle",
+    "uniform",
+]
 
 
 def allocate(num_envs: int) -> PythonStreams:

@@ -43,7 +43,40 @@ from batchsim.streams.words import (
     uint64,
 )
 
-__all__ = ["Streams", "allocate", "fresh_seeds", "seed_rows"]
+__all__ = [
+    "Streams",
+    "allocate",
+    "beta",
+    "binomial",
+    "chisquare",
+    "choice",
+    "choice_weighted",
+    "choice_without_replacement",
+    "covariance_factor",
+    "exponential",
+    "fresh_seeds",
+    "gamma",
+    "geometric",
+    "gumbel",
+    "integers",
+    "laplace",
+    "logistic",
+    "lognormal",
+    "multinomial",
+    "multivariate_normal",
+    "normal",
+    "permutation",
+    "poisson",
+    "random",
+    "rayleigh",
+    "seed_rows",
+    "shuffle",
+    "standard_exponential",
+    "standard_gamma",
+    "standard_normal",
+    "uniform",
+    "weibull",
+]
 
 
 @inlined

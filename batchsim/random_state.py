@@ -36,7 +36,29 @@ from batchsim.streams.words import (
     uint64,
 )
 
-__all__ = ["RandomStateStreams", "allocate", "fresh_seeds", "seed_rows"]
+__all__ = [
+    "RandomStateStreams",
+    "allocate",
+    "binomial",
+    "choice",
+    "choice_weighted",
+    "exponential",
+    "fresh_seeds",
+    "multinomial",
+    "normal",
+    "permutation",
+    "poisson",
+    "rand",
+    "randint",
+    "randn",
+    "random",
+    "random_sample",
+    "seed_rows",
+    "shuffle",
+    "standard_exponential",
+    "standard_normal",
+    "uniform",
+]
 
 
 def allocate(num_envs: int) -> RandomStateStreams:

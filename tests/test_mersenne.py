@@ -341,3 +341,9 @@ def test_examples_in_the_docstrings_run(module):
     results = doctest.testmod(module)
     assert results.attempted > 0
     assert results.failed == 0
+
+
+@pytest.mark.parametrize("module", [rs, pr])
+def test_all_names_are_public_and_there(module):
+    assert all(hasattr(module, name) for name in module.__all__)
+    assert not [name for name in module.__all__ if name.startswith("_")]

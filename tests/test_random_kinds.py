@@ -402,3 +402,47 @@ def test_random_names_a_kind_that_there_is():
 
     with pytest.raises(TypeError, match=r"did you mean 'numpy.random.RandomState'"):
         batchsim.make_vec(Misspelt, 2)
+
+
+# --- Beyond a batch -------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_keeps_the_streams(make, tmp_path):
+    torch = pytest.importorskip("torch")
+    from batchsim.torch import ppo, restore
+
+    envs = make()
+    envs.reset(seed=3)
+    walked(envs, 7)
+    torch.save(ppo._as_tensors(envs.get_state()), tmp_path / "checkpoint")
+    expected = walked(envs)
+    loaded = torch.load(tmp_path / "checkpoint", weights_only=True)
+    envs.set_state(restore._read_snapshot("The environments", loaded))
+    assert walked(envs) == expected
+
+
+@pytest.mark.parametrize("checked", [False, True])
+@pytest.mark.parametrize("precision", ["exact", "fast"])
+def test_every_way_of_running_has_the_streams(make, kind, checked, precision):
+    envs, plain = make(checked=checked, precision=precision), make(backend="reference")
+    envs.reset(seed=3)
+    plain.reset(seed=3)
+    one, other = walked(envs, 60), walked(plain, 60)
+    if precision == "exact":
+        assert one == other
+    else:
+        # Episodes may end elsewhere, but their draws are the same.
+        assert envs.np_random_seed == plain.np_random_seed
+
+
+def test_attributes_give_and_take_generators(make, kind, opened):
+    envs = make(2)
+    envs.reset(seed=1)
+    assert isinstance(envs.get_attr("np_random")[1], MAKE[kind])
+    envs.set_attr("np_random", [MAKE[kind](5), MAKE[kind](6)])
+    np.testing.assert_array_equal(envs.reset()[0], make(2).reset(seed=5)[0])
+    env = opened(batchsim.make(WALKS[kind]))
+    env.reset(seed=0)
+    env.np_random = MAKE[kind](5)
+    np.testing.assert_array_equal(env.reset()[0], make(1).reset(seed=5)[0][0])
+    assert isinstance(env.np_random, MAKE[kind])
