@@ -4,12 +4,14 @@
 import copy
 import pickle
 import random as python
+import warnings
 from typing import NamedTuple
 
 import gymnasium
 import numpy as np
 import pytest
 from gymnasium import spaces
+from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 import batchsim
@@ -433,6 +435,12 @@ def test_every_way_of_running_has_the_streams(make, kind, checked, precision):
     else:
         # Episodes may end elsewhere, but their draws are the same.
         assert envs.np_random_seed == plain.np_random_seed
+
+
+def test_gymnasiums_checker_finds_nothing_wrong(kind, opened):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # The spaces are infinite.
+        check_env(opened(batchsim.make(WALKS[kind])), skip_render_check=True)
 
 
 def test_attributes_give_and_take_generators(make, kind, opened):
