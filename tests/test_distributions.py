@@ -1,3 +1,4 @@
+# ruff: noqa: N805 - the author's contract: plain functions, whose first argument is the state
 """Draws of all distributions are NumPy's: every claim is checked against numpy's own Generator.
 
 The parameters reach every branch of every algorithm; what a branch decides, and the words that lie
@@ -5,13 +6,16 @@ next to where tables change, are met in hundreds of draws of each.
 """
 
 import math
+from typing import NamedTuple
 
 import numba
 import numpy as np
 import pytest
+from gymnasium import spaces
 from numba.extending import register_jitable
 from test_random import Backend, aimed, assert_same_streams, compiled, generator, seeded
 
+import batchsim
 import batchsim.random as ours
 from batchsim.streams import ziggurat
 
@@ -142,6 +146,49 @@ def test_normal_vectors_are_numpys(backend, size):
     expected = [[one.multivariate_normal(mean, covariance) for _ in range(9)] for one in generators]
     np.testing.assert_array_equal(out, expected)
     assert_same_streams(streams, generators)
+
+
+COVARIANCE = np.array([[1.0, 0.3, 0.0], [0.3, 2.0, 0.1], [0.0, 0.1, 0.5]])
+
+
+class Windy:
+    """Draws a vector in each step, with a factor from its tables and a mean of its parameters."""
+
+    ACTION = spaces.Discrete(2)
+    OBSERVATION = spaces.Box(-np.inf, np.inf, (3,), np.float64)
+
+    class State(NamedTuple):
+        wind: np.dtype((np.float64, (3,)))
+
+    class Params(NamedTuple):
+        mean: tuple[float, float, float] = (1.0, 2.0, 3.0)
+
+    class Tables(NamedTuple):
+        factor: np.ndarray
+
+    def tables(p):
+        return Windy.Tables(ours.covariance_factor(COVARIANCE))
+
+    def reset(s, i, p, rng):
+        ours.multivariate_normal(rng, i, p.mean, p.factor, s.wind[i])
+
+    def step(s, i, action, p, rng):
+        ours.multivariate_normal(rng, i, p.mean, p.factor, s.wind[i])
+        return 0.0, False
+
+    def observe(s, i, p, out):
+        for k in range(3):
+            out[k] = s.wind[i, k]
+
+
+@pytest.mark.parametrize("backend_name", ["native", "reference"])
+def test_normal_vectors_of_an_environment_are_numpys(backend_name, opened):
+    envs = opened(batchsim.make_vec(Windy, 2, backend=backend_name))
+    found = [envs.reset(seed=0)[0][1].copy()]
+    found += [envs.step(np.zeros(2, int))[0][1].copy() for _ in range(5)]
+    numpys = np.random.default_rng(1)
+    expected = [numpys.multivariate_normal((1.0, 2.0, 3.0), COVARIANCE) for _ in range(6)]
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_normal_vectors_can_be_of_float32():
