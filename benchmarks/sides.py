@@ -81,7 +81,7 @@ def example_step(name: str, num_envs: int) -> Side:
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
-    definition = importlib.util.module_from_spec(spec)
+    definition = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(definition)
     return definition_step(definition, num_envs)
 

@@ -20,7 +20,6 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from batchsim.checking.problems import Findings, Place
 from batchsim.compiler.expressions import METHODS
 from batchsim.definition import suggest
-from batchsim.random import Streams
 
 __all__ = [
     "Column",
@@ -448,7 +447,7 @@ class Column:
                 raise self.watch.stop(
                     "another-row",
                     f"draws random numbers as row {first} in the place of row {self.row}.",
-                    "Pass the row's own number: `uniform(rng, i, …)`.",
+                    "Pass the row's own number: `random(rng, i)`.",
                 )
             raise self.watch.stop(
                 "another-row",
@@ -553,10 +552,10 @@ class GuardedParameter(tuple):  # type: ignore[type-arg]
         return super().__getitem__(index)
 
 
-def guarded_streams(watch: Watch, streams: Streams, row: int) -> Streams:
-    """Return streams of which only one row may be drawn from."""
-    state, spare = (
-        Column(watch, "rng", f"rng.{name}", getattr(streams, name), row, name)
-        for name in ("state", "spare")
-    )
-    return Streams(state, spare)  # type: ignore[arg-type]
+def guarded_streams(watch: Watch, streams: Any, row: int) -> Any:
+    """Return streams, of their kind, of which only one row may be drawn from."""
+    columns = {
+        name: Column(watch, "rng", f"rng.{name}", values, row, name)
+        for name, values in streams._asdict().items()
+    }
+    return type(streams)(**columns)

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 import batchsim.parts
-import batchsim.random
 from batchsim.checking.contract import PLAIN
 from batchsim.checking.functions import UNKNOWN, Function
 from batchsim.checking.problems import Findings
@@ -24,6 +23,7 @@ from batchsim.compiler.expressions import of_arrays
 from batchsim.compiler.returns import wrong_returns
 from batchsim.definition import Definition, suggest
 from batchsim.family import env, is_namespace
+from batchsim.streams import MODULES, PYTHON, RANDOM_STATE, is_other_stream
 
 __all__ = ["examine_source"]
 
@@ -82,6 +82,30 @@ DRAWS = {
     "uniform": "uniform(rng, i, low, high)",
 }
 """What draws in place of a method of NumPy's generators."""
+OTHER_DRAWS = {
+    RANDOM_STATE: {
+        "choice": "choice(rng, i, n)",
+        "normal": "normal(rng, i, loc, scale)",
+        "permutation": "permutation(rng, i, out)",
+        "rand": "rand(rng, i)",
+        "randint": "randint(rng, i, low, high)",
+        "randn": "randn(rng, i)",
+        "random_sample": "random_sample(rng, i)",
+        "shuffle": "shuffle(rng, i, x)",
+        "uniform": "uniform(rng, i, low, high)",
+    },
+    PYTHON: {
+        "choice": "choice(rng, i, n)",
+        "gauss": "gauss(rng, i, mu, sigma)",
+        "randint": "randint(rng, i, a, b)",
+        "random": "random(rng, i)",
+        "randrange": "randrange(rng, i, start, stop)",
+        "sample": "sample(rng, i, n, out)",
+        "shuffle": "shuffle(rng, i, x)",
+        "uniform": "uniform(rng, i, a, b)",
+    },
+}
+"""The same of definitions with another `RANDOM`."""
 WHERE_TO_KEEP = (
     "Keep several values a row in a column: `cells: batchsim.column(np.int8, (10, 10))` in State, "
     "or in Scratch if only one call needs them."
@@ -259,14 +283,11 @@ class _Scan:
         if source is not None:
             self.skipped.update(ast.walk(node.func))
             name = text.rpartition(".")[2]
-            draw = {"randint": "integers", "gauss": "normal"}.get(name, name)
-            draw = draw if draw in DRAWS else "uniform"
             self.add(
                 "random",
                 node,
                 f"calls {text}, which no seed decides.",
-                f"Draw from the row's own stream: `from batchsim.random import {draw}` and "
-                f"`{DRAWS[draw]}`."
+                self.draw_instead(name)
                 if source != "time"
                 else "Count steps in a column of State; a clock cannot be repeated.",
             )
@@ -274,6 +295,8 @@ class _Scan:
             # A list of numbers, or of arrays, becomes no list there; a dtype is known.
             self.allowed.update(part for argument in node.args for part in _lists(argument))
             self.skipped.update(keyword.value for keyword in node.keywords)
+        elif is_other_stream(called, self.definition.random):
+            self.other_stream(node, called)
         elif called in (batchsim.parts.part, batchsim.parts.put):
             # The name of a part is known when they are compiled.
             self.skipped.update(node.args[1:2])
@@ -449,14 +472,36 @@ class _Scan:
                 f"{self.of_family('Params')}",
             )
         if role == "rng":
-            draw = node.attr if node.attr in DRAWS else "uniform"
             self.add(
                 "random",
                 node,
                 f"uses rng.{node.attr}; rng holds the streams of all rows and has no methods.",
-                f"Draw from the row's own stream: `from batchsim.random import {draw}` and "
-                f"`{DRAWS[draw]}`.",
+                self.draw_instead(node.attr),
             )
+
+    def draw_instead(self, name: str) -> str:
+        """Return what to write in place of a method that draws."""
+        kind = self.definition.random
+        draws = OTHER_DRAWS.get(kind, DRAWS)
+        if name not in draws:
+            name = {"randint": "integers", "gauss": "normal"}.get(name, "uniform")
+            name = name if name in draws else "uniform"
+        return (
+            f"Draw from the row's own stream: `from {MODULES[kind]} import {name}` and "
+            f"`{draws[name]}`."
+        )
+
+    def other_stream(self, node: ast.Call, called: types.FunctionType) -> None:
+        """Note a draw from a stream of another kind than the definition's."""
+        kind = next(kind for kind, module in MODULES.items() if module == called.__module__)
+        self.add(
+            "random",
+            node,
+            f"calls {called.__name__} of {called.__module__}, but the streams of "
+            f"{self.definition.name} are {self.definition.random}'s.",
+            f"Draw with the functions of {MODULES[self.definition.random]}, or write "
+            f'`RANDOM = "{kind}"`.',
+        )
 
     def of_heir(self) -> str:
         """Return which definition it is that lacks something, if it inherits the function."""
