@@ -303,6 +303,7 @@ def reference_at(context: Any, builder: Any, kind: Reference, pointer: Any) -> A
 
 
 def load(context: Any, builder: Any, kind: Any, pointer: Any, *, invariant: bool) -> Any:
+    """Return the number in memory; `invariant` if nothing writes it while a kernel runs."""
     loaded = builder.load(pointer)
     if invariant:
         # Nothing writes it while a kernel runs: it is loaded once, where a loop would do it anew.

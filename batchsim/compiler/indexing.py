@@ -134,6 +134,7 @@ def plain_type(array: Any) -> Any:
 
 
 def numba_index(index: IndexType) -> Any:
+    """Return the type of the same index as Numba has it."""
     kinds = [_numba_part(part) for part in index.pattern]
     return kinds[0] if len(kinds) == 1 else types.BaseTuple.from_types(kinds)
 

@@ -102,6 +102,7 @@ def cut_rows(tile: Tile, cut: Callable[[Array], Array]) -> Tile:
 
 
 def rebuild(nested: Any, members: list[Any]) -> Any:
+    """Return a tuple or namedtuple like another, of other members."""
     return type(nested)(*members) if hasattr(nested, "_fields") else tuple(members)
 
 
