@@ -247,6 +247,7 @@ def _get(context: Any, builder: Any, sig: Any, args: Any, place: Place) -> Any:
 def pointer_to(
     context: Any, builder: Any, array: Reference, value: Any, place: Place, index: Any, number: Any
 ) -> Any:
+    """Return a pointer to what an index finds in a reference."""
     length = None
     if array.shape and array.shape[0] is None:
         shape = context.data_model_manager[array].get_field_position("shape")
