@@ -137,7 +137,9 @@ class _Analysis:
         value: Any = statement.value
         in_place = isinstance(value, ir.Expr) and value.op == "inplace_binop"
         if in_place and isinstance(self.kind(value.lhs), Value):
-            self.changed[statement] = self.origin(value.lhs)
+            changed = self.origin(value.lhs)
+            if not changed.name.startswith("$"):  # `a[1:3] += b`: the write into `a` follows.
+                self.changed[statement] = changed
         if not _holds_arrays(self.kind(target)):
             return
         if isinstance(value, ir.Arg):
@@ -151,6 +153,9 @@ class _Analysis:
 
     def expression(self, target: ir.Var, value: ir.Expr) -> None:
         if value.op in ("binop", "unary"):
+            return
+        if value.op == "inplace_binop":
+            self.join(target, value.lhs)
             return
         if value.op == "build_tuple":
             for node, item in zip(self.nodes(target), value.items, strict=True):
@@ -259,7 +264,7 @@ class _Analysis:
         name = _unversioned(name)
         return (
             f"{own} is changed in place, and {name} may be the same array: write .copy() where "
-            f"{name} is made"
+            f"one is made of the other, or change {name} itself"
         )
 
     def check_operators(self, certain: set[str]) -> None:

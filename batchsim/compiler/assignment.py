@@ -37,6 +37,7 @@ from batchsim.compiler.indexing import (
     offset_of,
     plain_type,
     pointer_to,
+    refuse_arrays,
 )
 
 __all__ = ["is_mask", "write", "write_where"]
@@ -51,6 +52,7 @@ class _SetItem(AbstractTemplate):
             return None
         if is_mask(index):
             return _set_where(array, index, value)
+        refuse_arrays(index)
         pattern = pattern_of(index)
         place = None if pattern is None else find(array, pattern)
         if place is None:

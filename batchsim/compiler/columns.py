@@ -18,6 +18,7 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic, register_jitable
 
+from batchsim.compiler.arrays import LIMIT
 from batchsim.compiler.kernels import Tile
 from batchsim.compiler.returns import EXPECTED
 from batchsim.compiler.rows import (
@@ -105,9 +106,12 @@ def array_layout(nested: Any, name: str = "") -> Any:
     if isinstance(nested, np.ndarray):
         assert nested.flags.c_contiguous or not name, f"{name} {nested.shape} {nested.strides}"
         length = len(nested) if name in SHARED else None
-        if name == "tables":
+        is_small_table = name == "tables" and 0 < nested.size <= LIMIT
+        if name == "tables" and not is_small_table:
             length = UNKNOWN
-        return ArrayLayout(nested.dtype, nested.shape[1:], length, nested.flags.writeable)
+        return ArrayLayout(
+            nested.dtype, nested.shape[1:], length, nested.flags.writeable, is_small_table
+        )
     return TupleLayout(type(nested), tuple(array_layout(member, name) for member in nested))
 
 
