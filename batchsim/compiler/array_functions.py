@@ -311,48 +311,6 @@ def _where_dtype(kinds: list[Any], precision: str) -> Any:
     return common_type(kinds, precision)
 
 
-def _round(precision: str, statics: dict[str, Any]) -> Any:
-    decimals = statics.get("decimals", 0)
-
-    def implement(typing_context: Any, given: Any) -> Any:
-        if isinstance(given, types.Array) and not is_array(given):
-            return None
-        kind = array_type(given, precision)
-        if not is_array(kind):
-            return None
-        if not isinstance(kind.dtype, types.Float) and decimals < 0:
-            raise TypingError("np.round of whole numbers to tens: write a // 10 * 10.")
-        result = Value(kind.dtype, kind.shape, elementwise.layout(np.round, (kind,)))
-
-        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            _, numbers = numbers_of(context, builder, sig.args[0], args[0], kind.dtype)
-            if isinstance(kind.dtype, types.Float):
-                numbers = _rounded(context, builder, result, numbers, decimals)
-            return make_value(context, builder, result, numbers)
-
-        return result(given), generate
-
-    return implement
-
-
-def _rounded(
-    context: Any, builder: Any, kind: Value, numbers: list[Any], decimals: int
-) -> list[Any]:
-    """Return numbers rounded as NumPy does it, which scales them before and after."""
-    factor = [context.get_constant(kind.dtype, 10.0 ** abs(decimals))]
-    steps = [np.multiply, np.rint, np.divide] if decimals > 0 else [np.divide, np.rint, np.multiply]
-    for ufunc in steps if decimals else [np.rint]:
-        arguments = (kind,) if ufunc is np.rint else (kind, kind)
-        choice = elementwise.choose(ufunc, arguments)
-        operands = [numbers] if ufunc is np.rint else [numbers, factor]
-        numbers = elementwise.apply(context, builder, ufunc, choice, operands)
-    return numbers
-
-
-specify(np.round, "a, decimals=0", "a", "round")(_round)
-specify(np.around, "a, decimals=0", "a")(_round)
-
-
 # --- Arrays that are made -------------------------------------------------------------------------
 
 

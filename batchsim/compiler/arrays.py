@@ -273,9 +273,10 @@ def reference_at(context: Any, builder: Any, kind: Reference, pointer: Any) -> A
 
 
 def load(context: Any, builder: Any, kind: Any, pointer: Any, *, invariant: bool) -> Any:
+    """Return the number at a pointer; one that is invariant is not written while a kernel runs."""
     loaded = builder.load(pointer)
     if invariant:
-        # Nothing writes it while a kernel runs: it is loaded once, where a loop would do it anew.
+        # It is loaded once, where a loop would do it anew.
         loaded.set_metadata("invariant.load", builder.module.add_metadata([]))
     return context.data_model_manager[kind].from_data(builder, loaded)
 

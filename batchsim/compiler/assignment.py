@@ -76,7 +76,7 @@ class _SetItem(AbstractTemplate):
                 raise TypingError(
                     f"An array of the shape {value.shape} is written where {place.shape} is."
                 )
-        elif not isinstance(value, (types.Number, types.Boolean)):
+        elif not isinstance(value, (types.Integer, types.Float, types.Boolean)):
             return None
         return signature(types.none, *args)
 

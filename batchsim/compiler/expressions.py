@@ -22,8 +22,8 @@ from numba.core.ir_utils import mk_unique_var
 from numba.core.types import Integer, intp
 
 from batchsim.compiler import (  # noqa: F401 - what they have is registered
-    array_further,
     array_functions,
+    array_further,
     array_reductions,
 )
 from batchsim.compiler.aliases import shares_memory

@@ -120,6 +120,11 @@ def refuse_arrays(index: Any) -> None:
     for part in parts:
         if not isinstance(part, (Reference, Value)):
             continue
+        if isinstance(part.dtype, types.Boolean) and len(parts) > 1:
+            raise DisagreementError(
+                "an index has a mask beside numbers: write array[k][mask] = … instead of "
+                "array[k, mask] = …"
+            )
         if isinstance(part.dtype, types.Boolean):
             raise DisagreementError(
                 "how many elements a mask chooses is not known when the environment is compiled: "
@@ -160,6 +165,7 @@ def plain_type(array: Any) -> Any:
 
 
 def numba_index(index: IndexType) -> Any:
+    """Return Numba's own type of an index."""
     kinds = [_numba_part(part) for part in index.pattern]
     return kinds[0] if len(kinds) == 1 else types.BaseTuple.from_types(kinds)
 
@@ -272,6 +278,7 @@ def _get(context: Any, builder: Any, sig: Any, args: Any, place: Place) -> Any:
 def pointer_to(
     context: Any, builder: Any, array: Reference, value: Any, place: Place, index: Any, number: Any
 ) -> Any:
+    """Return a pointer to the first element that an index, of type and value, finds."""
     length = None
     if array.shape and array.shape[0] is None:
         shape = context.data_model_manager[array].get_field_position("shape")

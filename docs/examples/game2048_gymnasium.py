@@ -9,17 +9,18 @@ def slide(board):
     """Return a board whose tiles have slid to the left and merged, and the points of that."""
     moved, points = np.zeros_like(board), 0
     for r in range(len(board)):
-        row = board[r]
-        tiles = row[row > 0]
-        k, column = 0, 0
-        while k < len(tiles):
-            if k + 1 < len(tiles) and tiles[k] == tiles[k + 1]:
-                moved[r, column] = tiles[k] + 1
-                points += 2 ** int(tiles[k] + 1)
-                k += 1
+        column = 0
+        for tile in board[r]:
+            if tile == 0:
+                continue
+            if tile == moved[r, column]:
+                moved[r, column] += 1
+                points += 2 ** int(moved[r, column])
+                column += 1
             else:
-                moved[r, column] = tiles[k]
-            k, column = k + 1, column + 1
+                if moved[r, column] > 0:
+                    column += 1
+                moved[r, column] = tile
     return moved, points
 
 
@@ -47,10 +48,10 @@ class Game2048Env(gymnasium.Env):
 
     def step(self, action):
         moved, points = slide(np.rot90(self.board, action))
-        moved = np.rot90(moved, -action)
+        moved = np.rot90(moved, 4 - action)
         if np.array_equal(moved, self.board):
             return self.board.copy(), self.idle, False, False, {}
-        self.board = moved.copy()
+        self.board = moved
         self.place_tile()
         return self.board.copy(), float(points), self.is_over(), False, {}
 

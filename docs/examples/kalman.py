@@ -1,7 +1,7 @@
-"""Pursuit with a Kalman filter: catch a target whose place two instruments measure.
+"""Pursuit with a Kalman filter: catch a target that moves, by noisy measurements of its place.
 
-One instrument is noisy, the other precise, but off by an offset that drifts. A controller flies to
-where a filter of eight states believes the target to be, and the actions correct it.
+A controller flies to where a filter of eight states believes the target to be, and the actions
+correct it. The observation is the estimate, seen from the pursuer, and how sure it is.
 """
 
 from typing import NamedTuple
@@ -13,13 +13,12 @@ import batchsim
 from batchsim.random import standard_normal
 
 DT = 0.1
-F = np.eye(8)  # how a state becomes the next: position, velocity, acceleration, offset
-F[0:2, 2:4] = F[2:4, 4:6] = DT * np.eye(2)
-F[0:2, 4:6] = 0.5 * DT**2 * np.eye(2)
-H = np.zeros((4, 8))  # what is measured: the position, and the position with the offset
-H[0:2, 0:2] = H[2:4, 0:2] = H[2:4, 6:8] = np.eye(2)
-DRIFT = np.array([0.0, 0.0, 0.0, 0.0, 0.2, 0.2, 0.02, 0.02])  # what a step adds at random
-NOISE = np.array([0.5, 0.5, 0.05, 0.05])  # of each measurement
+# How a state becomes the next: position, velocity, acceleration and jerk, which fades.
+F = np.eye(8) + DT * np.eye(8, k=2) + DT**2 / 2 * np.eye(8, k=4) + DT**3 / 6 * np.eye(8, k=6)
+F[6:, 6:] *= 0.8
+H = np.eye(2, 8)  # the position is measured
+DRIFT = np.array([0.0, 0.0, 0.0, 0.0, 0.1, 0.1, 0.5, 0.5])  # what a step adds at random
+NOISE = np.array([0.2, 0.2])  # of a measurement
 Q = np.diag(DRIFT**2)
 R = np.diag(NOISE**2)
 P0 = np.diag([1.0, 1.0, 0.25, 0.25, 0.25, 0.25, 1.0, 1.0])
@@ -44,16 +43,16 @@ class Params(NamedTuple):
 
 def reset(s, i, p, rng):
     s.position[i], s.velocity[i] = np.zeros(2), np.zeros(2)
-    s.target[i] = np.sqrt(np.diag(P0)) * normals(rng, i)
+    s.target[i] = noise(rng, i, np.sqrt(np.diag(P0)))
     s.target[i, :2] += [3.0, 0.0]
     s.x[i] = [3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     s.P[i] = P0
 
 
 def step(s, i, action, p, rng):
-    s.target[i] = F @ s.target[i] + DRIFT * normals(rng, i)
+    s.target[i] = F @ s.target[i] + noise(rng, i, DRIFT)
     predict(s, i)
-    update(s, i, H @ s.target[i] + NOISE * normals(rng, i)[:4])
+    update(s, i, H @ s.target[i] + noise(rng, i, NOISE))
 
     pull = p.gain * (s.x[i, 0:2] - s.position[i])
     brake = p.damping * (s.x[i, 2:4] - s.velocity[i])
@@ -67,10 +66,10 @@ def step(s, i, action, p, rng):
     return reward, caught or distance > 20.0
 
 
-def normals(rng, i):
-    draws = np.zeros(8)
-    for k in range(8):
-        draws[k] = standard_normal(rng, i)
+def noise(rng, i, scale):
+    draws = np.zeros(len(scale))
+    for k in range(len(scale)):
+        draws[k] = scale[k] * standard_normal(rng, i)
     return draws
 
 
@@ -82,8 +81,8 @@ def predict(s, i):
 def update(s, i, z):
     S = H @ s.P[i] @ H.T + R
     K = s.P[i] @ H.T @ np.linalg.inv(S)
-    s.x[i] = s.x[i] + K @ (z - H @ s.x[i])
-    s.P[i] = (np.eye(8) - K @ H) @ s.P[i]
+    s.x[i] += K @ (z - H @ s.x[i])
+    s.P[i] -= K @ S @ K.T
 
 
 def observe(s, i, p, out):

@@ -5,24 +5,22 @@ import numpy as np
 from gymnasium.spaces import Box
 
 DT = 0.1
-F = np.eye(8)  # how a state becomes the next: position, velocity, acceleration, offset
-F[0:2, 2:4] = F[2:4, 4:6] = DT * np.eye(2)
-F[0:2, 4:6] = 0.5 * DT**2 * np.eye(2)
-H = np.zeros((4, 8))  # what is measured: the position, and the position with the offset
-H[0:2, 0:2] = H[2:4, 0:2] = H[2:4, 6:8] = np.eye(2)
-DRIFT = np.array([0.0, 0.0, 0.0, 0.0, 0.2, 0.2, 0.02, 0.02])  # what a step adds at random
-NOISE = np.array([0.5, 0.5, 0.05, 0.05])  # of each measurement
+# How a state becomes the next: position, velocity, acceleration and jerk, which fades.
+F = np.eye(8) + DT * np.eye(8, k=2) + DT**2 / 2 * np.eye(8, k=4) + DT**3 / 6 * np.eye(8, k=6)
+F[6:, 6:] *= 0.8
+H = np.eye(2, 8)  # the position is measured
+DRIFT = np.array([0.0, 0.0, 0.0, 0.0, 0.1, 0.1, 0.5, 0.5])  # what a step adds at random
+NOISE = np.array([0.2, 0.2])  # of a measurement
 Q = np.diag(DRIFT**2)
 R = np.diag(NOISE**2)
 P0 = np.diag([1.0, 1.0, 0.25, 0.25, 0.25, 0.25, 1.0, 1.0])
 
 
 class KalmanEnv(gymnasium.Env):
-    """Catch a target in the plane whose place two instruments measure: one is noisy, the other
-    precise, but off by an offset that drifts.
+    """Catch a target that moves, by noisy measurements of its place.
 
-    A controller flies to where a Kalman filter of eight states believes the target to be, and the
-    actions correct it. The observation is the estimate, seen from the pursuer, and how sure it is.
+    A controller flies to where a filter of eight states believes the target to be, and the actions
+    correct it. The observation is the estimate, seen from the pursuer, and how sure it is.
     """
 
     def __init__(self, gain=2.0, damping=2.5, power=1.0, radius=0.3):
@@ -45,7 +43,7 @@ class KalmanEnv(gymnasium.Env):
     def step(self, action):
         self.target = F @ self.target + DRIFT * self.np_random.standard_normal(8)
         self.predict()
-        self.update(H @ self.target + NOISE * self.np_random.standard_normal(8)[:4])
+        self.update(H @ self.target + NOISE * self.np_random.standard_normal(2))
 
         pull = self.gain * (self.x[0:2] - self.position)
         brake = self.damping * (self.x[2:4] - self.velocity)
@@ -65,8 +63,8 @@ class KalmanEnv(gymnasium.Env):
     def update(self, z):
         S = H @ self.P @ H.T + R
         K = self.P @ H.T @ np.linalg.inv(S)
-        self.x = self.x + K @ (z - H @ self.x)
-        self.P = (np.eye(8) - K @ H) @ self.P
+        self.x += K @ (z - H @ self.x)
+        self.P -= K @ S @ K.T
 
     def observation(self):
         seen = self.x.copy()
