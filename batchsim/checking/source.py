@@ -30,9 +30,9 @@ __all__ = ["examine_source"]
 UNSEEDED = ("random", "numpy.random", "time", "secrets", "datetime", "uuid", "posix", "nt")
 # fmt: off
 ALLOCATING = (
-    "append", "arange", "argsort", "argwhere", "array", "asarray", "ascontiguousarray", "atleast_1d",
-    "concatenate", "copy", "cumsum", "diag", "diff", "dot", "einsum", "empty", "empty_like",
-    "eye",
+    "append", "arange", "argsort", "argwhere", "array", "asarray", "ascontiguousarray",
+    "atleast_1d", "concatenate", "copy", "cumsum", "diag", "diff", "dot", "einsum", "empty",
+    "empty_like", "eye",
     "flatnonzero", "full", "full_like", "hstack", "identity", "linspace", "meshgrid", "nonzero",
     "ones", "ones_like", "outer", "repeat", "roll", "sort", "stack", "tile", "unique", "vstack",
     "zeros", "zeros_like",
