@@ -17,7 +17,7 @@ from batchsim.checking import examine
 
 DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLES = DOCS / "examples"
-GAMES = ("snake", "sokoban", "trading")
+GAMES = ("game2048", "inventory", "kalman", "snake", "sokoban", "trading", "vehicle")
 NAMES = (*GAMES, *(f"{name}_gymnasium" for name in GAMES), "compare")
 
 
@@ -257,7 +257,7 @@ def test_the_page_includes_both_files():
     assert objects == set(re.findall(r"^(?:class|def) (\w+)", source, re.M))
 
 
-@pytest.mark.parametrize("example", ["snake", "trading"])
+@pytest.mark.parametrize("example", ["snake", "trading", "vehicle", "inventory"])
 def test_the_measuring_command_measures(example, monkeypatch, capsys):
     compare = importlib.import_module("compare")
     monkeypatch.setattr(compare, "NUM_ENVS", 4)

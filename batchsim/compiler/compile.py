@@ -442,7 +442,7 @@ def _key(made_of: tuple[Any, ...]) -> str:
 
     def described(part: Any) -> Any:
         if isinstance(part, layouts.ArrayLayout):
-            return part.dtype.str, part.trailing, part.length, part.writeable
+            return part.dtype.str, part.trailing, part.length, part.writeable, part.is_small_table
         if isinstance(part, layouts.TupleLayout):
             return part.fields, [described(member) for member in part.members]
         return part

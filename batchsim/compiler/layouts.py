@@ -15,6 +15,7 @@ from batchsim.compiler.kernels import Tile
 
 __all__ = [
     "ACCESSORS",
+    "LIMIT",
     "SHARED",
     "UNKNOWN",
     "ArrayLayout",
@@ -31,6 +32,8 @@ __all__ = [
 Array = npt.NDArray[Any]
 
 UNKNOWN = -1
+LIMIT = 64
+"""Elements up to which an array can be a value; what there is code for, one by one."""
 SHARED = ("common", "tables", "settings")
 """The fields of a `Tile` that hold no row: a view does not slice them."""
 ACCESSORS = (
@@ -61,6 +64,8 @@ class ArrayLayout(NamedTuple):
     `UNKNOWN` where the tile says it.
     """
     writeable: bool
+    is_small_table: bool = False
+    """Whether it is a table of so few elements that its length is compiled in."""
 
 
 class TupleLayout(NamedTuple):
@@ -128,9 +133,12 @@ def array_layout(nested: Any, name: str = "") -> Any:
     if isinstance(nested, np.ndarray):
         assert nested.flags.c_contiguous or not name, f"{name} {nested.shape} {nested.strides}"
         length = len(nested) if name in SHARED else None
-        if name == "tables":
+        is_small_table = name == "tables" and 0 < nested.size <= LIMIT
+        if name == "tables" and not is_small_table:
             length = UNKNOWN
-        return ArrayLayout(nested.dtype, nested.shape[1:], length, nested.flags.writeable)
+        return ArrayLayout(
+            nested.dtype, nested.shape[1:], length, nested.flags.writeable, is_small_table
+        )
     return TupleLayout(type(nested), tuple(array_layout(member, name) for member in nested))
 
 

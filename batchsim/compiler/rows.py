@@ -52,7 +52,7 @@ ADDRESSES = types.CPointer(types.int64)
 def numba_type(layout: ArrayLayout | TupleLayout) -> Any:
     """Return the type of arrays, in tuples as the layout says, that are passed by themselves."""
     if isinstance(layout, ArrayLayout):
-        shape = (None, *layout.trailing)
+        shape = (layout.length if layout.is_small_table else None, *layout.trailing)
         return Reference(from_dtype(layout.dtype), shape, readonly=not layout.writeable)
     return types.BaseTuple.from_types([numba_type(part) for part in layout.members], layout.type)
 
@@ -123,6 +123,11 @@ class StateType(types.Type):
         """What makes types the same."""
         return self.rows
 
+    def shape_of(self, name: str) -> tuple[int | None, ...] | None:
+        """Return the shape of a column, whose first extent the code finds out."""
+        _, layout = self.rows.places.get(name, (0, None))
+        return (None, *layout.trailing) if isinstance(layout, ArrayLayout) else None
+
 
 class ParametersType(types.Type):
     """The parameters of a row.
@@ -141,6 +146,13 @@ class ParametersType(types.Type):
     def key(self) -> Any:
         """What makes types the same."""
         return self.tile, self.at_reset
+
+    def shape_of(self, name: str) -> tuple[int | None, ...] | None:
+        """Return the shape of a table, or of a parameter of several numbers."""
+        if name not in self.sources:
+            return None
+        field, _, layout = self.sources[name]
+        return numba_type(layout).shape if field == "tables" else layout.trailing or None
 
     @functools.cached_property
     def sources(self) -> dict[str, tuple[str, int, ArrayLayout]]:
