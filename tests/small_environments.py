@@ -120,7 +120,9 @@ class Unicycle:
 
     def step(self, action):
         heading = self.pose[2]
-        self.pose += DT * np.array([action[0] * np.cos(heading), action[0] * np.sin(heading), action[1]])
+        self.pose += DT * np.array(
+            [action[0] * np.cos(heading), action[0] * np.sin(heading), action[1]]
+        )
         self.pose[2] = (self.pose[2] + np.pi) % (2 * np.pi) - np.pi
         offset = self.target - self.pose[:2]
         bearing = np.arctan2(offset[1], offset[0]) - self.pose[2]
@@ -376,7 +378,9 @@ class Softmax:
 
     def observe(self):
         order = np.where(self.logits > self.logits.mean(), 1.0, -1.0)
-        return np.concatenate([self.logits, order, self.memory[::-1], np.full(1, self.memory.std())])
+        return np.concatenate(
+            [self.logits, order, self.memory[::-1], np.full(1, self.memory.std())]
+        )
 
 
 class Normalised:

@@ -1,5 +1,4 @@
 """Names of arrays, parts of arrays, and what is written into them; what is refused, and how."""
-# ruff: noqa: PLR0124, B007
 
 import numpy as np
 import pytest

@@ -1,5 +1,4 @@
 """Expressions over small arrays have NumPy's bits: of every element, operator and function."""
-# ruff: noqa: B018, PLR0124
 
 import numpy as np
 import pytest
@@ -144,7 +143,7 @@ def whole_numbers_that_become_floats(a):
 def comparisons_with_numbers_beyond_a_type(a, b):
     count = 3 + 100 * b.shape[0]
     return (
-        a > 300, a > -1, a == 5, a != -129, 300 > a, -1 <= a, a < b[2], a >= b[7], np.less(a, -1),
+        a > 300, a > -1, a == 5, a != -129, a < 300, a >= -1, a < b[2], a >= b[7], np.less(a, -1),
         a < int(b[0]), a < count, a == b[5],
     )  # fmt: skip
 

@@ -54,7 +54,7 @@ class Plain:
 class Transcribe(ast.NodeTransformer):
     """What an author does: `self.x` becomes `s.x[i]`, and what `observe` returns is written."""
 
-    def visit_Attribute(self, node):  # noqa: N802 - as ast names it
+    def visit_Attribute(self, node):
         self.generic_visit(node)
         if not isinstance(node.value, ast.Name) or node.value.id != "self":
             return node

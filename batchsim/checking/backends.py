@@ -352,6 +352,11 @@ _TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*m")
 _PLACE = re.compile(r'File "([^"]+)", line (\d+)')
 _REASONS: tuple[tuple[str, str, str], ...] = (
     (
+        r"Cannot unify (?:row\([^\n]+? and array|array\([^\n]+? and row)\([^\n]+? for '([\w.$]+)'",
+        "an array is a column's row on one path and a new one on another",
+        "Write .copy() behind the row, or .copy() behind both.",
+    ),
+    (
         r"Cannot unify (.+?) and (.+?) for '([\w.]+)'",
         "{3} is {1} on one path and {2} on another",
         "Give the variable one type on all paths: 0.0 rather than 0, or another name.",
@@ -386,6 +391,12 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
         r"Can't unify return type from the following types: ([^\n]+?)\.?\s*$",
         "it returns {1} by different returns",
         "Return as many values, of the same types, by every return.",
+    ),
+    (
+        # What batchsim's own says of arrays, in a list of all that Numba tried.
+        r"TypingError: ([^\n]+?)\.?\s*\n\s*raised from \S*batchsim\Wcompiler",
+        "{1}",
+        "",
     ),
     (
         r"No implementation of function Function\(<(?:built-in )?\w+ '?([\w.]+)'?[^>]*>\) found "

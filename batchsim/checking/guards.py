@@ -7,18 +7,20 @@ every read and every write, and notes what is wrong with the line of the author'
 from __future__ import annotations
 
 import functools
+import linecache
+import re
 import sys
 import types
 from collections import namedtuple
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from batchsim.checking.problems import Findings, Place
+from batchsim.compiler.array_functions import METHODS, VIEWS
 from batchsim.definition import suggest
-from batchsim.random import Streams
 
 __all__ = [
     "Column",
@@ -33,8 +35,8 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
-REDUCTIONS = ("sum", "prod", "mean", "any", "all", "argmin", "argmax")
-"""Methods of arrays that compiled code has and that make no array."""
+VIEW_METHODS = ("reshape", "ravel", "transpose", "swapaxes", "squeeze", "diagonal")
+"""Methods of arrays that return the same memory, if that can be."""
 DESCRIPTIONS = ("shape", "ndim", "size", "dtype", "itemsize")
 BEYOND_THE_END = "Compiled code does not notice: it reads or writes other memory."
 DATA_END = (
@@ -133,7 +135,7 @@ def misfit(value: Any, dtype: np.dtype[Any]) -> str:
     return "" if value == int(value) else f"{value} loses its fraction in {dtype}"
 
 
-class Guard:
+class Guard(np.lib.mixins.NDArrayOperatorsMixin):
     """An array of one row's values.
 
     Args:
@@ -206,7 +208,7 @@ class Guard:
                     self.check_bounds(index, part, axis)
             elif not isinstance(part, slice) and part is not Ellipsis:
                 self.refuse_index(index, part)
-        return parts
+        return tuple(map(_plain, parts))
 
     def check_bounds(self, index: Any, part: Any, axis: int) -> None:
         """Refuse an index beyond the end; note one that counts from the end."""
@@ -218,7 +220,7 @@ class Guard:
                 f"the index must be from 0 to {size - 1}.",
                 BEYOND_THE_END + (DATA_END if self.role == "p" and part == size else ""),
             )
-        if part < 0:
+        if part < 0 and not _is_written(part, self.watch.place()):
             self.watch.note(
                 "negative-index",
                 f"uses {self.label(index)}; a negative index silently counts from the end.",
@@ -227,11 +229,12 @@ class Guard:
 
     def refuse_index(self, index: Any, part: Any) -> None:
         """Stop at an index that is no whole number."""
+        if isinstance(part, (Guard, np.ndarray)) and part.dtype == np.bool_:
+            return
         if isinstance(part, (Guard, np.ndarray, list)):
             raise self.watch.stop(
                 "allocation",
-                f"indexes {self.name} by an array, which makes an array; compiled code cannot "
-                "allocate.",
+                f"indexes {self.name} by an array, which compiled code cannot.",
                 "Write a loop over the elements.",
             )
         raise self.watch.stop(
@@ -268,24 +271,22 @@ class Guard:
     def __getattr__(self, name: str) -> Any:
         if name in DESCRIPTIONS:
             return getattr(self.values, name)
-        if name in REDUCTIONS:
+        if name in VIEW_METHODS:
+            return lambda *args, **kwargs: self.view(
+                lambda array: getattr(array, name)(*args, **kwargs)
+            )
+        if name in METHODS:
             return getattr(self.read_all(), name)
         if name.startswith("__"):
             raise AttributeError(name)
         if not hasattr(self.values, name):
-            near = suggest(name, (*REDUCTIONS, *DESCRIPTIONS))
+            near = suggest(name, (*METHODS, *DESCRIPTIONS))
             raise self.watch.stop("raises", f"uses {self.name}.{name}, which is not there{near}.")
         if name == "fill":
             return lambda value: self.__setitem__(Ellipsis, value)
-        if name in ("min", "max"):
-            raise self.watch.stop(
-                "compile",
-                f"calls {self.name}.{name}(), which cannot be compiled.",
-                f"Write {name}({self.name}).",
-            )
         raise self.watch.stop(
             "allocation",
-            f"uses {self.name}.{name}, which makes an array; compiled code cannot allocate.",
+            f"uses {self.name}.{name}, which compiled code does not have.",
             "Write a loop over the elements.",
         )
 
@@ -295,16 +296,14 @@ class Guard:
         places = self.locate(index)
         if self.watch.function not in WRITABLE.get(self.role, ()):
             self.refuse_write(self.label(index))
-        if isinstance(value, (Guard, np.ndarray)):
-            raise self.watch.stop(
-                "allocation",
-                f"copies an array into {self.label(index)}, for which compiled code would need "
-                "another one; it cannot allocate.",
-                "Write a loop over the elements.",
-            )
+        if isinstance(value, Guard):
+            value = value.read_all()
         target = self.values[places]
         if isinstance(value, (tuple, list)):
-            wrong = next(filter(None, (misfit(one, target.dtype) for one in value)), "")
+            value = np.array([_plain(one) for one in value])
+        if isinstance(value, np.ndarray) and value.ndim > 0:
+            value = value.copy()  # It may be the same memory.
+            wrong = next((w for one in value.flat if (w := misfit(one, target.dtype))), "")
         else:
             wrong = misfit(value, target.dtype)
         if wrong:
@@ -314,6 +313,8 @@ class Guard:
                 "Choose a wider dtype, or bring the value into its range.",
             )
             value = np.zeros((), target.dtype)
+        elif isinstance(value, np.ndarray):
+            value = value.astype(target.dtype)
         self.values[places] = value
         if self.written is not None:
             self.written[places] = True
@@ -341,23 +342,41 @@ class Guard:
             "Copy it into a variable, or keep what changes in a column of State.",
         )
 
-    # -- arithmetic ----------------------------------------------------------------------------
+    # -- NumPy's functions ---------------------------------------------------------------------
 
-    def no_arithmetic(self, *args: Any) -> Any:
-        """Stop at arithmetic with a whole array."""
-        raise self.watch.stop(
-            "allocation",
-            f"computes with all of {self.name} at once, which makes an array; compiled code "
-            "cannot allocate.",
-            "Write a loop over the elements.",
-        )
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """Compute with the whole array, which counts as read; `out` as written."""
+        target = kwargs.pop("out", (None,))[0]
+        found = getattr(ufunc, method)(*map(_plain, inputs), **kwargs)
+        if target is None:
+            return found
+        if isinstance(target, Guard) and np.can_cast(found.dtype, target.values.dtype, "same_kind"):
+            target[...] = found
+            return target
+        return getattr(ufunc, method)(*map(_plain, inputs), out=_plain(target), **kwargs)
 
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = no_arithmetic
-    __truediv__ = __rtruediv__ = __floordiv__ = __mod__ = __pow__ = __neg__ = no_arithmetic
-    __and__ = __or__ = __xor__ = __invert__ = __matmul__ = no_arithmetic
-    __lt__ = __le__ = __gt__ = __ge__ = no_arithmetic
-    __eq__ = __ne__ = no_arithmetic
-    __iadd__ = __isub__ = __imul__ = __itruediv__ = no_arithmetic
+    def __array_function__(self, function: Any, kinds: Any, args: Any, kwargs: Any) -> Any:
+        """Call a function of NumPy's with the whole array, or make a view of it."""
+        if args and args[0] is self and function in VIEWS:
+            return self.view(lambda array: function(array, *args[1:], **kwargs))
+        named = {name: _plain(value) for name, value in kwargs.items()}
+        return function(*map(_plain, args), **named)
+
+    def view(self, make: Callable[[Array], Array]) -> Any:
+        """Return what a function makes of the array: another guard, if it is the same memory."""
+        found = make(self.values)
+        if not np.shares_memory(found, self.values):
+            return make(self.read_all())
+        written = None if self.written is None else make(self.written)
+        part = Guard(self.watch, self.role, self.name, found, written, self.field)
+        part.writers = self.writers
+        return part
+
+    @property
+    def T(self) -> Any:  # noqa: N802 - NumPy's name
+        """The array with its axes in the other order."""
+        return self.view(np.transpose)
+
     __hash__ = None  # type: ignore[assignment]
 
     def __bool__(self) -> bool:
@@ -371,6 +390,21 @@ class Guard:
             f"uses {self.name}, an array, as an index; expected a whole number.",
             f"Write {self.name}[0].",
         )
+
+
+def _plain(value: Any) -> Any:
+    """Return the arrays of guards, which count as read, in their places."""
+    if isinstance(value, Guard):
+        return value.read_all()
+    if type(value) in (list, tuple):
+        return type(value)(map(_plain, value))
+    return value
+
+
+def _is_written(index: Any, place: Place) -> bool:
+    """Tell whether a negative index stands as a number in the line that uses it."""
+    line = "" if place is None else linecache.getline(*place)
+    return re.search(rf"[\[,]\s*-{-int(index)}\s*[\],]", line) is not None
 
 
 def _elements(size: int, axis: int) -> str:
@@ -426,7 +460,7 @@ class Column:
                 raise self.watch.stop(
                     "another-row",
                     f"draws random numbers as row {first} in the place of row {self.row}.",
-                    "Pass the row's own number: `uniform(rng, i, …)`.",
+                    "Pass the row's own number: `random(rng, i)`.",
                 )
             raise self.watch.stop(
                 "another-row",
@@ -531,10 +565,10 @@ class GuardedParameter(tuple):  # type: ignore[type-arg]
         return super().__getitem__(index)
 
 
-def guarded_streams(watch: Watch, streams: Streams, row: int) -> Streams:
-    """Return streams of which only one row may be drawn from."""
-    state, spare = (
-        Column(watch, "rng", f"rng.{name}", getattr(streams, name), row, name)
-        for name in ("state", "spare")
-    )
-    return Streams(state, spare)  # type: ignore[arg-type]
+def guarded_streams(watch: Watch, streams: Any, row: int) -> Any:
+    """Return streams, of their kind, of which only one row may be drawn from."""
+    columns = {
+        name: Column(watch, "rng", f"rng.{name}", values, row, name)
+        for name, values in streams._asdict().items()
+    }
+    return type(streams)(**columns)

@@ -327,8 +327,8 @@ class _Replacement:
                     loc, scope = instruction.loc, block.scope
                     instruction.index, made = self.arrays.index(instruction.index, loc, scope)
                     body += made
-                    value = self.arrays.without_lists(instruction.value, body, instruction)
-                    instruction.value = value
+                    instruction.value, made = self.arrays.array_of(instruction.value, loc, scope)
+                    body += made
                 body.append(instruction)
             block.body = body
         self.function._definitions = build_definitions(self.function.blocks)
@@ -370,6 +370,8 @@ class _Replacement:
                 return self.power(assignment, value)
             if function is operator.matmul:
                 return self.arrays.matmul(assignment)
+            if value.op == "inplace_binop" or function in (operator.add, operator.sub):
+                return self.arrays.with_list(assignment)
         elif isinstance(value, ir.Expr) and value.op == "call":
             called, arguments = self.values.get(value.func.name), list(value.args)
             methods = value.func.name in self.methods

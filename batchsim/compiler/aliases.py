@@ -160,6 +160,9 @@ class _Analysis:
     def expression(self, target: ir.Var, value: ir.Expr) -> None:
         if value.op in ("binop", "unary"):
             return
+        if value.op == "inplace_binop":
+            self.join(target, value.lhs)
+            return
         if value.op == "build_tuple":
             for node, item in zip(self.nodes(target), value.items, strict=True):
                 if _holds_arrays(self.kind(item)):
@@ -267,7 +270,7 @@ class _Analysis:
         name = _unversioned(name)
         return (
             f"{own} is changed in place, and {name} may be the same array: write .copy() where "
-            f"{name} is made"
+            f"one is made of the other, or change {name} itself"
         )
 
     def check_operators(self, certain: set[str]) -> None:

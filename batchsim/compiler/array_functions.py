@@ -39,7 +39,17 @@ from batchsim.compiler.elementwise import is_array, too_large
 from batchsim.compiler.large import is_large, large_type, make_large
 from batchsim.compiler.ufuncs import DisagreementError
 
-__all__ = ["METHODS", "SPECIFICATIONS", "Specification", "of_ufunc", "specify", "with_arity"]
+__all__ = [
+    "CONSTANTS",
+    "METHODS",
+    "SPECIFICATIONS",
+    "Specification",
+    "of_ufunc",
+    "rearrange",
+    "specify",
+    "strides_of_result",
+    "with_arity",
+]
 
 NUMBERS = (types.Number, types.Boolean)
 
@@ -136,6 +146,11 @@ def array_type(kind: Any, precision: str = "exact") -> Any:
         if int(np.prod(shape)) > LIMIT:
             raise TypingError(too_large(shape))
         return Value(common_type(members, precision), shape)
+    if isinstance(kind, types.Array):
+        raise TypingError(
+            "The shape of an array is not known: it is one of two that lie differently, or has as "
+            "many rows as a caller gives: write .copy() where each is made, or take a row."
+        )
     raise TypingError(
         f"{kind} is taken for an array; expected an array whose shape is known, or numbers."
     )
@@ -336,48 +351,6 @@ def _where_dtype(kinds: list[Any], given: Any, certain: list[bool], precision: s
     return numpy_support.from_dtype(found.pop())
 
 
-def _round(precision: str, statics: dict[str, Any]) -> Any:
-    decimals = statics.get("decimals", 0)
-
-    def implement(typing_context: Any, given: Any) -> Any:
-        if isinstance(given, types.Array) and not is_array(given):
-            return None
-        kind = array_type(given, precision)
-        if not is_array(kind):
-            return None
-        if not isinstance(kind.dtype, types.Float) and decimals < 0:
-            raise TypingError("np.round of whole numbers to tens: write a // 10 * 10.")
-        result = Value(kind.dtype, kind.shape, elementwise.layout(np.round, (kind,)))
-
-        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            _, numbers = numbers_of(context, builder, sig.args[0], args[0], kind.dtype)
-            if isinstance(kind.dtype, types.Float):
-                numbers = _rounded(context, builder, result, numbers, decimals)
-            return make_value(context, builder, result, numbers)
-
-        return result(given), generate
-
-    return implement
-
-
-def _rounded(
-    context: Any, builder: Any, kind: Value, numbers: list[Any], decimals: int
-) -> list[Any]:
-    """Return numbers rounded as NumPy does it, which scales them before and after."""
-    factor = [context.get_constant(kind.dtype, 10.0 ** abs(decimals))]
-    steps = [np.multiply, np.rint, np.divide] if decimals > 0 else [np.divide, np.rint, np.multiply]
-    for ufunc in steps if decimals else [np.rint]:
-        arguments = (kind,) if ufunc is np.rint else (kind, kind)
-        choice = elementwise.choose(ufunc, arguments)
-        operands = [numbers] if ufunc is np.rint else [numbers, factor]
-        numbers = elementwise.apply(context, builder, ufunc, choice, operands)
-    return numbers
-
-
-specify(np.round, "a, decimals=0", "a", "round")(_round)
-specify(np.around, "a, decimals=0", "a")(_round)
-
-
 # --- Arrays that are made -------------------------------------------------------------------------
 
 
@@ -521,7 +494,7 @@ VIEWS = frozenset(
     {
         np.reshape, np.ravel, np.transpose, np.swapaxes, np.moveaxis, np.squeeze, np.expand_dims,
         np.flip, np.flipud, np.fliplr, np.rot90, np.broadcast_to, np.atleast_1d, np.atleast_2d,
-        np.diagonal,
+        np.diagonal, np.diag,
     }
 )  # fmt: skip
 """Functions whose result may be the memory of their argument."""
@@ -531,7 +504,8 @@ OF_SEVERAL = frozenset({np.concatenate, np.stack, np.hstack, np.vstack, np.colum
 """Functions of a tuple of arrays."""
 
 
-def _rearrange(function: Any) -> Any:
+def rearrange(function: Any) -> Any:
+    """Return what builds a function whose elements are those of its arguments, or zero."""
     of_several = function in OF_SEVERAL
 
     def build(precision: str, statics: dict[str, Any]) -> Any:
@@ -548,10 +522,12 @@ def _rearrange(function: Any) -> Any:
                     return view
             places = _rearranged(function, kinds, statics)
             dtype = common_type(kinds, precision)
-            result = Value(dtype, _checked(places.shape), _strides(function, kinds, statics))
+            result = Value(
+                dtype, _checked(places.shape), strides_of_result(function, kinds, statics)
+            )
 
             def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-                numbers = []
+                numbers = [context.get_constant(dtype, 0)]
                 for kind, value in zip(sig.args, args, strict=True):
                     if of_several:
                         for k, member in enumerate(kind.types):
@@ -570,8 +546,10 @@ def _rearrange(function: Any) -> Any:
 
 
 def _rearranged(function: Any, kinds: list[Any], statics: dict[str, Any]) -> np.ndarray[Any, Any]:
-    """Return of which element of its arguments each element of the result is a copy."""
-    arrays, start = [], 0
+    """Return of which element of its arguments, from 1, each element of the result is a copy; 0
+    is of none of them, but the number zero.
+    """
+    arrays, start = [], 1
     for kind in kinds:
         shape = getattr(kind, "shape", ())
         count = int(np.prod(shape))
@@ -586,7 +564,7 @@ def _rearranged(function: Any, kinds: list[Any], statics: dict[str, Any]) -> np.
     return np.asarray(found)
 
 
-def _strides(function: Any, kinds: list[Any], statics: dict[str, Any]) -> tuple[int, ...]:
+def strides_of_result(function: Any, kinds: list[Any], statics: dict[str, Any]) -> tuple[int, ...]:
     """Return the strides, in elements, of what NumPy makes."""
     samples = [elementwise.sample(kind) for kind in kinds]
     found = (
@@ -605,7 +583,7 @@ def _view(function: Any, kind: Reference, statics: dict[str, Any]) -> Any:
     if not np.shares_memory(found, array):
         return None
     offset = found.ctypes.data - array.ctypes.data
-    readonly = not kind.mutable or function is np.broadcast_to
+    readonly = not (kind.mutable and found.flags.writeable)
     result = Reference(kind.dtype, found.shape, readonly=readonly, strides=found.strides)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -636,7 +614,7 @@ for _function, _parameters, *_methods in (
     (np.atleast_2d, "a"),
     (np.diagonal, "a, offset=0, axis1=0, axis2=1", "diagonal"),
 ):
-    specify(_function, _parameters, _parameters.split(",")[0], *_methods)(_rearrange(_function))
+    specify(_function, _parameters, _parameters.split(",")[0], *_methods)(rearrange(_function))
 for _joining, _parameters in (
     (np.concatenate, "arrays, axis=0"),
     (np.stack, "arrays, axis=0"),
@@ -645,8 +623,8 @@ for _joining, _parameters in (
     (np.column_stack, "arrays"),
     (np.dstack, "arrays"),
 ):
-    specify(_joining, _parameters, "arrays")(_rearrange(_joining))
-specify(np.append, "arr, values, axis=None", "arr values")(_rearrange(np.append))
+    specify(_joining, _parameters, "arrays")(rearrange(_joining))
+specify(np.append, "arr, values, axis=None", "arr values")(rearrange(np.append))
 
 
 def flatten(array: Any) -> Any:
@@ -654,7 +632,7 @@ def flatten(array: Any) -> Any:
     return array.flatten()
 
 
-specify(flatten, "a", "a", "flatten")(_rearrange(flatten))
+specify(flatten, "a", "a", "flatten")(rearrange(flatten))
 
 
 # --- Attributes -----------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ from batchsim.compiler.indexing import (
     offset_of,
     plain_type,
     pointer_to,
+    refuse_arrays,
 )
 from batchsim.compiler.large import store
 
@@ -57,6 +58,7 @@ class _SetItem(AbstractTemplate):
             return None
         if is_mask(index):
             return _set_where(array, index, value)
+        refuse_arrays(index)
         pattern = pattern_of(index)
         place = None if pattern is None else find(array, pattern)
         if place is None:
@@ -96,7 +98,7 @@ class _SetItem(AbstractTemplate):
                 f"{value}, whose shape is not known, is written into {array}: write a loop over "
                 "the elements."
             )
-        elif not isinstance(value, (types.Number, types.Boolean)):
+        elif not isinstance(value, (types.Integer, types.Float, types.Boolean)):
             return None
         return signature(types.none, *args)
 

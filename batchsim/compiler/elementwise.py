@@ -11,7 +11,6 @@ import operator
 from typing import Any, NamedTuple
 
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.errors import TypingError
@@ -355,7 +354,7 @@ def _by_loop(
 ) -> list[Any]:
     """Call NumPy's loop once: a number has the stride 0, by which loops know it."""
     symbol = ufuncs.symbol_of(ufunc, choice.kinds)
-    word, byte = context.get_value_type(types.intp), ir.IntType(8).as_pointer()
+    word = context.get_value_type(types.intp)
     places, strides = [], []
     for kind, numbers in zip(choice.inputs, operands, strict=True):
         place = cgutils.alloca_once(builder, context.get_data_type(kind), size=len(numbers))
@@ -368,14 +367,7 @@ def _by_loop(
     result = cgutils.alloca_once(builder, context.get_data_type(choice.output), size=count)
     places.append(result)
     strides.append(context.get_abi_sizeof(result.type.pointee))
-    ufuncs.call_loop(
-        context,
-        builder,
-        symbol,
-        [builder.bitcast(place, byte) for place in places],
-        word(count),
-        strides,
-    )
+    ufuncs.call_loop(context, builder, symbol, places, [count], strides)
     model = context.data_model_manager[choice.output]
     return [
         model.from_data(builder, builder.load(builder.gep(result, [word(k)]))) for k in range(count)

@@ -8,6 +8,7 @@ those of the source. Lists that are only handed on become tuples, which need no 
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections.abc import Callable
 from types import ModuleType
@@ -18,16 +19,19 @@ from llvmlite.ir import Undefined
 from numba.core import ir
 from numba.core.errors import TypingError
 from numba.core.ir_utils import mk_unique_var
-from numba.core.types import intp
+from numba.core.types import Integer, intp
 
 from batchsim.compiler import (  # noqa: F401 - they tell Numba of what they have
     array_functions,
+    array_further,
     array_reductions,
     operators,
+    ufuncs,
 )
 from batchsim.compiler.aliases import shares_memory
 from batchsim.compiler.array_functions import (
     CONSTANTS,
+    METHODS,
     OF_WIDTHS,
     PYTHONS,
     SPECIFICATIONS,
@@ -37,12 +41,15 @@ from batchsim.compiler.array_functions import (
 from batchsim.compiler.array_linear import SHARED, SHARING
 from batchsim.compiler.arrays import DYNAMIC, ConstantArray, IndexType
 from batchsim.compiler.refusals import RefusedError
-from batchsim.compiler.rows import ParametersType
+from batchsim.compiler.rows import ParametersType, StateType
 
-__all__ = ["Expressions"]
+__all__ = ["METHODS", "Expressions", "of_arrays"]
 
 UNKNOWN = object()
 """What is not known when a kernel is compiled."""
+
+OF_ROWS = (ParametersType, StateType)
+"""Types of what has columns, rows or tables as its attributes."""
 
 ARITHMETIC = {
     operator.add, operator.sub, operator.mul, operator.floordiv, operator.mod, operator.truediv,
@@ -120,8 +127,13 @@ class Expressions:
                     return UNKNOWN
         if expression.op == "getattr":
             return self.known_attribute(expression)
+        if expression.op in ("getitem", "static_getitem"):
+            return self.known_extent(expression)
         if expression.op == "call" and not expression.kws:
             called = self.known(expression.func)
+            if called is len and len(expression.args) == 1:
+                shape = self.shape(expression.args[0])
+                return shape[0] if shape and shape[0] is not None else UNKNOWN
             arguments = [self.known(argument) for argument in expression.args]
             is_known = not any(argument is UNKNOWN for argument in arguments)
             if is_known and any(called is function for function in (slice, len, int, float)):
@@ -138,10 +150,76 @@ class Expressions:
             if not isinstance(kind, ParametersType) or expression.attr in kind.sources:
                 return UNKNOWN
             return getattr(kind.tile.constants, expression.attr, UNKNOWN)
+        if expression.attr in ("shape", "size", "ndim"):
+            shape = self.shape(expression.value)
+            if shape is not None and None not in shape:
+                of_array = {"shape": shape, "size": math.prod(shape), "ndim": len(shape)}  # type: ignore[arg-type]
+                return of_array[expression.attr]
         owner = self.known(expression.value)
         if isinstance(owner, (ModuleType, type)):
             return getattr(owner, expression.attr, UNKNOWN)
         return UNKNOWN
+
+    def known_extent(self, expression: Any) -> Any:
+        """Return `array.shape[k]`, if it is known."""
+        of = self.origin(expression.value)
+        if not isinstance(of, ir.Expr) or of.op != "getattr" or of.attr != "shape":
+            return UNKNOWN
+        index = expression.index
+        k = self.known(index) if isinstance(index, ir.Var) else index
+        shape = self.shape(of.value)
+        if shape is None or not isinstance(k, int) or not -len(shape) <= k < len(shape):
+            return UNKNOWN
+        return UNKNOWN if shape[k] is None else shape[k]
+
+    def origin(self, variable: Any) -> Any:
+        """Return what a variable, or the one that it is a copy of, is set to."""
+        defined = self.definition(variable)
+        while isinstance(defined, ir.Var):
+            defined = self.definition(defined)
+        return defined
+
+    def shape(self, variable: Any) -> tuple[int | None, ...] | None:
+        """Return the shape of an argument, a column's row or a table, None where it is not known;
+        None in it is an extent that the code finds out.
+        """
+        defined = self.origin(variable)
+        if isinstance(defined, ir.Arg):
+            return getattr(self.arguments[defined.index], "shape", None)
+        if isinstance(defined, (ir.Global, ir.FreeVar)):
+            value = getattr(defined.value, "array", defined.value)
+            return value.shape if isinstance(value, np.ndarray) else None
+        if not isinstance(defined, ir.Expr):
+            return None
+        if defined.op == "getattr":
+            base = self.origin(defined.value)
+            kind = self.arguments[base.index] if isinstance(base, ir.Arg) else None
+            return kind.shape_of(defined.attr) if isinstance(kind, OF_ROWS) else None
+        if defined.op in ("getitem", "static_getitem"):
+            shape = self.shape(defined.value)
+            count = self.count_of_numbers(defined)
+            return None if shape is None or count is None else shape[count:]
+        return None
+
+    def count_of_numbers(self, expression: Any) -> int | None:
+        """Return how many axes an index takes away, None if it does more than that."""
+        index = expression.index
+        if not isinstance(index, ir.Var):
+            return 1 if _is_whole(index) else None
+        defined = self.origin(index)
+        is_tuple = isinstance(defined, ir.Expr) and defined.op == "build_tuple"
+        parts = list(defined.items) if is_tuple else [index]
+        plain = all(not self.is_slice(part) and self.is_number(part) for part in parts)
+        return len(parts) if plain else None
+
+    def is_number(self, variable: Any) -> bool:
+        """Tell whether an index is known to be, or is a variable that can only be, a number."""
+        value = self.known(variable)
+        if value is not UNKNOWN:
+            return _is_whole(value)
+        defined = self.origin(variable)
+        kind = self.arguments[defined.index] if isinstance(defined, ir.Arg) else None
+        return isinstance(kind, Integer)
 
     def is_parameter(self, expression: Any) -> bool:
         """Tell whether an expression is a parameter, which is Python's number or truth value."""
@@ -309,6 +387,36 @@ class Expressions:
         before.append(ir.Assign(ir.Expr.build_tuple(items, loc), found, loc))
         return found
 
+    def array_of(self, variable: Any, loc: Any, scope: Any) -> tuple[Any, list[Any]]:
+        """Return a variable that holds an array where another holds a list or a tuple that is
+        written there, and what must come before: `s.x[i] = y, x`.
+        """
+        defined = self.definition(variable)
+        if not isinstance(defined, ir.Expr) or defined.op not in ("build_list", "build_tuple"):
+            return variable, []
+        if not defined.items:
+            return variable, []
+        found = scope.define(mk_unique_var("$array"), loc)
+        called = ir.Expr.call(found, (variable,), (), loc)
+        assignment = ir.Assign(called, found, loc)
+        made = self.call(assignment, np.array, None)
+        assert made is not None
+        return found, [*made, assignment]
+
+    def with_list(self, assignment: Any) -> list[Any]:
+        """Change `x + [y, z]` and `x += [y, z]`, where `x` is no list; return what must come
+        before.
+        """
+        value = assignment.value
+        defined = self.definition(value.rhs)
+        if getattr(defined, "op", None) != "build_list":
+            return []
+        if getattr(self.definition(value.lhs), "op", None) == "build_list":
+            return []
+        scope = assignment.target.scope
+        value.rhs, made = self.array_of(value.rhs, assignment.loc, scope)
+        return made
+
     def index(self, variable: Any, loc: Any, scope: Any) -> tuple[Any, list[Any]]:
         """Return the variable of an index whose slices are known, and what must come before."""
         defined = self.definition(variable)
@@ -350,6 +458,14 @@ class Expressions:
             and defined.op == "call"
             and self.known(defined.func) is slice
         )
+
+
+def of_arrays(function: Any) -> bool:
+    """Tell whether a function is one of those of small arrays."""
+    try:
+        return function in SPECIFICATIONS or function in CONSTANTS or function in ufuncs.UFUNCS
+    except TypeError:  # It cannot be hashed.
+        return False
 
 
 def _can_be_constant(array: np.ndarray[Any, Any]) -> bool:

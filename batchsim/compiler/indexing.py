@@ -31,8 +31,16 @@ from batchsim.compiler.arrays import (
     pattern_of,
     reference_at,
 )
+from batchsim.compiler.ufuncs import DisagreementError
 
-__all__ = ["as_numba_does", "numba_index", "offset_of", "plain_type", "pointer_to"]
+__all__ = [
+    "as_numba_does",
+    "numba_index",
+    "offset_of",
+    "plain_type",
+    "pointer_to",
+    "refuse_arrays",
+]
 
 
 def _dynamic(builder: Any, kind: Any, value: Any) -> list[tuple[Any, Any]]:
@@ -93,6 +101,7 @@ class _GetItem(AbstractTemplate):
             if isinstance(index, IndexType):
                 return _of_others(self.context, array, index)
             return None
+        refuse_arrays(index)
         pattern = pattern_of(index)
         place = None if pattern is None else find(array, pattern)
         if pattern is None or place is None:
@@ -103,6 +112,28 @@ class _GetItem(AbstractTemplate):
                 )
             return _of_others(self.context, array, index) if isinstance(index, IndexType) else None
         return signature(found_type(array, pattern, place), *args)
+
+
+def refuse_arrays(index: Any) -> None:
+    """Raise DisagreementError for an index that is an array, or has arrays in it."""
+    parts = index if isinstance(index, TUPLE) else (index,)
+    for part in parts:
+        if not isinstance(part, (Reference, Value)):
+            continue
+        if isinstance(part.dtype, types.Boolean) and len(parts) > 1:
+            raise DisagreementError(
+                "an index has a mask beside numbers: write array[k][mask] = … instead of "
+                "array[k, mask] = …"
+            )
+        if isinstance(part.dtype, types.Boolean):
+            raise DisagreementError(
+                "how many elements a mask chooses is not known when the environment is compiled: "
+                "write np.where(mask, …, 0), np.sum(mask * …) or a loop over the elements"
+            )
+        raise DisagreementError(
+            "an index is an array: write a loop over its elements, or np.where with a mask made by "
+            "comparing, as in np.where(np.arange(n) == k, …, …)"
+        )
 
 
 @infer_global(operator.getitem)
@@ -134,6 +165,7 @@ def plain_type(array: Any) -> Any:
 
 
 def numba_index(index: IndexType) -> Any:
+    """Return the type of the same index as Numba has it."""
     kinds = [_numba_part(part) for part in index.pattern]
     return kinds[0] if len(kinds) == 1 else types.BaseTuple.from_types(kinds)
 
@@ -246,6 +278,7 @@ def _get(context: Any, builder: Any, sig: Any, args: Any, place: Place) -> Any:
 def pointer_to(
     context: Any, builder: Any, array: Reference, value: Any, place: Place, index: Any, number: Any
 ) -> Any:
+    """Return a pointer to what an index finds in a reference."""
     length = None
     if array.shape and array.shape[0] is None:
         shape = context.data_model_manager[array].get_field_position("shape")

@@ -1,7 +1,7 @@
 """Measures an example both ways: steps a second of the Gymnasium class and of the definition.
 
-Run it with `python docs/examples/compare.py` for Snake, with `sokoban` or `trading` behind it for
-another example, while nothing else runs.
+Run it with `python docs/examples/compare.py` for Snake, with `sokoban`, `trading`, `vehicle`,
+`kalman`, `inventory` or `game2048` behind it for another example, while nothing else runs.
 """
 
 import datetime
@@ -10,14 +10,22 @@ import statistics
 import sys
 import time
 
+import game2048
+import inventory
+import kalman
 import numpy as np
 import snake
 import sokoban
 import trading
+import vehicle
+from game2048_gymnasium import Game2048Env
 from gymnasium.vector import SyncVectorEnv
+from inventory_gymnasium import InventoryEnv
+from kalman_gymnasium import KalmanEnv
 from snake_gymnasium import SnakeEnv
 from sokoban_gymnasium import SokobanEnv
 from trading_gymnasium import TradingEnv
+from vehicle_gymnasium import VehicleEnv
 
 import batchsim
 from batchsim.ladder.machine import describe_machine, find_versions
@@ -26,10 +34,19 @@ NUM_ENVS = 4096
 BLOCKS = 5
 PACKAGES = ("python", "gymnasium", "numpy", "numba", "batchsim")
 PRICES = 100.0 * np.exp(np.random.default_rng(0).normal(0.0, 0.01, 2500).cumsum())  # ten years
+SHOP = {
+    "demand": np.random.default_rng(0).uniform(0.0, 9.0, (365, 5)),
+    "prices": [2.0, 5.0, 3.0, 4.0, 1.0],
+    "leads": [1, 3, 2, 2, 3],
+}
 EXAMPLES = {
     "snake": ("Snake", snake, SnakeEnv, {}),
     "sokoban": ("Sokoban", sokoban, SokobanEnv, {}),
     "trading": ("Trading over 2,500 days", trading, TradingEnv, {"prices": PRICES}),
+    "vehicle": ("Vehicle", vehicle, VehicleEnv, {}),
+    "kalman": ("Kalman filter", kalman, KalmanEnv, {}),
+    "inventory": ("Inventory of five products", inventory, InventoryEnv, SHOP),
+    "game2048": ("2048", game2048, Game2048Env, {}),
 }
 """Of each: what is measured, the definition, the class, and arguments of both."""
 
@@ -60,7 +77,7 @@ def main(example="snake"):
     print(f"{datetime.date.today()}")
     objects = SyncVectorEnv([functools.partial(original, **arguments)] * NUM_ENVS)
     one_by_one = steps_per_second(objects, calls=10)
-    batched = steps_per_second(batchsim.make_vec(definition, NUM_ENVS, **arguments), calls=2000)
+    batched = steps_per_second(batchsim.make_vec(definition, NUM_ENVS, **arguments), calls=1000)
     print(f"gymnasium.vector.SyncVectorEnv  {one_by_one / 1e3:12,.0f} thousand steps/s")
     print(f"batchsim                        {batched / 1e3:12,.0f} thousand steps/s")
     print(f"ratio                           {batched / one_by_one:12,.0f}")

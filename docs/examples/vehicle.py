@@ -26,8 +26,8 @@ class Params(NamedTuple):
 
 
 def reset(s, i, p, rng):
-    s.position[i] = np.array([uniform(rng, i, -1, 1), uniform(rng, i, -1, 1)])
-    s.target[i] = np.array([uniform(rng, i, -1, 1), uniform(rng, i, -1, 1)])
+    s.position[i] = [uniform(rng, i, -1, 1), uniform(rng, i, -1, 1)]
+    s.target[i] = [uniform(rng, i, -1, 1), uniform(rng, i, -1, 1)]
     s.velocity[i] = np.zeros(2)
 
 
@@ -39,7 +39,7 @@ def step(s, i, action, p, rng):
         s.velocity[i] *= p.top_speed / speed
     s.position[i] += p.dt * s.velocity[i]
     outside = np.abs(s.position[i]) > 2.0
-    s.velocity[i] = np.where(outside, 0.0, s.velocity[i])
+    s.velocity[i][outside] = 0.0
     s.position[i] = np.clip(s.position[i], -2.0, 2.0)
     distance = np.linalg.norm(s.target[i] - s.position[i])
     reward = -distance - 0.01 * np.sum(force**2)

@@ -18,8 +18,8 @@ class VehicleEnv(gymnasium.Env):
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
-        self.position = np.array([self.np_random.uniform(-1, 1), self.np_random.uniform(-1, 1)])
-        self.target = np.array([self.np_random.uniform(-1, 1), self.np_random.uniform(-1, 1)])
+        self.position = self.np_random.uniform(-1, 1, 2)
+        self.target = self.np_random.uniform(-1, 1, 2)
         self.velocity = np.zeros(2)
         return self.observe(), {}
 

@@ -433,7 +433,9 @@ class Arrays(Expressions):
         if a.kind == "f" and dtype.kind in "iu":
             clip = f"np.clip({{}}, {0 if dtype.kind == 'u' else -100}.0, 100.0)"
             return self.made(
-                f"{clip}.astype({self.dtype_text(dtype)})", lambda a: (-100 * (dtype.kind == "i"), 100), a
+                f"{clip}.astype({self.dtype_text(dtype)})",
+                lambda a: (-100 * (dtype.kind == "i"), 100),
+                a,
             )
         if a.kind in "iu" and dtype.kind == "u" and a.low < 0:
             return self.made(f"{{}}.astype({self.dtype_text(dtype)})", lambda a: (0, FINITE), a)
@@ -476,9 +478,7 @@ class Arrays(Expressions):
         if way == "element":
             return Expression(wide.format(self.element_of(a)), "float", -size, size)
         if way == "norm" and len(a.shape) == 1:
-            return Expression(
-                wide.format(f"np.linalg.norm({a.text})"), "float", 0, size * count
-            )
+            return Expression(wide.format(f"np.linalg.norm({a.text})"), "float", 0, size * count)
         if way == "dot" and len(a.shape) == 1:
             b = self.array(depth, a.shape)
             if b.sample.dtype == a.sample.dtype:
@@ -625,13 +625,17 @@ class Arrays(Expressions):
                 self.write(f"{place} *= {self.pick(['0.5', '0.125', '0.99'])}")
                 return
             new = self.array(1, array.shape)
-            if not np.can_cast(np.result_type(new.sample, array.sample), array.sample.dtype, "same_kind"):
+            if not np.can_cast(
+                np.result_type(new.sample, array.sample), array.sample.dtype, "same_kind"
+            ):
                 return
             self.write(f"{place} {self.pick(['+=', '-='])} {new.text}")
             ends = f"{float(low)!r}, {float(high)!r}"
         else:
             new = self.array(1, array.shape)
-            if not np.can_cast(np.result_type(new.sample, array.sample), array.sample.dtype, "same_kind"):
+            if not np.can_cast(
+                np.result_type(new.sample, array.sample), array.sample.dtype, "same_kind"
+            ):
                 return
             limits = np.iinfo(array.sample.dtype)
             if array.sample.dtype.itemsize == 8 and new.size > 2**60:

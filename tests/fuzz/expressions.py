@@ -195,7 +195,11 @@ class Expressions:
             return self.leaf(kind)
         if kind == "float" and self.helpers and self.chance(0.08):
             return self.pick(self.helpers)()
-        if kind in ("float", "int") and self.style in ("arrays", "draws", "expressions") and self.chance(0.15):
+        if (
+            kind in ("float", "int")
+            and self.style in ("arrays", "draws", "expressions")
+            and self.chance(0.15)
+        ):
             element = self.element(kind, depth - 1)
             if element is not None:
                 return element
