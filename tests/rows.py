@@ -43,9 +43,9 @@ def compiled(function, precision, checked=False):
             names = dict(function.__globals__)
             for name in function.__code__.co_names:
                 other = names.get(name)
-                if isinstance(other, python_types.FunctionType):
-                    if other.__module__ == function.__module__:
-                        names[name] = bind(other)
+                is_function = isinstance(other, python_types.FunctionType)
+                if is_function and other.__module__ == function.__module__:
+                    names[name] = bind(other)
             copy = python_types.FunctionType(function.__code__, names, function.__name__)
             options = {**compile.CALLEE, "boundscheck": checked}
             options["pipeline_class"] = COMPILERS[precision]

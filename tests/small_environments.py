@@ -2,6 +2,7 @@
 
 `START` is what `reset` sets; `step` returns reward and whether the episode is over.
 """
+# ruff: noqa: RUF012 - nobody writes into `START`
 
 import numpy as np
 from gymnasium import spaces
@@ -101,12 +102,14 @@ class Cart:
     START = {"state": np.array([0.0, 0.01, -0.02, 0.03])}
 
     def step(self, action):
-        x, v, angle, spin = self.state
+        _, v, angle, spin = self.state
         force = 10.0 if action == 1 else -10.0
         cosine, sine = np.cos(angle), np.sin(angle)
         push = (force + 0.05 * spin**2 * sine) / 1.1
         turn = (9.8 * sine - cosine * push) / (0.5 * (4.0 / 3.0 - 0.1 * cosine**2 / 1.1))
-        self.state = self.state + 0.02 * np.array([v, push - 0.05 * turn * cosine / 1.1, spin, turn])
+        self.state = self.state + 0.02 * np.array(
+            [v, push - 0.05 * turn * cosine / 1.1, spin, turn]
+        )
         done = np.any(np.abs(self.state[::2]) > np.array([2.4, 0.2]))
         return 1.0, done
 
@@ -329,7 +332,9 @@ class Drone:
         self.speed += DT * (lift + GRAVITY - drag)
         self.place += DT * self.speed
         error = self.place - np.array([0.0, 0.0, 1.0])
-        return -np.sqrt(error @ error) - 0.01 * np.sum(np.square(command)), np.any(np.abs(error) > 5)
+        return -np.sqrt(error @ error) - 0.01 * np.sum(np.square(command)), np.any(
+            np.abs(error) > 5
+        )
 
     def observe(self):
         turned = rotation(self.angles)

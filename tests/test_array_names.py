@@ -1,4 +1,5 @@
 """Names of arrays, parts of arrays, and what is written into them; what is refused, and how."""
+# ruff: noqa: SIM108 - branches are what is tested
 
 import numpy as np
 import pytest
@@ -28,7 +29,8 @@ def read_by_index(v, m, places, unsigned):
     return (
         v[-1], v[i], v[places[1]], v[u], v[u - 1], m[-1, -2], m[u, i], m[u], m[:, i], c[-1], c[i],
         m[1:, places[1]], c[places[1]], c[u], d[u, i], d[-1, places[1]], d[u], d[:, i], d[::-1, 0],
-        d[1, ::2], d[0, ::-2], d[..., 1], d[:, None, 2], d[None, 1:2], d[u][i], d[1][1:3], d.T[i][u],
+        d[1, ::2], d[0, ::-2], d[..., 1], d[:, None, 2], d[None, 1:2], d[u][i], d[1][1:3],
+        d.T[i][u],
         v[::2], v[::-2], v[-3:], v[:-8], v[1:100:3], v[5:1:-1], m[...], m[None], v[np.argmax(v)],
         v[(v > 0).argmax()], v[int(np.argmin(c))], (v + c)[2], (v[1:] - v[:-1])[::3],
     )  # fmt: skip

@@ -34,9 +34,10 @@ TABLE = np.array([[0, 1], [1, 0], [0, -1], [-1, 0]])
 def made_of_what_is_known(v):
     return (
         np.zeros(3), np.ones((2, 2), np.int8), np.full(2, 7), np.arange(2, 9, 3),
-        np.linspace(0.0, 1.0, 5), np.eye(3), np.identity(2), np.array([1, 2.5]), np.array([[1], [2]]),
-        np.tri(3), np.full((2, 2), True), np.arange(0.0, 1.0, 0.25), np.empty(0 + 1).shape,
-    )[:12]  # fmt: skip
+        np.linspace(0.0, 1.0, 5), np.eye(3), np.identity(2), np.array([1, 2.5]),
+        np.array([[1], [2]]),
+        np.tri(3), np.full((2, 2), True), np.arange(0.0, 1.0, 0.25),
+    )  # fmt: skip
 
 
 @over(VECTOR, BYTES, FLAGS)
@@ -46,7 +47,8 @@ def made_of_numbers(v, b, f):
         np.array([b[0], 1]), np.array([f[0], b[1]]), np.array([[v[0], v[1]], v[2:4]]),
         np.array([v[0], v[1]], np.float32), np.array([b[0], 300.5], dtype=float), np.full(3, v[0]),
         np.full((2, 2), b[1]), np.full(2, v[3], np.float32), np.zeros_like(b), np.ones_like(v[:2]),
-        np.full_like(b, 3), np.array([v[:2], v[2:4]]), np.asarray([v[0], 2]), np.array((b[0], b[1])),
+        np.full_like(b, 3), np.array([v[:2], v[2:4]]), np.asarray([v[0], 2]),
+        np.array((b[0], b[1])),
         np.full_like(v[:3], b[4]), np.array([v[0] > 0, f[1]]), np.empty_like(v[:2]) * 0.0,
     )  # fmt: skip
 
@@ -104,7 +106,7 @@ def transcendental_functions(a, b):
     return (
         np.exp(a), np.log(a), np.sin(a), np.cos(a), np.tan(a), np.tanh(a), np.arctan(a), np.cbrt(a),
         np.log1p(b), np.expm1(b), np.arcsin(b), np.sinh(b), np.exp2(a), np.deg2rad(a), np.log10(b),
-        np.exp(a[:3]), np.sin(b[::2]), np.float_power(a, 2.0) if False else a,
+        np.exp(a[:3]), np.sin(b[::2]),
     )  # fmt: skip
 
 
@@ -125,7 +127,8 @@ def operators_of_whole_numbers(a, b):
     return (
         a + b, a - b, a * b, a // b, a % b, a & b, a | b, a ^ b, ~a, -a, abs(a), a**2, a**3, a**1,
         a**0, a << 3, a >> 2, a == b, a < b, np.maximum(a, b), np.minimum(a, 5), np.sign(a),
-        np.where(b > 0, a, 0), np.clip(a, 2, 5), a * a[0], a + b[3], a // b[1], a % a[0], np.square(a),
+        np.where(b > 0, a, 0), np.clip(a, 2, 5), a * a[0], a + b[3], a // b[1], a % a[0],
+        np.square(a),
         np.gcd(a, b), a << (b & 3), a >> (b & 3), 7 // b, 7 % b, np.logical_or(a, b), b[2] - a,
     )  # fmt: skip
 
@@ -185,9 +188,11 @@ def clipped_and_chosen_numbers(v, f, b):
     x = v[0]
     return (
         np.clip(x, -0.1, 0.1), np.clip(x, v[1], 0.5), np.clip(int(3 * x) + 5, 0, 3),
-        np.clip(f[0], -0.5, 0.5), np.clip(-0.0, 0.0, x), np.clip(v[2], -1, 1), np.where(v > 0, 1, 0),
+        np.clip(f[0], -0.5, 0.5), np.clip(-0.0, 0.0, x), np.clip(v[2], -1, 1),
+        np.where(v > 0, 1, 0),
         np.where(v > 0, 1, 2.5), np.where(v > 0, f[0], 1), np.where(v > 0, f[0], float(v[0])),
-        np.where(f > 0, f, 1), np.where(v > 0, True, False), np.where(v > 0, x, 0), np.where(b, b, 1),
+        np.where(f > 0, f, 1), np.where(v > 0, True, False), np.where(v > 0, x, 0),
+        np.where(b, b, 1),
         np.clip(f, f[1], 0.5), np.clip(b, b[2], 7), np.clip(v, f[0], f[2]), np.zeros(len(TABLE)),
     )  # fmt: skip
 
@@ -219,9 +224,10 @@ def narrow_arrays_in_place(a, b, v, places):
 def rearranged(m, v):
     return (
         m.T, m.T.copy(), m.ravel(), m.T.ravel(), m.reshape(4, 3), m.reshape((2, -1)), m.flatten(),
-        m.T.flatten(), np.transpose(m), np.flip(v), np.flip(m, axis=1), np.roll(v, 3), np.roll(v, -1),
+        m.T.flatten(), np.transpose(m), np.flip(v), np.flip(m, axis=1), np.roll(v, 3),
+        np.roll(v, -1),
         np.roll(m, 1, axis=0), np.repeat(v[:3], 2), np.tile(v[:2], 3), np.concatenate([v, v[:2]]),
-        np.stack([v, v], axis=1), np.vstack([m, m[0]]) if False else m, np.hstack([v[:2], 1.0]),
+        np.stack([v, v], axis=1), np.hstack([v[:2], 1.0]),
         np.column_stack([v, v]), np.expand_dims(v, 0), np.squeeze(m[:1]), np.append(v, 1.0),
         np.rot90(m), np.fliplr(m), np.swapaxes(m, 0, 1), np.diagonal(m), np.atleast_2d(v),
         (m * 2.0).T, (m * 2.0).reshape(2, 6), (m + 1.0).ravel(), (m + 1.0).T.ravel(), (-v)[::-1],
@@ -249,7 +255,8 @@ def reduced_along_axes(m, k):
         m.sum(axis=0), m.T.sum(axis=0), m.sum(axis=-1), m.T.sum(), m.T.mean(axis=1), k.sum(axis=0),
         k.sum(axis=1), k.sum(axis=2), k.sum(), k.T.sum(), m.max(axis=0), m.argmax(axis=1),
         m.argmin(axis=0), np.any(m > 1, axis=0), np.all(m > -1, axis=1), np.cumsum(m, axis=0),
-        np.count_nonzero(m > 0, axis=1), np.cumsum(m.T, axis=1), m.std(axis=0), m.var(axis=1, ddof=1),
+        np.count_nonzero(m > 0, axis=1), np.cumsum(m.T, axis=1), m.std(axis=0),
+        m.var(axis=1, ddof=1),
         m - m.mean(axis=0, keepdims=True), m / m.sum(axis=1, keepdims=True), m[::-1].sum(axis=0),
         m[:, ::-1].sum(axis=1), m[::2, ::2].sum(), m[:2, 1:3].T.sum(axis=0), np.sum(m[:, 1]),
         np.prod(m, axis=1), np.ptp(m, axis=0), np.sum(m > 0), np.mean(m > 0), np.trace(m[:, :3]),
@@ -281,7 +288,8 @@ def sums_of_many(a):
 def extremes_of_special_numbers(a):
     return (
         a.max(), a.min(), a.argmax(), a.argmin(), a.sum(), np.max(np.abs(a)), a.any(), a.all(),
-        np.count_nonzero(a), np.prod(a), a.mean(), np.cumsum(a), np.amax(a), a[:2].max(), a[:1].sum(),
+        np.count_nonzero(a), np.prod(a), a.mean(), np.cumsum(a), np.amax(a), a[:2].max(),
+        a[:1].sum(),
     )  # fmt: skip
 
 
@@ -320,7 +328,8 @@ def fast_expressions(v, m):
     return (
         force / speed, np.exp(v), np.sin(v) * np.cos(v), m @ force, m.sum(axis=0), m.mean(), v**2,
         np.where(m > 0.0, m, np.tanh(m)), np.arctan2(v, v[0]), v.std(), np.sqrt(np.abs(v)), m.T @ m,
-        np.hypot(v, 1.0), v % 0.7, np.cumsum(v), np.linalg.solve(m[:, :3], v[:3]), np.array([v[0], 1]),
+        np.hypot(v, 1.0), v % 0.7, np.cumsum(v), np.linalg.solve(m[:, :3], v[:3]),
+        np.array([v[0], 1]),
     )  # fmt: skip
 
 

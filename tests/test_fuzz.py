@@ -18,9 +18,20 @@ from typing import NamedTuple
 import canaries
 import gymnasium
 import llvmlite.binding
+import numba
 import numpy as np
 import pytest
-from fuzz import configurations, expressions, generator, harness, machine_code, reducer, vocabulary
+import rows
+from fuzz import (
+    configurations,
+    expressions,
+    functions,
+    generator,
+    harness,
+    machine_code,
+    reducer,
+    vocabulary,
+)
 from fuzz.__main__ import CPUS
 
 import batchsim
@@ -60,6 +71,19 @@ def test_random_configurations_have_gymnasiums_bits(share):
         except AssertionError as difference:
             again = f"python -m tests.fuzz --configurations 1 --seed {seed} --first {number}"
             pytest.fail(f"{difference}\nagain: {again}")
+
+
+def test_random_functions_of_rows_have_numpys_bits():
+    seed = new_seed()
+    for number in range(12):
+        source = functions.generate(seed, number)
+        try:
+            different = rows.differences(functions.load(source), *source.arrays)
+        except numba.TypingError as error:
+            if "in an order that is not known" in str(error):
+                continue  # Refused, as it may be on some processors.
+            raise AssertionError(f"{seed}, {number}:\n{source.text}") from error
+        assert different == [], f"{seed}, {number}:\n{source.text}"
 
 
 # --- What is generated ----------------------------------------------------------------------------

@@ -65,16 +65,15 @@ class Transcribe(ast.NodeTransformer):
 def transcribed(kind):
     """The text of an environment's definition."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
-    members, starts = [], []
+    members = []
     for name, value in kind.START.items():
         array = np.asarray(value)
         shape = f", {array.shape}" if array.ndim else ""
         members.append(f"    {name}: batchsim.column(np.{np.dtype(array.dtype).name}{shape})")
-        starts.append(f"    s.{name}[i] = {kind.__name__}.START['{name}']")
     lines = ["class State(NamedTuple):", *members, "", "", f"ACTION = {kind.__name__}.ACTION"]
     seen = Plain(kind).env.observe()
     lines.append(f"OBSERVATION = spaces.Box(-np.inf, np.inf, {seen.shape}, np.{seen.dtype.name})")
-    for name, value in kind.START.items():
+    for name in kind.START:
         lines.append(f"{name.upper()}_AT_START = {kind.__name__}.START[{name!r}]")
     lines += ["", "", "def reset(s, i, p, rng):"]
     lines += [f"    s.{name}[i] = {name.upper()}_AT_START" for name in kind.START]

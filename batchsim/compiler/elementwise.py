@@ -141,7 +141,7 @@ def choose(ufunc: np.ufunc, arguments: tuple[Any, ...]) -> Choice:
     return Choice(inputs, output, found, in_doubt)
 
 
-def in_doubt(ufunc: np.ufunc, arguments: Any) -> str:
+def in_doubt(ufunc: Any, arguments: Any) -> str:
     """Return what is said where it decides the width whether a number is Python's or NumPy's."""
     of_types = " and ".join(str(types.unliteral(kind)) for kind in arguments)
     return (

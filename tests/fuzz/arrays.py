@@ -515,10 +515,6 @@ class Arrays(Expressions):
         low, high = max(int(low), int(limits.min)), min(int(high), int(limits.max))
         return f"np.clip({text}, {low}, {high})"
 
-    def fits_in(self, array: Array, column: Column) -> bool:
-        """Whether NumPy stores an array's numbers in a column without an error or undefined bits."""
-        return column.kind != "bool" or array.kind != "f"
-
     def new_array(self) -> None:
         """Bind a new name to an array that is its own."""
         made = self.array(2)
