@@ -78,7 +78,11 @@ def written_lists(v, m):
     m[1:, 2:] = [[1, 2], [v[1], 4]]
     v[:3] = v[2], v[1], v[0]
     v[3:] = [7]
-    return c
+    d = np.zeros((2, 2))
+    d[:] = [v[:2] + 1.0, m[0, :2] * 2.0]
+    d[1:] = [[v[4], v[5]]]
+    m[1:, :2] = np.array([m[2, :2], m[1, :2]])
+    return c, d
 
 
 @over(VECTOR, MATRIX)
@@ -503,12 +507,12 @@ def computed_bounds_to_write(v, places):
     v[places[3] : places[3] + 2] = v[:2] * 2.0
 
 
-@saying("expected whole numbers and slices", VECTOR)
+@saying("an index is an array", VECTOR)
 def an_array_of_places(v):
     return (v * 2.0)[np.array([1, 2])]
 
 
-@saying("expected whole numbers and slices", VECTOR)
+@saying("how many elements a mask chooses is not known", VECTOR)
 def chosen_by_a_mask(v):
     return (v * 2.0)[v > 0].sum()
 
@@ -526,6 +530,13 @@ def a_mask_of_rows(m):
 @saying("write np.array([…])", MATRIX)
 def rows_in_a_list(m):
     m[:2] = [m[1], m[0]]
+
+
+@saying("write np.array([…])", MATRIX)
+def its_own_parts_in_a_list(m):
+    d = m * 1.0
+    d[:2] = [d[1], d[0]]
+    return d
 
 
 @saying("does not exist for", VECTOR > 0)

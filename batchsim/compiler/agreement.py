@@ -327,8 +327,8 @@ class _Replacement:
                     loc, scope = instruction.loc, block.scope
                     instruction.index, made = self.arrays.index(instruction.index, loc, scope)
                     body += made
-                    instruction.value, made = self.arrays.array_of(instruction.value, loc, scope)
-                    body += made
+                    value = self.arrays.without_lists(instruction.value, body, instruction)
+                    instruction.value = value
                 body.append(instruction)
             block.body = body
         self.function._definitions = build_definitions(self.function.blocks)

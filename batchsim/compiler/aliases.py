@@ -242,6 +242,8 @@ class _Analysis:
             return
         for statement, live in _live_after(self.function.blocks, self.changed):
             variable = self.changed[statement]
+            if not isinstance(statement, ir.Assign):
+                self.check_list(statement)
             own = variable.unversioned_name
             if own.startswith("$"):
                 raise RefusedError(
@@ -254,6 +256,21 @@ class _Analysis:
                 name = other[0] if isinstance(other, tuple) else other
                 if isinstance(other, Caller) or (name in live and name != result):
                     raise RefusedError(self.reason(own, other, name), statement.loc)
+
+    def check_list(self, statement: Any) -> None:
+        """Refuse a list of an array's own parts that is written into it.
+
+        Raises:
+            RefusedError: NumPy reads them after it has written into them.
+        """
+        if not isinstance(self.kind(statement.value), TUPLE):
+            return
+        own = self.groups.root(statement.target.name)
+        if any(self.groups.root(node) == own for node in self.nodes(statement.value)):
+            raise RefusedError(
+                "a list of an array's own parts is written into it: write np.array([…])",
+                statement.loc,
+            )
 
     def reason(self, own: str, other: Any, name: Any) -> str:
         """Return why an array must not be changed in place."""

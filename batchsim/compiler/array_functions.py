@@ -274,8 +274,7 @@ def _require_certain(
 
 
 PYTHONS = "of_python"
-"""The name of what is known of some functions: which arguments are certain to be Python's numbers.
-"""
+"""The name of what is known of some functions: which arguments are Python's numbers."""
 OF_WIDTHS = frozenset({np.clip, np.where})
 """Functions for which that matters, and that are no ufuncs."""
 

@@ -77,7 +77,7 @@ class _SetItem(AbstractTemplate):
             return None
         if isinstance(array, Reference) and not array.mutable:
             raise TypingError(f"Cannot modify readonly array: {array}")
-        given = _type_of_list(value) if isinstance(value, TUPLE) else value
+        given = _type_of_list(value, array) if isinstance(value, TUPLE) else value
         if isinstance(given, (Large, Reference, Value)):
             if None in given.shape:
                 return None
@@ -103,20 +103,20 @@ class _SetItem(AbstractTemplate):
         return signature(types.none, *args)
 
 
-def _type_of_list(kind: Any) -> Any:
-    """Return the type of the array that a list or a tuple is.
+def _type_of_list(kind: Any, array: Any) -> Any:
+    """Return the type of the array that a list or a tuple is, which is written into another.
 
     Raises:
-        TypingError: it has arrays in it, which NumPy may read after it has written into them.
+        TypingError: it has rows in it, which NumPy may read after it has written into them.
     """
 
-    def has_arrays(part: Any) -> bool:
+    def has_rows(part: Any) -> bool:
         if isinstance(part, TUPLE):
-            return any(map(has_arrays, part.types))
-        return isinstance(part, (Large, Value)) or (isinstance(part, Reference) and part.mutable)
+            return any(map(has_rows, part.types))
+        return isinstance(part, Reference) and part.mutable and part.dtype == array.dtype
 
-    if has_arrays(kind):
-        raise TypingError("Arrays in a list are written into an array: write np.array([…]).")
+    if isinstance(array, Reference) and has_rows(kind):
+        raise TypingError("A list of rows is written into an array: write np.array([…]).")
     return array_type(kind)
 
 
