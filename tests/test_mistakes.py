@@ -116,7 +116,6 @@ MISTAKES = {
     "s.x[i] = undefined": "undefined, which is not defined",
     "s.x[i] = self.x": "self",
     "p.force = 2.0": "may only read",
-    "s.x[i] = np.clip(s.x[i], -1.0, 1.0)": "np.clip",
     "s.x = 1.0": "the whole column s.x",
     "s.x[i] = s.x.mean()": "the whole column s.x",
     "a, *b = (1.0, 2.0, 3.0); s.x[i] = a": "*b",

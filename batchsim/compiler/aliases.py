@@ -14,13 +14,23 @@ from typing import Any
 from numba.core import cgutils, ir, types
 from numba.core.analysis import compute_cfg_from_blocks
 from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.errors import TypingError
 from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering
 
-from batchsim.compiler.arrays import TUPLE, Large, RowIterator, Value, find, pattern_of
+from batchsim.compiler.arrays import (
+    TUPLE,
+    Large,
+    RowIterator,
+    Value,
+    broadcast,
+    find,
+    pattern_of,
+)
 from batchsim.compiler.assignment import is_mask, write, write_where
 from batchsim.compiler.elementwise import BINARY, choose, in_doubt, is_array
 from batchsim.compiler.refusals import RefusedError
+from batchsim.compiler.ufuncs import MARK
 
 __all__ = ["ALIASES", "CERTAIN", "CheckAliases", "LowerWithArrays", "shares_memory"]
 
@@ -306,7 +316,13 @@ class _Analysis:
                 kinds = tuple(map(self.kind, operands))
                 if function not in BINARY or not any(map(is_array, kinds)):
                     continue
-                for k in choose(BINARY[function], kinds).in_doubt:
+                try:
+                    broadcast([kind.shape for kind in kinds if is_array(kind)])
+                    doubtful = choose(BINARY[function], kinds).in_doubt
+                except TypingError as error:  # Numba's own operator has been taken.
+                    said = str(error).removeprefix(MARK).strip().rstrip(".")
+                    raise RefusedError(said, statement.loc) from None
+                for k in doubtful:
                     if operands[k].name not in certain:
                         raise RefusedError(in_doubt(BINARY[function], kinds), statement.loc)
 
@@ -459,11 +475,11 @@ class CheckAliases(FunctionPass):
         """
         if any(isinstance(kind, Large) for kind in state.typemap.values()):
             _check_large(state.func_ir.blocks, state.typemap)
+        analysis = _Analysis(state.func_ir, state.typemap, state.calltypes)
+        analysis.check_operators(state.metadata.get(CERTAIN, set()))
         if not any(map(_holds_arrays, state.typemap.values())):
             return False
-        analysis = _Analysis(state.func_ir, state.typemap, state.calltypes)
         analysis.run()
-        analysis.check_operators(state.metadata.get(CERTAIN, set()))
         analysis.check()
         if analysis.changed:
             _copy_at_ends(state.func_ir.blocks, state.typemap)
