@@ -2,8 +2,8 @@
 
 A definition is any namespace (a module here, a module or a class in a user's project) with `State`,
 `ACTION`, `OBSERVATION`, `reset`, `step` and `observe`, and optionally `Params`, `Options`,
-`Arguments`, `settle` and `tables`, `Info` and `inform`, `Scratch`, and `MAX_EPISODE_STEPS`; see
-`docs/contract.md`.
+`Arguments`, `settle` and `tables`, `Info` and `inform`, `Scratch`, `RANDOM` and
+`MAX_EPISODE_STEPS`; see `docs/contract.md`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from gymnasium.spaces import Space
 
 from batchsim.columns import Column, can_be_compiled, read_column, require_memory
 from batchsim.family import page_of, part_of
+from batchsim.streams import GENERATOR, MODULES
 from batchsim.values import LARGEST, batch_parameter, is_whole, read_scalar, read_value
 
 __all__ = [
@@ -211,6 +212,7 @@ class Definition:
         self.attributes = self._read_attributes()
         self.reward_type: Callable[..., Any] = getattr(namespace, "REWARD_TYPE", float)
         self.clips_actions: bool = getattr(namespace, "CLIPS_ACTIONS", False)
+        self.random = self._read_random()
         self.time_limit = self._read_time_limit()
         self.sizes: frozenset[str] = frozenset()
         """The parameters that decide a column's shape, once it is `sized`."""
@@ -288,6 +290,17 @@ class Definition:
                     f"expected a field of Info: {', '.join(self.info) or 'none'}."
                 )
         return {field: np.dtype(dtype) for field, dtype in given.items()}
+
+    def _read_random(self) -> str:
+        """Return `RANDOM`, the kind of the random streams."""
+        kind = getattr(self.namespace, "RANDOM", GENERATOR)
+        if not isinstance(kind, str) or kind not in MODULES:
+            near = suggest(kind, MODULES) if isinstance(kind, str) else ""
+            raise TypeError(
+                f"RANDOM of {self.name} is {kind!r}{near}; expected one of "
+                f"{', '.join(map(repr, MODULES))}."
+            )
+        return kind
 
     def _read_time_limit(self) -> int | Callable[[Any], Any] | None:
         """Return `MAX_EPISODE_STEPS`: a number, a function of the parameters, or None."""

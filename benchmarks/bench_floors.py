@@ -17,7 +17,7 @@ import pytest
 import batchsim
 from batchsim.batch.processors import available_cpus
 from batchsim.registry import ENVIRONMENTS
-from benchmarks import floors, sides, training, vizdoom
+from benchmarks import floors, sides, training, vehicle_scalars, vizdoom
 from benchmarks.pairs import Pair, Side
 
 CLASSIC_CONTROL = sorted(
@@ -54,6 +54,11 @@ def compare_single() -> Pair:
     return Pair(
         sides.batchsim_step("CartPole-v1", 1), sides.gymnasium_step("CartPole-v1", 1, "sync")
     )
+
+
+def compare_arrays() -> Pair:
+    """Compare an example written with small arrays with its twin in scalars: 1 costs nothing."""
+    return Pair(sides.example_step("vehicle", 1024), sides.definition_step(vehicle_scalars, 1024))
 
 
 def compare_sizes() -> Pair:
@@ -146,6 +151,7 @@ PAIRS |= {
         compare_with_yardstick, "CartPole-v1", "fast", "float"
     ),
     "step-CartPole-v1-exact-1-over-gymnasium-sync": compare_single,
+    "step-vehicle-exact-1024-one-core-over-scalars": compare_arrays,
     "step-CartPole-v1-fast-65536-over-1024-one-core": compare_sizes,
     "send-recv-CartPole-v1-exact-16384-over-step": compare_send,
     "collect-CartPole-v1-1024-over-bare-calls": functools.partial(

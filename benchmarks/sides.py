@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import importlib.util
 import itertools
 import os
 import statistics
@@ -13,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -31,6 +33,8 @@ __all__ = [
     "batchsim_step",
     "compile_once",
     "copy_columns",
+    "definition_step",
+    "example_step",
     "free_processors",
     "gymnasium_step",
     "import_libraries",
@@ -63,6 +67,23 @@ def _following(envs: Any) -> Callable[[], Any]:
 def batchsim_step(id: str, num_envs: int, **settings: Any) -> Side:
     """Steps of batchsim."""
     return _stepping("batchsim", batchsim.make_vec(id, num_envs, **settings))
+
+
+def definition_step(definition: Any, num_envs: int) -> Side:
+    """Steps of a definition on one core."""
+    envs = batchsim.make_vec(definition, num_envs, num_threads=1)
+    return _stepping(definition.__name__, envs)
+
+
+def example_step(name: str, num_envs: int) -> Side:
+    """Steps of one of docs/examples on one core."""
+    path = Path(__file__).parents[1] / "docs" / "examples" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    definition = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(definition)
+    return definition_step(definition, num_envs)
 
 
 def pictures(id: str, num_envs: int, **settings: Any) -> Side:

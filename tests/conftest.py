@@ -74,27 +74,41 @@ def kernels():
         yield name, {"precision": "fast"}
 
 
+def shares(count):
+    """Return the kernels in so many parts: all of one id in one, as they share most of their code.
+
+    Those that draw pictures take ten times as long as others.
+    """
+    groups = {}
+    for name, settings in kernels():
+        groups.setdefault(name, []).append((name, settings))
+    parts = [[] for _ in range(count)]
+    loads = [0] * count
+    for name in sorted(groups, key=lambda name: ("Ego" not in name, -len(groups[name]), name)):
+        least = loads.index(min(loads))
+        parts[least] += groups[name]
+        loads[least] += 10 if "Ego" in name else 1 + len(groups[name]) // 3
+    return parts
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist tells that this worker is ready
 def pytest_collection_finish(session):
     files = {item.path for item in session.items}
     if len(files) < MANY_FILES or session.config.option.collectonly:
         return
-    todo = list(kernels())
     worker = getattr(session.config, "workerinput", None)
     if worker is None:
-        count = available_cpus()
-        shares = range(min(count, len(todo)))
+        todo = shares(available_cpus())
     else:
-        count = worker["workercount"]
-        shares = [int(worker["workerid"].removeprefix("gw"))]
+        todo = [shares(worker["workercount"])[int(worker["workerid"].removeprefix("gw"))]]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", COMPILE.format(kernels=todo[k::count])],
+            [sys.executable, "-c", COMPILE.format(kernels=part)],
             env=environment,
             stderr=subprocess.DEVNULL,  # A test says it better.
         )
-        for k in shares
+        for part in todo
     ]
     for process in processes:
         process.wait()

@@ -87,7 +87,10 @@ def test_every_kind_of_thing_is_generated():
         *("sin", "cos", "power", "wrap_angle", "wrap_turns", "sin32", "cos32"),
         *("random", "uniform", "integers", "standard_normal", "normal", "choice"),
         *("choice_weighted", "choice_without_replacement", "shuffle", "permutation"),
+        *("binomial", "exponential", "gamma", "geometric", "poisson"),
     }
+    for kind in generator.KINDS:
+        assert f"RANDOM = {kind!r}" in whole or kind == "numpy.random.Generator"
     kinds = set(map(type, nodes))
     assert kinds >= {ast.For, ast.While, ast.Break, ast.Continue, ast.IfExp, ast.AugAssign}
     for part in ("Scratch", "Params", "Options", "Arguments", "Info"):

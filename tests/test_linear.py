@@ -45,10 +45,10 @@ def transposed(shape):
 
 def products(kind):
     """Shapes and layouts that NumPy, or a BLAS, does differently."""
-    for count in (1, 2, 5, 8, 16, 33):
+    for count in (1, 5, 16, 35):
         yield product("matmul", (kind, (count,), None), (kind, (count,), None))
         yield product("dot", (kind, (count,), (2,)), (kind, (count,), None))
-    sizes = [(1, 8), (2, 2), (3, 3), (4, 9), (6, 6), (8, 8), (13, 5), (16, 16)]
+    sizes = [(1, 8), (3, 3), (4, 9), (8, 8), (13, 5)]
     for rows, count in sizes:
         for strides in (None, transposed((rows, count))):
             matrix, vector = (kind, (rows, count), strides), (kind, (count,), None)
@@ -66,6 +66,9 @@ def products(kind):
                 yield product("dot", one, other)
     yield product("matmul", (kind, (4, 5), (12, 2)), (kind, (5, 3), (7, 2)))
     yield product("inner", (kind, (4, 5), None), (kind, (3, 5), None))
+    yield product("inner", (kind, (9, 1), (2, 1)), (kind, (1,), None))
+    yield product("dot", (kind, (1,), (2,)), (kind, (1, 5), None))
+    yield product("dot", (kind, (7, 1), None), (kind, (1, 1), (2, 2)))
     yield product("inner", (kind, (9,), None), (kind, (9,), None))
     yield product("vdot", (kind, (3, 4), None), (kind, (4, 3), None))
 
@@ -138,7 +141,7 @@ def test_products_have_numpys_bits_where_the_order_is_not_known(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(orders, "orders", lambda terms: None)
         # Of one element each, np.dot is another function than np.matmul.
-        several = (case for case in products(kind) if case.operands[0][1] != (1,))
+        several = (case for case in products(kind) if 1 not in case.operands[1][1])
         cases = [*several, *shared(kind)]
         try:
             assert list(differing(cases)) == []
@@ -166,7 +169,7 @@ def build_solver(name, described, context, builder, *values):
 
 
 def solvers(kind):
-    for n in (1, 2, 3, 4, 8, 16):
+    for n in (1, 2, 3, 8, 16):
         matrix = kind, (n, n), None
         rest = [("solve", (matrix, (kind, (n,), None))), ("solve", (matrix, (kind, (n, 3), None)))]
         for name in ("inv", "det", "cholesky"):
@@ -208,9 +211,3 @@ def test_solvers_have_numpys_bits(kind):
 def test_what_numpy_cannot_multiply_is_told(call, shapes, reason):
     with pytest.raises(TypingError, match=reason):
         call(*(Operand(numba.float64, shape, []) for shape in shapes))
-
-
-def test_a_fingerprint_stays():
-    first = linear.fingerprint()
-    linear.fingerprint.cache_clear()
-    assert linear.fingerprint() == first

@@ -12,7 +12,7 @@ import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 import batchsim
-from batchsim import math, random
+from batchsim import math, python_random, random, random_state
 from batchsim.checking import examine
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -272,13 +272,13 @@ def test_the_contract_names_every_random_and_mathematical_function():
     text = page("contract.md")
     drawing = [
         name
-        for name, function in vars(random).items()
-        if not name.startswith("_")
-        and inspect.isfunction(function)
-        and list(inspect.signature(function).parameters)[:2] == ["rng", "i"]
+        for module in (random, random_state, python_random)
+        for name in module.__all__
+        if inspect.isfunction(getattr(module, name))
+        and list(inspect.signature(getattr(module, name)).parameters)[:2] == ["rng", "i"]
     ]
-    assert len(drawing) >= 10
+    assert len(drawing) >= 50
     for name in drawing:
-        assert f"| `{name}(rng, i" in text, name
+        assert f" `{name}(rng, i" in text, name
     for name in math.__all__:
         assert re.search(rf"`{name}\b", text.partition("## Mathematics")[2]), name

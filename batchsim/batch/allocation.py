@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Discrete, Space
 
-from batchsim import random
 from batchsim.batch._buffers import BufferPool, aligned_zeros
 from batchsim.batch.infos import Infos
 from batchsim.batch.spaces import Layout, action_bounds, named
 from batchsim.columns import Column
 from batchsim.compiler import compile, kernels
 from batchsim.definition import Definition
+from batchsim.streams import module_of
 
 __all__ = ["Allocator", "counter_of", "number_of", "slots"]
 
@@ -99,7 +99,7 @@ class Allocator:
                 }
             ),
             tables=named({name: _read_only(table, number) for name, table in self.tables.items()}),
-            rng=random.allocate(n),
+            rng=module_of(self.definition.random).allocate(n),
             elapsed=aligned_zeros((n,), elapsed),
             pending=aligned_zeros((n,), np.bool_),
             finished=aligned_zeros((n,), np.int32),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import reprlib
 import warnings
 from collections.abc import Iterable, Sequence
+from random import Random, SystemRandom
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from batchsim.actions import LISTED, OWN, WIDE, dtypes_of
 from batchsim.batch._buffers import share_memory
 from batchsim.batch.spaces import Layout
 from batchsim.definition import suggest
+from batchsim.streams import GENERATOR, PYTHON, RANDOM_STATE
 from batchsim.values import is_whole
 
 Array = npt.NDArray[Any]
@@ -338,8 +340,19 @@ def read_mask(mask: Any, num_envs: int) -> Array | None:
     return mask
 
 
-def read_seeds(seed: Any, num_envs: int) -> list[int | None] | None:
-    """Return one seed a row, or None to go on with the streams there are."""
+def read_seeds(seed: Any, num_envs: int, kind: str = GENERATOR) -> list[int | None] | None:
+    """Return one seed a row, or None to go on with the streams of this kind that there are."""
+    seeds = _read_seeds(seed, num_envs)
+    if kind == RANDOM_STATE:
+        for row, value in enumerate(seeds or ()):
+            if value is not None and value >= 2**32:
+                raise ValueError(
+                    f"The seed of row {row} is {value}; expected one below 2**32, as {kind} takes."
+                )
+    return seeds
+
+
+def _read_seeds(seed: Any, num_envs: int) -> list[int | None] | None:
     if seed is None:
         return None
     if is_whole(seed):
@@ -370,7 +383,7 @@ def _read_seed(value: Any, what: str) -> int:
     return int(value)
 
 
-def require_streams(generators: Any, num_envs: int) -> None:
+def require_streams(generators: Any, num_envs: int, kind: str = GENERATOR) -> None:
     """Raise unless there is a generator for each row."""
     if not isinstance(generators, (list, tuple)) or len(generators) != num_envs:
         raise ValueError(
@@ -378,17 +391,25 @@ def require_streams(generators: Any, num_envs: int) -> None:
             "generators, one for each row."
         )
     for row, generator in enumerate(generators):
-        require_stream(generator, f"generator of row {row}")
+        require_stream(generator, f"generator of row {row}", kind)
 
 
-def require_stream(generator: Any, what: str) -> None:
-    """Raise unless a row can go on from where this generator stands."""
-    expected = "expected a numpy.random.Generator over PCG64"
-    if not isinstance(generator, np.random.Generator):
+def require_stream(generator: Any, what: str, kind: str = GENERATOR) -> None:
+    """Raise unless a row, whose stream is of a kind, can go on from where this generator stands."""
+    if kind == PYTHON:
+        if not isinstance(generator, Random) or isinstance(generator, SystemRandom):
+            raise TypeError(f"The {what} is {generator!r}; expected a random.Random.")
+        return
+    over = "PCG64" if kind == GENERATOR else "MT19937"
+    expected = f"expected a {kind} over {over}"
+    if kind == GENERATOR and isinstance(generator, np.random.Generator):
+        found = generator.bit_generator.state["bit_generator"]
+    elif kind == RANDOM_STATE and isinstance(generator, np.random.RandomState):
+        found = generator.get_state(legacy=False)["bit_generator"]
+    else:
         raise TypeError(f"The {what} is {generator!r}; {expected}.")
-    kind = generator.bit_generator.state["bit_generator"]
-    if kind != "PCG64":
-        raise ValueError(f"The {what} is of {kind}; {expected}.")
+    if found != over:
+        raise ValueError(f"The {what} is of {found}; {expected}.")
 
 
 def read_rows(env_ids: Iterable[int], num_envs: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""The random generators of a batch's rows: NumPy's, and live.
+"""The random generators of a batch's rows: upstream's, and live.
 
 What is drawn from one advances the row's stream, which the environment draws from too.
 """
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from batchsim.batch._streams import RowStream
-from batchsim.random import Streams, fresh_seeds, seed_rows
+from batchsim.batch.lent import KINDS
+from batchsim.streams import module_of
 
 __all__ = ["Generators"]
 
@@ -27,24 +27,28 @@ class Generators:
         seeds: (N,) objects: what each row was seeded with, -1 or None where that is not known.
     """
 
-    def __init__(self, streams: Streams, seeds: Array) -> None:
+    def __init__(self, streams: Any, seeds: Array) -> None:
         self.streams = streams
         self.seeds = seeds
-        self.start: int = streams.state.ctypes.data
-        self.stride: int = streams.state.strides[0]
+        self.kind = KINDS[type(streams)]
+        words = streams[0]
+        self.start: int = words.ctypes.data
+        self.stride: int = words.strides[0]
         # By where the row's words lie: parts of a batch share them, and the generators too.
-        self.made: dict[int, np.random.Generator] = {}
+        self.made: dict[int, Any] = {}
 
-    def part(self, streams: Streams, seeds: Array) -> Generators:
+    def part(self, streams: Any, seeds: Array) -> Generators:
         """Return those of some of the rows."""
         part = Generators(streams, seeds)
         part.made = self.made
         return part
 
-    def __getitem__(self, row: int) -> np.random.Generator:
+    def __getitem__(self, row: int) -> Any:
         place = self.start + row * self.stride
         if place not in self.made:
-            self.made[place] = np.random.Generator(self._stream(row))
+            seed = self.seeds[row]
+            known = seed is not None and seed >= 0
+            self.made[place] = self.kind.lend(self.streams, row, seed if known else None)
         return self.made[place]
 
     def seed_new(self) -> None:
@@ -66,20 +70,20 @@ class Generators:
                 rows.append(row)
                 values.append(seed)
         if rows:
-            fresh = iter(fresh_seeds(values.count(None)))
+            module = module_of(self.kind.name)
+            fresh = iter(module.fresh_seeds(values.count(None)))
             known = [next(fresh) if seed is None else seed for seed in values]
             self.let_go(rows)
-            seed_rows(self.streams, np.array(rows), known)
+            module.seed_rows(self.streams, np.array(rows), known)
             self.seeds[rows] = known
 
-    def put(self, row: int, generator: np.random.Generator, seed: int = -1) -> None:
-        """Make a row go on from where a generator over PCG64 stands, which goes on by itself.
+    def put(self, row: int, generator: Any, seed: int = -1) -> None:
+        """Make a row go on from where a generator of its kind stands, which goes on by itself.
 
         `seed` is what is known of it, -1 for nothing.
         """
-        state = generator.bit_generator.state
         self.let_go([row])
-        self._stream(row).state = state
+        self.kind.put(self.streams, row, generator)
         self.seeds[row] = seed
 
     def let_go(self, rows: Iterable[Any]) -> None:
@@ -92,9 +96,4 @@ class Generators:
         for row in rows:
             generator = self.made.pop(self.start + row * self.stride, None)
             if generator is not None:
-                generator.bit_generator.let_go()  # type: ignore[attr-defined]
-
-    def _stream(self, row: int) -> RowStream:
-        seed = self.seeds[row]
-        known = seed is not None and seed >= 0
-        return RowStream(self.streams.state, self.streams.spare, row, seed if known else None)
+                self.kind.let_go(generator)

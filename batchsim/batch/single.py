@@ -14,6 +14,7 @@ from batchsim import registry
 from batchsim.batch.checks import NO_TIME_LIMIT, ChecksOfOne
 from batchsim.batch.spaces import member
 from batchsim.batch.vector import BatchEnv
+from batchsim.streams import GENERATOR
 
 __all__ = ["SingleEnv", "make"]
 
@@ -137,22 +138,26 @@ class SingleEnv(gymnasium.Env[Any, Any]):
         return self.batch.np_random_seed[0]
 
     @property
-    def np_random(self) -> np.random.Generator:
+    def np_random(self) -> Any:
         """The random generator, live: what is drawn from it, the environment's stream has drawn.
 
         A reset with a seed makes a new one. An assigned one is copied.
         """
         (generator,) = self.batch.np_random
-        return generator  # type: ignore[no-any-return]
+        return generator
 
     @np_random.setter
-    def np_random(self, value: np.random.Generator) -> None:
+    def np_random(self, value: Any) -> None:
         self.batch.set_np_random(0, value)
 
     @property
-    def _np_random(self) -> np.random.Generator | None:  # type: ignore[override]
+    def _np_random(self) -> Any:  # type: ignore[override]
         # Where Gymnasium's checker looks whether reset(seed=…) has seeded.
-        return None if self.batch._seeds[0] is None else self.batch.np_random[0]
+        seed = self.batch._seeds[0]
+        if seed is None or self.batch.definition.random == GENERATOR:
+            return None if seed is None else self.batch.np_random[0]
+        # It knows Generators alone. Originals with another kind have one too, and never draw of it.
+        return np.random.default_rng(None if seed < 0 else seed)
 
 
 def _one_info(infos: dict[str, Any]) -> dict[str, Any]:

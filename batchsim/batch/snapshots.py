@@ -26,6 +26,7 @@ from batchsim.batch._snapshots import (
 )
 from batchsim.batch.spaces import Layout
 from batchsim.definition import Definition
+from batchsim.streams import GENERATOR
 
 __all__ = ["FINGERPRINT", "check_rows", "fingerprints", "read_snapshot", "refuse_other"]
 
@@ -57,7 +58,9 @@ def fingerprints(
     values among their parameters, which are what sizes and indices are made of. Floating-point
     parameters, precision, backend, autoreset mode and time limit may differ.
     """
-    columns = [(name, c.dtype.str, c.shape) for name, c in definition.columns.items()]
+    columns: list[Any] = [(name, c.dtype.str, c.shape) for name, c in definition.columns.items()]
+    if definition.random != GENERATOR:
+        columns.append(definition.random)
     spaces = [*zip(layout.paths, map(_form, layout.leaves), strict=True), _form(action_space)]
     digest = 0
     for name, table in tables.items():
@@ -212,7 +215,9 @@ def check_rows(snapshot: Mapping[str, Array], seeds: Array, same_step: bool) -> 
             f"The episode of the snapshot's row {int(pending.argmax())} is over; with "
             "AutoresetMode.SAME_STEP expected one that goes on, as in a snapshot of that mode."
         )
-    if (row := first_bad_stream(snapshot["rng.state"], snapshot["rng.spare"])) >= 0:
+    if "rng.key" in snapshot:
+        _check_words(snapshot)
+    elif (row := first_bad_stream(snapshot["rng.state"], snapshot["rng.spare"])) >= 0:
         words = [*snapshot["rng.state"][row].tolist(), int(snapshot["rng.spare"][row])]
         raise ValueError(
             f"The snapshot's rng.state and rng.spare are {words} in row {row}; expected those of a "
@@ -228,4 +233,24 @@ def check_rows(snapshot: Mapping[str, Array], seeds: Array, same_step: bool) -> 
         row = int((~np.isfinite(started)).argmax())
         raise ValueError(
             f"The snapshot's episode.started is {started[row]} in row {row}; expected seconds."
+        )
+
+
+def _check_words(snapshot: Mapping[str, Array]) -> None:
+    """Raise ValueError unless the rows' streams are those of an MT19937 generator."""
+    key, position, gauss = (snapshot[f"rng.{name}"] for name in ("key", "position", "gauss"))
+    for name, bad, expected in (
+        ("position", (position < 0) | (position > key.shape[1]), f"from 0 to {key.shape[1]}"),
+        ("gauss", ~np.isfinite(gauss), "a finite number"),
+    ):
+        if bad.any():
+            row = int(bad.argmax())
+            found = snapshot[f"rng.{name}"][row]
+            raise ValueError(
+                f"The snapshot's rng.{name} is {found} in row {row}; expected {expected}."
+            )
+    if not (some := key.any(axis=1)).all():
+        raise ValueError(
+            f"The snapshot's rng.key is 0 in row {int(some.argmin())}; expected the words of an "
+            "MT19937 generator, of which one at least is not 0."
         )

@@ -383,7 +383,7 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
         values = self.definition.read_options(given, n)
         if given:
             self.definition.check_options(values, n)
-        seeds = checks.read_seeds(seed, n)
+        seeds = checks.read_seeds(seed, n, self.definition.random)
         observation = self._driver.output(out)
         tile = self._tile
         if mask is not None and not mask.all() and not self._driver.was_reset:
@@ -488,29 +488,31 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
 
         A reset with a seed makes new ones and leaves the old ones to who holds them. A row without
         a stream gets one from the operating system. Assigned generators are copied: the rows go on
-        from where they stand. Draw from none while a step is under way.
+        from where they stand. Draw from none while a step is under way. They are of the kind that
+        the definition's `RANDOM` names.
         """
         return self._driver.exclusively("np_random", self._lend_generators, unreset=True)
 
     @np_random.setter
     def np_random(self, generators: Any) -> None:
-        checks.require_streams(generators, self.num_envs)
+        checks.require_streams(generators, self.num_envs, self.definition.random)
         self._driver.exclusively("set_np_random", self._take_generators, generators, unreset=True)
 
-    def _take_generators(self, generators: Sequence[np.random.Generator]) -> None:
+    def _take_generators(self, generators: Sequence[Any]) -> None:
         for row, generator in enumerate(generators):
             self._generators.put(row, generator)
 
-    def _lend_generators(self) -> tuple[np.random.Generator, ...]:
+    def _lend_generators(self) -> tuple[Any, ...]:
         self._generators.seed_new()
         return tuple(map(self._generators.__getitem__, range(self.num_envs)))
 
-    def set_np_random(self, row: int, generator: np.random.Generator, seed: int = -1) -> None:
-        """Make a row's stream go on from where a PCG64 generator stands (it is copied).
+    def set_np_random(self, row: int, generator: Any, seed: int = -1) -> None:
+        """Make a row's stream go on from where a generator stands (it is copied).
 
         Args:
             row: the environment, from 0 to N - 1.
-            generator: a `numpy.random.Generator` over PCG64.
+            generator: of the definition's `RANDOM`, by default a `numpy.random.Generator` over
+                PCG64.
             seed: what `np_random_seed` says of the row from now on; -1 for unknown.
 
         Raises:
@@ -519,7 +521,7 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
         """
         row = checks.whole_number("row", row, at_least=0, at_most=self.num_envs - 1)
         seed = checks.whole_number("seed", seed, at_least=-1)
-        checks.require_stream(generator, "generator")
+        checks.require_stream(generator, "generator", self.definition.random)
         self._driver.exclusively(
             "set_np_random", self._generators.put, row, generator, seed, unreset=True
         )
@@ -648,7 +650,8 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
         """Return what may be other than in a new BatchEnv before the first reset."""
         state, rng = self._tile.state, self._tile.rng
         columns = {f"state.{name}": getattr(state, name) for name in self.definition.columns}
-        return {**columns, "rng.state": rng.state, "rng.spare": rng.spare, "seed": self._seeds}
+        columns |= {f"rng.{name}": getattr(rng, name) for name in rng._fields}
+        return {**columns, "seed": self._seeds}
 
     # -- copies --------------------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ KINDS: Mapping[str, str] = {
     "closure": "a function uses a variable of an enclosing function, or defines a function",
     "global": "a function changes a module-level variable, or uses one that compiled code cannot",
     "module-call": "a method, or a function of Python's own modules through its module, is called",
-    "random": "randomness or time that no seed decides",
+    "random": "randomness or time that no seed decides, or a stream of another kind than `RANDOM`",
     "name": "a name is not defined",
     "compile": "the compiler refuses the functions for another reason",
     # How the functions use what they are given.

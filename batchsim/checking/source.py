@@ -16,30 +16,25 @@ from typing import Any
 import numpy as np
 
 import batchsim.parts
-import batchsim.random
 from batchsim.checking.contract import PLAIN
 from batchsim.checking.functions import UNKNOWN, Function
 from batchsim.checking.problems import Findings
-from batchsim.compiler.array_functions import CONSTANTS, METHODS, SPECIFICATIONS
+from batchsim.compiler.expressions import of_arrays
 from batchsim.compiler.returns import wrong_returns
 from batchsim.definition import Definition, suggest
 from batchsim.family import env, is_namespace
+from batchsim.streams import MODULES, PYTHON, RANDOM_STATE, is_other_stream
 
 __all__ = ["examine_source"]
 
 UNSEEDED = ("random", "numpy.random", "time", "secrets", "datetime", "uuid", "posix", "nt")
 # fmt: off
 ALLOCATING = (
-    "append", "arange", "argsort", "argwhere", "array", "asarray", "ascontiguousarray",
-    "atleast_1d", "concatenate", "copy", "cumsum", "diag", "diff", "dot", "einsum", "empty",
-    "empty_like", "eye",
-    "flatnonzero", "full", "full_like", "hstack", "identity", "linspace", "meshgrid", "nonzero",
-    "ones", "ones_like", "outer", "repeat", "roll", "sort", "stack", "tile", "unique", "vstack",
-    "zeros", "zeros_like",
+    "argsort", "argwhere", "einsum", "flatnonzero", "meshgrid", "nonzero", "sort", "unique",
 )
 # fmt: on
-"""Functions of NumPy that return a new array."""
-ALLOCATING_METHODS = ("astype", "copy", "flatten", "nonzero", "repeat", "argsort", "tolist")
+"""Functions of NumPy that return a new array, and that compiled code does not have."""
+ALLOCATING_METHODS = ("nonzero", "argsort", "tolist")
 OBJECTS = {
     ast.List: "a list",
     ast.ListComp: "a list",
@@ -87,7 +82,31 @@ DRAWS = {
     "uniform": "uniform(rng, i, low, high)",
 }
 """What draws in place of a method of NumPy's generators."""
-A_LOOP = "Write a loop over the elements; an array of a written size is np.zeros(n)."
+OTHER_DRAWS = {
+    RANDOM_STATE: {
+        "choice": "choice(rng, i, n)",
+        "normal": "normal(rng, i, loc, scale)",
+        "permutation": "permutation(rng, i, out)",
+        "rand": "rand(rng, i)",
+        "randint": "randint(rng, i, low, high)",
+        "randn": "randn(rng, i)",
+        "random_sample": "random_sample(rng, i)",
+        "shuffle": "shuffle(rng, i, x)",
+        "uniform": "uniform(rng, i, low, high)",
+    },
+    PYTHON: {
+        "choice": "choice(rng, i, n)",
+        "gauss": "gauss(rng, i, mu, sigma)",
+        "randint": "randint(rng, i, a, b)",
+        "random": "random(rng, i)",
+        "randrange": "randrange(rng, i, start, stop)",
+        "sample": "sample(rng, i, n, out)",
+        "shuffle": "shuffle(rng, i, x)",
+        "uniform": "uniform(rng, i, a, b)",
+    },
+}
+"""The same of definitions with another `RANDOM`."""
+A_LOOP = "Write a loop over the elements."
 WHICH = (
     "How many there are is not known when it is compiled: np.argmax(mask) is the first, and "
     "np.argmax(np.cumsum(mask) > k) number k of the np.count_nonzero(mask)."
@@ -144,7 +163,7 @@ class _Scan:
         }
         # Parts of what is noted once as a whole, which are not to be noted again.
         self.skipped: set[ast.AST] = set()
-        # Lists that are only handed on to a function of arrays, as in `np.array([x, y])`.
+        # Of these, only what is in them is to be noted.
         self.allowed: set[ast.AST] = set()
 
     def add(self, kind: str, node: ast.AST, message: str, hint: str = "") -> None:
@@ -158,10 +177,12 @@ class _Scan:
             if node in self.skipped:
                 self.skipped.update(ast.iter_child_nodes(node))
                 continue
+            if node in self.allowed:
+                continue
             method = getattr(self, f"see_{type(node).__name__.lower()}", None)
             if method is not None:
                 method(node)
-            elif type(node) in OBJECTS and node not in self.allowed:
+            elif type(node) in OBJECTS:
                 self.object(node, OBJECTS[type(node)])
 
     def closure(self) -> None:
@@ -275,17 +296,20 @@ class _Scan:
         if source is not None:
             self.skipped.update(ast.walk(node.func))
             name = text.rpartition(".")[2]
-            draw = {"randint": "integers", "gauss": "normal"}.get(name, name)
-            draw = draw if draw in DRAWS else "uniform"
             self.add(
                 "random",
                 node,
                 f"calls {text}, which no seed decides.",
-                f"Draw from the row's own stream: `from batchsim.random import {draw}` and "
-                f"`{DRAWS[draw]}`."
+                self.draw_instead(name)
                 if source != "time"
                 else "Count steps in a column of State; a clock cannot be repeated.",
             )
+        elif of_arrays(called):
+            # A list of numbers, or of arrays, becomes no list there; a dtype is known.
+            self.allowed.update(part for argument in node.args for part in _lists(argument))
+            self.skipped.update(keyword.value for keyword in node.keywords)
+        elif is_other_stream(called, self.definition.random):
+            self.other_stream(node, called)
         elif called in (batchsim.parts.part, batchsim.parts.put):
             # The name of a part is known when they are compiled.
             self.skipped.update(node.args[1:2])
@@ -305,10 +329,6 @@ class _Scan:
             and called is getattr(builtins, node.func.id)
         ):
             self.object(node, OBJECT_CALLS[node.func.id])
-        elif _is_compiled(called):
-            self.allowed.update(
-                _written_lists([*node.args, *(part.value for part in node.keywords)])
-            )
         elif _is_allocating(called):
             self.skipped.update(node.args)
             self.add(
@@ -366,7 +386,7 @@ class _Scan:
         if column is not None:
             self.skipped.add(function.value)
             self.whole_column(node, column, f"calls {ast.unparse(function)}()")
-        elif function.attr in ALLOCATING_METHODS and function.attr not in METHODS:
+        elif function.attr in ALLOCATING_METHODS:
             self.add(
                 "allocation",
                 node,
@@ -392,15 +412,15 @@ class _Scan:
         for target in node.targets:
             self.target(target)
         if all(isinstance(target, ast.Subscript) for target in node.targets):
-            self.allowed.update(_written_lists([node.value]))
+            self.allowed.update(_lists(node.value))
 
     def see_binop(self, node: ast.BinOp) -> None:
         if isinstance(node.op, (ast.Add, ast.Sub)) and not isinstance(node.left, ast.List):
-            self.allowed.update(_written_lists([node.right]))
+            self.allowed.update(_lists(node.right))
 
     def see_augassign(self, node: ast.AugAssign) -> None:
         self.target(node.target)
-        self.allowed.update(_written_lists([node.value]))
+        self.allowed.update(_lists(node.value))
 
     def target(self, node: ast.expr) -> None:
         column = self.column(node)
@@ -472,14 +492,36 @@ class _Scan:
                 f"{self.of_family('Params')}",
             )
         if role == "rng":
-            draw = node.attr if node.attr in DRAWS else "uniform"
             self.add(
                 "random",
                 node,
                 f"uses rng.{node.attr}; rng holds the streams of all rows and has no methods.",
-                f"Draw from the row's own stream: `from batchsim.random import {draw}` and "
-                f"`{DRAWS[draw]}`.",
+                self.draw_instead(node.attr),
             )
+
+    def draw_instead(self, name: str) -> str:
+        """Return what to write in place of a method that draws."""
+        kind = self.definition.random
+        draws = OTHER_DRAWS.get(kind, DRAWS)
+        if name not in draws:
+            name = {"randint": "integers", "gauss": "normal"}.get(name, "uniform")
+            name = name if name in draws else "uniform"
+        return (
+            f"Draw from the row's own stream: `from {MODULES[kind]} import {name}` and "
+            f"`{draws[name]}`."
+        )
+
+    def other_stream(self, node: ast.Call, called: types.FunctionType) -> None:
+        """Note a draw from a stream of another kind than the definition's."""
+        kind = next(kind for kind, module in MODULES.items() if module == called.__module__)
+        self.add(
+            "random",
+            node,
+            f"calls {called.__name__} of {called.__module__}, but the streams of "
+            f"{self.definition.name} are {self.definition.random}'s.",
+            f"Draw with the functions of {MODULES[self.definition.random]}, or write "
+            f'`RANDOM = "{kind}"`.',
+        )
 
     def of_heir(self) -> str:
         """Return which definition it is that lacks something, if it inherits the function."""
@@ -587,24 +629,16 @@ def _unseeded(called: Any) -> str | None:
     return None
 
 
-def _written_lists(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Yield lists that are written as arguments, and those within them."""
-    for node in nodes:
-        if isinstance(node, (ast.List, ast.Tuple)):
-            yield node
-            yield from _written_lists(node.elts)
-
-
-def _is_compiled(called: Any) -> bool:
-    """Tell whether compiled code has a function of NumPy's for arrays whose shape is known."""
-    try:
-        return called in SPECIFICATIONS or called in CONSTANTS
-    except TypeError:  # It cannot be hashed.
-        return False
+def _lists(node: ast.AST) -> Iterator[ast.AST]:
+    """Return a list that is written there, and those in it."""
+    if isinstance(node, (ast.List, ast.Tuple)):
+        yield node
+        for part in node.elts:
+            yield from _lists(part)
 
 
 def _is_allocating(called: Any) -> bool:
-    """Tell whether a function of NumPy returns a new array that compiled code does not make."""
+    """Tell whether a function of NumPy returns a new array that compiled code does not have."""
     if getattr(called, "__module__", "") == "numpy.linalg":
         return True
     name = getattr(called, "__name__", "")

@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete, Space, Tuple
 
-from batchsim import random
 from batchsim.batch.texts import Text, named_leaves
 from batchsim.checking.contract import place_of
 from batchsim.checking.guards import (
@@ -35,6 +34,7 @@ from batchsim.checking.problems import Place
 from batchsim.compiler.returns import EXPECTED, HOW_TO_RETURN
 from batchsim.definition import Definition
 from batchsim.family import at_work
+from batchsim.streams import module_of
 
 __all__ = ["Actions", "Course", "Trial"]
 
@@ -199,8 +199,9 @@ class _Run:
         self.definition = trial.definition
         self.row = row
         self.fill = fill
-        self.streams = random.allocate(row + 2)
-        random.seed_rows(self.streams, [row], [seed])
+        module = module_of(self.definition.random)
+        self.streams = module.allocate(row + 2)
+        module.seed_rows(self.streams, [row], [seed])
         self.rng = guarded_streams(self.watch, self.streams, row)
         self.columns = self._columns(self.definition.columns, "s")
         self.scratch = self._columns(self.definition.scratch, "scratch")
@@ -273,7 +274,7 @@ class _Run:
         """Step once; returns whether the episode is over."""
         trial = self.trial
         before = self.state()
-        stream = (self.streams.state.copy(), self.streams.spare.copy())
+        stream = [array.copy() for array in self.streams]
         draws = self.watch.draws
         if isinstance(trial.action_space, Discrete):
             given: Any = np.int64(action)
@@ -310,7 +311,8 @@ class _Run:
         other = _Run(trial, self.row, 0, 0)
         for name, column in other.columns.items():
             column.own.values[...] = before[name]
-        other.streams.state[...], other.streams.spare[...] = stream
+        for array, values in zip(other.streams, stream, strict=True):
+            array[...] = values
         try:
             other.call("reset", trial.p, other.rng)
         except Stop:

@@ -17,7 +17,7 @@ from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering
 
-from batchsim.compiler.arrays import TUPLE, RowIterator, Value, find, pattern_of
+from batchsim.compiler.arrays import TUPLE, Large, RowIterator, Value, find, pattern_of
 from batchsim.compiler.assignment import is_mask, write, write_where
 from batchsim.compiler.elementwise import BINARY, choose, in_doubt, is_array
 from batchsim.compiler.refusals import RefusedError
@@ -355,6 +355,47 @@ def _summary(dispatcher: Any, signature: Any) -> Any:
     return None if found is None else found.metadata.get(ALIASES)
 
 
+def _check_large(blocks: Any, typemap: Any) -> None:
+    """Refuse expressions over large arrays that are not used where they are made.
+
+    Raises:
+        RefusedError: there is one, or something is written before it is used.
+    """
+    for block in blocks.values():
+        waiting: dict[str, Any] = {}
+        for statement in block.body:
+            value = statement.value if isinstance(statement, ir.Assign) else None
+            names = {variable.name for variable in statement.list_vars()}
+            of_large = {name for name in names if isinstance(typemap.get(name), Large)}
+            target = statement.target.name if isinstance(statement, ir.Assign) else None
+            kept = isinstance(statement, (ir.Return, ir.Jump, ir.Branch)) or isinstance(
+                value, (ir.Arg, ir.Var)
+            )
+            is_user_call = (
+                isinstance(value, ir.Expr)
+                and value.op == "call"
+                and isinstance(typemap[value.func.name], types.Dispatcher)
+            )
+            named = target in of_large and not str(target).startswith("$")
+            if of_large and (kept or is_user_call or named):
+                raise RefusedError(
+                    "an expression over an array of many elements is kept, or handed on: use it "
+                    "where it is made, store it in a column, or write a loop",
+                    statement.loc,
+                )
+            for name in of_large - {target}:
+                waiting.pop(name, None)
+            writes = isinstance(statement, (ir.SetItem, ir.StaticSetItem)) or is_user_call
+            if waiting and writes:
+                raise RefusedError(
+                    "something is written, or a function called, while an expression over an array "
+                    "of many elements waits: write two statements",
+                    statement.loc,
+                )
+            if target in of_large:
+                waiting[str(target)] = statement
+
+
 def _copy_at_ends(blocks: Any, typemap: Any) -> None:
     """Where paths meet, copy arrays at the ends of the paths.
 
@@ -393,6 +434,8 @@ class CheckAliases(FunctionPass):
         Raises:
             RefusedError: for one that is refused.
         """
+        if any(isinstance(kind, Large) for kind in state.typemap.values()):
+            _check_large(state.func_ir.blocks, state.typemap)
         if not any(map(_holds_arrays, state.typemap.values())):
             return False
         analysis = _Analysis(state.func_ir, state.typemap, state.calltypes)

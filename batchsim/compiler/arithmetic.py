@@ -159,7 +159,7 @@ def add_in_order(context: Any, builder: Any, kind: Any, order: Order, terms: Seq
     if order.wide == "products":
         terms = [tuple(cast(context, builder, pair, given, kind)) for pair in terms]
         given = kind
-    firsts, is_any_fused = orders.firsts(order.tree)
+    firsts = orders.firsts(order.tree)
 
     def product(place: int) -> Any:
         term = terms[place]
@@ -177,10 +177,8 @@ def add_in_order(context: Any, builder: Any, kind: Any, order: Order, terms: Seq
             return partial(tree)
         if order.zero != "first" or tree not in firsts:
             return product(tree)
-        if is_any_fused:
-            x, y = terms[tree]
-            return fused(builder, x, y, zero())
-        return add(builder, kind, product(tree), zero())
+        x, y = terms[tree]
+        return fused(builder, x, y, zero())
 
     def partial(tree: Any) -> Any:
         first, second, is_fused = tree

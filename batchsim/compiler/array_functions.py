@@ -22,6 +22,7 @@ from batchsim.compiler import elementwise, ufuncs
 from batchsim.compiler.arrays import (
     LIMIT,
     TUPLE,
+    Large,
     Reference,
     Value,
     broadcast,
@@ -34,6 +35,7 @@ from batchsim.compiler.arrays import (
     spread,
 )
 from batchsim.compiler.elementwise import is_array, too_large
+from batchsim.compiler.large import is_large, large_type, make_large
 from batchsim.compiler.ufuncs import DisagreementError
 
 __all__ = [
@@ -127,7 +129,7 @@ def array_type(kind: Any, precision: str = "exact") -> Any:
     Raises:
         TypingError: it can be none.
     """
-    if isinstance(kind, (Reference, Value)):
+    if isinstance(kind, (Large, Reference, Value)):
         if not is_small(kind):
             raise TypingError(too_large(kind.shape))
         return kind
@@ -212,8 +214,12 @@ def of_ufunc(ufunc: np.ufunc, constants: frozenset[int], precision: str) -> Any:
     """
 
     def implement(typing_context: Any, *arguments: Any) -> Any:
-        if not any(isinstance(kind, (Reference, Value, types.BaseTuple)) for kind in arguments):
+        if not any(isinstance(kind, (Large, Reference, Value, TUPLE)) for kind in arguments):
             return None
+        if any(map(is_array, arguments)) and is_large(arguments):
+            choice = elementwise.choose(ufunc, arguments)
+            _require_certain(ufunc, arguments, choice, constants)
+            return large_type(ufunc, arguments)(*arguments), make_large
         made = tuple(array_type(kind, precision) for kind in arguments)
         if not any(map(is_array, made)):
             return None

@@ -20,6 +20,7 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.core.datamodel import models
 from numba.core.errors import TypingError
 from numba.core.imputils import lower_cast
@@ -31,11 +32,13 @@ __all__ = [
     "TUPLE",
     "ConstantArray",
     "IndexType",
+    "Large",
     "Reference",
     "RowIterator",
     "Value",
     "cast_elements",
     "data_pointer",
+    "each_offset",
     "elements",
     "is_small",
     "make_value",
@@ -162,6 +165,33 @@ class Value(types.IterableType):
     def iterator_type(self) -> Any:
         """What goes through it."""
         return RowIterator(self)
+
+
+class Large(types.Type):
+    """An expression over arrays that are too large to be values; see `batchsim.compiler.large`.
+
+    Args:
+        dtype: Numba's type of an element.
+        shape: numbers of elements.
+        tree: the number of a leaf; or a function, what NumPy does, and trees of its operands.
+        leaves: the types of the operands, arrays and numbers.
+    """
+
+    def __init__(
+        self, dtype: Any, shape: tuple[int, ...], tree: Any, leaves: tuple[Any, ...]
+    ) -> None:
+        self.dtype = dtype
+        self.shape = shape
+        self.ndim = len(shape)
+        self.tree = tree
+        self.leaves = leaves
+        self.strides = contiguous(shape)
+        super().__init__(f"expression({dtype}, {shape}, {leaves}, {tree})")
+
+    @property
+    def key(self) -> Any:
+        """What makes types the same."""
+        return self.name
 
 
 class RowIterator(types.SimpleIteratorType):  # type: ignore[misc, name-defined]
@@ -351,6 +381,33 @@ def store_elements(
     for number, offset in zip(numbers, offsets(kind.shape, kind.strides), strict=True):  # type: ignore[arg-type]
         place = builder.gep(pointer, [intp(offset)], inbounds=True)
         builder.store(model.as_data(builder, number), place)
+
+
+class each_offset:  # noqa: N801 - used as a function
+    """Go through the elements of arrays of one shape: `with … as offset:` is the loops' body.
+
+    The offsets are in elements, one of each array; of one array, it is not in a tuple.
+    """
+
+    def __init__(self, context: Any, builder: Any, *kinds: Reference) -> None:
+        self.context, self.builder, self.kinds = context, builder, kinds
+        self.loops: list[Any] = []
+
+    def __enter__(self) -> Any:
+        intp = self.context.get_value_type(types.intp)
+        totals = [intp(0) for _ in self.kinds]
+        for axis, extent in enumerate(self.kinds[0].shape):
+            loop = cgutils.for_range(self.builder, intp(extent), intp=intp)
+            index = loop.__enter__().index
+            self.loops.append(loop)
+            for k, kind in enumerate(self.kinds):
+                product = self.builder.mul(index, intp(kind.strides[axis]))
+                totals[k] = self.builder.add(totals[k], product)
+        return totals[0] if len(totals) == 1 else tuple(totals)
+
+    def __exit__(self, *error: Any) -> None:
+        for loop in reversed(self.loops):
+            loop.__exit__(*error)
 
 
 # --- Indices --------------------------------------------------------------------------------------

@@ -16,12 +16,14 @@ from numba.core.typing.templates import AbstractTemplate, infer, infer_global, s
 from batchsim.compiler.arrays import (
     LIMIT,
     IndexType,
+    Large,
     Place,
     Reference,
     Value,
     broadcast,
     cast_elements,
     data_pointer,
+    each_offset,
     elements,
     find,
     is_small,
@@ -39,6 +41,7 @@ from batchsim.compiler.indexing import (
     pointer_to,
     refuse_arrays,
 )
+from batchsim.compiler.large import store
 
 __all__ = ["is_mask", "write", "write_where"]
 
@@ -66,13 +69,18 @@ class _SetItem(AbstractTemplate):
             return None
         if isinstance(array, Reference) and not array.mutable:
             raise TypingError(f"Cannot modify readonly array: {array}")
-        if isinstance(value, (Reference, Value)):
+        if isinstance(value, (Large, Reference, Value)):
             if None in value.shape:
                 return None
             shape: Any = value.shape
             while len(shape) > len(place.shape) and shape[0] == 1:
                 shape = shape[1:]
-            if broadcast([shape, place.shape]) != place.shape:
+            fits = value.shape == place.shape
+            if (
+                not fits
+                if isinstance(value, Large)
+                else (broadcast([shape, place.shape]) != place.shape)
+            ):
                 raise TypingError(
                     f"An array of the shape {value.shape} is written where {place.shape} is."
                 )
@@ -223,12 +231,15 @@ def _write_at(
     """
     target = Reference(dtype, place.shape, strides=place.strides)
     count = math.prod(place.shape)
+    if isinstance(given, Large):
+        store(context, builder, target, pointer, given, value)
+        return
     if not isinstance(given, (Reference, Value)):
         number = context.cast(builder, value, given, dtype)
         if count <= LIMIT:
             store_elements(context, builder, target, pointer, [number] * count)
         else:
-            with _each_offset(context, builder, target) as offset:
+            with each_offset(context, builder, target) as offset:
                 data = context.data_model_manager[dtype].as_data(builder, number)
                 builder.store(data, builder.gep(pointer, [offset]))
         return
@@ -270,13 +281,13 @@ def _copy(
     element = context.get_data_type(target.dtype)
     between = cgutils.alloca_once(builder, element, size=count)
     model = context.data_model_manager[target.dtype]
-    with _each_offset(context, builder, read, kept) as (one, other):
+    with each_offset(context, builder, read, kept) as (one, other):
         number = load(
             context, builder, given.dtype, builder.gep(source, [one]), invariant=not given.mutable
         )
         number = context.cast(builder, number, given.dtype, target.dtype)
         builder.store(model.as_data(builder, number), builder.gep(between, [other]))
-    with _each_offset(context, builder, kept, target) as (one, other):
+    with each_offset(context, builder, kept, target) as (one, other):
         builder.store(builder.load(builder.gep(between, [one])), builder.gep(pointer, [other]))
 
 
@@ -285,30 +296,3 @@ def _in_memory(context: Any, builder: Any, kind: Value, value: Any) -> tuple[Ref
     found = Reference(kind.dtype, kind.shape)
     slot = cgutils.alloca_once_value(builder, value)
     return found, reference_at(context, builder, found, slot)
-
-
-class _each_offset:  # noqa: N801 - used as a function
-    """Go through the elements of arrays of one shape: `with … as offset:` is the loops' body.
-
-    The offsets are in elements, one of each array; of one array, it is not in a tuple.
-    """
-
-    def __init__(self, context: Any, builder: Any, *kinds: Reference) -> None:
-        self.context, self.builder, self.kinds = context, builder, kinds
-        self.loops: list[Any] = []
-
-    def __enter__(self) -> Any:
-        intp = self.context.get_value_type(types.intp)
-        totals = [intp(0) for _ in self.kinds]
-        for axis, extent in enumerate(self.kinds[0].shape):
-            loop = cgutils.for_range(self.builder, intp(extent), intp=intp)
-            index = loop.__enter__().index
-            self.loops.append(loop)
-            for k, kind in enumerate(self.kinds):
-                product = self.builder.mul(index, intp(kind.strides[axis]))
-                totals[k] = self.builder.add(totals[k], product)
-        return totals[0] if len(totals) == 1 else tuple(totals)
-
-    def __exit__(self, *error: Any) -> None:
-        for loop in reversed(self.loops):
-            loop.__exit__(*error)

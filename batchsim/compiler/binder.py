@@ -27,6 +27,7 @@ from batchsim.compiler.digest import (
 )
 from batchsim.definition import suggest
 from batchsim.family import env, is_namespace
+from batchsim.streams import GENERATOR, is_other_stream
 
 __all__ = ["Binder", "rebuilt"]
 
@@ -63,6 +64,7 @@ class Binder:
         given: what other free names of `batchsim.compiler.kernels` stand for, as it is; it is in
             no digest.
         namespace: the definition's, which `env` stands for.
+        random: the kind of the definition's streams.
         listed: whether actions are Python's numbers.
     """
 
@@ -74,6 +76,7 @@ class Binder:
         *,
         given: Mapping[str, Any] | None = None,
         namespace: Any = None,
+        random: str = GENERATOR,
         listed: bool = False,
     ) -> None:
         self.fast = precision == "fast"
@@ -84,6 +87,7 @@ class Binder:
         self.given = {} if given is None else given
         self.wrap = wrap
         self.namespace = namespace
+        self.random = random
         self.bound: dict[Any, Any] = {}
         self.arrays: dict[int, tuple[Any, Any]] = {}
         self.digests: dict[Any, str] = {}
@@ -157,6 +161,7 @@ class Binder:
             return self._bind_class(name, self.namespace, attributes, demote, digest)
         if is_namespace(value) and WHOLE not in attributes:
             return self._bind_class(name, value, attributes, demote, digest)
+        self._refuse_other_stream(value)
         if isinstance(value, numba.core.dispatcher.Dispatcher):
             value = value.py_func
         # What cannot be hashed is not a function of batchsim.math.
@@ -197,6 +202,7 @@ class Binder:
             if not known or value is MISSING or isinstance(value, python_types.ModuleType):
                 member = self._bind_name(path, value, attributes[attribute], demote, digest)
             else:
+                self._refuse_other_stream(value)
                 member = _to_float32(value) if demote and value is not float else value
                 # What the compiler makes of it follows from its name.
                 with contextlib.suppress(TypeError):
@@ -208,6 +214,13 @@ class Binder:
         copy = python_types.ModuleType(module.__name__, module.__doc__)
         vars(copy).update(vars(module) | bound)
         return copy
+
+    def _refuse_other_stream(self, function: Any) -> None:
+        if is_other_stream(function, self.random):
+            raise TypeError(
+                f"{function.__name__} of {function.__module__} draws from streams of another kind "
+                f"than {self.random}, which RANDOM of the definition names."
+            )
 
     def _bind_class(
         self, name: str, namespace: Any, attributes: Reads, demote: bool, digest: Digest

@@ -361,6 +361,7 @@ def _binder(
         wrap,
         given=given,
         namespace=spec.definition.namespace,
+        random=spec.definition.random,
         listed=spec.listed,
     )
 

@@ -11,28 +11,24 @@ import operator
 from typing import Any, NamedTuple
 
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.errors import TypingError
-from numba.core.imputils import lower_builtin
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.np import numpy_support
 
 from batchsim.compiler import ufuncs
 from batchsim.compiler.arrays import (
     LIMIT,
+    Large,
     Reference,
     Value,
     broadcast,
     cast_elements,
-    data_pointer,
     elements,
     is_small,
     lies_by_row,
     make_value,
     spread,
-    store_elements,
 )
 from batchsim.compiler.ufuncs import DisagreementError
 
@@ -176,7 +172,7 @@ def _resolve(ufunc: np.ufunc, operands: tuple[Any, ...]) -> tuple[str, ...]:
 
 def is_array(kind: Any) -> bool:
     """Whether a type is of arrays whose shape is known."""
-    return isinstance(kind, (Reference, Value)) and None not in kind.shape
+    return isinstance(kind, (Large, Reference, Value)) and None not in kind.shape
 
 
 def result_type(ufunc: np.ufunc, arguments: tuple[Any, ...]) -> Value:
@@ -354,7 +350,7 @@ def _by_loop(
 ) -> list[Any]:
     """Call NumPy's loop once: a number has the stride 0, by which loops know it."""
     symbol = ufuncs.symbol_of(ufunc, choice.kinds)
-    word, byte = context.get_value_type(types.intp), ir.IntType(8).as_pointer()
+    word = context.get_value_type(types.intp)
     places, strides = [], []
     for kind, numbers in zip(choice.inputs, operands, strict=True):
         place = cgutils.alloca_once(builder, context.get_data_type(kind), size=len(numbers))
@@ -367,14 +363,7 @@ def _by_loop(
     result = cgutils.alloca_once(builder, context.get_data_type(choice.output), size=count)
     places.append(result)
     strides.append(context.get_abi_sizeof(result.type.pointee))
-    ufuncs.call_loop(
-        context,
-        builder,
-        symbol,
-        [builder.bitcast(place, byte) for place in places],
-        word(count),
-        strides,
-    )
+    ufuncs.call_loop(context, builder, symbol, places, [count], strides)
     model = context.data_model_manager[choice.output]
     return [
         model.from_data(builder, builder.load(builder.gep(result, [word(k)]))) for k in range(count)
@@ -431,82 +420,3 @@ FLOAT_POWERS = {
     )
 }  # fmt: skip
 WHOLE_POWERS = {2: np.square, 1: np.positive}
-
-
-class _Operator(AbstractTemplate):
-    ufunc: np.ufunc
-    prefer_literal = True
-    metadata = {"target": "cpu"}  # noqa: RUF012
-
-    def generic(self, args: Any, kws: Any) -> Any:
-        if not any(map(is_array, args)):
-            return None
-        return signature(result_type(self.ufunc, args), *args)
-
-
-class _InPlace(AbstractTemplate):
-    ufunc: np.ufunc
-    prefer_literal = True
-    metadata = {"target": "cpu"}  # noqa: RUF012
-
-    def generic(self, args: Any, kws: Any) -> Any:
-        if not is_array(args[0]):
-            return None
-        found = result_type(self.ufunc, args)
-        if found.shape != args[0].shape:
-            raise TypingError(
-                f"An array of the shape {found.shape} does not fit into {args[0]} in place."
-            )
-        one, other = map(numpy_support.as_dtype, (found.dtype, args[0].dtype))
-        if not np.can_cast(one, other, "same_kind"):
-            raise TypingError(f"{one} numbers are not written into {args[0]} in place: as NumPy.")
-        if isinstance(args[0], Reference) and not args[0].mutable:
-            raise TypingError(f"Cannot modify readonly array: {args[0]}")
-        return signature(args[0], *args)
-
-
-def _lower_in_place(ufunc: np.ufunc) -> Any:
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        choice, _, numbers = compute(context, builder, ufunc, sig, args)
-        array = sig.args[0]
-        numbers = cast_elements(context, builder, numbers, choice.output, array.dtype)
-        if isinstance(array, Value):
-            return make_value(context, builder, array, numbers)
-        pointer = data_pointer(context, builder, array, args[0])
-        store_elements(context, builder, array, pointer, numbers)
-        return args[0]
-
-    return generate
-
-
-KINDS = (Reference, Value)
-
-
-def _register() -> None:
-    for function, ufunc in (*BINARY.items(), *UNARY.items()):
-        name = f"_{ufunc.__name__}"
-        template = type(name, (_Operator,), {"key": function, "ufunc": ufunc})
-        infer_global(function)(template)
-        generate = make(ufunc)
-        if function in UNARY:
-            for kind in KINDS:
-                lower_builtin(function, kind)(generate)
-            continue
-        for kind in KINDS:
-            lower_builtin(function, kind, types.Any)(generate)
-            lower_builtin(function, types.Any, kind)(generate)
-            for other in KINDS:
-                lower_builtin(function, kind, other)(generate)
-    for function, ufunc in INPLACE.items():
-        template = type(
-            f"_in_place_{ufunc.__name__}", (_InPlace,), {"key": function, "ufunc": ufunc}
-        )
-        infer_global(function)(template)
-        generate = _lower_in_place(ufunc)
-        for kind in KINDS:
-            lower_builtin(function, kind, types.Any)(generate)
-            for other in KINDS:
-                lower_builtin(function, kind, other)(generate)
-
-
-_register()

@@ -21,19 +21,21 @@ from numba.core.errors import TypingError
 from numba.core.ir_utils import mk_unique_var
 from numba.core.types import Integer, intp
 
-from batchsim.compiler import (  # noqa: F401 - what they have is registered
+from batchsim.compiler import (  # noqa: F401 - they tell Numba of what they have
     array_functions,
     array_further,
     array_reductions,
+    operators,
+    ufuncs,
 )
 from batchsim.compiler.aliases import shares_memory
-from batchsim.compiler.array_functions import CONSTANTS, SPECIFICATIONS, VIEWS, with_arity
+from batchsim.compiler.array_functions import CONSTANTS, METHODS, SPECIFICATIONS, VIEWS, with_arity
 from batchsim.compiler.array_linear import SHARED, SHARING
 from batchsim.compiler.arrays import DYNAMIC, ConstantArray, IndexType
 from batchsim.compiler.refusals import RefusedError
 from batchsim.compiler.rows import ParametersType, StateType
 
-__all__ = ["Expressions"]
+__all__ = ["METHODS", "Expressions", "of_arrays"]
 
 UNKNOWN = object()
 """What is not known when a kernel is compiled."""
@@ -442,6 +444,14 @@ class Expressions:
             and defined.op == "call"
             and self.known(defined.func) is slice
         )
+
+
+def of_arrays(function: Any) -> bool:
+    """Tell whether a function is one of those of small arrays."""
+    try:
+        return function in SPECIFICATIONS or function in CONSTANTS or function in ufuncs.UFUNCS
+    except TypeError:  # It cannot be hashed.
+        return False
 
 
 def _can_be_constant(array: np.ndarray[Any, Any]) -> bool:

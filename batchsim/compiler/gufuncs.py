@@ -15,11 +15,12 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.extending import intrinsic
 from numpy.linalg import _umath_linalg
 
 from batchsim.compiler import reductions, ufuncs
 
-__all__ = ["LOOPS", "Operand", "call", "in_memory"]
+__all__ = ["LOOPS", "Operand", "call", "in_memory", "multiply_in_place"]
 
 
 class Operand(NamedTuple):
@@ -86,7 +87,6 @@ def call(
         operands: addresses and strides in bytes, one a dimension that the signature has.
         result: without values.
     """
-    word, byte = context.get_value_type(types.intp), ir.IntType(8).as_pointer()
     output, output_steps = in_memory(context, builder, result)
     size = context.get_abi_sizeof(context.get_data_type(result.kind))
     if name.startswith("batchsim_numpy_matmul"):
@@ -95,29 +95,70 @@ def call(
     # The loop over many arrays comes first: there is one.
     steps = [0] * len(arrays) + [step for _, row in arrays for step in row]
 
-    def words(numbers: list[int]) -> Any:
-        array = ir.Constant(ir.ArrayType(word, len(numbers)), numbers)
-        return cgutils.global_constant(builder, f".{name}", array)
-
-    addresses = cgutils.alloca_once(builder, ir.ArrayType(byte, len(arrays)))
-    for k, (memory, _) in enumerate(arrays):
-        place = cgutils.gep_inbounds(builder, addresses, 0, k)
-        builder.store(builder.bitcast(memory, byte), place)
-    signature = ir.FunctionType(
-        ir.VoidType(), [byte.as_pointer(), word.as_pointer(), word.as_pointer(), byte]
-    )
-    record = ir.LiteralStructType([signature.as_pointer(), byte])
-    module = builder.module
-    loop = module.globals.get(name) or ir.GlobalVariable(module, record, name)
-    called, closure = (
-        builder.load(cgutils.gep_inbounds(builder, loop, 0, member)) for member in (0, 1)
-    )
-    first = [
-        cgutils.gep_inbounds(builder, memory, 0, 0)
-        for memory in (addresses, words([1, *dimensions]), words(steps))
-    ]
-    builder.call(called, [*first, closure])
+    pointers = [memory for memory, _ in arrays]
+    ufuncs.call_loop(context, builder, name, pointers, [1, *dimensions], steps)
     return [
         builder.load(cgutils.gep_inbounds(builder, output, 0, k))
         for k in range(math.prod(result.shape))
     ]
+
+
+@intrinsic
+def multiply_in_place(typing_context: Any, matrix: Any, x: Any) -> Any:
+    """Replace a vector `x` (d,) by `x[None] @ matrix.T`, as NumPy computes it in float64.
+
+    Both are arrays of floats, C-contiguous.
+    """
+    for kind, axes in ((matrix, 2), (x, 1)):
+        of_floats = isinstance(kind, types.Array) and isinstance(kind.dtype, types.Float)
+        if not (of_floats and kind.ndim == axes and kind.layout == "C"):
+            return None
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        arrays = [
+            context.make_array(kind)(context, builder, value)
+            for kind, value in zip(signature.args, arguments, strict=True)
+        ]
+        size = builder.extract_value(arrays[1].shape, 0)
+        function = _product(context, builder.module, *(kind.dtype for kind in signature.args))
+        builder.call(function, [arrays[0].data, arrays[1].data, size])
+        return context.get_dummy_value()
+
+    return types.void(matrix, x), codegen
+
+
+def _product(context: Any, module: Any, of_matrix: Any, of_x: Any) -> Any:
+    """Return a function of a matrix's and a vector's memory and length that calls the loop."""
+    symbol = "batchsim_numpy_matmul_ddd"
+    name = f"{symbol}_{of_matrix}_{of_x}_call"
+    found = module.globals.get(name)
+    if found is not None:
+        return found
+    word = context.get_value_type(types.intp)
+    pointers = [context.get_data_type(kind).as_pointer() for kind in (of_matrix, of_x)]
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [*pointers, word]), name)
+    function.linkage = "linkonce_odr"
+    for attribute in ("noinline", "nounwind"):
+        function.attributes.add(attribute)
+    builder = ir.IRBuilder(function.append_basic_block())
+    matrix, x, size = function.args
+    numbers = [
+        builder.alloca(ir.DoubleType(), count) for count in (builder.mul(size, size), size, size)
+    ]
+
+    def copied(source: Any, of: Any, target: Any, to: Any, count: Any) -> None:
+        with cgutils.for_range(builder, count) as loop:
+            value = builder.load(builder.gep(source, [loop.index]))
+            builder.store(context.cast(builder, value, of, to), builder.gep(target, [loop.index]))
+
+    copied(matrix, of_matrix, numbers[0], types.float64, builder.mul(size, size))
+    copied(x, of_x, numbers[1], types.float64, size)
+    # The strides are NumPy's: in the outer loop of one turn, of the row, of the matrix transposed,
+    # and of the product.
+    across = builder.mul(size, word(8))
+    steps = [0] * 3 + [across, 8, 8, across, across, 8]
+    places = [numbers[k] for k in (1, 0, 2)]
+    ufuncs.call_loop(context, builder, symbol, places, [1, 1, size, size], steps)
+    copied(numbers[2], types.float64, x, of_x, size)
+    builder.ret_void()
+    return function

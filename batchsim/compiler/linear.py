@@ -16,7 +16,6 @@ and on whether both are the same memory, as in `a @ a.T`.
 from __future__ import annotations
 
 import functools
-import hashlib
 import math
 from typing import Any, NamedTuple
 
@@ -46,7 +45,6 @@ __all__ = [
     "Operand",
     "cross",
     "cross_type",
-    "fingerprint",
     "norm",
     "norm_type",
     "outer",
@@ -242,7 +240,7 @@ def product(
         is_shared = is_shared and left.kind == right.kind
         given = _Product(name, kinds, left.shape, right.shape, steps[0], steps[1], is_shared)
         known = _orders_of_product(given)
-        if known is None or (not FUSES and any(orders.fuses(order.tree) for order in known)):
+        if known is None or (not FUSES and any(map(orders.fuses, known))):
             return kind, result, _by_matmul(context, builder, given, one, other)
         found = known
     if isinstance(kind, types.Float) and len(pairs) > 1 and len(pairs) * shapes.length >= _WORTH:
@@ -251,10 +249,17 @@ def product(
         if len(columns) == 1:
             rows, columns = columns, rows
         return kind, result, _by_vectors(context, builder, kind, found, rows, columns)
-    return kind, result, [
+    sums = [
         add_in_order(context, builder, kind, order, row)
         for order, row in zip(found, pairs, strict=True)
-    ]  # fmt: skip
+    ]
+    if exact and isinstance(kind, types.Float) and shapes.length == 1:
+        for side, factors in enumerate((one, other)):
+            if len(factors) == 1 and _ignores(given, side):
+                zero = context.get_constant(kind, 0)
+                is_zero = builder.fcmp_ordered("==", factors[0], zero)
+                sums = [builder.select(is_zero, zero, value) for value in sums]
+    return kind, result, sums
 
 
 _WORTH = 64
@@ -312,6 +317,25 @@ def _by_vectors(
     return results
 
 
+@functools.cache
+def _ignores(given: _Product, side: int) -> bool:
+    """Tell whether nothing is multiplied if the only number of one operand is zero: a BLAS may add
+    that multiple of a vector to zeros, and then sees no NaN.
+    """
+    shapes = _shapes(given.name, given.left, given.right)
+    filled = [
+        np.full((rows, 1), 0.0 if k == side else np.nan, kind)
+        for k, (rows, kind) in enumerate(
+            zip((shapes.rows, shapes.columns), given.kinds, strict=True)
+        )
+        if kind.kind == "f" or k == side
+    ]
+    if len(filled) < 2:
+        return False
+    one, other = _arrays(given._replace(is_shared=False), filled[0], filled[1])
+    return not np.isnan(PRODUCTS[given.name](one, other)).any()
+
+
 def _any_pair(builder: Any, pairs: list[Any]) -> Any:
     found = ir.Constant(ir.IntType(1), 0)
     for x, y in pairs:
@@ -359,6 +383,8 @@ def _is_matmul(given: _Product) -> bool:
     rng = np.random.default_rng(0)
     kind = given.kinds[0]
     shapes = _shapes(given.name, given.left, given.right)
+    if shapes.length == 1:
+        return False
     for attempt in range(20):
         left, right = (
             rng.normal(size=(n, shapes.length)).astype(kind) for n in (shapes.rows, shapes.columns)
@@ -476,7 +502,7 @@ def norm(
     Args:
         context: Numba's.
         builder: llvmlite's.
-        operand: an array; of its strides bits depend if an axis is given.
+        operand: an array; bits depend on its strides.
         axis: along which the vectors lie; None for that of all elements.
         keepdims: whether the axis stays, with length 1.
         exact: whether NumPy's order is kept.
@@ -566,32 +592,3 @@ def solver(context: Any, builder: Any, name: str, *operands: Operand) -> Found:
     result = Operand(types.float64, shape, [])
     found = call(context, builder, symbol, dimensions, arrays, result)
     return kind, shape, cast(context, builder, found, types.float64, kind)
-
-
-# --- Which BLAS is it? ----------------------------------------------------------------------------
-
-
-@functools.cache
-def fingerprint() -> str:
-    """Return a hash of what this process's NumPy answers: other bits need other kernels."""
-    rng = np.random.default_rng(0)
-    answers = hashlib.sha256()
-    with np.errstate(all="ignore"):
-        for kind in (np.float64, np.float32):
-            left, right = (rng.normal(size=(LARGEST, LARGEST)).astype(kind) for _ in range(2))
-            long = rng.normal(size=256).astype(kind)
-            for count in range(1, LARGEST + 1):
-                for rows in range(1, LARGEST + 1):
-                    one = np.ascontiguousarray(left[:rows, :count])
-                    vector = right[0, :count].copy()
-                    other = np.ascontiguousarray(right[:count])
-                    for answer in (one @ vector, vector @ one.T, one @ one.T, one @ other):
-                        answers.update(answer.tobytes())
-                    for columns in (2, 3, 4, 8):
-                        answers.update((one @ np.ascontiguousarray(other[:, :columns])).tobytes())
-            for count in range(1, len(long)):
-                row = long[:count]
-                zeros = np.copysign(kind(0), row)
-                for answer in (np.dot(row, row), np.sum(row), np.min(zeros), np.max(zeros)):
-                    answers.update(np.asarray(answer).tobytes())
-    return answers.hexdigest()

@@ -43,6 +43,10 @@ Tree = Any
 _HUGE = 2.0**60
 _CHECKED = 48
 """How many results are computed here for a check."""
+_TINY = 1
+"""Stands for numbers whose products are not exact, for want of smaller ones."""
+_SPECIAL = 7
+"""Stands for numbers among which are infinite ones, zeros and NaN."""
 
 
 class Order(NamedTuple):
@@ -50,7 +54,10 @@ class Order(NamedTuple):
 
     tree: Tree
     zero: str
-    """Where a zero is added: "" nowhere, "first" to the first of terms, "last" to the result."""
+    """Where a zero is added: "" nowhere, "first" to the first products, "last" to the result.
+
+    The first are fused with it; otherwise, it does not matter where it is added.
+    """
     wide: str = ""
     """What of float32 numbers is float64: "" nothing, "sums", or "products" and sums; the result
     is rounded.
@@ -262,31 +269,31 @@ def add_up(order: Order, left: np.ndarray, right: np.ndarray, kind: Any, are_pro
     def start(tree: Tree) -> Any:
         if not isinstance(tree, int) or order.zero != "first" or tree not in places:
             return add(tree)
-        return fused(tree, zero) if any_fused else product(tree) + zero
+        return fused(tree, zero)
 
-    places, any_fused = firsts(order.tree)
+    places = firsts(order.tree)
     total = start(order.tree)
     return (total + zero if order.zero == "last" else total).astype(kind)
 
 
-def firsts(tree: Tree) -> tuple[set[int], bool]:
-    """Return the places that partial sums begin with, and whether anything is fused."""
+def firsts(tree: Tree) -> set[int]:
+    """Return the places that partial sums begin with."""
     if isinstance(tree, int):
-        return {tree}, False
+        return {tree}
     first, second, is_fused = tree
     if isinstance(first, int) and isinstance(second, int):
-        return ({second} if is_fused else {first, second}), is_fused
-    places: set[int] = set()
-    for part in (first, second):
-        if not isinstance(part, int):
-            found, more = firsts(part)
-            places, is_fused = places | found, is_fused or more
-    return places, is_fused
+        return {second} if is_fused else {first, second}
+    parts = [firsts(part) for part in (first, second) if not isinstance(part, int)]
+    return set().union(*parts)
 
 
-def fuses(tree: Tree) -> bool:
-    """Tell whether a tree has a product that is fused with a sum."""
-    return not isinstance(tree, int) and (tree[2] or fuses(tree[0]) or fuses(tree[1]))
+def fuses(order: Order) -> bool:
+    """Tell whether a product is fused with a sum."""
+
+    def is_in(tree: Tree) -> bool:
+        return not isinstance(tree, int) and (tree[2] or is_in(tree[0]) or is_in(tree[1]))
+
+    return order.zero == "first" or is_in(order.tree)
 
 
 def _draw(rng: Any, kind: Any, spread: int, shape: Any) -> np.ndarray:
@@ -295,10 +302,23 @@ def _draw(rng: Any, kind: Any, spread: int, shape: Any) -> np.ndarray:
         limits = np.iinfo(np.int8 if dtype.kind == "b" else dtype)
         found: np.ndarray = rng.integers(limits.min, limits.max, shape, endpoint=True)
         return found.astype(dtype)
-    values: np.ndarray = np.ldexp(rng.normal(size=shape), rng.integers(-spread, spread + 1, shape))
+    exponents = rng.integers(-spread, spread + 1, shape)
+    if spread == _TINY:
+        # Their products are next to the least numbers.
+        exponents = rng.integers(-12, 0, shape) + np.finfo(dtype).minexp // 2
+    values: np.ndarray = np.ldexp(rng.normal(size=shape), exponents)
     if spread > 20:
         values[rng.random(shape) < 0.6] *= 0.0
+    if spread == _SPECIAL:
+        special = rng.choice([0.0, 1.0, np.inf, -np.inf, np.nan], shape)
+        values = np.where(rng.random(shape) < 0.7, values, special)
     return values.astype(dtype)
+
+
+def _are_same(mine: np.ndarray, theirs: np.ndarray) -> bool:
+    bits = np.int64 if theirs.itemsize == np.dtype(np.int64).itemsize else np.int32
+    equal = mine.view(bits) == np.ascontiguousarray(theirs).ravel().view(bits)
+    return bool((equal | (np.isnan(mine) & np.isnan(theirs.ravel()))).all())
 
 
 def _holds(terms: Terms, found: list[Order]) -> bool:
@@ -308,11 +328,13 @@ def _holds(terms: Terms, found: list[Order]) -> bool:
     of_order: dict[Order, list[int]] = {}
     for k, order in enumerate(found):
         of_order.setdefault(order, []).append(k)
-    for spread in (0, 2, 6, 12, 24, 60):
+    for spread in (0, 2, 6, 12, 24, 60, _TINY, _SPECIAL):
 
         def draw(shape: Any, side: int, spread: int = spread) -> np.ndarray:
             return _draw(rng, terms.kinds[side], spread, shape)
 
+        if spread == _SPECIAL and terms.length == 1:
+            continue  # A product with zero may be no product at all: that is seen to elsewhere.
         draws = [terms.drawn(draw) for _ in range(max(1, _CHECKED // len(found)))]
         left, right = (
             np.stack([np.asarray(row[side]).astype(kind) for row in draws]) for side in (0, 1)
@@ -327,7 +349,7 @@ def _holds(terms: Terms, found: list[Order]) -> bool:
                 for side in (left, right)
             )
             mine = add_up(order, one, other, kind, terms.are_products)
-            if mine.tobytes() != results[:, some].tobytes():
+            if not _are_same(mine, results[:, some]):
                 return False
     return True
 
@@ -351,13 +373,13 @@ def orders(terms: Terms) -> list[Order] | None:
         fused: list[set[int]] = [set() for _ in trees]
         if terms.are_products:
             fused = _fused_places(terms, trees)
-        if any(fused) and _functions() is None:
-            return None
         kinds = zip(trees, fused, _zeros(terms), strict=True)
         found = [Order(_fuse(tree, places), zero) for tree, places, zero in kinds]
+        if any(map(fuses, found)) and _functions() is None:
+            return None
         widths = ["", "sums", "products"] if terms.kinds[2] is np.float32 else [""]
         for wide in widths:
-            if not (wide and any(fused)):
+            if not (wide and any(map(fuses, found))):
                 for places in (range(results), *terms.also):
                     candidates = [found[k]._replace(wide=wide) for k in places]
                     if _holds(terms, candidates):

@@ -127,6 +127,11 @@ class RowsType(types.Type):
         """What makes types the same."""
         return self.identity
 
+    @property
+    def instance_class(self) -> Any:
+        """The class of the tuple, as Numba's type of one has it."""
+        return self.layout.type
+
     @functools.cached_property
     def places(self) -> dict[str, tuple[int, Any]]:
         """By name: the slot, and the layout, of a member."""

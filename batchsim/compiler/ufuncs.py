@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -417,9 +418,23 @@ def make_intrinsic(name: str, count: int, implement: Any) -> Any:
     return intrinsic(function)
 
 
+DECIDING = (
+    "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES",
+    "OPENBLAS_CORETYPE",
+)  # fmt: skip
+"""Environment variables that choose among NumPy's, and its BLAS's, ways of computing."""
+
+
 def fingerprint() -> list[str]:
-    """Return what of this process's NumPy decides how functions are compiled."""
-    return sorted(SYMBOLS) + [version.__name__ for version in _WRITTEN_OUT.values()]
+    """Return what of this process's NumPy decides how functions are compiled.
+
+    In which order it adds and multiplies follows from its version, the processor, and these.
+    """
+    blas = str(getattr(np.__config__, "CONFIG", {}).get("Build Dependencies", {}).get("blas"))
+    chosen = [f"{name}={os.environ.get(name)}" for name in DECIDING]
+    return (
+        [blas, *chosen] + sorted(SYMBOLS) + [version.__name__ for version in _WRITTEN_OUT.values()]
+    )
 
 
 INTRINSICS = {np.copysign: "llvm.copysign", np.exp2: "llvm.exp2", np.log2: "llvm.log2"}
@@ -495,7 +510,6 @@ def _function(context: Any, module: Any, symbol: str, inputs: list[Any], outputs
     for attribute in ("noinline", "nounwind"):
         function.attributes.add(attribute)
     builder = ir.IRBuilder(function.append_basic_block())
-    word, byte = context.get_value_type(types.intp), ir.IntType(8).as_pointer()
     kinds = [*inputs, *outputs]
     places = [builder.alloca(context.get_data_type(kind)) for kind in kinds]
     for kind, place, value in zip(inputs, places, function.args, strict=False):
@@ -503,8 +517,7 @@ def _function(context: Any, module: Any, symbol: str, inputs: list[Any], outputs
     # NumPy's strides: those of numbers are zero, by which loops know a constant.
     sizes = [context.get_abi_sizeof(place.type.pointee) for place in places]
     strides = [0] * len(inputs) + sizes[len(inputs) :]
-    pointers = [builder.bitcast(place, byte) for place in places]
-    call_loop(context, builder, symbol, pointers, word(1), strides)
+    call_loop(context, builder, symbol, places, [1], strides)
     members = [builder.load(place) for place in places[len(inputs) :]]
     result = ir.Constant(results, ir.Undefined)
     for k, member in enumerate(members):
@@ -514,23 +527,38 @@ def _function(context: Any, module: Any, symbol: str, inputs: list[Any], outputs
 
 
 def call_loop(
-    context: Any, builder: Any, symbol: str, pointers: list[Any], count: Any, strides: list[int]
+    context: Any,
+    builder: Any,
+    symbol: str,
+    pointers: list[Any],
+    counts: list[Any],
+    strides: list[Any],
 ) -> None:
     """Call one of NumPy's loops.
 
     Args:
         context, builder: Numba's.
-        symbol: one of `SYMBOLS`.
-        pointers: to the operands and the results, as pointers to bytes.
-        count: how many elements there are.
-        strides: of the operands and the results, in bytes.
+        symbol: what stands for the loop.
+        pointers: to the operands and the results.
+        counts: how many elements there are, an int or an LLVM value; and what a loop over arrays
+            asks for behind it.
+        strides: of the operands and the results, in bytes, likewise.
     """
     word, byte = context.get_value_type(types.intp), ir.IntType(8).as_pointer()
-    data = cgutils.alloca_once_value(builder, cgutils.pack_array(builder, pointers))
-    steps = cgutils.alloca_once_value(
-        builder, cgutils.pack_array(builder, [word(stride) for stride in strides])
-    )
-    length = cgutils.alloca_once_value(builder, count)
+
+    def first(kind: Any, values: list[Any]) -> Any:
+        array = ir.ArrayType(kind, len(values))
+        if all(isinstance(value, ir.Constant) for value in values):
+            memory = cgutils.global_constant(builder, f".{symbol}", ir.Constant(array, values))
+        else:
+            memory = cgutils.alloca_once(builder, array)
+            for k, value in enumerate(values):
+                builder.store(value, cgutils.gep_inbounds(builder, memory, 0, k))
+        return cgutils.gep_inbounds(builder, memory, 0, 0)
+
+    def words(numbers: list[Any]) -> Any:
+        return first(word, [word(n) if isinstance(n, int) else n for n in numbers])
+
     signature = ir.FunctionType(
         ir.VoidType(), [byte.as_pointer(), word.as_pointer(), word.as_pointer(), byte]
     )
@@ -540,5 +568,5 @@ def call_loop(
     called, closure = (
         builder.load(cgutils.gep_inbounds(builder, loop, 0, member)) for member in (0, 1)
     )
-    first = [cgutils.gep_inbounds(builder, memory, 0, 0) for memory in (data, steps)]
-    builder.call(called, [first[0], length, first[1], closure])
+    places = first(byte, [builder.bitcast(pointer, byte) for pointer in pointers])
+    builder.call(called, [places, words(counts), words(strides), closure])

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from batchsim import math as batchsim_math
-from batchsim import random
 from batchsim.compiler import compile
+from batchsim.streams import MODULES
 
 __all__ = ["Column", "Memory", "Number", "Recorder", "plain"]
 
@@ -507,7 +507,7 @@ class Recorder:
         if isinstance(value, np.ndarray):
             return Column(self, value, Memory(value, is_shared=True))
         if isinstance(value, types.FunctionType):
-            if value.__module__ == random.__name__:
+            if value.__module__ in MODULES.values():
                 return lambda *arguments: self.draw(value, *arguments)
             return self._copy(value) if value.__module__ in compile.LIBRARIES else value
         if isinstance(value, type) and (

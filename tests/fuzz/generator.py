@@ -33,19 +33,29 @@ from gymnasium import spaces
 
 import batchsim
 from batchsim.math import cos, cos32, power, sin, sin32, wrap_angle, wrap_turns
-from batchsim.random import (
-    choice,
-    choice_weighted,
-    choice_without_replacement,
-    integers,
-    normal,
-    permutation,
-    random,
-    shuffle,
-    standard_normal,
-    uniform,
-)
+{draws}
 """
+
+COMMON = ("choice", "choice_weighted", "random", "shuffle", "uniform")
+KINDS = {
+    "numpy.random.Generator": (
+        "batchsim.random",
+        *("binomial", "choice_without_replacement", "exponential", "gamma", "geometric"),
+        *("integers", "normal", "permutation", "poisson", "standard_normal"),
+    ),
+    "numpy.random.RandomState": (
+        "batchsim.random_state",
+        *("binomial", "exponential", "normal", "permutation", "poisson", "standard_normal"),
+        "randint as integers",
+    ),
+    "random.Random": (
+        "batchsim.python_random",
+        *("gauss as normal", "normalvariate as standard_normal", "randrange as integers"),
+        "sample as choice_without_replacement",
+    ),
+}
+"""Of each kind of stream where its draws are, and which there are beside the common ones, under the
+names of the first kind."""
 
 
 @dataclass
@@ -78,7 +88,14 @@ class Generator(Statements):
 
     def generate(self, title: str) -> Source:
         """Write it."""
-        self.lines = HEADER.format(title=title).splitlines()
+        kind = self.pick(list(KINDS), [4, 1, 1])
+        module, *names = KINDS[kind]
+        self.draws = {*COMMON, *(name.rpartition(" ")[2] for name in names)}
+        imported = ",\n    ".join(sorted([*COMMON, *names]))
+        draws = f"from {module} import (\n    {imported},\n)"
+        if kind != "numpy.random.Generator":
+            draws += f"\n\nRANDOM = {kind!r}"
+        self.lines = HEADER.format(title=title, draws=draws).splitlines()
         self.make_columns()
         self.make_parameters()
         self.make_tables()

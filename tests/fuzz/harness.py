@@ -12,6 +12,7 @@ import copy
 import importlib.util
 import itertools
 import pickle
+import random
 import sys
 import time
 import warnings
@@ -53,6 +54,12 @@ class Case:
     options: dict[str, Callable[..., Any]]
     checked: bool
     guarded: canaries.Canaries
+
+    @property
+    def seeds_below(self) -> int:
+        """Below what seeds are drawn: RandomState takes none of more than 32 bits."""
+        kind = getattr(self.module, "RANDOM", None)
+        return 2**31 if kind == "numpy.random.RandomState" else 2**50
 
     def make(self, rows: slice, **arguments: Any) -> BatchEnv:
         """Return a batch of these rows."""
@@ -213,7 +220,16 @@ def snapshot(env: BatchEnv, rows: Any = None) -> dict[str, np.ndarray[Any, Any]]
 
 def streams(env: BatchEnv) -> list[Any]:
     """Return where the random streams stand, as Gymnasium tells it."""
-    return [generator.bit_generator.state for generator in env.np_random]
+    return [_point(generator) for generator in env.np_random]
+
+
+def _point(generator: Any) -> Any:
+    if isinstance(generator, random.Random):
+        return generator.getstate()
+    if isinstance(generator, np.random.RandomState):
+        _, key, *rest = generator.get_state()
+        return key.tolist(), rest
+    return generator.bit_generator.state
 
 
 # --- Together -------------------------------------------------------------------------------------
@@ -407,7 +423,7 @@ class Together:
 
     def run(self, steps: int) -> None:
         """Do all of it, in a random order."""
-        self.reset(None, int(self.rng.integers(0, 2**40)))
+        self.reset(None, int(self.rng.integers(0, self.case.seeds_below)))
         for self.turn in range(steps):
             way = self.rng.random()
             if way < 0.06:
@@ -415,7 +431,7 @@ class Together:
                 mask[int(self.rng.integers(self.n))] = True
                 if self.disabled:
                     mask |= self.over
-                seeds = [None, int(self.rng.integers(2**32)), self.some_seeds()]
+                seeds = [None, int(self.rng.integers(self.case.seeds_below)), self.some_seeds()]
                 self.reset(mask, seeds[int(self.rng.integers(3))])
             elif way < 0.08:
                 self.reset(None, self.some_seeds())
@@ -435,7 +451,7 @@ class Together:
 
     def some_seeds(self) -> list[int | None]:
         return [
-            int(self.rng.integers(2**50)) if self.rng.random() < 0.7 else None
+            int(self.rng.integers(self.case.seeds_below)) if self.rng.random() < 0.7 else None
             for _ in range(self.n)
         ]
 
@@ -449,7 +465,7 @@ class Script:
     def __init__(self, case: Case, rng: np.random.Generator, space: Any) -> None:
         self.case = case
         self.disabled = case.settings["autoreset_mode"] == "Disabled"
-        self.seeds = rng.integers(0, 2**40, MANY).tolist()
+        self.seeds = rng.integers(0, case.seeds_below, MANY).tolist()
         self.actions = [sample(space, rng, MANY) for _ in range(STEPS)]
         self.mask = rng.random(MANY) < 0.3
         self.masked_at = int(rng.integers(STEPS))

@@ -224,33 +224,48 @@ class Statements(Expressions):
             for c in self.readable_arrays()
             if len(c.shape) == 1 and c.name.startswith("p.weights")
         ]
-        ways: list[tuple[float, Callable[[], None]]] = [
-            (2, lambda: self.drawn("float", "random(rng, i)", 0.0, 1.0)),
-            (2, self.draw_uniform),
-            (2, self.draw_integers),
-            (0.7, lambda: self.drawn("float", "standard_normal(rng, i)", -60.0, 60.0)),
-            (0.5, self.draw_normal),
-            (0.7, self.draw_choice),
-            (
+        ways: dict[str, tuple[float, Callable[[], None]]] = {
+            "random": (2, lambda: self.drawn("float", "random(rng, i)", 0.0, 1.0)),
+            "uniform": (2, self.draw_uniform),
+            "integers": (2, self.draw_integers),
+            "standard_normal": (
+                0.7,
+                lambda: self.drawn("float", "standard_normal(rng, i)", -60.0, 60.0),
+            ),
+            "normal": (0.5, self.draw_normal),
+            "choice": (0.7, self.draw_choice),
+            "exponential": (
+                0.4,
+                lambda: self.drawn("float", "exponential(rng, i, 0.5)", 0.0, 60.0),
+            ),
+            "gamma": (0.2, lambda: self.drawn("float", "gamma(rng, i, 1.7)", 0.0, 200.0)),
+            "poisson": (0.2, lambda: self.drawn("int", "poisson(rng, i, 11.0)", 0, 200)),
+            "binomial": (0.2, lambda: self.drawn("int", "binomial(rng, i, 99, 0.4)", 0, 99)),
+            "geometric": (0.2, lambda: self.drawn("int", "geometric(rng, i, 0.5)", 1, 100)),
+            "choice_weighted": (
                 1 if weights else 0,
                 lambda: self.drawn(
                     "int", f"choice_weighted(rng, i, {weights[0].name})", 0, weights[0].shape[0] - 1
                 ),
             ),
-            (0.7 if some else 0, lambda: self.write(f"shuffle(rng, i, {self.pick(some).name}[i])")),
-            (
+            "shuffle": (
+                0.7 if some else 0,
+                lambda: self.write(f"shuffle(rng, i, {self.pick(some).name}[i])"),
+            ),
+            "permutation": (
                 0.6 if numbers else 0,
                 lambda: self.write(f"permutation(rng, i, {self.pick(numbers).name}[i])"),
             ),
-            (
+            "choice_without_replacement": (
                 0.6 if numbers else 0,
                 lambda: self.write(
                     f"choice_without_replacement(rng, i, {self.count(8, 9)}, "
                     f"{self.pick(numbers).name}[i])"
                 ),
             ),
-        ]
-        self.pick([way for _, way in ways], [weight for weight, _ in ways])()
+        }
+        known = [way for name, way in ways.items() if name in self.draws]
+        self.pick([way for _, way in known], [weight for weight, _ in known])()
 
     def drawn(self, kind: str, text: str, low: float, high: float) -> None:
         if self.chance(0.5):
