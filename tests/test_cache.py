@@ -21,10 +21,11 @@ import pytest
 import batchsim
 import batchsim.compiler.compile
 import batchsim.random
-from batchsim.compiler import cache
-from batchsim.compiler.digest import Digest, own_code, reads
+from batchsim.compiler import cache, digest
+from batchsim.compiler.digest import OWN_CODE, Digest, hash_of_files, own_files, reads
 from batchsim.definition import Definition
 
+PACKAGE = Path(batchsim.__file__).parent
 GAME = """
 from typing import NamedTuple
 import numpy as np
@@ -602,13 +603,17 @@ def function(x):
     }
 
 
-def test_batchsims_own_code_is_in_every_key(monkeypatch):
-    before = own_code()
-    for function in (batchsim.random.uniform, batchsim.compiler.compile.flatten):
-        code = function.__code__
-        monkeypatch.setattr(function, "__code__", code.replace(co_consts=(*code.co_consts, 1)))
-        assert own_code.__wrapped__() != before
-        monkeypatch.undo()
+def test_batchsims_own_code_is_in_every_key(monkeypatch, tmp_path):
+    files = {path.relative_to(PACKAGE).as_posix() for path in own_files()}
+    assert {"random.py", "compiler/compile.py", "streams/pcg64.py"} <= files
+    compiled = [module for module in sys.modules if module.startswith("batchsim.compiler.")]
+    assert {f"{name.removeprefix('batchsim.').replace('.', '/')}.py" for name in compiled} <= files
+    assert hash_of_files() == OWN_CODE
+    changed = tmp_path / "random.py"
+    changed.write_text((PACKAGE / "random.py").read_text() + "\n")
+    others = [path for path in own_files() if path.name != "random.py"]
+    monkeypatch.setattr(digest, "own_files", lambda: [changed, *others])
+    assert hash_of_files() != OWN_CODE
 
 
 def test_kernels_are_compiled_although_numba_was_told_not_to(tmp_path):

@@ -284,8 +284,12 @@ CASES = {
         ("ACTION = Discrete(2)", "ACTION = spaces.Text(3)"),
     ),
     # The source.
-    "an array is made": ("allocation", "calls np.unique", (STEP, "    v = np.unique(s.deck[i])")),
-    "an array becomes a list": ("allocation", ".tolist()", (STEP, "    v = push.tolist()")),
+    "an array is sorted": ("allocation", "calls np.sort", (STEP, "    v = np.sort(s.deck[i])")),
+    "a list is made of an array": (
+        "allocation",
+        ".tolist()",
+        (STEP, "    v = s.deck[i].tolist()"),
+    ),
     "a list": ("object", "uses a list", (STEP, "    v = [push, 1.0]")),
     "a dict": ("object", "uses a dict", (STEP, "    v = {0: push}")),
     "a comprehension": ("object", "uses a list", (STEP, "    v = [k for k in range(3)]")),
@@ -668,11 +672,6 @@ RICH_CASES = {
         ("        s.queue[i, k] = k", "        s.queue[i, k] = k\n    action[0] = 1"),
     ),
     "beyond the action": ("out-of-bounds", "action[2]", ("action[1]]", "action[2]]")),
-    "an array does not fit": (
-        "raises",
-        "writes an array of the shape (2,) into s.queue[i]",
-        ("        s.queue[i, k] = k", "        s.queue[i, k] = k\n    s.queue[i] = action[:2]"),
-    ),
     "inform changes the state": (
         "read-only",
         "inform writes s.x[i]",

@@ -19,7 +19,7 @@ from gymnasium.spaces import Box, Dict, Discrete
 import batchsim
 import batchsim.compiler.compile
 from batchsim.batch.vector import BatchEnv
-from batchsim.compiler import columns
+from batchsim.compiler import columns, layouts
 from batchsim.compiler.kernels import Tile
 from batchsim.random import random
 
@@ -168,7 +168,7 @@ def test_batches_of_one_layout_share_a_binding() -> None:
         return batchsim.make_vec(Orchard, num_envs, backend="reference", **settings)._tile
 
     def view(tile: Tile) -> object:
-        return columns.native_view(columns.layout_of(tile), ())
+        return columns.native_view(layouts.layout_of(tile), ())
 
     one = view(tile(2))
     assert view(tile(77)) is one

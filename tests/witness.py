@@ -9,7 +9,7 @@ import numpy as np
 from batchsim import actions
 from batchsim.batch import vector
 from batchsim.compiler import compile, kernels
-from batchsim.compiler.columns import SHARED
+from batchsim.compiler.layouts import SHARED
 
 CHECK, STEP, RESET = (1 << task for task in (kernels.CHECK_ACTIONS, kernels.STEP, kernels.RESET))
 

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from batchsim import actions
 from batchsim.batch._driver import poll_address
 from batchsim.compiler import compile, interrupts
-from batchsim.compiler.columns import cut_rows
 from batchsim.compiler.kernels import BoxBounds, Tile
+from batchsim.compiler.layouts import cut_rows
 from batchsim.compiler.returns import wrong_returns
 
 __all__ = ["Kernel", "Kernels"]

@@ -20,7 +20,7 @@ from batchsim.batch.generators import Generators
 from batchsim.batch.spaces import generator_at, generators, separate, set_generators
 from batchsim.batch.texts import batched
 from batchsim.compiler import kernels
-from batchsim.compiler.columns import cut_rows
+from batchsim.compiler.layouts import cut_rows
 
 if TYPE_CHECKING:
     from batchsim.batch.vector import BatchEnv

@@ -352,18 +352,12 @@ _TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*m")
 _PLACE = re.compile(r'File "([^"]+)", line (\d+)')
 _REASONS: tuple[tuple[str, str, str], ...] = (
     (
-        r"Cannot unify (?:(?:readonly )?row\(.+?\) and array\(.+?\)|array\(.+?\) and "
-        r"(?:readonly )?row\(.+?\)) for '([\w.$]+)'",
-        "an array is a row of a column on one path and an array of its own on another",
-        "Write .copy() where it is the row.",
+        r"Cannot unify (?:row\([^\n]+? and array|array\([^\n]+? and row)\([^\n]+? for '([\w.$]+)'",
+        "an array is a column's row on one path and a new one on another",
+        "Write .copy() behind the row, or .copy() behind both.",
     ),
     (
-        r"Cannot unify (array\(.+?\)) and (array\(.+?\)) for '([\w.$]+)'",
-        "{3} is {1} on one path and {2} on another",
-        "Give the array one dtype, shape and order in memory on all paths.",
-    ),
-    (
-        r"Cannot unify (.+?) and (.+?) for '([\w.$]+)'",
+        r"Cannot unify (.+?) and (.+?) for '([\w.]+)'",
         "{3} is {1} on one path and {2} on another",
         "Give the variable one type on all paths: 0.0 rather than 0, or another name.",
     ),

@@ -12,15 +12,14 @@ import re
 import sys
 import types
 from collections import namedtuple
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from batchsim.checking.problems import Findings, Place
-from batchsim.compiler.expressions import METHODS
+from batchsim.compiler.array_functions import METHODS, VIEWS
 from batchsim.definition import suggest
 
 __all__ = [
@@ -36,8 +35,8 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
-VIEWS = ("T", "diagonal", "ravel", "reshape", "squeeze", "swapaxes", "transpose")
-"""Attributes and methods of arrays whose result may be the same memory."""
+VIEW_METHODS = ("reshape", "ravel", "transpose", "swapaxes", "squeeze", "diagonal")
+"""Methods of arrays that return the same memory, if that can be."""
 DESCRIPTIONS = ("shape", "ndim", "size", "dtype", "itemsize")
 BEYOND_THE_END = "Compiled code does not notice: it reads or writes other memory."
 DATA_END = (
@@ -136,7 +135,7 @@ def misfit(value: Any, dtype: np.dtype[Any]) -> str:
     return "" if value == int(value) else f"{value} loses its fraction in {dtype}"
 
 
-class Guard(NDArrayOperatorsMixin):
+class Guard(np.lib.mixins.NDArrayOperatorsMixin):
     """An array of one row's values.
 
     Args:
@@ -196,23 +195,20 @@ class Guard(NDArrayOperatorsMixin):
     def locate(self, index: Any) -> tuple[Any, ...]:
         """Return the index as a tuple that is known to be within bounds."""
         parts = index if isinstance(index, tuple) else (index,)
-        axes = [part for part in parts if part is not None and part is not Ellipsis]
-        if len(axes) > self.values.ndim:
+        if len(parts) > self.values.ndim:
             raise self.watch.stop(
                 "out-of-bounds",
                 f"uses {self.label(index)} with {len(parts)} indices, but {self.name} has "
                 f"{self.values.ndim}.",
             )
         shape = self.values.shape
-        if Ellipsis in [part for part in parts if not isinstance(part, (Guard, np.ndarray))]:
-            return parts
-        for axis, part in enumerate(axes):
+        for axis, part in enumerate(parts):
             if isinstance(part, (int, np.integer)) and not isinstance(part, bool):
                 if not 0 <= part < shape[axis]:
                     self.check_bounds(index, part, axis)
             elif not isinstance(part, slice) and part is not Ellipsis:
                 self.refuse_index(index, part)
-        return parts
+        return tuple(map(_plain, parts))
 
     def check_bounds(self, index: Any, part: Any, axis: int) -> None:
         """Refuse an index beyond the end; note one that counts from the end."""
@@ -233,12 +229,13 @@ class Guard(NDArrayOperatorsMixin):
 
     def refuse_index(self, index: Any, part: Any) -> None:
         """Stop at an index that is no whole number."""
+        if isinstance(part, (Guard, np.ndarray)) and part.dtype == np.bool_:
+            return
         if isinstance(part, (Guard, np.ndarray, list)):
             raise self.watch.stop(
                 "allocation",
-                f"indexes {self.name} by an array; how many elements that gives, compiled code "
-                "would not know.",
-                "Write np.where(mask, …, …), or a loop over the elements.",
+                f"indexes {self.name} by an array, which compiled code cannot.",
+                "Write a loop over the elements.",
             )
         raise self.watch.stop(
             "out-of-bounds",
@@ -274,54 +271,39 @@ class Guard(NDArrayOperatorsMixin):
     def __getattr__(self, name: str) -> Any:
         if name in DESCRIPTIONS:
             return getattr(self.values, name)
-        if name.startswith("__"):
-            raise AttributeError(name)
-        if name == "fill":
-            return lambda value: self.__setitem__(Ellipsis, value)
-        if name in VIEWS:
-            return self.view() if name == "T" else functools.partial(self.view, name)
+        if name in VIEW_METHODS:
+            return lambda *args, **kwargs: self.view(
+                lambda array: getattr(array, name)(*args, **kwargs)
+            )
         if name in METHODS:
             return getattr(self.read_all(), name)
+        if name.startswith("__"):
+            raise AttributeError(name)
         if not hasattr(self.values, name):
             near = suggest(name, (*METHODS, *DESCRIPTIONS))
             raise self.watch.stop("raises", f"uses {self.name}.{name}, which is not there{near}.")
+        if name == "fill":
+            return lambda value: self.__setitem__(Ellipsis, value)
         raise self.watch.stop(
             "allocation",
             f"uses {self.name}.{name}, which compiled code does not have.",
             "Write a loop over the elements.",
         )
 
-    def view(self, name: str = "transpose", *args: Any, **settings: Any) -> Any:
-        """Return the same elements in another order, or a copy where NumPy makes one."""
-        found = getattr(self.values, name)(*args, **settings)
-        if not np.shares_memory(found, self.values):
-            return getattr(self.read_all(), name)(*args, **settings)
-        written = None
-        if self.written is not None:
-            written = getattr(self.written, name)(*args, **settings)
-        part = Guard(self.watch, self.role, f"{self.name}.{name}", found, written, self.field)
-        part.writers = self.writers
-        return part
-
     # -- writing -------------------------------------------------------------------------------
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        is_mask = isinstance(index, np.ndarray) and index.dtype == np.bool_
-        places = (index,) if is_mask else self.locate(index)
+        places = self.locate(index)
         if self.watch.function not in WRITABLE.get(self.role, ()):
-            self.refuse_write("" if is_mask else self.label(index))
+            self.refuse_write(self.label(index))
+        if isinstance(value, Guard):
+            value = value.read_all()
         target = self.values[places]
         if isinstance(value, (tuple, list)):
-            value = np.array(value)
-        if isinstance(value, (Guard, np.ndarray)):
-            value = value.read_all() if isinstance(value, Guard) else value
-            if not _fits(value.shape, target.shape):
-                raise self.watch.stop(
-                    "raises",
-                    f"writes an array of the shape {value.shape} into {self.label(index)}, which "
-                    f"has {target.shape}.",
-                )
-            wrong = next(filter(None, (misfit(one, target.dtype) for one in value.ravel())), "")
+            value = np.array([_plain(one) for one in value])
+        if isinstance(value, np.ndarray) and value.ndim > 0:
+            value = value.copy()  # It may be the same memory.
+            wrong = next((w for one in value.flat if (w := misfit(one, target.dtype))), "")
         else:
             wrong = misfit(value, target.dtype)
         if wrong:
@@ -331,6 +313,8 @@ class Guard(NDArrayOperatorsMixin):
                 "Choose a wider dtype, or bring the value into its range.",
             )
             value = np.zeros((), target.dtype)
+        elif isinstance(value, np.ndarray):
+            value = value.astype(target.dtype)
         self.values[places] = value
         if self.written is not None:
             self.written[places] = True
@@ -358,20 +342,40 @@ class Guard(NDArrayOperatorsMixin):
             "Copy it into a variable, or keep what changes in a column of State.",
         )
 
-    # -- arithmetic ----------------------------------------------------------------------------
+    # -- NumPy's functions ---------------------------------------------------------------------
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
-        """Compute with the array, as NumPy does with one of its own."""
-        (target,) = settings.pop("out", (None,))
-        arrays = [one.read_all() if isinstance(one, Guard) else one for one in inputs]
-        found = getattr(ufunc, method)(*arrays, **settings)
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """Compute with the whole array, which counts as read; `out` as written."""
+        target = kwargs.pop("out", (None,))[0]
+        found = getattr(ufunc, method)(*map(_plain, inputs), **kwargs)
         if target is None:
             return found
-        # In place: NumPy refuses what loses more than a fraction of a kind.
-        if not np.can_cast(found.dtype, target.dtype, "same_kind"):
-            raise TypeError(f"{found.dtype} numbers are not written into {target.name} in place")
-        target[...] = found
-        return target
+        if isinstance(target, Guard) and np.can_cast(found.dtype, target.values.dtype, "same_kind"):
+            target[...] = found
+            return target
+        return getattr(ufunc, method)(*map(_plain, inputs), out=_plain(target), **kwargs)
+
+    def __array_function__(self, function: Any, kinds: Any, args: Any, kwargs: Any) -> Any:
+        """Call a function of NumPy's with the whole array, or make a view of it."""
+        if args and args[0] is self and function in VIEWS:
+            return self.view(lambda array: function(array, *args[1:], **kwargs))
+        named = {name: _plain(value) for name, value in kwargs.items()}
+        return function(*map(_plain, args), **named)
+
+    def view(self, make: Callable[[Array], Array]) -> Any:
+        """Return what a function makes of the array: another guard, if it is the same memory."""
+        found = make(self.values)
+        if not np.shares_memory(found, self.values):
+            return make(self.read_all())
+        written = None if self.written is None else make(self.written)
+        part = Guard(self.watch, self.role, self.name, found, written, self.field)
+        part.writers = self.writers
+        return part
+
+    @property
+    def T(self) -> Any:  # noqa: N802 - NumPy's name
+        """The array with its axes in the other order."""
+        return self.view(np.transpose)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -388,12 +392,13 @@ class Guard(NDArrayOperatorsMixin):
         )
 
 
-def _fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
-    """Tell whether an array of a shape can be written where there is one of another."""
-    try:
-        return np.broadcast_shapes(shape, target) == target
-    except ValueError:
-        return False
+def _plain(value: Any) -> Any:
+    """Return the arrays of guards, which count as read, in their places."""
+    if isinstance(value, Guard):
+        return value.read_all()
+    if type(value) in (list, tuple):
+        return type(value)(map(_plain, value))
+    return value
 
 
 def _is_written(index: Any, place: Place) -> bool:

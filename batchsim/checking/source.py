@@ -19,7 +19,7 @@ import batchsim.parts
 from batchsim.checking.contract import PLAIN
 from batchsim.checking.functions import UNKNOWN, Function
 from batchsim.checking.problems import Findings
-from batchsim.compiler.expressions import of_arrays
+from batchsim.compiler.array_functions import CONSTANTS, METHODS, SPECIFICATIONS
 from batchsim.compiler.returns import wrong_returns
 from batchsim.definition import Definition, suggest
 from batchsim.family import env, is_namespace
@@ -30,11 +30,16 @@ __all__ = ["examine_source"]
 UNSEEDED = ("random", "numpy.random", "time", "secrets", "datetime", "uuid", "posix", "nt")
 # fmt: off
 ALLOCATING = (
-    "argsort", "argwhere", "einsum", "flatnonzero", "meshgrid", "nonzero", "sort", "unique",
+    "append", "arange", "argsort", "argwhere", "array", "asarray", "ascontiguousarray",
+    "atleast_1d", "concatenate", "copy", "cumsum", "diag", "diff", "dot", "einsum", "empty",
+    "empty_like", "eye",
+    "flatnonzero", "full", "full_like", "hstack", "identity", "linspace", "meshgrid", "nonzero",
+    "ones", "ones_like", "outer", "repeat", "roll", "sort", "stack", "tile", "unique", "vstack",
+    "zeros", "zeros_like",
 )
 # fmt: on
-"""Functions of NumPy that return a new array, and that compiled code does not have."""
-ALLOCATING_METHODS = ("nonzero", "argsort", "tolist")
+"""Functions of NumPy that return a new array."""
+ALLOCATING_METHODS = ("astype", "copy", "flatten", "nonzero", "repeat", "argsort", "tolist")
 OBJECTS = {
     ast.List: "a list",
     ast.ListComp: "a list",
@@ -106,7 +111,7 @@ OTHER_DRAWS = {
     },
 }
 """The same of definitions with another `RANDOM`."""
-A_LOOP = "Write a loop over the elements."
+A_LOOP = "Write a loop over the elements; an array of a written size is np.zeros(n)."
 WHICH = (
     "How many there are is not known when it is compiled: np.argmax(mask) is the first, and "
     "np.argmax(np.cumsum(mask) > k) number k of the np.count_nonzero(mask)."
@@ -163,7 +168,7 @@ class _Scan:
         }
         # Parts of what is noted once as a whole, which are not to be noted again.
         self.skipped: set[ast.AST] = set()
-        # Of these, only what is in them is to be noted.
+        # Lists that are only handed on to a function of arrays, as in `np.array([x, y])`.
         self.allowed: set[ast.AST] = set()
 
     def add(self, kind: str, node: ast.AST, message: str, hint: str = "") -> None:
@@ -177,12 +182,10 @@ class _Scan:
             if node in self.skipped:
                 self.skipped.update(ast.iter_child_nodes(node))
                 continue
-            if node in self.allowed:
-                continue
             method = getattr(self, f"see_{type(node).__name__.lower()}", None)
             if method is not None:
                 method(node)
-            elif type(node) in OBJECTS:
+            elif type(node) in OBJECTS and node not in self.allowed:
                 self.object(node, OBJECTS[type(node)])
 
     def closure(self) -> None:
@@ -304,10 +307,6 @@ class _Scan:
                 if source != "time"
                 else "Count steps in a column of State; a clock cannot be repeated.",
             )
-        elif of_arrays(called):
-            # A list of numbers, or of arrays, becomes no list there; a dtype is known.
-            self.allowed.update(part for argument in node.args for part in _lists(argument))
-            self.skipped.update(keyword.value for keyword in node.keywords)
         elif is_other_stream(called, self.definition.random):
             self.other_stream(node, called)
         elif called in (batchsim.parts.part, batchsim.parts.put):
@@ -329,6 +328,10 @@ class _Scan:
             and called is getattr(builtins, node.func.id)
         ):
             self.object(node, OBJECT_CALLS[node.func.id])
+        elif _is_compiled(called):
+            self.allowed.update(
+                _written_lists([*node.args, *(part.value for part in node.keywords)])
+            )
         elif _is_allocating(called):
             self.skipped.update(node.args)
             self.add(
@@ -386,7 +389,7 @@ class _Scan:
         if column is not None:
             self.skipped.add(function.value)
             self.whole_column(node, column, f"calls {ast.unparse(function)}()")
-        elif function.attr in ALLOCATING_METHODS:
+        elif function.attr in ALLOCATING_METHODS and function.attr not in METHODS:
             self.add(
                 "allocation",
                 node,
@@ -412,15 +415,15 @@ class _Scan:
         for target in node.targets:
             self.target(target)
         if all(isinstance(target, ast.Subscript) for target in node.targets):
-            self.allowed.update(_lists(node.value))
+            self.allowed.update(_written_lists([node.value]))
 
     def see_binop(self, node: ast.BinOp) -> None:
         if isinstance(node.op, (ast.Add, ast.Sub)) and not isinstance(node.left, ast.List):
-            self.allowed.update(_lists(node.right))
+            self.allowed.update(_written_lists([node.right]))
 
     def see_augassign(self, node: ast.AugAssign) -> None:
         self.target(node.target)
-        self.allowed.update(_lists(node.value))
+        self.allowed.update(_written_lists([node.value]))
 
     def target(self, node: ast.expr) -> None:
         column = self.column(node)
@@ -629,16 +632,24 @@ def _unseeded(called: Any) -> str | None:
     return None
 
 
-def _lists(node: ast.AST) -> Iterator[ast.AST]:
-    """Return a list that is written there, and those in it."""
-    if isinstance(node, (ast.List, ast.Tuple)):
-        yield node
-        for part in node.elts:
-            yield from _lists(part)
+def _written_lists(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """Yield lists that are written as arguments, and those within them."""
+    for node in nodes:
+        if isinstance(node, (ast.List, ast.Tuple)):
+            yield node
+            yield from _written_lists(node.elts)
+
+
+def _is_compiled(called: Any) -> bool:
+    """Tell whether compiled code has a function of NumPy's for arrays whose shape is known."""
+    try:
+        return called in SPECIFICATIONS or called in CONSTANTS
+    except TypeError:  # It cannot be hashed.
+        return False
 
 
 def _is_allocating(called: Any) -> bool:
-    """Tell whether a function of NumPy returns a new array that compiled code does not have."""
+    """Tell whether a function of NumPy returns a new array that compiled code does not make."""
     if getattr(called, "__module__", "") == "numpy.linalg":
         return True
     name = getattr(called, "__name__", "")

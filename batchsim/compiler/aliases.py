@@ -126,6 +126,11 @@ class _Analysis:
             variable = value
         return variable
 
+    def is_part(self, variable: ir.Var) -> bool:
+        """Tell whether a variable of the compiler's own is a part of an array."""
+        value = self.definition(variable) if variable.name.startswith("$") else None
+        return isinstance(value, ir.Expr) and value.op in ("getitem", "static_getitem")
+
     def definition(self, variable: ir.Var) -> Any:
         try:
             return self.function.get_definition(variable)
@@ -138,7 +143,8 @@ class _Analysis:
         in_place = isinstance(value, ir.Expr) and value.op == "inplace_binop"
         if in_place and isinstance(self.kind(value.lhs), Value):
             changed = self.origin(value.lhs)
-            if not changed.name.startswith("$"):  # `a[1:3] += b`: the write into `a` follows.
+            # `array[k] += 1` is stored afterwards, where it came from.
+            if not self.is_part(changed):
                 self.changed[statement] = changed
         if not _holds_arrays(self.kind(target)):
             return
@@ -469,6 +475,13 @@ class _Lower(Lower):
             if isinstance(kind, Value):
                 return self._write(kind, inst)
         return super().lower_inst(inst)
+
+    def lower_expr(self, resty: Any, expr: Any) -> Any:
+        """Generate the code of an expression."""
+        if expr.op == "inplace_binop" and isinstance(self.typeof(expr.lhs.name), Value):
+            # Numba takes `a - b` for `a -= b`, which may have another type.
+            return self.lower_binop(resty, expr, expr.fn)
+        return super().lower_expr(resty, expr)
 
     def _write(self, kind: Value, statement: Any) -> None:
         static = isinstance(statement, ir.StaticSetItem)

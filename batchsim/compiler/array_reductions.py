@@ -59,6 +59,8 @@ def _of_run(name: str, kind: Any, statics: dict[str, Any], precision: str) -> An
 def _reduced(name: str, *, accumulates: bool = False) -> Any:
     def build(precision: str, statics: dict[str, Any]) -> Any:
         axis = statics.get("axis")
+        if not (axis is None or isinstance(axis, int)) or isinstance(axis, bool):
+            raise TypingError(f"np.{name} is along the axis {axis}; expected one number.")
         dtype = statics.get("dtype")
         settings: dict[str, Any] = {
             key: statics[key] for key in ("keepdims", "ddof") if key in statics

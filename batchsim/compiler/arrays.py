@@ -27,6 +27,8 @@ from numba.core.imputils import lower_cast
 from numba.extending import register_model
 from numba.np.arrayobj import populate_array
 
+from batchsim.compiler.layouts import LIMIT
+
 __all__ = [
     "LIMIT",
     "TUPLE",
@@ -46,9 +48,6 @@ __all__ = [
     "spread",
     "store_elements",
 ]
-
-LIMIT = 64
-"""Elements up to which an array can be a value; what there is code for, one by one."""
 
 TUPLE: Any = types.BaseTuple
 """Numba's tuples, whose attributes have no annotations."""
@@ -303,7 +302,7 @@ def reference_at(context: Any, builder: Any, kind: Reference, pointer: Any) -> A
 
 
 def load(context: Any, builder: Any, kind: Any, pointer: Any, *, invariant: bool) -> Any:
-    """Return the number at a pointer; one that is invariant is not written while a kernel runs."""
+    """Return the number in memory; `invariant` if nothing writes it while a kernel runs."""
     loaded = builder.load(pointer)
     if invariant:
         # It is loaded once, where a loop would do it anew.

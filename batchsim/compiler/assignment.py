@@ -13,8 +13,10 @@ from numba.core.errors import TypingError
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer, infer_global, signature
 
+from batchsim.compiler.array_functions import array_type, numbers_of
 from batchsim.compiler.arrays import (
     LIMIT,
+    TUPLE,
     IndexType,
     Large,
     Place,
@@ -28,6 +30,7 @@ from batchsim.compiler.arrays import (
     find,
     is_small,
     load,
+    make_value,
     pattern_of,
     reference_at,
     spread,
@@ -64,29 +67,57 @@ class _SetItem(AbstractTemplate):
                     f"{array} is indexed by {index}; expected whole numbers and slices whose "
                     "bounds are known when it is compiled."
                 )
+            if isinstance(value, (Large, Value)):
+                raise TypingError(
+                    f"An array is written where {index} says; expected whole numbers and slices "
+                    "whose bounds are known when it is compiled: write a loop over the elements."
+                )
             if isinstance(index, IndexType):
                 return _set_of_others(self.context, array, index, value)
             return None
         if isinstance(array, Reference) and not array.mutable:
             raise TypingError(f"Cannot modify readonly array: {array}")
-        if isinstance(value, (Large, Reference, Value)):
-            if None in value.shape:
+        given = _type_of_list(value) if isinstance(value, TUPLE) else value
+        if isinstance(given, (Large, Reference, Value)):
+            if None in given.shape:
                 return None
-            shape: Any = value.shape
+            shape: Any = given.shape
             while len(shape) > len(place.shape) and shape[0] == 1:
                 shape = shape[1:]
-            fits = value.shape == place.shape
+            fits = given.shape == place.shape
             if (
                 not fits
-                if isinstance(value, Large)
+                if isinstance(given, Large)
                 else (broadcast([shape, place.shape]) != place.shape)
             ):
                 raise TypingError(
-                    f"An array of the shape {value.shape} is written where {place.shape} is."
+                    f"An array of the shape {given.shape} is written where {place.shape} is."
                 )
+        elif isinstance(value, types.Array):
+            raise TypingError(
+                f"{value}, whose shape is not known, is written into {array}: write a loop over "
+                "the elements."
+            )
         elif not isinstance(value, (types.Integer, types.Float, types.Boolean)):
             return None
         return signature(types.none, *args)
+
+
+def _type_of_list(kind: Any) -> Any:
+    """Return the type of the array that a list or a tuple is.
+
+    Raises:
+        TypingError: it has arrays in it, which NumPy may read after it has written into them.
+    """
+
+    def has_arrays(part: Any) -> bool:
+        if isinstance(part, TUPLE):
+            return any(map(has_arrays, part.types))
+        return isinstance(part, (Large, Value)) or (isinstance(part, Reference) and part.mutable)
+
+    if has_arrays(kind):
+        raise TypingError("Arrays in a list are written into an array: write np.array([…]).")
+    return array_type(kind)
 
 
 def is_mask(index: Any) -> bool:
@@ -231,6 +262,10 @@ def _write_at(
     """
     target = Reference(dtype, place.shape, strides=place.strides)
     count = math.prod(place.shape)
+    if isinstance(given, TUPLE):
+        parts, numbers = numbers_of(context, builder, given, value, dtype)
+        given = Value(dtype, parts)
+        value = make_value(context, builder, given, numbers)
     if isinstance(given, Large):
         store(context, builder, target, pointer, given, value)
         return

@@ -7,7 +7,6 @@ what Numba generates for the native one.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,21 +17,24 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic, register_jitable
 
-from batchsim.compiler.arrays import LIMIT
 from batchsim.compiler.kernels import Tile
+from batchsim.compiler.layouts import (
+    ACCESSORS,
+    ArrayLayout,
+    TupleLayout,
+    count,
+    cut_rows,
+    rebuild,
+    row_bytes,
+)
 from batchsim.compiler.returns import EXPECTED
 from batchsim.compiler.rows import (
-    UNKNOWN,
-    ArrayLayout,
     ParametersType,
     RowsType,
     StateType,
-    TupleLayout,
     array_value,
     arrays_of,
-    count,
     numba_type,
-    row_bytes,
     row_type,
     row_value,
     type_of_arrays,
@@ -40,21 +42,13 @@ from batchsim.compiler.rows import (
 
 __all__ = [
     "NATIVE",
-    "array_layout",
     "call_part",
-    "cut_rows",
-    "layout_of",
     "native_target",
     "native_view",
     "reference_accessors",
-    "slot_of",
 ]
 
 Array = npt.NDArray[Any]
-
-SHARED = ("common", "tables", "settings")
-"""The fields of a `Tile` that hold no row: a view does not slice them."""
-
 
 # --- A tile ---------------------------------------------------------------------------------------
 
@@ -62,62 +56,6 @@ SHARED = ("common", "tables", "settings")
 def reference_view(table: Tile, lo: int, hi: int) -> Tile:
     """`view` of the reference backend, whose table is the `Tile` of whole columns."""
     return cut_rows(table, lambda column: column[lo:hi])
-
-
-def cut_rows(tile: Tile, cut: Callable[[Array], Array]) -> Tile:
-    """Return a tile with `cut(column)` in place of every column, shared arrays as they are."""
-
-    def walk(nested: Any) -> Any:
-        if isinstance(nested, np.ndarray):
-            return cut(nested)
-        return _rebuild(nested, [walk(member) for member in nested])
-
-    return Tile(
-        **{
-            name: nested if name in SHARED else walk(nested)
-            for name, nested in tile._asdict().items()
-        }
-    )
-
-
-def _rebuild(nested: Any, members: list[Any]) -> Any:
-    return type(nested)(*members) if hasattr(nested, "_fields") else tuple(members)
-
-
-def layout_of(tile: Tile, last: str = Tile._fields[-1]) -> TupleLayout:
-    """Return the layout of a tile: all that `native_view` needs of its arrays.
-
-    Args:
-        tile: the arrays.
-        last: the last field that is seen; those behind it are left out.
-    """
-    seen = Tile._fields[: Tile._fields.index(last) + 1]
-    return TupleLayout(
-        Tile,
-        tuple(
-            array_layout(nested, name) if name in seen else TupleLayout(tuple, ())
-            for name, nested in tile._asdict().items()
-        ),
-    )
-
-
-def array_layout(nested: Any, name: str = "") -> Any:
-    """Return the layout of an array, or of the arrays of a nested tuple, in a field of a tile."""
-    if isinstance(nested, np.ndarray):
-        assert nested.flags.c_contiguous or not name, f"{name} {nested.shape} {nested.strides}"
-        length = len(nested) if name in SHARED else None
-        is_small_table = name == "tables" and 0 < nested.size <= LIMIT
-        if name == "tables" and not is_small_table:
-            length = UNKNOWN
-        return ArrayLayout(
-            nested.dtype, nested.shape[1:], length, nested.flags.writeable, is_small_table
-        )
-    return TupleLayout(type(nested), tuple(array_layout(member, name) for member in nested))
-
-
-def slot_of(tile: Tile, field: str) -> int:
-    """Return the place in the driver's table of the first array of a field."""
-    return layout_of(tile).place(field)[0]
 
 
 def native_view(layout: TupleLayout, constants: Any) -> Any:
@@ -252,7 +190,7 @@ def row_views(nested, i):  # type: ignore[no-untyped-def]
     """Return row i of an array, or of each array of a nested tuple."""
     if isinstance(nested, np.ndarray):
         return nested[i]
-    return _rebuild(nested, [row_views(member, i) for member in nested])
+    return rebuild(nested, [row_views(member, i) for member in nested])
 
 
 @intrinsic
@@ -506,7 +444,7 @@ def _reference_target(table: Tile, lo: int, hi: int, frames: int, place: str) ->
         if isinstance(nested, np.ndarray):
             part = nested[lo:hi]
             return part.reshape(len(part) * frames, *part.shape[2:]) if frames > 1 else part
-        return _rebuild(nested, [rows(member) for member in nested])
+        return rebuild(nested, [rows(member) for member in nested])
 
     return rows(getattr(table, place))
 
@@ -518,6 +456,20 @@ def reference_accessors(constants: Any, *, stacks: bool) -> dict[str, Any]:
         constants: the parameters' values, a namedtuple.
         stacks: whether frames are stacked.
     """
+    accessors = (
+        functools.partial(parameters_at, constants),
+        functools.partial(reset_parameters_at, constants),
+        row_views,
+        state_at,
+        clear_rows,
+        copy_rows,
+        copy_row,
+        outcome,
+        fetch_row,
+        flag_bits,
+        lowest_bit,
+        without_lowest_bit,
+    )
     return {
         "view": reference_view,
         "part_view": reference_view,
@@ -526,33 +478,23 @@ def reference_accessors(constants: Any, *, stacks: bool) -> dict[str, Any]:
         "OBSERVED": "frames" if stacks else "observation",
         "INFO": "info",
         "FINAL_INFO": "final_info",
-        "parameters_at": functools.partial(parameters_at, constants),
-        "reset_parameters_at": functools.partial(reset_parameters_at, constants),
-        "row_views": row_views,
-        "state_at": state_at,
-        "clear_rows": clear_rows,
-        "copy_rows": copy_rows,
-        "copy_row": copy_row,
-        "outcome": outcome,
-        "fetch_row": fetch_row,
-        "flag_bits": flag_bits,
-        "lowest_bit": lowest_bit,
-        "without_lowest_bit": without_lowest_bit,
+        **dict(zip(ACCESSORS, accessors, strict=True)),
     }
 
 
-NATIVE = {
-    "parameters_at": _parameters_at,
-    "reset_parameters_at": _reset_parameters_at,
-    "row_views": _row_views,
-    "state_at": _state_at,
-    "clear_rows": _clear_rows,
-    "copy_rows": _copy_rows,
-    "copy_row": _copy_row,
-    "outcome": _outcome,
-    "fetch_row": _fetch_row,
-    "flag_bits": _flag_bits,
-    "lowest_bit": _lowest_bit,
-    "without_lowest_bit": _without_lowest_bit,
-}
+_NATIVE = (
+    _parameters_at,
+    _reset_parameters_at,
+    _row_views,
+    _state_at,
+    _clear_rows,
+    _copy_rows,
+    _copy_row,
+    _outcome,
+    _fetch_row,
+    _flag_bits,
+    _lowest_bit,
+    _without_lowest_bit,
+)
+NATIVE = dict(zip(ACCESSORS, _NATIVE, strict=True))
 """What free names of the tile loops stand for in the native backend, beside `view`."""

@@ -26,11 +26,10 @@ from numba import types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
-from batchsim import actions, parts, raster  # noqa: F401 - they tell Numba of their functions
-from batchsim.compiler import agreement, cache, columns, kernels, rows, target, ufuncs
+from batchsim.compiler import cache, kernels, layouts, target, ufuncs
 from batchsim.compiler import forks as forks  # sees to every fork from now on
 from batchsim.compiler.binder import Binder, rebuilt
-from batchsim.compiler.digest import LIBRARIES, Digest, extensions, own_code
+from batchsim.compiler.digest import LIBRARIES, OWN_CODE, Digest, extensions, hash_of_files
 from batchsim.compiler.kernels import Tile
 from batchsim.compiler.safety import may_step_finished_rows
 from batchsim.definition import Definition
@@ -290,19 +289,29 @@ class _Plan:
         self.common = _common_key(spec)
         loops = _part_loops(spec, guarded=_is_guarded(spec))
         frame = _frame_layout(spec.tile)
-        info = columns.array_layout(spec.tile.info)
-        seen = columns.layout_of(spec.tile, LAST_SEEN)
-        layouts = {
-            "advance_rows": (columns.layout_of(spec.tile, "choice"),),
+        info = layouts.array_layout(spec.tile.info)
+        seen = layouts.layout_of(spec.tile, LAST_SEEN)
+        made_of = {
+            "advance_rows": (layouts.layout_of(spec.tile, "choice"),),
             "restart_rows": (seen,),
             "observe_rows": (seen, frame),
             "inform_rows": (seen, info),
         }
-        whole = columns.layout_of(spec.tile)
+        whole = layouts.layout_of(spec.tile)
         wrap, placeholders = _as_it_is, _placeholders(spec)
-        names = (*columns.NATIVE, "view", "part_view", "observation_at", "info_at", *PLACES, *PARTS)
+        names = (
+            *layouts.ACCESSORS,
+            "view",
+            "part_view",
+            "observation_at",
+            "info_at",
+            *PLACES,
+            *PARTS,
+        )
         given = dict.fromkeys(names)
         if for_numba:
+            from batchsim.compiler import agreement, columns
+
             exact = spec.precision == "exact"
             compiler = agreement.Compiler if exact else agreement.FastCompiler
             options = {**CALLEE, "boundscheck": spec.checked}
@@ -323,8 +332,8 @@ class _Plan:
                 continue
             if for_numba:
                 # Of this part alone: no function that two parts share may name it.
-                given["part_view"] = columns.native_view(layouts[name][0], spec.constants)
-            self._add(name, binder, loops[name], layouts[name])
+                given["part_view"] = columns.native_view(made_of[name][0], spec.constants)
+            self._add(name, binder, loops[name], made_of[name])
             given[name] = wrap(_named_part(self.names[name])) if for_numba else None
         if for_numba:
             given["view"] = columns.native_view(whole, spec.constants)
@@ -366,13 +375,14 @@ def _binder(
     )
 
 
+TARGETS = ("view", "part_view", "observation_at", "info_at")
 PLACES = ("OBSERVED", "INFO", "FINAL_INFO")
 
 
 def _places(tile: Tile) -> dict[str, int]:
     """Return where the driver's table has the arrays that parts write into."""
     fields = ("frames" if flatten(tile.frames) else "observation", "info", "final_info")
-    return {name: columns.slot_of(tile, field) for name, field in zip(PLACES, fields, strict=True)}
+    return {name: layouts.slot_of(tile, field) for name, field in zip(PLACES, fields, strict=True)}
 
 
 def _frame_layout(tile: Tile) -> Any:
@@ -384,7 +394,7 @@ def _frame_layout(tile: Tile) -> Any:
         return rebuilt(nested, without_frames)
 
     frames = flatten(tile.frames)
-    return columns.array_layout(without_frames(tile.frames) if frames else tile.observation)
+    return layouts.array_layout(without_frames(tile.frames) if frames else tile.observation)
 
 
 def _is_guarded(spec: KernelSpec) -> bool:
@@ -402,7 +412,8 @@ def _is_guarded(spec: KernelSpec) -> bool:
 
 def _named_part(name: str) -> Any:
     """Return the function that calls the part of a kernel with this name."""
-    function = columns.call_part
+    from batchsim.compiler.columns import call_part as function
+
     names = {**function.__globals__, "PART": name}
     return python_types.FunctionType(function.__code__, names, function.__name__)
 
@@ -430,9 +441,9 @@ def _key(made_of: tuple[Any, ...]) -> str:
     """Return a hash of what a part is made of: layouts, names, and hashes of other things."""
 
     def described(part: Any) -> Any:
-        if isinstance(part, rows.ArrayLayout):
-            return part.dtype.str, part.trailing, part.length, part.writeable
-        if isinstance(part, rows.TupleLayout):
+        if isinstance(part, layouts.ArrayLayout):
+            return part.dtype.str, part.trailing, part.length, part.writeable, part.is_small_table
+        if isinstance(part, layouts.TupleLayout):
             return part.fields, [described(member) for member in part.members]
         return part
 
@@ -449,7 +460,7 @@ def _common_key(spec: KernelSpec) -> str:
     digest.add("extensions", extensions())
     digest.add("versions", [sys.version, np.__version__, numba.__version__, llvmlite.__version__])
     digest.add("cpu", target.processor())
-    digest.add("batchsim", own_code())
+    digest.add("batchsim", OWN_CODE)
     return digest.hexdigest()
 
 
@@ -494,6 +505,8 @@ def _compile(spec: KernelSpec, plan: _Plan) -> list[Any]:
                 made[key] = _loaded_code[key] = plan.translate(name)
     # Code that holds the addresses of this process's arrays (large global ones) is of no use in
     # another process, and the arrays must live as long as the code does.
+    if hash_of_files() != OWN_CODE:
+        return [_loaded_code[key] for key in plan.keys.values()]
     cache.store(
         {
             key: marshal.dumps(library.serialize_using_object_code())
@@ -511,6 +524,8 @@ def interpret(spec: KernelSpec) -> Callable[[Tile, int, int, int], int]:
     stacks = bool(flatten(spec.tile.frames))
     # Python raises where machine code goes on (math.sin of infinity): rows that are over stay put.
     placeholders = {**_placeholders(spec), **_part_loops(spec, guarded=True)}
+    from batchsim.compiler import columns
+
     given = columns.reference_accessors(spec.constants, stacks=stacks)
     binder = _binder(spec, placeholders, _as_it_is, given)
     return binder.copy(kernels.run_task)  # type: ignore[no-any-return]

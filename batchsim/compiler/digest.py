@@ -14,7 +14,6 @@ import dis
 import enum
 import functools
 import hashlib
-import importlib
 import importlib.metadata
 import reprlib
 import struct
@@ -30,13 +29,14 @@ import numpy as np
 __all__ = [
     "LIBRARIES",
     "MISSING",
+    "OWN_CODE",
     "WHOLE",
     "Digest",
     "Reads",
     "extensions",
+    "hash_of_files",
     "is_known",
     "look_up",
-    "own_code",
     "reads",
 ]
 
@@ -67,18 +67,12 @@ LIBRARIES = (
     "batchsim.raster",
 )
 """Modules whose functions Numba can call as they stand; they choose their own arithmetic."""
-OWN = (
-    "batchsim.compiler.agreement",
-    "batchsim.compiler.binder",
-    "batchsim.compiler.compile",
-    "batchsim.compiler.interrupts",
-    "batchsim.compiler.lanes",
-    "batchsim.compiler.rows",
-    "batchsim.compiler.target",
-    "batchsim.compiler.ufuncs",
-    *LIBRARIES,
-)
-"""The modules of batchsim that are in the key of every kernel."""
+OUTSIDE = (
+    "actions.py", "math.py", "parts.py", "python_random.py", "random.py", "random_state.py",
+    "raster.py",
+)  # fmt: skip
+"""Files that kernels are made of, beside those of `compiler` and `streams`."""
+COMPILER = "batchsim.compiler."
 VERSIONED = ("llvmlite", "numba", "numpy")
 """The packages whose versions are in the key of every kernel."""
 INSTALLED = frozenset(("site-packages", "dist-packages"))
@@ -89,12 +83,10 @@ class Digest:
 
     Args:
         values: what to begin with.
-        deep: whether a function counts with all that it reads, or else by its own code.
     """
 
-    def __init__(self, *values: Any, deep: bool = True) -> None:
+    def __init__(self, *values: Any) -> None:
         self.hash = hashlib.sha256()
-        self.deep = deep
         self.seen: dict[int, tuple[int, Any]] = {}
         for value in values:
             self.add("", value)
@@ -143,7 +135,7 @@ class Digest:
             self._put(value.__name__)
             if not is_known(value) and self._is_first(value):
                 self.add_contents(value)
-        elif _is_known_by_name(value) and (self.deep or _function_of(value) is None):
+        elif _is_known_by_name(value):
             self._put(_name_of(value))
         elif (function := _function_of(value)) is not None:
             self._add_function(function)
@@ -169,22 +161,13 @@ class Digest:
             if function is not None and function.__module__ == module.__name__:
                 self._put(name)
                 self._add_function(function)
-            elif isinstance(value, types.ModuleType) and not (
-                self.deep and _is_part(value, module)
-            ):
+            elif isinstance(value, types.ModuleType) and not _is_part(value, module):
                 top = sys.modules.get(value.__name__.partition(".")[0])
                 self._put(name, value.__name__, str(getattr(top, "__version__", "")))
             else:
                 # What a kernel cannot use is no part of it.
                 with contextlib.suppress(TypeError):
                     self.add(name, value)
-
-    def add_methods(self, kind: type) -> None:
-        """Add the functions of a class."""
-        for name, value in sorted(vars(kind).items()):
-            if isinstance(value, types.FunctionType):
-                self._put(kind.__qualname__, name)
-                self._add_function(value)
 
     def _is_first(self, value: Any) -> bool:
         """Tell whether a function or a module is met for the first time; note which it is."""
@@ -203,9 +186,8 @@ class Digest:
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             with contextlib.suppress(TypeError, ValueError):
                 self.add(name, cell.cell_contents)
-        if self.deep:
-            for name, attributes in reads(code).items():
-                self._add_read(name, look_up(function.__globals__, name), attributes)
+        for name, attributes in reads(code).items():
+            self._add_read(name, look_up(function.__globals__, name), attributes)
 
     def _add_read(self, name: str, value: Any, attributes: Reads) -> None:
         if isinstance(value, types.ModuleType) and WHOLE not in attributes:
@@ -252,7 +234,7 @@ def is_known(module: types.ModuleType) -> bool:
     """Tell whether what a module holds follows from what is in the key of every kernel."""
     name = module.__name__
     top = name.partition(".")[0]
-    if name in OWN or top in VERSIONED:
+    if name in LIBRARIES or name.startswith(COMPILER) or top in VERSIONED:
         return sys.modules.get(name) is module
     return top in sys.stdlib_module_names and _is_of_python(name, getattr(module, "__file__", None))
 
@@ -315,19 +297,31 @@ def _digest_of_code(code: types.CodeType) -> str:
     ).hexdigest()
 
 
-@functools.cache
-def own_code() -> str:
-    """Return a hash of the modules of batchsim that kernels are made of."""
-    digest = Digest(deep=False)
-    for name in OWN:
-        digest.add("", name)
-        module = importlib.import_module(name)
-        digest.add_contents(module)
-        for kind in vars(module).values():
-            if isinstance(kind, type) and kind.__module__ == name:
-                # By its name alone a class would count.
-                digest.add_methods(kind)
-    return digest.hexdigest()
+# --- What is batchsim's own -----------------------------------------------------------------------
+
+
+def own_files() -> list[Path]:
+    """Return the files of batchsim that are in the key of every kernel."""
+    root = Path(__file__).parents[1]
+    names = [*OUTSIDE, *(f"streams/{path.name}" for path in (root / "streams").glob("*.py"))]
+    names += [f"compiler/{path.name}" for path in (root / "compiler").glob("*.py")]
+    return [root / name for name in sorted(names)]
+
+
+def hash_of_files() -> str:
+    """Return a hash of the files that kernels are made of, as they are now."""
+    found = hashlib.sha256()
+    for path in own_files():
+        content = path.read_bytes()
+        found.update(f"{path.name} {len(content)} ".encode())
+        found.update(content)
+    return found.hexdigest()
+
+
+OWN_CODE = hash_of_files()
+"""The hash of the files as they were when they were imported, or will have been: what is compiled
+after they have changed is not to be kept.
+"""
 
 
 @functools.cache

@@ -122,6 +122,10 @@ def choose(ufunc: np.ufunc, arguments: tuple[Any, ...]) -> Choice:
         dtype if is_array(argument) else {types.int64: int, types.float64: float}.get(kind, dtype)
         for argument, kind, dtype in zip(arguments, kinds, dtypes, strict=True)
     )
+    if ufunc in COMPARISONS and int in python and all(dtype.kind in "iu" for dtype in dtypes):
+        # NumPy compares with the number itself, also with one that is beyond the array's type.
+        wide = tuple(types.uint64 if kind == types.uint64 else types.int64 for kind in kinds)
+        return Choice(wide, types.boolean, (*(dtype.char for dtype in dtypes), "?"), ())
     found = _resolve(ufunc, python)
     in_doubt = tuple(
         k

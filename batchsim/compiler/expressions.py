@@ -264,7 +264,7 @@ class Expressions:
                 return found
         if specification is None or expression.vararg is not None:
             return None
-        if function is np.reshape and first is not None and len(arguments) > 2:
+        if function in (np.reshape, np.transpose) and first is not None and len(arguments) > 2:
             # `array.reshape(2, 3)`: what is only read here needs no instruction.
             arguments = [first, self.tuple_of(arguments[1:], assignment)]
         try:

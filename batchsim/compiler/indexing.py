@@ -165,7 +165,7 @@ def plain_type(array: Any) -> Any:
 
 
 def numba_index(index: IndexType) -> Any:
-    """Return Numba's own type of an index."""
+    """Return the type of the same index as Numba has it."""
     kinds = [_numba_part(part) for part in index.pattern]
     return kinds[0] if len(kinds) == 1 else types.BaseTuple.from_types(kinds)
 
@@ -278,7 +278,7 @@ def _get(context: Any, builder: Any, sig: Any, args: Any, place: Place) -> Any:
 def pointer_to(
     context: Any, builder: Any, array: Reference, value: Any, place: Place, index: Any, number: Any
 ) -> Any:
-    """Return a pointer to the first element that an index, of type and value, finds."""
+    """Return a pointer to what an index finds in a reference."""
     length = None
     if array.shape and array.shape[0] is None:
         shape = context.data_model_manager[array].get_field_position("shape")

@@ -89,15 +89,16 @@ def strided(values: np.ndarray, strides: tuple[int, ...] | None) -> np.ndarray:
 
     Args:
         values: any array.
-        strides: one a dimension, not negative; None for those of contiguous memory.
+        strides: one a dimension; None for those of contiguous memory.
     """
     values = np.ascontiguousarray(values)
     if strides is None or not values.size:
         return values
-    room = 1 + sum((n - 1) * stride for n, stride in zip(values.shape, strides, strict=True))
-    memory = np.zeros(room, values.dtype)
+    ends = [(n - 1) * stride for n, stride in zip(values.shape, strides, strict=True)]
+    before = -sum(min(0, end) for end in ends)
+    memory = np.zeros(1 + before + sum(max(0, end) for end in ends), values.dtype)
     view = np.lib.stride_tricks.as_strided(
-        memory, values.shape, [stride * values.itemsize for stride in strides]
+        memory[before:], values.shape, [stride * values.itemsize for stride in strides]
     )
     view[...] = values
     return view

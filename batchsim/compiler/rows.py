@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba
 import numpy as np
@@ -25,70 +25,27 @@ from numba.extending import infer_getattr, register_model
 from numba.np.numpy_support import from_dtype
 
 from batchsim.compiler.arrays import Reference, reference_at
+from batchsim.compiler.layouts import UNKNOWN, ArrayLayout, TupleLayout, count
 
 __all__ = [
-    "UNKNOWN",
-    "ArrayLayout",
     "ParametersType",
     "RowsType",
     "StateType",
-    "TupleLayout",
     "array_at",
     "array_value",
     "arrays_of",
-    "count",
     "load_invariant",
     "numba_type",
-    "row_bytes",
     "row_type",
     "row_value",
     "type_of_arrays",
 ]
-
-UNKNOWN = -1
 
 ADDRESSES = types.CPointer(types.int64)
 """How many rows a tile has, and the addresses of its arrays."""
 
 
 # --- How arrays lie -------------------------------------------------------------------------------
-
-
-class ArrayLayout(NamedTuple):
-    """What compiled code knows of an array; all of them are C-contiguous."""
-
-    dtype: np.dtype[Any]
-    trailing: tuple[int, ...]
-    """The shape of a row."""
-    length: int | None
-    """How many rows there are of an array that all rows of a tile share; else None, and
-    `UNKNOWN` where the tile says it.
-    """
-    writeable: bool
-    is_small_table: bool = False
-    """Whether it is a table of so few elements that its length is compiled in."""
-
-
-class TupleLayout(NamedTuple):
-    """The layouts of the members of a tuple or namedtuple."""
-
-    type: Any
-    members: tuple[Any, ...]
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """The names of the members, none of a plain tuple."""
-        return getattr(self.type, "_fields", ())
-
-    def place(self, field: str) -> tuple[int, Any]:
-        """Return how many arrays come before a member, and its layout."""
-        k = self.fields.index(field)
-        return sum(map(count, self.members[:k])), self.members[k]
-
-
-def count(layout: ArrayLayout | TupleLayout) -> int:
-    """Return how many arrays there are."""
-    return 1 if isinstance(layout, ArrayLayout) else sum(map(count, layout.members))
 
 
 @functools.cache
@@ -338,11 +295,6 @@ def arrays_of(context: Any, builder: Any, kind: Any, value: Any) -> tuple[Any, A
         return context.make_tuple(builder, numba_type(layout), members)
 
     return type_of_arrays(kind), build(kind.layout)
-
-
-def row_bytes(layout: ArrayLayout) -> int:
-    """Return the size of a row of an array."""
-    return int(layout.dtype.itemsize * np.prod(layout.trailing, dtype=int))
 
 
 def row_type(kind: Any) -> Any:

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
+from .expressions import STYLES
 from .vocabulary import DEFAULT_SWITCHES, SWITCHES
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +60,9 @@ def fuzz(
             " the definitions are compiled, and not run."
         ),
     ] = None,
+    style: Annotated[
+        str | None, typer.Option(help=f"Only definitions of one: {', '.join(STYLES)}.")
+    ] = None,
     switch: Annotated[
         list[str] | None, typer.Option(help=f"Turn constructs on: {', '.join(SWITCHES)}, all.")
     ] = None,
@@ -71,12 +75,15 @@ def fuzz(
             raise typer.BadParameter(
                 f"--switch is {name!r}; expected one of {', '.join(SWITCHES)}."
             )
+    if style not in (None, *STYLES):
+        raise typer.BadParameter(f"--style is {style!r}; expected one of {', '.join(STYLES)}.")
     switches = set(SWITCHES) if "all" in (switch or []) else {*DEFAULT_SWITCHES, *(switch or [])}
     if seed is None:
         seed = int.from_bytes(os.urandom(4), "little")
     common = {
         "seed": seed,
         "switches": sorted(switches),
+        "style": style,
         "checked_every": checked_every,
         "attempts": reduce,
         "scanner": static,
@@ -88,6 +95,7 @@ def fuzz(
             again = (
                 f"python -m tests.fuzz --{kind} 1 --seed {seed} --first {{}} --cpu {cpu}{options}"
             )
+            again += f" --style {style}" if style is not None else ""
             again += f" --checked-every {checked_every}" if checked_every != 10 else ""
             worked = "machine code" if static and kind == "definitions" else kind
             shares = [

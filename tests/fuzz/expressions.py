@@ -10,7 +10,10 @@ import numpy as np
 
 from .vocabulary import CALLS, DEFAULT_SWITCHES, LARGEST_INT, WORDS, Expression, boolean, bounded
 
-STYLES = {"plain": 0.3, "substeps": 0.2, "loops": 0.16, "arrays": 0.17, "draws": 0.17}
+STYLES = {
+    "plain": 0.25, "substeps": 0.17, "loops": 0.12, "arrays": 0.12, "draws": 0.14,
+    "expressions": 0.2,
+}  # fmt: skip
 """How many definitions are written in each style."""
 
 DTYPES = ["bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))]
@@ -58,12 +61,19 @@ class Expressions:
     Args:
         rng: decides everything.
         switches: of `vocabulary.SWITCHES`, those that are on.
+        style: what to write it in; by default one of `STYLES`.
     """
 
-    def __init__(self, rng: np.random.Generator, switches: frozenset[str] = DEFAULT_SWITCHES):
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        switches: frozenset[str] = DEFAULT_SWITCHES,
+        style: str | None = None,
+    ) -> None:
         self.rng = rng
         self.switches = switches
-        self.style = self.pick(list(STYLES), list(STYLES.values()))
+        picked = self.pick(list(STYLES), list(STYLES.values()))
+        self.style = picked if style is None else style
         calls = self.style != "substeps" and self.chance(0.5)
         table = WORDS + (CALLS if calls else [])
         words = [word for word in table if not word.switch or word.switch in switches]
@@ -185,7 +195,11 @@ class Expressions:
             return self.leaf(kind)
         if kind == "float" and self.helpers and self.chance(0.08):
             return self.pick(self.helpers)()
-        if kind in ("float", "int") and self.style in ("arrays", "draws") and self.chance(0.15):
+        if (
+            kind in ("float", "int")
+            and self.style in ("arrays", "draws", "expressions")
+            and self.chance(0.15)
+        ):
             element = self.element(kind, depth - 1)
             if element is not None:
                 return element

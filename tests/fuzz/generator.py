@@ -1,14 +1,15 @@
 """Writes random definitions: source text, and the arguments that a batch of it is made with.
 
-A definition is written in one of five styles, as compiled code has loops of different kinds for
+A definition is written in one of six styles, as compiled code has loops of different kinds for
 them: "plain" (the step is harmless in rows whose episode is over, so that all rows are stepped
 without a branch), "substeps" (loops that can be unrolled, so that the step stands under a condition
 and can still be vectorised), "loops" (scalar columns and any loops), "arrays" (columns of several
-elements, tables, Scratch) and "draws".
+elements, tables, Scratch), "expressions" (of whole arrays) and "draws".
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -154,8 +155,8 @@ class Generator(Statements):
         self.columns.append(
             Column("s.age", str(self.pick(["int64", "int32", "int16"])), (), 0, 1000)
         )
-        if self.style == "arrays" or (self.style == "draws" and self.chance(0.7)):
-            for k in range(self.count(1, 2)):
+        if self.style in ("arrays", "expressions") or (self.style == "draws" and self.chance(0.7)):
+            for k in range(self.count(1, 4 if self.has_arrays else 2)):
                 shape = self.pick([(3,), (5,), (8,), (2, 3), (4, 4), (2, 2, 2), (1,)])
                 self.columns.append(self.new_column(f"s.m{k}", self.pick(DTYPES), shape))
         members = [f"{c.name[2:]}: {self.annotation(c)}" for c in self.columns]
@@ -165,7 +166,7 @@ class Generator(Statements):
             value = self.literal(column.kind, column.low, column.high)
             members[k] += f" = {value.text if column.kind == 'bool' else repr(value.low)}"
         self.named_tuple("State", members)
-        if self.style in ("arrays", "loops") and self.chance(0.4):
+        if self.style in ("arrays", "loops", "expressions") and self.chance(0.4):
             for k in range(self.count(1, 2)):
                 shape = self.pick([(), (4,), (2, 3)])
                 self.scratch.append(self.new_column(f"s.t{k}", self.pick(DTYPES), shape))
@@ -227,7 +228,7 @@ class Generator(Statements):
 
     def make_tables(self) -> None:
         self.tables = []
-        if self.style not in ("arrays", "draws"):
+        if self.style not in ("arrays", "draws", "expressions"):
             return
         if self.chance(0.5):
             values = [float(v) for v in self.rng.uniform(-4, 4, 5).round(2)]
@@ -475,7 +476,10 @@ class Generator(Statements):
             if self.style == "substeps":
                 self.substeps()
             self.statements(
-                self.count(3, 8), loops, self.style in ("arrays", "draws"), self.style == "draws"
+                self.count(3, 8),
+                loops,
+                self.style in ("arrays", "draws", "expressions"),
+                self.style == "draws",
             )
             self.write(self.final())
         self.depth -= 1
@@ -515,7 +519,12 @@ class Generator(Statements):
         self.depth -= 1
 
     def write_array(self, array: Column) -> None:
-        """Write every element of an array: one after the other, or in loops."""
+        """Write every element of an array: one after the other, in loops, or all at once."""
+        if self.has_arrays and math.prod(array.shape) <= 64 and self.chance(0.7):
+            found = self.array(3, array.shape)
+            every = ":" if len(array.shape) == 1 else "..."
+            self.write(f"{array.name}[{every}] = {self.fit(found, array)}")
+            return
         if len(array.shape) == 1 and array.shape[0] <= 4 and self.chance(0.7):
             for k in range(array.shape[0]):
                 self.write(f"{array.name}[{k}] = {self.value_for(array, 1)}")
@@ -567,7 +576,12 @@ class Generator(Statements):
         self.depth -= 1
 
 
-def generate(seed: int, number: int, switches: frozenset[str] = DEFAULT_SWITCHES) -> Source:
+def generate(
+    seed: int,
+    number: int,
+    switches: frozenset[str] = DEFAULT_SWITCHES,
+    style: str | None = None,
+) -> Source:
     """Return random definition `number` of a seed: the same one in every process."""
     rng = np.random.default_rng([seed, number])
-    return Generator(rng, switches).generate(f"Random definition {number} of seed {seed}.")
+    return Generator(rng, switches, style).generate(f"Random definition {number} of seed {seed}.")

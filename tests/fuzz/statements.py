@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .expressions import FLOAT_RANGES, Column, Expressions
+from .arrays import Arrays
+from .expressions import FLOAT_RANGES, Column
 from .vocabulary import Expression
 
 
-class Statements(Expressions):
+class Statements(Arrays):
     """Writes statements of functions."""
 
     # -- statements --------------------------------------------------------------------------
@@ -54,9 +55,16 @@ class Statements(Expressions):
             (0.5 if arrays_there else 0, self.fill_row),
             (3 if draws and self.draw_sites < 4 else 0, self.draw),
             (0.6 if self.returns and self.depth > 1 else 0, self.leave),
+            (3 if self.has_arrays else 0, self.new_array),
+            (4 if self.has_arrays else 0, self.change_array),
+            (0.7 if self.has_arrays and not deep else 0, self.go_through),
+            (0.3 if self.has_arrays else 0, self.swap),
         ]
         weights = [weight for weight, _ in ways]
+        before = len(self.lines)
         self.pick([way for _, way in ways], weights)()
+        if len(self.lines) == before:  # An array that cannot be written as was meant.
+            self.store()
 
     def scalars(self, *kinds: str) -> list[Column]:
         """The scalar columns, or those of these kinds."""

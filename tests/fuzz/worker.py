@@ -27,7 +27,7 @@ def tell(**facts: Any) -> None:
 
 def check_definition(share: dict[str, Any], number: int, folder: Path) -> dict[str, Any]:
     """Compare all ways of running a definition; return facts or a failure."""
-    source = generate(share["seed"], number, frozenset(share["switches"]))
+    source = generate(share["seed"], number, frozenset(share["switches"]), share.get("style"))
     checked = number % share["checked_every"] == 0
     try:
         return {"facts": check(source.text, source, share["seed"], number, folder, checked)}

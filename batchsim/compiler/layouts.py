@@ -1,0 +1,152 @@
+"""How the arrays of a tile lie: what decides a kernel's code, and how parts of a tile are cut out.
+
+Of the compiler nothing else is needed where a kernel is found on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from batchsim.compiler.kernels import Tile
+
+__all__ = [
+    "ACCESSORS",
+    "LIMIT",
+    "SHARED",
+    "UNKNOWN",
+    "ArrayLayout",
+    "TupleLayout",
+    "array_layout",
+    "count",
+    "cut_rows",
+    "layout_of",
+    "rebuild",
+    "row_bytes",
+    "slot_of",
+]
+
+Array = npt.NDArray[Any]
+
+UNKNOWN = -1
+LIMIT = 64
+"""Elements up to which an array can be a value; what there is code for, one by one."""
+SHARED = ("common", "tables", "settings")
+"""The fields of a `Tile` that hold no row: a view does not slice them."""
+ACCESSORS = (
+    "parameters_at",
+    "reset_parameters_at",
+    "row_views",
+    "state_at",
+    "clear_rows",
+    "copy_rows",
+    "copy_row",
+    "outcome",
+    "fetch_row",
+    "flag_bits",
+    "lowest_bit",
+    "without_lowest_bit",
+)
+"""Free names of the tile loops that stand for ways to reach columns; see `columns`."""
+
+
+class ArrayLayout(NamedTuple):
+    """What compiled code knows of an array; all of them are C-contiguous."""
+
+    dtype: np.dtype[Any]
+    trailing: tuple[int, ...]
+    """The shape of a row."""
+    length: int | None
+    """How many rows there are of an array that all rows of a tile share; else None, and
+    `UNKNOWN` where the tile says it.
+    """
+    writeable: bool
+    is_small_table: bool = False
+    """Whether it is a table of so few elements that its length is compiled in."""
+
+
+class TupleLayout(NamedTuple):
+    """The layouts of the members of a tuple or namedtuple."""
+
+    type: Any
+    members: tuple[Any, ...]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of the members, none of a plain tuple."""
+        return getattr(self.type, "_fields", ())
+
+    def place(self, field: str) -> tuple[int, Any]:
+        """Return how many arrays come before a member, and its layout."""
+        k = self.fields.index(field)
+        return sum(map(count, self.members[:k])), self.members[k]
+
+
+def count(layout: ArrayLayout | TupleLayout) -> int:
+    """Return how many arrays there are."""
+    return 1 if isinstance(layout, ArrayLayout) else sum(map(count, layout.members))
+
+
+def cut_rows(tile: Tile, cut: Callable[[Array], Array]) -> Tile:
+    """Return a tile with `cut(column)` in place of every column, shared arrays as they are."""
+
+    def walk(nested: Any) -> Any:
+        if isinstance(nested, np.ndarray):
+            return cut(nested)
+        return rebuild(nested, [walk(member) for member in nested])
+
+    return Tile(
+        **{
+            name: nested if name in SHARED else walk(nested)
+            for name, nested in tile._asdict().items()
+        }
+    )
+
+
+def rebuild(nested: Any, members: list[Any]) -> Any:
+    """Return a tuple or namedtuple like another, of other members."""
+    return type(nested)(*members) if hasattr(nested, "_fields") else tuple(members)
+
+
+def layout_of(tile: Tile, last: str = Tile._fields[-1]) -> TupleLayout:
+    """Return the layout of a tile: all that `native_view` needs of its arrays.
+
+    Args:
+        tile: the arrays.
+        last: the last field that is seen; those behind it are left out.
+    """
+    seen = Tile._fields[: Tile._fields.index(last) + 1]
+    return TupleLayout(
+        Tile,
+        tuple(
+            array_layout(nested, name) if name in seen else TupleLayout(tuple, ())
+            for name, nested in tile._asdict().items()
+        ),
+    )
+
+
+def array_layout(nested: Any, name: str = "") -> Any:
+    """Return the layout of an array, or of the arrays of a nested tuple, in a field of a tile."""
+    if isinstance(nested, np.ndarray):
+        assert nested.flags.c_contiguous or not name, f"{name} {nested.shape} {nested.strides}"
+        length = len(nested) if name in SHARED else None
+        is_small_table = name == "tables" and 0 < nested.size <= LIMIT
+        if name == "tables" and not is_small_table:
+            length = UNKNOWN
+        return ArrayLayout(
+            nested.dtype, nested.shape[1:], length, nested.flags.writeable, is_small_table
+        )
+    return TupleLayout(type(nested), tuple(array_layout(member, name) for member in nested))
+
+
+def slot_of(tile: Tile, field: str) -> int:
+    """Return the place in the driver's table of the first array of a field."""
+    return layout_of(tile).place(field)[0]
+
+
+def row_bytes(layout: ArrayLayout) -> int:
+    """Return the size of a row of an array."""
+    return int(layout.dtype.itemsize * np.prod(layout.trailing, dtype=int))
