@@ -86,7 +86,7 @@ MISTAKES = {
     "s.board[i, 0, s.board[i, 0] > 0] = 1.0": "write array[k][mask] = … instead",
     "k = np.zeros(2, int); a = s.board[i][k]": "an index is an array: write a loop",
     "a = s.board[i, 0] * 1.0; b = a; b[0] = 2.0; s.x[i] = a[0]": "or change a itself",
-    "a = s.board[i, 0] * 1.0 if action else s.board[i, 0]": "a row of a column on one path",
+    "a = s.board[i, 0] * 1.0 if action else s.board[i, 0]": "a column's row on one path",
     "s.x[i] = {1, 2} == {2, 1}": "a set",
     "s.x[i] = max([1.0, 2.0])": "a list",
     "s.x[i] = list(range(3))[0]": "a list",
