@@ -349,7 +349,7 @@ def _first_difference(ones: dict[str, Array], others: dict[str, Array], rows: in
 # --- The compiler's words ---------------------------------------------------------------------
 
 _TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*m")
-_PLACE = re.compile(r'File "([^"]+)", line (\d+)')
+_PLACE = re.compile(r'(?:File "|at )([^"\n]+?)(?:", line | \()(\d+)')
 _REASONS: tuple[tuple[str, str, str], ...] = (
     (
         r"Cannot unify (?:row\([^\n]+? and array|array\([^\n]+? and row)\([^\n]+? for '([\w.$]+)'",
