@@ -11,8 +11,8 @@ import numpy as np
 from .vocabulary import CALLS, DEFAULT_SWITCHES, LARGEST_INT, WORDS, Expression, boolean, bounded
 
 STYLES = {
-    "plain": 0.25, "substeps": 0.17, "loops": 0.12, "arrays": 0.12, "draws": 0.14,
-    "expressions": 0.2,
+    "plain": 0.24, "substeps": 0.16, "loops": 0.11, "arrays": 0.11, "draws": 0.2,
+    "expressions": 0.18,
 }  # fmt: skip
 """How many definitions are written in each style."""
 

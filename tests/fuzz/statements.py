@@ -246,7 +246,7 @@ class Statements(Arrays):
                 0.4,
                 lambda: self.drawn("float", "exponential(rng, i, 0.5)", 0.0, 60.0),
             ),
-            "gamma": (0.2, lambda: self.drawn("float", "gamma(rng, i, 1.7)", 0.0, 200.0)),
+            "gamma": (0.6, lambda: self.drawn("float", "gamma(rng, i, 1.7)", 0.0, 200.0)),
             "poisson": (0.2, lambda: self.drawn("int", "poisson(rng, i, 11.0)", 0, 200)),
             "binomial": (0.2, lambda: self.drawn("int", "binomial(rng, i, 99, 0.4)", 0, 99)),
             "geometric": (0.2, lambda: self.drawn("int", "geometric(rng, i, 0.5)", 1, 100)),
