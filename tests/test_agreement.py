@@ -172,6 +172,8 @@ OF_FLOATS = [
     "x ** 2.0", "x ** 0.5", "x ** -1.0", "x ** CONSTANT", "np.maximum(x, 0.1)", "math.pow(x, 2.0)",
     "np.power(x, 2.0)", "np.minimum(CONSTANT, x)", "np.arctan2(x, float(y))", "np.round(x)",
     "math.pow(10.0, x)", "np.fmod(x, 0.1)",
+    "x * 0.1", "0.1 * x", "x + 1", "1 - x", "x / 3", "3.0 / x", "x < 0.1", "x == 0.1", "1 >= x",
+    "x % 0.3", "x // 0.07", "2 * x * 0.1 + y", "-0.1 * x + CONSTANT",
     "np.ldexp(x, 3)", "np.ldexp(x, int(y) % 100 if abs(y) < 1e9 else 0)",
 ]  # fmt: skip
 

@@ -32,11 +32,14 @@ from batchsim import math as batchsim_math
 from batchsim.compiler import ufuncs
 from batchsim.compiler.aliases import CERTAIN, CheckAliases, LowerWithArrays
 from batchsim.compiler.array_functions import METHODS as ARRAY_METHODS
-from batchsim.compiler.array_functions import of_ufunc, power_of_arrays
-from batchsim.compiler.elementwise import is_array
+from batchsim.compiler.array_functions import of_ufunc, power_of_arrays, with_arity
+from batchsim.compiler.arrays import TUPLE
+from batchsim.compiler.elementwise import BINARY, is_array
 from batchsim.compiler.expressions import Expressions
 from batchsim.compiler.interrupts import PollingCompiler
+from batchsim.compiler.layouts import ArrayLayout
 from batchsim.compiler.refusals import RefusedError
+from batchsim.compiler.rows import ParametersType, StateType
 from batchsim.compiler.ufuncs import DisagreementError
 
 __all__ = ["OF_MATH", "REFUSED", "Compiler", "FastCompiler", "RefusedError"]
@@ -146,6 +149,53 @@ def _make_power(constants: frozenset[int], exponent: float | None, in_place: boo
         return width(width, width), ufuncs.by_python(function)
 
     return ufuncs.make_intrinsic("power", 2, implement)
+
+
+@functools.cache
+def _beside_number(function: Any, place: int) -> Any:
+    """Return what stands for an operator of which one operand is Python's number.
+
+    Beside a float32 it is a float32 in NumPy; in Numba both are float64.
+
+    Args:
+        function: the operator.
+        place: which operand it is.
+    """
+
+    def implement(typing_context: Any, *kinds: Any) -> Any:
+        number = types.unliteral(kinds[place])
+        if kinds[1 - place] != types.float32 or number not in (types.int64, types.float64):
+            return _as_numba_does(typing_context, function, *kinds)
+        typed = typing_context.resolve_value_type(function)
+        own = typing_context.resolve_function_type(typed, (types.float32, types.float32), {})
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            values = [
+                context.cast(builder, value, types.unliteral(kind), types.float32)
+                for value, kind in zip(arguments, signature.args, strict=True)
+            ]
+            return context.get_function(typed, own)(builder, values)
+
+        return own.return_type(*kinds), generate
+
+    return with_arity(function.__name__, 2, implement)
+
+
+def _has_float32(kind: Any) -> bool:
+    """Tell whether an argument, or what it has, may be float32."""
+    if isinstance(kind, (StateType, ParametersType)):
+        layout = kind.rows.layout if isinstance(kind, StateType) else kind.tile.layout
+        return _lies_float32(layout)
+    if isinstance(kind, TUPLE):
+        return any(map(_has_float32, kind.types))
+    return bool(getattr(kind, "dtype", kind) == types.float32)
+
+
+@functools.cache
+def _lies_float32(layout: Any) -> bool:
+    if isinstance(layout, ArrayLayout):
+        return layout.dtype == np.float32
+    return any(map(_lies_float32, layout.members))
 
 
 @functools.cache
@@ -312,6 +362,8 @@ class _Replacement:
         """Of variables that hold a method: the function that is the same, and the array."""
         self.loads: dict[str, Any] = {}
         """The instructions that load functions of modules."""
+        self.sees_float32 = precision == "exact" and any(map(_has_float32, arguments))
+        """Whether numbers may be float32, beside which Python's are."""
         self.certain: set[str] = set()
         """Operands that are certain to be Python's numbers."""
         self.arrays = Expressions(function, arguments, precision, otherwise, self.values)
@@ -370,8 +422,13 @@ class _Replacement:
                 return self.power(assignment, value)
             if function is operator.matmul:
                 return self.arrays.matmul(assignment)
-            if value.op == "inplace_binop" or function in (operator.add, operator.sub):
-                return self.arrays.with_list(assignment)
+            with_list = value.op == "inplace_binop" or function in (operator.add, operator.sub)
+            made = self.arrays.with_list(assignment) if with_list else []
+            if made or not self.sees_float32 or len(constants) != 1 or function not in BINARY:
+                return made
+            (place,) = constants
+            stand_in = _beside_number(function, place)
+            return self.arrays.put(assignment, stand_in, [value.lhs, value.rhs])
         elif isinstance(value, ir.Expr) and value.op == "call":
             called, arguments = self.values.get(value.func.name), list(value.args)
             methods = value.func.name in self.methods
