@@ -36,6 +36,21 @@ def read_by_index(v, m, places, unsigned):
     )  # fmt: skip
 
 
+@over(VECTOR, MATRIX, PLACES)
+def slices_of_known_length(v, m, places):
+    k, one = places[0], 1
+    end = k + 5
+    c = m * 2.0
+    before = np.mean(LONG[end + 10 : end + 15]), c[1, k - 1 : k + 1] + 0.0, np.sum(c[:, k - 1 : k])
+    v[k : k + 3] = v[k + 1 : k + 4]
+    c[0, one : one + 2] = 7.0
+    m[k - 2, k - 3 : k + 1] += 1.0
+    return (
+        *before, v[k : k + 5], LONG[end - 4 : end], np.sum(LONG[k : k + 70]), c,
+        np.max(m[:, one : one + 2]), m[one : 2 + one],
+    )  # fmt: skip
+
+
 @over(VECTOR, MATRIX, PLACES, UNSIGNED)
 def written_by_index(v, m, places, unsigned):
     i, u = places[0], unsigned[1]
@@ -295,12 +310,16 @@ def beyond(v, places):
     return c[places[0] + 20]
 
 
-def test_computed_indices_are_checked():
-    with pytest.raises(IndexError):
-        beyond(VECTOR, PLACES)
+def cut_off(v, places):
+    k = places[4]
+    return np.sum(v[k : k + 4])
+
+
+@pytest.mark.parametrize("function", [beyond, cut_off])
+def test_computed_indices_are_checked(function):
     result = np.zeros(1)
     wanted = described([np.zeros(())])
-    _, main = caller(beyond, described([VECTOR, PLACES]), wanted, "exact", True)
+    _, main = caller(function, described([VECTOR, PLACES]), wanted, "exact", True)
     with pytest.raises(IndexError):
         main(VECTOR, PLACES, result)
 

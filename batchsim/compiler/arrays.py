@@ -38,6 +38,7 @@ __all__ = [
     "Reference",
     "RowIterator",
     "Value",
+    "Window",
     "cast_elements",
     "data_pointer",
     "each_offset",
@@ -53,6 +54,12 @@ TUPLE: Any = types.BaseTuple
 """Numba's tuples, whose attributes have no annotations."""
 DYNAMIC = "?"
 """In a pattern: a number that is known when the code runs."""
+
+
+class Window(NamedTuple):
+    """In a pattern: a slice that begins at a number which is known when the code runs."""
+
+    length: int
 
 
 def contiguous(shape: tuple[int | None, ...]) -> tuple[int, ...]:
@@ -207,8 +214,8 @@ class IndexType(types.Type):
     """An index with slices whose bounds are known.
 
     Args:
-        pattern: of each axis a whole number, `DYNAMIC`, a tuple (start, stop, step), None for a new
-            axis, or Ellipsis. What is dynamic is in the value.
+        pattern: of each axis a whole number, `DYNAMIC`, a tuple (start, stop, step), a `Window`,
+            None for a new axis, or Ellipsis. What is dynamic is in the value.
     """
 
     def __init__(self, pattern: tuple[Any, ...]) -> None:
@@ -223,7 +230,7 @@ class IndexType(types.Type):
     @property
     def count(self) -> int:
         """How many numbers the value has."""
-        return sum(part == DYNAMIC for part in self.pattern)
+        return sum(part == DYNAMIC or isinstance(part, Window) for part in self.pattern)
 
 
 def is_small(kind: Any) -> bool:
@@ -417,8 +424,10 @@ class Place(NamedTuple):
 
     offset: int
     """In elements, of what is known."""
-    steps: tuple[tuple[int, int | None, int], ...]
-    """Of each dynamic number: the stride, how many elements its axis has, and which axis it is."""
+    steps: tuple[tuple[int, int | None, int, int | None], ...]
+    """Of each dynamic number: the stride, how many elements its axis has, which axis it is, and the
+    length of the slice that begins there, None if it is an element.
+    """
     shape: tuple[int, ...]
     """Of what is found; none of a number."""
     strides: tuple[int, ...]
@@ -464,7 +473,8 @@ def find(kind: Reference | Value, pattern: tuple[Any, ...]) -> Place | None:
     for part in pattern if Ellipsis in pattern else (*pattern, Ellipsis):
         filled += [(None, None, None)] * missing if part is Ellipsis else [part]
     offset, axis = 0, 0
-    steps, shape, places = [], [], []
+    steps: list[Any] = []
+    shape, places = [], []
     for part in filled:
         if part is None:
             shape.append(1)
@@ -472,7 +482,13 @@ def find(kind: Reference | Value, pattern: tuple[Any, ...]) -> Place | None:
             continue
         extent, stride = kind.shape[axis], strides[axis]
         if part == DYNAMIC:
-            steps.append((stride, extent, axis))
+            steps.append((stride, extent, axis, None))
+        elif isinstance(part, Window):
+            if extent is not None and part.length > extent:
+                raise TypingError(f"A slice of {part.length} elements is beyond {kind}.")
+            steps.append((stride, extent, axis, part.length))
+            shape.append(part.length)
+            places.append(stride)
         elif isinstance(part, tuple):
             if extent is None:
                 return None

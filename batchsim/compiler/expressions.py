@@ -39,7 +39,7 @@ from batchsim.compiler.array_functions import (
     with_arity,
 )
 from batchsim.compiler.array_linear import SHARED, SHARING
-from batchsim.compiler.arrays import DYNAMIC, ConstantArray, IndexType
+from batchsim.compiler.arrays import DYNAMIC, ConstantArray, IndexType, Window
 from batchsim.compiler.refusals import RefusedError
 from batchsim.compiler.rows import ParametersType, StateType
 
@@ -439,7 +439,11 @@ class Expressions:
                 pattern.append(DYNAMIC)
                 dynamic.append(part)
             else:
-                return variable, []
+                window = self.window(part)
+                if window is None:
+                    return variable, []
+                pattern.append(window[1])
+                dynamic.append(window[0])
         if all(isinstance(part, int) or part == DYNAMIC for part in pattern):
             return variable, []
         called = scope.define(mk_unique_var("$stand_in"), loc)
@@ -449,6 +453,36 @@ class Expressions:
             ir.Assign(ir.Global("stand_in", stand_in, loc), called, loc),
             ir.Assign(ir.Expr.call(called, tuple(dynamic), (), loc), found, loc),
         ]
+
+    def window(self, variable: Any) -> tuple[Any, Window] | None:
+        """Return where a slice begins, and its length, if that is known: `x[t : t + 5]`."""
+        bounds = [] if not self.is_slice(variable) else self.definition(variable).args
+        if len(bounds) != 2:
+            return None
+        (start, before), (end, behind) = map(self.sum_of, bounds)
+        length = behind - before
+        if start is None or start != end or length < 1:
+            return None
+        return bounds[0], Window(length)
+
+    def sum_of(self, variable: Any) -> tuple[str | None, int]:
+        """Return the variable that has a name, and the number, of which a bound is the sum.
+
+        What variables with names are set to is not followed: it may have been long ago.
+        """
+        value = self.known(variable)
+        if _is_whole(value):
+            return None, value
+        defined = self.definition(variable) if variable.name.startswith("$") else None
+        if isinstance(defined, ir.Var):
+            return self.sum_of(defined)
+        if isinstance(defined, ir.Expr) and defined.op == "binop":
+            (left, one), (right, other) = self.sum_of(defined.lhs), self.sum_of(defined.rhs)
+            if defined.fn is operator.add and None in (left, right):
+                return left or right, one + other
+            if defined.fn is operator.sub and right is None:
+                return left, one - other
+        return variable.name, 0
 
     def is_slice(self, variable: Any) -> bool:
         """Tell whether a variable is a slice, whose bounds are not known."""

@@ -22,6 +22,7 @@ from batchsim.compiler.arrays import (
     Reference,
     RowIterator,
     Value,
+    Window,
     data_pointer,
     find,
     found_type,
@@ -73,13 +74,15 @@ def offset_of(
     intp = context.get_value_type(types.intp)
     total = intp(place.offset)
     numbers = _dynamic(builder, index, index_value) if place.steps else []
-    for (stride, extent, axis), (part, number) in zip(place.steps, numbers, strict=True):
+    for (stride, extent, axis, size), (part, number) in zip(place.steps, numbers, strict=True):
         count = length if extent is None else intp(extent)
         number = context.cast(builder, number, part, types.intp)
-        if part.signed:
+        if size is not None:
+            number = _start_of_window(context, builder, number, count, size, axis)
+        elif part.signed:
             is_negative = builder.icmp_signed("<", number, intp(0))
             number = builder.select(is_negative, builder.add(number, count), number)
-        if context.enable_boundscheck:
+        if context.enable_boundscheck and size is None:
             cgutils.do_boundscheck(context, builder, number, count, axis)
         product = number if stride == 1 else builder.mul(number, intp(stride))
         total = (
@@ -88,6 +91,21 @@ def offset_of(
             else (builder.add(total, product))
         )
     return total
+
+
+def _start_of_window(
+    context: Any, builder: Any, number: Any, count: Any, size: int, axis: int
+) -> Any:
+    """Return where a slice of so many elements begins: within the array, whatever the number.
+
+    A slice that NumPy would cut off is an error of the author's, as an index beyond the end is.
+    """
+    zero = number.type(0)
+    last = builder.sub(count, number.type(size))
+    if context.enable_boundscheck:
+        cgutils.do_boundscheck(context, builder, number, builder.add(last, number.type(1)), axis)
+    number = builder.select(builder.icmp_signed("<", number, zero), zero, number)
+    return builder.select(builder.icmp_signed(">", number, last), last, number)
 
 
 def _is_zero(value: Any) -> bool:
@@ -175,6 +193,8 @@ def _numba_part(part: Any) -> Any:
         return types.none
     if part is Ellipsis:
         return types.ellipsis
+    if isinstance(part, Window):
+        return types.slice2_type
     if isinstance(part, tuple):
         return types.slice2_type if part[2] is None else types.slice3_type
     return types.intp
@@ -189,6 +209,13 @@ def numba_index_value(context: Any, builder: Any, index: IndexType, value: Any) 
             parts.append(context.get_dummy_value())
         elif part == DYNAMIC:
             parts.append(builder.extract_value(value, k))
+            k += 1
+        elif isinstance(part, Window):
+            found = context.make_helper(builder, types.slice2_type)
+            found.start = builder.extract_value(value, k)
+            found.stop = builder.add(found.start, intp(part.length))
+            found.step = intp(1)
+            parts.append(found._getvalue())
             k += 1
         elif isinstance(part, tuple):
             kind = _numba_part(part)
