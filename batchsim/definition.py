@@ -77,13 +77,14 @@ class CompileError(TypeError):
 
 
 @functools.cache
-def record(name: str, fields: tuple[str, ...], scratch: tuple[str, ...] = ()) -> Any:
-    """Return the namedtuple class of these fields, of which `scratch` are those of `Scratch`.
+def record(name: str, fields: tuple[str, ...], marked: tuple[str, ...] = ()) -> Any:
+    """Return the namedtuple class of these fields, of which some are marked for the compiler: of
+    columns those of `Scratch`, of tables those that are used as whole arrays.
 
     There is one class a field set: Numba has a type for each class, and a process many batches.
     """
     made = cast(Any, collections.namedtuple)(name, fields)
-    made._scratch = scratch  # No field can have this name.
+    made._marked = marked  # No field can have this name.
     return made
 
 

@@ -17,6 +17,8 @@ from batchsim.batch.infos import Infos
 from batchsim.batch.spaces import Layout, action_bounds, named
 from batchsim.columns import Column
 from batchsim.compiler import compile, kernels
+from batchsim.compiler.layouts import LIMIT
+from batchsim.compiler.tables import used_as_arrays
 from batchsim.definition import Definition
 from batchsim.streams import module_of
 
@@ -98,7 +100,13 @@ class Allocator:
                     for name, value in self.definition.options.items()
                 }
             ),
-            tables=named({name: _read_only(table, number) for name, table in self.tables.items()}),
+            tables=named(
+                {name: _read_only(table, number) for name, table in self.tables.items()},
+                used_as_arrays(
+                    self.definition,
+                    tuple(name for name, table in self.tables.items() if table.size <= LIMIT),
+                ),
+            ),
             rng=module_of(self.definition.random).allocate(n),
             elapsed=aligned_zeros((n,), elapsed),
             pending=aligned_zeros((n,), np.bool_),

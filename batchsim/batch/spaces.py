@@ -263,9 +263,11 @@ def _with_parts(space: Any) -> Iterator[Any]:
             yield from _with_parts(part)
 
 
-def named(parts: Mapping[str, Any]) -> Any:
-    """Return a namedtuple of these fields, or the empty tuple if there are none."""
-    return record("Parts", tuple(parts))(**parts) if parts else ()
+def named(parts: Mapping[str, Any], marked: tuple[str, ...] = ()) -> Any:
+    """Return a namedtuple of these fields, or the empty tuple if there are none; for `marked` see
+    `record`.
+    """
+    return record("Parts", tuple(parts), marked)(**parts) if parts else ()
 
 
 def _builder(

@@ -30,7 +30,7 @@ from numba.extending import intrinsic
 
 from batchsim import math as batchsim_math
 from batchsim.compiler import ufuncs
-from batchsim.compiler.aliases import CERTAIN, CheckAliases, LowerWithArrays
+from batchsim.compiler.aliases import CERTAIN, CheckAliases, LowerWithArrays, changes_in_place
 from batchsim.compiler.array_functions import METHODS as ARRAY_METHODS
 from batchsim.compiler.array_functions import of_ufunc, power_of_arrays, with_arity
 from batchsim.compiler.arrays import TUPLE
@@ -152,7 +152,7 @@ def _make_power(constants: frozenset[int], exponent: float | None, in_place: boo
 
 
 @functools.cache
-def _beside_number(function: Any, place: int) -> Any:
+def _beside_number(function: Any, place: int, written: Any) -> Any:
     """Return what stands for an operator of which one operand is Python's number.
 
     Beside a float32 it is a float32 in NumPy; in Numba both are float64.
@@ -160,12 +160,13 @@ def _beside_number(function: Any, place: int) -> Any:
     Args:
         function: the operator.
         place: which operand it is.
+        written: the operator as it is written, which may change an array in place.
     """
 
     def implement(typing_context: Any, *kinds: Any) -> Any:
         number = types.unliteral(kinds[place])
         if kinds[1 - place] != types.float32 or number not in (types.int64, types.float64):
-            return _as_numba_does(typing_context, function, *kinds)
+            return _as_numba_does(typing_context, written, *kinds)
         typed = typing_context.resolve_value_type(function)
         own = typing_context.resolve_function_type(typed, (types.float32, types.float32), {})
 
@@ -178,7 +179,8 @@ def _beside_number(function: Any, place: int) -> Any:
 
         return own.return_type(*kinds), generate
 
-    return with_arity(function.__name__, 2, implement)
+    stand_in = with_arity(function.__name__, 2, implement)
+    return stand_in if written is function else changes_in_place(stand_in)
 
 
 def _has_float32(kind: Any) -> bool:
@@ -427,7 +429,7 @@ class _Replacement:
             if made or not self.sees_float32 or len(constants) != 1 or function not in BINARY:
                 return made
             (place,) = constants
-            stand_in = _beside_number(function, place)
+            stand_in = _beside_number(function, place, value.fn)
             return self.arrays.put(assignment, stand_in, [value.lhs, value.rhs])
         elif isinstance(value, ir.Expr) and value.op == "call":
             called, arguments = self.values.get(value.func.name), list(value.args)

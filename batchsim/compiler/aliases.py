@@ -32,7 +32,14 @@ from batchsim.compiler.elementwise import BINARY, choose, in_doubt, is_array
 from batchsim.compiler.refusals import RefusedError
 from batchsim.compiler.ufuncs import MARK
 
-__all__ = ["ALIASES", "CERTAIN", "CheckAliases", "LowerWithArrays", "shares_memory"]
+__all__ = [
+    "ALIASES",
+    "CERTAIN",
+    "CheckAliases",
+    "LowerWithArrays",
+    "changes_in_place",
+    "shares_memory",
+]
 
 CERTAIN = "batchsim_certain"
 """In a function's metadata: the names of operands that are certain to be Python's numbers."""
@@ -45,6 +52,15 @@ _sharing: set[int] = set()
 def shares_memory(stand_in: Any) -> Any:
     """Note that the result of what stands for a function may be its argument; return it."""
     _sharing.add(id(stand_in))
+    return stand_in
+
+
+_changing: set[int] = set()
+
+
+def changes_in_place(stand_in: Any) -> Any:
+    """Note that what stands for an operator may change its first operand; return it."""
+    _changing.add(id(stand_in))
     return stand_in
 
 
@@ -147,12 +163,29 @@ class _Analysis:
         except KeyError:
             return None
 
+    def changed_by(self, value: Any) -> Any:
+        """Return the variable that an operator changes in place, None of anything else."""
+        if not isinstance(value, ir.Expr):
+            return None
+        if value.op == "inplace_binop":
+            return value.lhs
+        if value.op == "call" and id(self.stand_in(value)) in _changing:
+            return value.args[0]
+        return None
+
+    def stand_in(self, call: Any) -> Any:
+        """Return what stands for a function that is called, None if it is none of batchsim's."""
+        defined = self.definition(call.func)
+        if isinstance(defined, ir.Global) and defined.name == "stand_in":
+            return defined.value
+        return None
+
     def assign(self, statement: ir.Assign) -> None:
         target = statement.target
         value: Any = statement.value
-        in_place = isinstance(value, ir.Expr) and value.op == "inplace_binop"
-        if in_place and isinstance(self.kind(value.lhs), Value):
-            changed = self.origin(value.lhs)
+        operand = self.changed_by(value)
+        if operand is not None and isinstance(self.kind(operand), Value):
+            changed = self.origin(operand)
             # `array[k] += 1` is stored afterwards, where it came from.
             if not self.is_part(changed):
                 self.changed[statement] = changed
@@ -200,9 +233,8 @@ class _Analysis:
             if summary is not None:
                 self.call_of_known(target, arguments, summary)
                 return
-        defined = self.definition(value.func)
-        stand_in = getattr(defined, "value", None)
-        if getattr(defined, "name", None) == "stand_in" and id(stand_in) not in _sharing:
+        stand_in = self.stand_in(value)
+        if stand_in is not None and id(stand_in) not in _sharing | _changing:
             return
         for variable in arguments:
             if _holds_arrays(self.kind(variable)):

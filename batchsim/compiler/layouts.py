@@ -133,13 +133,23 @@ def array_layout(nested: Any, name: str = "") -> Any:
     if isinstance(nested, np.ndarray):
         assert nested.flags.c_contiguous or not name, f"{name} {nested.shape} {nested.strides}"
         length = len(nested) if name in SHARED else None
-        is_small_table = name == "tables" and 0 < nested.size <= LIMIT
-        if name == "tables" and not is_small_table:
+        if name == "tables":
             length = UNKNOWN
-        return ArrayLayout(
-            nested.dtype, nested.shape[1:], length, nested.flags.writeable, is_small_table
-        )
-    return TupleLayout(type(nested), tuple(array_layout(member, name) for member in nested))
+        return ArrayLayout(nested.dtype, nested.shape[1:], length, nested.flags.writeable)
+    layout = TupleLayout(type(nested), tuple(array_layout(member, name) for member in nested))
+    return _with_known_lengths(layout, nested) if name == "tables" else layout
+
+
+def _with_known_lengths(layout: TupleLayout, tables: Any) -> TupleLayout:
+    """Return the layout of tables, in which those that are small and marked have their length."""
+    marked = getattr(layout.type, "_marked", ())
+    members = [
+        member._replace(length=len(table), is_small_table=True)
+        if name in marked and 0 < table.size <= LIMIT
+        else member
+        for name, member, table in zip(layout.fields, layout.members, tables, strict=True)
+    ]
+    return TupleLayout(layout.type, tuple(members))
 
 
 def slot_of(tile: Tile, field: str) -> int:

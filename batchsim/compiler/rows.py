@@ -350,7 +350,7 @@ def _column(context: Any, builder: Any, kind: StateType, value: Any, name: str) 
     slot, layout = kind.rows.places[name]
     addresses, row = (builder.extract_value(value, k) for k in range(2))
     array = array_at(context, builder, kind.rows.tile, addresses, slot, layout)
-    if not layout.trailing or name not in getattr(kind.rows.layout.type, "_scratch", ()):
+    if not layout.trailing or name not in getattr(kind.rows.layout.type, "_marked", ()):
         return array
     # In every row the memory of the first one.
     place = context.data_model_manager[numba_type(layout)].get_field_position("data")

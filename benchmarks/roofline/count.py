@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from batchsim.batch.vector import BatchEnv
-from batchsim.compiler import columns, kernels
+from batchsim.compiler import columns, kernels, layouts
 from batchsim.compiler.binder import Binder
 from benchmarks.roofline.record import Column, Memory, Recorder
 
@@ -154,7 +154,7 @@ def _record(envs: BatchEnv, row: int, actions: Any) -> tuple[Recorder, int]:
     recorder = Recorder()
     action = np.array(actions[row : row + 1])
     fields = {
-        name: _recording(recorder, nested, None if name in columns.SHARED else row)
+        name: _recording(recorder, nested, None if name in layouts.SHARED else row)
         for name, nested in envs._tile._asdict().items()
     }
     # The action's bytes are counted apart: it is read whole, to be checked.

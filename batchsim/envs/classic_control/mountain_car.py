@@ -95,7 +95,7 @@ def reset(s, i, p, rng):
 def step(s, i, action, p, rng):
     position = s.position[i]
     velocity = s.velocity[i]
-    push = np.float32(action - 1) * p.force  # A whole number is exact in either width.
+    push = float(np.float32(action - 1)) * p.force  # A whole number is exact in either width.
     velocity = velocity + (push + cos(3.0 * position) * -p.gravity)
     velocity = min(max(velocity, -p.max_speed), p.max_speed)
     position = min(max(position + velocity, p.min_position), p.max_position)
