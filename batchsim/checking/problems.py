@@ -26,7 +26,7 @@ KINDS: Mapping[str, str] = {
     "keys": "KEYS names a key that there is not, or gives an action that is not in the space",
     "definition": "the definition is refused for another reason",
     # What the compiler cannot do, found in the source.
-    "allocation": "a function makes an array",
+    "allocation": "a function makes what needs memory, such as a sorted array or a list",
     "object": "a function uses lists, dicts, sets, classes or other Python objects",
     "text": "a function uses strings or prints",
     "exception": "a function raises, catches or asserts",
