@@ -22,6 +22,7 @@ from numba.core.datamodel import models
 from numba.core.imputils import lower_getattr_generic
 from numba.core.typing.templates import AttributeTemplate
 from numba.extending import infer_getattr, register_model
+from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
 
 from batchsim.compiler.arrays import Reference, reference_at
@@ -301,7 +302,10 @@ def row_type(kind: Any) -> Any:
     """Return the type of a row of an array."""
     if kind.ndim == 1:
         return kind.dtype
-    return Reference(kind.dtype, kind.shape[1:], readonly=not kind.mutable)
+    if isinstance(kind, Reference):
+        return Reference(kind.dtype, kind.shape[1:], readonly=not kind.mutable)
+    # Arrays of a caller's own, which the ladder compiles for.
+    return types.Array(kind.dtype, kind.ndim - 1, "C", readonly=not kind.mutable)
 
 
 def row_value(context: Any, builder: Any, kind: Any, value: Any, row: Any) -> Any:
@@ -313,8 +317,21 @@ def row_value(context: Any, builder: Any, kind: Any, value: Any, row: Any) -> An
             return context.unpack_value(builder, kind.dtype, place)
         model = context.data_model_manager[kind.dtype]
         return model.from_data(builder, load_invariant(builder, place))
-    pointer = builder.gep(array.data, [builder.mul(row, row.type(kind.strides[0]))])
-    return reference_at(context, builder, row_type(kind), pointer)
+    if isinstance(kind, Reference):
+        pointer = builder.gep(array.data, [builder.mul(row, row.type(kind.strides[0]))])
+        return reference_at(context, builder, row_type(kind), pointer)
+    shape = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
+    strides = cgutils.unpack_tuple(builder, array.strides, kind.ndim)
+    view = context.make_array(row_type(kind))(context, builder)
+    populate_array(
+        view,
+        data=cgutils.pointer_add(builder, array.data, builder.mul(row, strides[0])),
+        shape=shape[1:],
+        strides=strides[1:],
+        itemsize=array.itemsize,
+        meminfo=None,
+    )
+    return view._getvalue()
 
 
 # --- Attributes -----------------------------------------------------------------------------------
