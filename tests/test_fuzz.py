@@ -200,7 +200,7 @@ class WritesBesideOutputs(WritesBesideColumns):
 
     def observe(s, i, p, out):
         out[0] = s.x[i]
-        out[1] = s.x[i]
+        out[1 + int(0.0 * s.x[i])] = s.x[i]  # A number that is written there would be refused.
 
 
 @pytest.mark.parametrize("definition", [WritesBesideColumns, WritesBesideOutputs])

@@ -513,13 +513,13 @@ def rearrange(function: Any) -> Any:
             if of_several and isinstance(given[0], TUPLE):
                 parts = given[0].types
             kinds = [array_type(part, precision) for part in parts]
-            if not any(map(is_array, kinds)) and not of_several:
-                return None
             if function in VIEWS and isinstance(kinds[0], Reference):
                 view = _view(function, kinds[0], statics)
                 if view is not None:
                     return view
             places = _rearranged(function, kinds, statics)
+            if places.ndim == 0:
+                return None
             dtype = common_type(kinds, precision)
             result = Value(
                 dtype, _checked(places.shape), strides_of_result(function, kinds, statics)
