@@ -85,6 +85,12 @@ def test_the_check_passes(name):
     assert batchsim.check(imported(name)[0], num_envs=4, steps=60).hints == ()
 
 
+def test_the_command_passes_what_it_sees_first():
+    command = [sys.executable, "-m", "batchsim", "check", str(EXAMPLES / "kalman.py")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
 def test_kept_code_that_inverts_a_matrix_is_loaded_by_another_process(tmp_path):
     code = "import batchsim, kalman; batchsim.make_vec(kalman, 2).reset(seed=0)"
     settings = {

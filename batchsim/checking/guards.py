@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batchsim.checking.problems import Findings, Place
-from batchsim.compiler.array_functions import METHODS, VIEWS
+from batchsim.compiler.expressions import METHODS, VIEWS
 from batchsim.definition import suggest
 
 __all__ = [

@@ -19,7 +19,7 @@ import batchsim.parts
 from batchsim.checking.contract import PLAIN
 from batchsim.checking.functions import UNKNOWN, Function
 from batchsim.checking.problems import Findings
-from batchsim.compiler.array_functions import CONSTANTS, METHODS, SPECIFICATIONS
+from batchsim.compiler.expressions import METHODS, of_arrays
 from batchsim.compiler.returns import wrong_returns
 from batchsim.definition import Definition, suggest
 from batchsim.family import env, is_namespace
@@ -328,7 +328,7 @@ class _Scan:
             and called is getattr(builtins, node.func.id)
         ):
             self.object(node, OBJECT_CALLS[node.func.id])
-        elif _is_compiled(called):
+        elif of_arrays(called):
             self.allowed.update(
                 _written_lists([*node.args, *(part.value for part in node.keywords)])
             )
@@ -638,14 +638,6 @@ def _written_lists(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
         if isinstance(node, (ast.List, ast.Tuple)):
             yield node
             yield from _written_lists(node.elts)
-
-
-def _is_compiled(called: Any) -> bool:
-    """Tell whether compiled code has a function of NumPy's for arrays whose shape is known."""
-    try:
-        return called in SPECIFICATIONS or called in CONSTANTS
-    except TypeError:  # It cannot be hashed.
-        return False
 
 
 def _is_allocating(called: Any) -> bool:

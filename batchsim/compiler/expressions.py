@@ -43,7 +43,7 @@ from batchsim.compiler.arrays import DYNAMIC, ConstantArray, IndexType, Window
 from batchsim.compiler.refusals import RefusedError
 from batchsim.compiler.rows import ParametersType, StateType
 
-__all__ = ["METHODS", "Expressions", "of_arrays"]
+__all__ = ["METHODS", "VIEWS", "Expressions", "of_arrays"]
 
 UNKNOWN = object()
 """What is not known when a kernel is compiled."""
