@@ -240,6 +240,17 @@ def product(
         is_shared = is_shared and left.kind == right.kind
         given = _Product(name, kinds, left.shape, right.shape, steps[0], steps[1], is_shared)
         known = _orders_of_product(given)
+        if known is None and kinds[0] != kinds[1]:
+            # NumPy converts one of them, into an array that lies by row.
+            wide = dtype_of(kind)
+            _require_conversion(name, kinds, left, right, wide)
+            steps = [
+                step if dtype == wide else None for step, dtype in zip(steps, kinds, strict=True)
+            ]
+            given = given._replace(
+                kinds=(wide, wide), left_strides=steps[0], right_strides=steps[1]
+            )
+            known = _orders_of_product(given)
         if known is None or (not FUSES and any(map(orders.fuses, known))):
             return kind, result, _by_matmul(context, builder, given, one, other)
         found = known
@@ -371,6 +382,28 @@ def _by_matmul(
     arrays = [(first, first_steps), (second, second_steps)]
     output = Operand(kind, (shapes.rows, shapes.columns), [])
     return call(context, builder, symbol, dimensions, arrays, output)
+
+
+def _require_conversion(
+    name: str, kinds: tuple[Any, Any], left: Operand, right: Operand, wide: Any
+) -> None:
+    """Raise DisagreementError if operands of two types give other bits than converted ones."""
+    rng = np.random.default_rng(0)
+    function = PRODUCTS[name]
+    for _ in range(30):
+        arrays, converted = [], []
+        for operand, dtype in zip((left, right), kinds, strict=True):
+            strides = operand.strides or reductions.row_major(operand.shape)
+            room = 1 + sum((n - 1) * k for n, k in zip(operand.shape, strides, strict=True))
+            memory = (rng.normal(size=room) * 10.0 ** rng.integers(-6, 6, room)).astype(dtype)
+            steps = tuple(step * memory.itemsize for step in strides)
+            array = np.lib.stride_tricks.as_strided(memory, operand.shape, steps)
+            arrays.append(array)
+            converted.append(array if dtype == wide else array.astype(wide, order="C"))
+        one, other = np.asarray(function(*arrays)), np.asarray(function(*converted))
+        if one.tobytes() != other.tobytes():
+            kind = numpy_support.from_dtype(wide)
+            raise reductions.no_order(f"np.{name}", kind, (*left.shape, *right.shape))
 
 
 @functools.cache
