@@ -8,8 +8,8 @@ serves all lengths. What is not understood counts as a use of the whole.
 from __future__ import annotations
 
 import ast
-import functools
 import types
+import weakref
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -23,8 +23,12 @@ DESCRIPTIONS = ("dtype", "ndim", "shape", "size")
 NUMPY = ("np", "numpy")
 
 
-@functools.lru_cache(maxsize=256)
-def used_as_arrays(definition: Definition, tables: tuple[str, ...]) -> tuple[str, ...]:
+_known: weakref.WeakKeyDictionary[types.FunctionType, dict[frozenset[str], frozenset[str]]]
+_known = weakref.WeakKeyDictionary()
+"""Of functions, which of the tables that they mention are used as whole arrays."""
+
+
+def used_as_arrays(definition: Definition, tables: Collection[str]) -> tuple[str, ...]:
     """Return which tables are used as whole arrays.
 
     Args:
@@ -33,12 +37,18 @@ def used_as_arrays(definition: Definition, tables: tuple[str, ...]) -> tuple[str
     """
     found: set[str] = set()
     for function in _functions(definition) if tables else ():
-        mentioned = {*tables} & {*function.__code__.co_names} - found
-        if not mentioned:
-            continue
-        tree = parse(function)
-        found |= mentioned if tree is None else {*_whole(tree, mentioned)}
+        mentioned = frozenset(tables).intersection(function.__code__.co_names)
+        if mentioned - found:
+            found |= _used_in(function, mentioned)
     return tuple(name for name in tables if name in found)
+
+
+def _used_in(function: types.FunctionType, mentioned: frozenset[str]) -> frozenset[str]:
+    known = _known.setdefault(function, {})
+    if mentioned not in known:
+        tree = parse(function)
+        known[mentioned] = mentioned if tree is None else frozenset(_whole(tree, mentioned))
+    return known[mentioned]
 
 
 def _functions(definition: Definition) -> Iterator[types.FunctionType]:
