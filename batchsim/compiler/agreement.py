@@ -127,12 +127,14 @@ def _float_power(x, y):  # type: ignore[no-untyped-def]
     return batchsim_math.power(x, y)
 
 
-def _make_power(constants: frozenset[int], exponent: float | None, in_place: bool) -> Any:
+@functools.cache
+def _power(constants: frozenset[int], exponent: float | None, written: str, in_place: bool) -> Any:
     """Return what stands for `x ** y`.
 
     Args:
         constants: as in `ufuncs.implement`.
         exponent: if it is written there.
+        written: its text, which tells 1.0 from 1 where both are equal.
         in_place: whether it is `x **= y`.
     """
 
@@ -198,12 +200,6 @@ def _lies_float32(layout: Any) -> bool:
     if isinstance(layout, ArrayLayout):
         return layout.dtype == np.float32
     return any(map(_lies_float32, layout.members))
-
-
-@functools.cache
-def _power(constants: frozenset[int], exponent: float | None, written: str, in_place: bool) -> Any:
-    """Return what stands for `x ** y`; `written` tells 1.0 from 1 where both are equal."""
-    return _make_power(constants, exponent, in_place)
 
 
 def _make_of_math(function: Any, count: int) -> Any:

@@ -44,6 +44,8 @@ __all__ = [
     "each_offset",
     "elements",
     "is_small",
+    "load",
+    "load_invariant",
     "make_value",
     "reference_at",
     "spread",
@@ -308,12 +310,16 @@ def reference_at(context: Any, builder: Any, kind: Reference, pointer: Any) -> A
     return array._getvalue()
 
 
+def load_invariant(builder: Any, pointer: Any) -> Any:
+    """Load what nothing writes while a kernel runs: once, where a loop would load it each time."""
+    loaded = builder.load(pointer)
+    loaded.set_metadata("invariant.load", builder.module.add_metadata([]))
+    return loaded
+
+
 def load(context: Any, builder: Any, kind: Any, pointer: Any, *, invariant: bool) -> Any:
     """Return the number in memory; `invariant` if nothing writes it while a kernel runs."""
-    loaded = builder.load(pointer)
-    if invariant:
-        # It is loaded once, where a loop would do it anew.
-        loaded.set_metadata("invariant.load", builder.module.add_metadata([]))
+    loaded = load_invariant(builder, pointer) if invariant else builder.load(pointer)
     return context.data_model_manager[kind].from_data(builder, loaded)
 
 

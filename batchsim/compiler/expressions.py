@@ -429,11 +429,7 @@ class Expressions:
             value = self.known(part)
             if isinstance(value, slice):
                 pattern.append((value.start, value.stop, value.step))
-            elif (
-                value is None
-                or value is Ellipsis
-                or (isinstance(value, int) and not isinstance(value, bool))
-            ):
+            elif value is None or value is Ellipsis or _is_whole(value):
                 pattern.append(value)
             elif value is UNKNOWN and not self.is_slice(part):
                 pattern.append(DYNAMIC)

@@ -25,7 +25,7 @@ from numba.extending import infer_getattr, register_model
 from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
 
-from batchsim.compiler.arrays import Reference, reference_at
+from batchsim.compiler.arrays import Reference, load, load_invariant, reference_at
 from batchsim.compiler.layouts import UNKNOWN, ArrayLayout, TupleLayout, count
 
 __all__ = [
@@ -35,7 +35,6 @@ __all__ = [
     "array_at",
     "array_value",
     "arrays_of",
-    "load_invariant",
     "numba_type",
     "row_type",
     "row_value",
@@ -197,13 +196,6 @@ register_model(ParametersType)(_OfRowModel)
 # --- Arrays ---------------------------------------------------------------------------------------
 
 
-def load_invariant(builder: Any, pointer: Any) -> Any:
-    """Load what nothing writes while a kernel runs: once, where a loop would load it each time."""
-    loaded = builder.load(pointer)
-    loaded.set_metadata("invariant.load", builder.module.add_metadata([]))
-    return loaded
-
-
 def array_value(
     context: Any, builder: Any, kind: Any, address: Any, trailing: tuple[int, ...], rows: Any
 ) -> Any:
@@ -313,10 +305,7 @@ def row_value(context: Any, builder: Any, kind: Any, value: Any, row: Any) -> An
     array = context.make_array(kind)(context, builder, value=value)
     if kind.ndim == 1:
         place = builder.gep(array.data, [row])
-        if kind.mutable:
-            return context.unpack_value(builder, kind.dtype, place)
-        model = context.data_model_manager[kind.dtype]
-        return model.from_data(builder, load_invariant(builder, place))
+        return load(context, builder, kind.dtype, place, invariant=not kind.mutable)
     if isinstance(kind, Reference):
         pointer = builder.gep(array.data, [builder.mul(row, row.type(kind.strides[0]))])
         return reference_at(context, builder, row_type(kind), pointer)
