@@ -1,6 +1,7 @@
 """Set-up of the tests: a kernel cache of their own, and the option `--slow`."""
 
 import atexit
+import gc
 import os
 import shutil
 import subprocess
@@ -112,6 +113,17 @@ def pytest_collection_finish(session):
     ]
     for process in processes:
         process.wait()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _unseen_by_the_collector():
+    """Set everything aside that there is before the tests of a file.
+
+    Items, modules and what was compiled are millions of objects that stay. Each collection of
+    garbage that a test or the ladder asks for would look through them, which takes seconds.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

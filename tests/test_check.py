@@ -325,7 +325,7 @@ CASES = {
     ),
     "a loop without end": (
         "endless",
-        r"step has not returned after 5.0 seconds",
+        r"step has not returned after 2.0 seconds",
         (STEP, "    while push != 7.0:\n        push += 0.0"),
     ),
     "a lambda": ("closure", "uses a lambda", (STEP, "    f = lambda: 1.0")),
@@ -826,7 +826,7 @@ def test_an_environment_passes(name):
 def test_a_mistake_is_found_and_placed(tmp_path, monkeypatch, source, case):
     kind, words, *changes = case
     if kind == "endless":
-        monkeypatch.setattr(trials, "PATIENCE", 5.0)
+        monkeypatch.setattr(trials, "PATIENCE", 2.0)
     source, marked = with_mistakes(source, changes)
     found = problems(tmp_path, source)
     assert {problem.kind for problem in found} == {kind}, found

@@ -156,7 +156,6 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
             "render_modes": self._render_modes(),
             "render_fps": getattr(definition.namespace, "RENDER_FPS", 30),
         }
-        self._seeds = np.full(self.num_envs, None, dtype=object)
         self._set_spaces()
         self._build()
         self._renderers: dict[int, Callable[..., Array]] = {}
@@ -220,6 +219,8 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
         """Allocate the columns, compile the kernel and make the driver."""
         infos = self._infos()
         self._tile = self._allocator(infos).tile()
+        # After the arrays: the system hands those out unwritten, or refuses, at once.
+        self._seeds = np.full(self.num_envs, None, dtype=object)
         self._compile()
         self._make_driver(infos)
         self._generators = Generators(self._tile.rng, self._seeds)

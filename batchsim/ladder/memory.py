@@ -34,7 +34,6 @@ def traced(make: Make, kind: Kind) -> float:
 
 def _traced_total(make: Make, kind: Kind, rows: int) -> int:
     actions = draw_actions(kind, rows, STEPS)
-    gc.collect()
     tracemalloc.start()
     try:
         batch = make(kind, rows)
