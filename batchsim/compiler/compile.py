@@ -444,10 +444,10 @@ def _key(made_of: tuple[Any, ...]) -> str:
         if isinstance(part, layouts.ArrayLayout):
             return part.dtype.str, part.trailing, part.length, part.writeable, part.is_small_table
         if isinstance(part, layouts.TupleLayout):
-            return part.fields, [described(member) for member in part.members]
+            return part.fields, tuple(described(member) for member in part.members)
         return part
 
-    return Digest(*map(described, made_of)).hexdigest()
+    return Digest(*(_hash(described(part)) for part in made_of)).hexdigest()
 
 
 def _common_key(spec: KernelSpec) -> str:
@@ -455,13 +455,18 @@ def _common_key(spec: KernelSpec) -> str:
     digest = Digest(spec.constants, sorted(spec.definition.scratch))
     digest.add("options", (CALLEE, spec.checked))
     digest.add("precision", spec.precision)
-    digest.add("functions", ufuncs.fingerprint())
-    digest.add("settings", [getattr(numba.config, setting, None) for setting in SETTINGS])
-    digest.add("extensions", extensions())
-    digest.add("versions", [sys.version, np.__version__, numba.__version__, llvmlite.__version__])
-    digest.add("cpu", target.processor())
-    digest.add("batchsim", OWN_CODE)
+    settings = tuple(getattr(numba.config, setting, None) for setting in SETTINGS)
+    versions = (sys.version, np.__version__, numba.__version__, llvmlite.__version__)
+    processor = target.processor()
+    process = (tuple(ufuncs.fingerprint()), settings, extensions(), versions, processor, OWN_CODE)
+    digest.add("process", _hash(process))
     return digest.hexdigest()
+
+
+@functools.lru_cache(maxsize=1024)
+def _hash(value: Any) -> str:
+    """Return a hash of a value that comes again with nearly every batch."""
+    return Digest(value).hexdigest()
 
 
 def _load(key: str) -> Any:

@@ -6,6 +6,8 @@ away (Williams, "Pyramidal Parametrics", 1983). A colour is red + 256 * green + 
 2 ** 24 more where a sprite is opaque.
 """
 
+import functools
+
 import numpy as np
 
 from batchsim.raster import shifted
@@ -25,6 +27,7 @@ def level_start(level):
     return AREA - (AREA & (shifted(1, 2 * (BITS + 1 - level), 0) - 1))
 
 
+@functools.cache
 def atlas():
     """Return the colours of all textures, (COUNT * AREA,), uint32."""
     random = np.random.default_rng(1)
@@ -63,7 +66,9 @@ def atlas():
         packed = red | green << 8 | blue << 16 | (opaque >= 0.5).astype(np.uint32) << 24
         levels.append(packed.reshape(COUNT, -1))
         colours, opaque = _halve(colours, opaque)
-    return np.concatenate(levels, 1).reshape(-1)
+    found = np.concatenate(levels, 1).reshape(-1)
+    found.flags.writeable = False  # All that ask share it.
+    return found
 
 
 def _halve(colours, opaque):
