@@ -195,20 +195,23 @@ class Guard(np.lib.mixins.NDArrayOperatorsMixin):
     def locate(self, index: Any) -> tuple[Any, ...]:
         """Return the index as a tuple that is known to be within bounds."""
         parts = index if isinstance(index, tuple) else (index,)
-        if len(parts) > self.values.ndim:
+        shape = self.values.shape
+        if len(parts) > len(shape):
             raise self.watch.stop(
                 "out-of-bounds",
                 f"uses {self.label(index)} with {len(parts)} indices, but {self.name} has "
-                f"{self.values.ndim}.",
+                f"{len(shape)}.",
             )
-        shape = self.values.shape
+        plain = True
         for axis, part in enumerate(parts):
-            if isinstance(part, (int, np.integer)) and not isinstance(part, bool):
+            if _is_whole(part):
                 if not 0 <= part < shape[axis]:
                     self.check_bounds(index, part, axis)
-            elif not isinstance(part, slice) and part is not Ellipsis:
-                self.refuse_index(index, part)
-        return tuple(map(_plain, parts))
+            else:
+                plain = False
+                if not isinstance(part, slice) and part is not Ellipsis:
+                    self.refuse_index(index, part)
+        return parts if plain else tuple(map(_plain, parts))
 
     def check_bounds(self, index: Any, part: Any, axis: int) -> None:
         """Refuse an index beyond the end; note one that counts from the end."""
@@ -298,27 +301,27 @@ class Guard(np.lib.mixins.NDArrayOperatorsMixin):
             self.refuse_write(self.label(index))
         if isinstance(value, Guard):
             value = value.read_all()
-        target = self.values[places]
+        dtype = self.values.dtype
         if isinstance(value, (tuple, list)):
             value = np.array([_plain(one) for one in value])
         if isinstance(value, np.ndarray) and value.ndim > 0:
             value = value.copy()  # It may be the same memory.
-            wrong = next((w for one in value.flat if (w := misfit(one, target.dtype))), "")
+            wrong = next((w for one in value.flat if (w := misfit(one, dtype))), "")
         else:
-            wrong = misfit(value, target.dtype)
+            wrong = misfit(value, dtype)
         if wrong:
             self.watch.note(
                 "does-not-fit",
                 f"writes {self.label(index)}, where {wrong}.",
                 "Choose a wider dtype, or bring the value into its range.",
             )
-            value = np.zeros((), target.dtype)
+            value = np.zeros((), dtype)
         elif isinstance(value, np.ndarray):
-            value = value.astype(target.dtype)
+            value = value.astype(dtype)
         self.values[places] = value
         if self.written is not None:
             self.written[places] = True
-        if self.watch.tracing and not isinstance(target, np.ndarray):
+        if self.watch.tracing and not isinstance(self.values[places], np.ndarray):
             self.writers[self.address(places)] = self.watch.place()
 
     def address(self, places: tuple[Any, ...]) -> int:
@@ -401,6 +404,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _is_whole(index: Any) -> bool:
+    """Tell whether an index is a whole number."""
+    return type(index) is int or (
+        isinstance(index, (int, np.integer)) and not isinstance(index, bool)
+    )
+
+
 def _is_written(index: Any, place: Place) -> bool:
     """Tell whether a negative index stands as a number in the line that uses it."""
     line = "" if place is None else linecache.getline(*place)
@@ -452,10 +462,11 @@ class Column:
 
     def inner(self, index: Any) -> tuple[Any, ...]:
         """Return the index behind the row's, which must be this row's."""
-        first, *rest = index if isinstance(index, tuple) else (index,)
-        if isinstance(first, (int, np.integer)) and not isinstance(first, bool):
+        parts = index if isinstance(index, tuple) else (index,)
+        first = parts[0]
+        if _is_whole(first):
             if first == self.row:
-                return tuple(rest)
+                return parts[1:]
             if self.role == "rng":
                 raise self.watch.stop(
                     "another-row",

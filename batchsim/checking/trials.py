@@ -29,7 +29,7 @@ from batchsim.checking.guards import (
     guarded_streams,
     guarded_tuple,
 )
-from batchsim.checking.patience import TooLong, at_most
+from batchsim.checking.patience import Patience, TooLong
 from batchsim.checking.problems import Place
 from batchsim.compiler.returns import EXPECTED, HOW_TO_RETURN
 from batchsim.definition import Definition
@@ -168,9 +168,9 @@ class Trial:
             row: the row's number.
             fill: the byte that fills the columns first.
         """
-        run = _Run(self, row, fill, seed)
         course = Course()
-        with contextlib.suppress(Stop), self._quiet():
+        with Patience(PATIENCE) as patience, contextlib.suppress(Stop), self._quiet():
+            run = _Run(self, row, fill, seed, patience)
             run.reset(course)
             for _ in range(steps):
                 over = run.step(course, actions()) or len(course.episodes[-1]) >= limit
@@ -193,8 +193,11 @@ class Trial:
 class _Run:
     """One row's columns and streams."""
 
-    def __init__(self, trial: Trial, row: int, fill: int, seed: int) -> None:
+    def __init__(
+        self, trial: Trial, row: int, fill: int, seed: int, patience: Patience
+    ) -> None:
         self.trial = trial
+        self.patience = patience
         self.watch = trial.watch
         self.definition = trial.definition
         self.row = row
@@ -234,7 +237,7 @@ class _Run:
         try:
             # What it prints would be printed in every step.
             namespace = self.definition.namespace
-            with at_most(PATIENCE), contextlib.redirect_stdout(None), at_work(namespace):
+            with self.patience.block(), contextlib.redirect_stdout(None), at_work(namespace):
                 return getattr(namespace, name)(self.s, self.row, *arguments)
         except Stop:
             raise
@@ -308,7 +311,7 @@ class _Run:
             {},
             {},
         )
-        other = _Run(trial, self.row, 0, 0)
+        other = _Run(trial, self.row, 0, 0, self.patience)
         for name, column in other.columns.items():
             column.own.values[...] = before[name]
         for array, values in zip(other.streams, stream, strict=True):
