@@ -63,10 +63,25 @@ class Chart(Scene):
 
 
 def look(
-    scene, x, y, angle, grid, monsters=(), items=(), backend="native", health=0, ammo=0, **params
+    scene,
+    x,
+    y,
+    angle,
+    grid,
+    monsters=(),
+    items=(),
+    backend="native",
+    *,
+    health=0,
+    ammo=0,
+    fov=90.0,
+    **params,
 ):
-    """What is seen from a place; monsters are (kind, state, x, y), items (kind, x, y)."""
-    envs = batchsim.make_vec(scene, 1, backend=backend, **params)
+    """What is seen from a place; monsters are (kind, state, x, y), items (kind, x, y).
+
+    The field of view is the row's own: one kernel has all of them.
+    """
+    envs = batchsim.make_vec(scene, 1, backend=backend, fov=[fov], **params)
     envs.reset(seed=0)
     state = envs.get_state()
     state["state.grid"][0] = grid
@@ -304,7 +319,8 @@ def test_depth_is_the_distance_of_what_a_pixel_shows():
 def test_labels_tell_which_monster_and_which_item_a_pixel_shows():
     monsters = [(1, 0, 12.5, 11.5), (2, 0, 12.5, 13.5)]
     items = [(world.MEDIKIT, 13.5, 12.5)]
-    labels = look(Scene, 10.5, 12.5, 0.0, hall(), monsters, items, labels=True)["labels"]
+    both = {"depth": True, "labels": True}
+    labels = look(Scene, 10.5, 12.5, 0.0, hall(), monsters, items, **both)["labels"]
     assert set(np.unique(labels)) == {0, 1, 2, 3, 2 + world.MONSTERS}
     # Angles grow from x towards y: what is at a smaller y is seen to the left.
     left, right = (np.argwhere(labels == k)[:, 1].mean() for k in (2, 3))
@@ -313,14 +329,15 @@ def test_labels_tell_which_monster_and_which_item_a_pixel_shows():
 
 def test_both_backends_find_the_same_depths_and_labels():
     monsters, items = [(1, 0, 13.2, 12.1), (2, 2, 15.0, 13.0)], [(1, 12.9, 12.9)]
-    for params in ({"depth": True}, {"labels": True, "width": 31, "height": 23}):
+    for name in ("depth", "labels"):
+        params = {name: True, "width": 31, "height": 23}
         one, other = (
             look(Scene, 10.4, 12.5, 0.2, hall(8, 8, 17, 15), monsters, items, backend, **params)
             for backend in ("native", "reference")
         )
         assert one.keys() == other.keys()
-        for name in one:
-            np.testing.assert_array_equal(one[name], other[name])
+        for part in one:
+            np.testing.assert_array_equal(one[part], other[part])
 
 
 def read_bar(picture, colour, size=1):
@@ -374,7 +391,7 @@ def test_a_pillar_between_two_rays_is_not_missed():
         grid[0] = grid[-1] = grid[:, 0] = grid[:, -1] = WALL
         grid[12, 12] = 0
         x, y, angle = 12 + rng.uniform(0.3, 0.7), 12 + rng.uniform(0.3, 0.7), rng.uniform(0, 7)
-        depth = look(Scene, x, y, angle, grid, depth=True)["depth"][36]
+        depth = look(Scene, x, y, angle, grid, depth=True, labels=True)["depth"][36]
         for column in range(128):
             across = 2 * (column + 0.5) / 128 - 1
             dx = math.cos(angle) - math.sin(angle) * across
