@@ -19,6 +19,7 @@ import pytest
 from gymnasium import spaces
 
 import batchsim
+from batchsim.__main__ import main
 from batchsim.checking import KINDS, backends, examine, trials
 from batchsim.checking.problems import HINTS
 
@@ -1091,11 +1092,15 @@ def test_the_command_says_what_was_tried(tmp_path):
         (["EgoBattle-v0", "--param", "layout=no"], "layout is 'no', a file that cannot be read"),
     ],
 )
-def test_the_command_refuses_bad_input(tmp_path, arguments, expected):
-    done = command(tmp_path, *arguments)
-    assert done.returncode == 2
-    assert expected in done.stderr
-    assert done.stderr.startswith("batchsim: ")
+def test_the_command_refuses_bad_input(tmp_path, monkeypatch, capsys, arguments, expected):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["batchsim", "check", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert expected in said
+    assert said.startswith("batchsim: ")
 
 
 def test_the_page_describes_every_kind():

@@ -193,9 +193,7 @@ class Trial:
 class _Run:
     """One row's columns and streams."""
 
-    def __init__(
-        self, trial: Trial, row: int, fill: int, seed: int, patience: Patience
-    ) -> None:
+    def __init__(self, trial: Trial, row: int, fill: int, seed: int, patience: Patience) -> None:
         self.trial = trial
         self.patience = patience
         self.watch = trial.watch

@@ -27,8 +27,7 @@ def level_start(level):
     return AREA - (AREA & (shifted(1, 2 * (BITS + 1 - level), 0) - 1))
 
 
-@functools.cache
-def atlas():
+def _draw_atlas():
     """Return the colours of all textures, (COUNT * AREA,), uint32."""
     random = np.random.default_rng(1)
     v, u = np.mgrid[0:SIDE, 0:SIDE]
@@ -69,6 +68,9 @@ def atlas():
     found = np.concatenate(levels, 1).reshape(-1)
     found.flags.writeable = False  # All that ask share it.
     return found
+
+
+atlas = functools.cache(_draw_atlas)
 
 
 def _halve(colours, opaque):
