@@ -10,7 +10,24 @@ Source: Chevalier-Boisvert and others, "Minigrid & Miniworld" (2023), `minigrid/
 UNSEEN, EMPTY, WALL, FLOOR, DOOR, KEY, BALL, BOX, GOAL, LAVA, AGENT = range(11)
 CLOSED, LOCKED = 11, 12  # doors; DOOR is an open one
 RED, GREEN, BLUE, PURPLE, YELLOW, GREY = range(6)
-KINDS = ("unseen empty wall floor door key ball box goal lava agent door door").split()
+KINDS = (
+    *("unseen", "empty", "wall", "floor", "door", "key", "ball", "box", "goal", "lava", "agent"),
+    *("door", "door"),  # closed, locked
+)
+    "unseen",
+    "empty",
+    "wall",
+    "floor",
+    "door",
+    "key",
+    "ball",
+    "box",
+    "goal",
+    "lava",
+    "agent",
+    "door",
+    "door",
+]
 COLOURS = ("red", "green", "blue", "purple", "yellow", "grey")
 BY_NAME = (BLUE, GREEN, GREY, PURPLE, RED, YELLOW)  # as MiniGrid draws them
 OPAQUE = 128

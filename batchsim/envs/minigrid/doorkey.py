@@ -1,25 +1,37 @@
-"""Doorkey"""
+"""MiniGrid-DoorKey: a key, a locked door, and the goal behind it."""
+
 from typing import NamedTuple
 
-from batchsim.envs.minigrid.cells import *
-from batchsim.envs.minigrid.minigrid import MiniGrid
-from batchsim.envs.minigrid.world import *
+from batchsim.envs.minigrid.cells import AT_GOAL, KEY, LOCKED, WALLED, YELLOW, cell
+from batchsim.envs.minigrid.common import MiniGrid
+from batchsim.envs.minigrid.world import (
+    WIDTH,
+    clear,
+    place_agent,
+    place_thing,
+    put,
+    put_column,
+)
 from batchsim.random import integers
 
 
-class Arguments(NamedTuple):
-    size: int = 8
-    max_steps: int | None = None
-
 class DoorKey(MiniGrid):
-    Arguments = Arguments
+    """# MiniGrid-DoorKey
 
-    def tables(p):
-        steps = 10 * p.size**2 if p.max_steps is None else p.max_steps
-        return lay_out(p.size, p.size, steps, p.agent_view_size)
+    Pick up the key, unlock the door with it, and get to the goal in the other room.
+    """
 
-    def text(tokens):
-        return "use the key to open the door and then get to the goal"
+    MISSION = "use the key to open the door and then get to the goal"
+
+    class Arguments(NamedTuple):
+        size: int = 8
+        max_steps: int | None = None
+
+    def size_of(p):
+        return p.size, p.size
+
+    def steps_of(p):
+        return 10 * p.size**2
 
     def reset(s, i, p, rng):
         clear(s, i, p)

@@ -1,9 +1,12 @@
 """What the agent sees: a square of cells before it, turned so that it looks up."""
 
-import numpy as np
 from typing import NamedTuple
+
+import numpy as np
+
 import batchsim
 from batchsim.envs.minigrid.cells import EMPTY
+
 
 class Scratch(NamedTuple):
     seen: batchsim.column(np.uint8, lambda p: p.agent_view_size * p.agent_view_size)

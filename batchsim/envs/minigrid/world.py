@@ -10,7 +10,6 @@ import numpy as np
 
 import batchsim
 from batchsim.envs.minigrid.cells import (
-    AT_GOAL,
     BALL,
     BOX,
     CLOSED,
@@ -26,12 +25,11 @@ from batchsim.envs.minigrid.cells import (
     colour_of,
     kind_of,
 )
-from batchsim.family import env
 from batchsim.random import integers
 
 TURN_LEFT, TURN_RIGHT, FORWARD, PICKUP, DROP, TOGGLE, DONE = range(7)
 CAPACITY = 640  # cells, the least; one kernel serves all grids of a capacity
-WIDTH, HEIGHT, STRIDE, ORIGIN, LIMIT = range(5)  # places in the table `grid`
+WIDTH, HEIGHT, STRIDE, ORIGIN, LIMIT, EXTRA = range(6)  # places in the table `grid`
 ENTERED = 1 << EMPTY | 1 << FLOOR | 1 << DOOR | 1 << GOAL | 1 << LAVA  # kinds, as bits
 CARRIED = 1 << KEY | 1 << BALL | 1 << BOX
 
@@ -46,33 +44,36 @@ class State(NamedTuple):
 
 class Tables(NamedTuple):
     blank: np.ndarray  # (capacity,) uint8, an empty grid with walls around it
-    grid: np.ndarray  # (5,), see WIDTH and the others
+    grid: np.ndarray  # numbers of a definition: see WIDTH and the others; from EXTRA on, its own
     ahead: np.ndarray  # (4,), from a cell to the next, by heading
 
 
-def lay_out(width, height, max_steps, view_size):
+def lay_out(width, height, max_steps, view_size, has_walls=True, extras=()):
     """Return the tables of a grid.
 
     Args:
         width, height: of the grid, in cells, its outer walls among them.
         max_steps: after which an episode is truncated.
         view_size: how many cells wide and deep the agent's view is.
+        has_walls: whether the outermost cells are walls.
+        extras: numbers that a definition has besides.
     """
     margin = view_size - 1
     stride = width + margin
     cells = np.full((height + 2 * margin, stride), WALLED, np.uint8)
-    cells[margin + 1 : margin + height - 1, margin + 1 : stride - 1] = EMPTY
+    wall = 1 if has_walls else 0
+    cells[margin + wall : margin + height - wall, margin + wall : stride - wall] = EMPTY
     capacity = CAPACITY
     while capacity < cells.size + margin:
         capacity *= 2
     blank = np.full(capacity, WALLED, np.uint8)
     blank[: cells.size] = cells.ravel()
-    grid = np.array([width, height, stride, margin * stride + margin, max_steps])
+    grid = np.array([width, height, stride, margin * stride + margin, max_steps, *extras])
     return Tables(blank, grid, np.array([1, stride, -1, -stride]))
 
 
 def clear(s, i, p):
-    """Begin an episode with an empty grid, walls around it."""
+    """Begin an episode with an empty grid."""
     s.cells[i] = p.blank
     s.carried[i], s.steps[i] = 0, 0
     s.place[i] = 0  # nowhere
@@ -93,6 +94,10 @@ def row_of(p, place):
 
 def put(s, i, p, x, y, code):
     s.cells[i, at(p, x, y)] = code
+
+
+def take_away(s, i, p, x, y):
+    s.cells[i, at(p, x, y)] = EMPTY
 
 
 def put_row(s, i, p, x, y, length, code):
@@ -147,6 +152,14 @@ def put_agent(s, i, p, x, y, heading):
     s.place[i], s.heading[i] = at(p, x, y), heading
 
 
+def start(s, i, p, rng):
+    """Put the agent where its caller wants it: at the numbers from EXTRA on, or anywhere."""
+    if p.grid[EXTRA] < 0:
+        place_agent(s, i, p, rng, 0, 0, p.grid[WIDTH], p.grid[HEIGHT])
+    else:
+        put_agent(s, i, p, p.grid[EXTRA], p.grid[EXTRA + 1], p.grid[EXTRA + 2])
+
+
 def success(s, i, p):
     """Return the reward of an episode that ends well: the sooner, the more."""
     return 1.0 - 0.9 * (s.steps[i] / p.grid[LIMIT])
@@ -197,15 +210,3 @@ def toggle(s, i, place, code):
         s.cells[i, place] = code + OPAQUE + CLOSED - DOOR
     elif kind == BOX:
         s.cells[i, place] = EMPTY
-
-
-class World:
-    State = State
-
-    def step(s, i, action, p, rng):
-        s.steps[i] += 1
-        reward, terminated = env.play(s, i, action, p, rng)
-        return reward, terminated, s.steps[i] >= p.grid[LIMIT]
-
-    def play(s, i, action, p, rng):
-        return act(s, i, action, p)

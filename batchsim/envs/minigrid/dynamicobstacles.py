@@ -1,0 +1,110 @@
+"""MiniGrid-Dynamic-Obstacles: an empty room in which balls move about."""
+
+from typing import NamedTuple
+
+import numpy as np
+from gymnasium.spaces import Discrete
+
+import batchsim
+from batchsim.envs.minigrid.cells import AT_GOAL, BALL, BLUE, EMPTY, GOAL, cell, kind_of
+from batchsim.envs.minigrid.common import MiniGrid, Open, started
+from batchsim.envs.minigrid.world import (
+    EXTRA,
+    FORWARD,
+    HEIGHT,
+    WIDTH,
+    State,
+    act,
+    at,
+    clear,
+    column_of,
+    front,
+    put,
+    row_of,
+    start,
+)
+from batchsim.family import merge
+from batchsim.random import integers
+
+OBSTACLES = EXTRA + 3  # how many
+TRIES = 101  # of placing one
+NOWHERE = 0
+
+
+def count_obstacles(p):
+    return int(p.n_obstacles) if p.n_obstacles <= p.size / 2 + 1 else int(p.size / 2)
+
+
+class Obstacles(NamedTuple):
+    obstacles: batchsim.column(np.int32, lambda p: max(8, count_obstacles(p)))  # their places
+
+
+class DynamicObstacles(MiniGrid):
+    """# MiniGrid-Dynamic-Obstacles
+
+    Get to the goal in a room where balls move about. Running into one costs a point and ends the
+    episode.
+    """
+
+    State = merge(State, Obstacles)
+    Params = Open
+    ACTION = Discrete(3)
+    KEYS = {"left": 0, "right": 1, "up": 2}
+    MISSION = "get to the green goal square"
+
+    class Arguments(NamedTuple):
+        size: int = 8
+        agent_start_pos: tuple[int, int] | None = (1, 1)
+        agent_start_dir: int = 0
+        n_obstacles: int = 4
+        max_steps: int | None = None
+
+    def size_of(p):
+        return p.size, p.size
+
+    def steps_of(p):
+        return 4 * p.size**2
+
+    def extras_of(p):
+        count = count_obstacles(p)
+        if not 0 <= count <= (p.size - 2) ** 2 - 2:
+            raise ValueError(
+                f"n_obstacles is {p.n_obstacles}; expected at most {(p.size - 2) ** 2 - 2}, for "
+                f"which a grid of size {p.size} has room."
+            )
+        return *started(p, p.size, p.size), count
+
+    def reset(s, i, p, rng):
+        clear(s, i, p)
+        put(s, i, p, p.grid[WIDTH] - 2, p.grid[HEIGHT] - 2, AT_GOAL)
+        start(s, i, p, rng)
+        for k in range(p.grid[OBSTACLES]):
+            place = find(s, i, p, rng, 0, 0, p.grid[WIDTH])
+            s.cells[i, place] = cell(BALL, BLUE)
+            s.obstacles[i, k] = place
+
+    def play(s, i, action, p, rng):
+        kind = kind_of(s.cells[i, front(s, i, p)])
+        for k in range(p.grid[OBSTACLES]):
+            old = s.obstacles[i, k]
+            x, y = column_of(p, old) - 1, row_of(p, old) - 1
+            place = find(s, i, p, rng, max(x, 0), max(y, 0), 3)
+            if place != NOWHERE:
+                s.cells[i, place] = cell(BALL, BLUE)
+                s.cells[i, old] = EMPTY
+                s.obstacles[i, k] = place
+        reward, terminated = act(s, i, action, p)
+        if action == FORWARD and kind != EMPTY and kind != GOAL:
+            return -1.0, True
+        return reward, terminated
+
+
+def find(s, i, p, rng, x, y, side):
+    """Return an empty place of a square, not the agent's, or NOWHERE if it takes too long."""
+    right, bottom = min(x + side, p.grid[WIDTH]), min(y + side, p.grid[HEIGHT])
+    for _ in range(TRIES):
+        column = integers(rng, i, x, right)
+        place = at(p, column, integers(rng, i, y, bottom))
+        if s.cells[i, place] == EMPTY and place != s.place[i]:
+            return place
+    return NOWHERE

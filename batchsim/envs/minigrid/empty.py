@@ -1,0 +1,37 @@
+"""MiniGrid-Empty: a room without anything but the goal."""
+
+from typing import NamedTuple
+
+from batchsim.envs.minigrid.cells import AT_GOAL
+from batchsim.envs.minigrid.common import MiniGrid, Open, started
+from batchsim.envs.minigrid.world import HEIGHT, WIDTH, clear, put, start
+
+
+class Empty(MiniGrid):
+    """# MiniGrid-Empty
+
+    An empty room: get to the green goal in its corner. The reward is sparse, and the smaller the later.
+    """
+
+    Params = Open
+    MISSION = "get to the green goal square"
+
+    class Arguments(NamedTuple):
+        size: int = 8
+        agent_start_pos: tuple[int, int] | None = (1, 1)
+        agent_start_dir: int = 0
+        max_steps: int | None = None
+
+    def size_of(p):
+        return p.size, p.size
+
+    def steps_of(p):
+        return 4 * p.size**2
+
+    def extras_of(p):
+        return started(p, p.size, p.size)
+
+    def reset(s, i, p, rng):
+        clear(s, i, p)
+        put(s, i, p, p.grid[WIDTH] - 2, p.grid[HEIGHT] - 2, AT_GOAL)
+        start(s, i, p, rng)
