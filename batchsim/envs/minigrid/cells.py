@@ -14,20 +14,6 @@ KINDS = (
     *("unseen", "empty", "wall", "floor", "door", "key", "ball", "box", "goal", "lava", "agent"),
     *("door", "door"),  # closed, locked
 )
-    "unseen",
-    "empty",
-    "wall",
-    "floor",
-    "door",
-    "key",
-    "ball",
-    "box",
-    "goal",
-    "lava",
-    "agent",
-    "door",
-    "door",
-]
 COLOURS = ("red", "green", "blue", "purple", "yellow", "grey")
 BY_NAME = (BLUE, GREEN, GREY, PURPLE, RED, YELLOW)  # as MiniGrid draws them
 OPAQUE = 128
