@@ -1,7 +1,7 @@
-"""A player that goes to things and does something there, so that grid worlds show all they can do.
+"""A player that goes to things and does something there, so that grid worlds show all they can.
 
-Random actions hardly ever pick up a key, and never open the door that it belongs to. The player looks
-at the per-object environments, not at the batch that is compared with them.
+Random actions hardly ever pick up a key, and never open the door that it belongs to. The player
+looks at the per-object environments, not at the batch that is compared with them.
 """
 
 from collections import Counter, deque
@@ -48,9 +48,7 @@ class Explorer:
 
     def plan(self, env):
         """Return actions that lead to something, and one to do there."""
-        cells = [
-            (x, y, env.grid.get(x, y)) for x in range(env.width) for y in range(env.height)
-        ]
+        cells = [(x, y, env.grid.get(x, y)) for x in range(env.width) for y in range(env.height)]
         carrying = env.carrying
         if carrying and self.rng.random() < 0.3:
             free = [(x, y) for x, y, thing in cells if thing is None]

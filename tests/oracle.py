@@ -12,9 +12,7 @@ import batchsim
 from batchsim.registry import ENVIRONMENTS, original
 
 IDS = sorted(
-    name
-    for name, entry in ENVIRONMENTS.items()
-    if entry.baseline is None and entry.package is None
+    name for name, entry in ENVIRONMENTS.items() if entry.baseline is None and entry.package is None
 )
 """Ids that Gymnasium has too, which are compared with its own environments."""
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete, Text
 
+from batchsim.envs.minigrid.allowed import check_world
 from batchsim.envs.minigrid.cells import CLOSED, DOOR, colour_of, kind_of
 from batchsim.envs.minigrid.view import Scratch, look
 from batchsim.envs.minigrid.world import LIMIT, State, act, lay_out
@@ -82,6 +83,10 @@ class MiniGrid:
     @classmethod
     def text(cls, tokens):
         return cls.MISSION
+
+    @classmethod
+    def check_state(cls, s, p):
+        check_world(s, p, cls.WORDS)
 
     def REWARD_TYPE(reward):
         return int(reward) if reward.is_integer() else reward

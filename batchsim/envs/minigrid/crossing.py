@@ -39,8 +39,17 @@ class Rivers(NamedTuple):
 class Crossing(MiniGrid):
     """# MiniGrid-LavaCrossing, MiniGrid-SimpleCrossing
 
-    Get to the goal in the opposite corner, across rivers of lava, each of which has one opening. In
-    SimpleCrossing walls stand in their place.
+    Get to the goal in the opposite corner, across rivers of lava, each of which has one
+    opening. In SimpleCrossing walls stand where the lava would be.
+
+    ## Starting State
+
+    The agent is in the upper left corner and looks right. Which rivers there are, and where
+    their openings are, is drawn; there is always a way.
+
+    ## Episode End
+
+    Terminated at the goal, and in the lava without a reward; truncated after `max_steps`.
     """
 
     Scratch = merge(Scratch, Rivers)

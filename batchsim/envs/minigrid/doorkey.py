@@ -18,7 +18,14 @@ from batchsim.random import integers
 class DoorKey(MiniGrid):
     """# MiniGrid-DoorKey
 
-    Pick up the key, unlock the door with it, and get to the goal in the other room.
+    Pick up the key, unlock the door with it, and get to the goal in the other room. Without
+    exploration of a planned kind the larger sizes are hard, as the reward comes at the end
+    only.
+
+    ## Starting State
+
+    The wall's and the door's places are drawn. The agent and the key are at random places at
+    the left of the wall.
     """
 
     MISSION = "use the key to open the door and then get to the goal"

@@ -28,8 +28,16 @@ SYNTAX = ("get a", "go get a", "fetch a", "go fetch a", "you must fetch a")
 class Fetch(MiniGrid):
     """# MiniGrid-Fetch
 
-    Keys and balls lie about. Pick up the one that the mission names; any other ends the episode
-    without a reward.
+    Keys and balls lie about: pick up the one that the mission names.
+
+    ## Starting State
+
+    Everything is at random places, the agent too.
+
+    ## Episode End
+
+    Terminated when something is picked up, with a reward if its kind and colour are right;
+    truncated after `max_steps`.
     """
 
     State, Scratch = merge(State, Words), merge(Scratch, Things)

@@ -35,10 +35,13 @@ def place_of(name, place):
 class FourRooms(MiniGrid):
     """# MiniGrid-FourRooms
 
-    Get to the goal, in a grid of four rooms that are joined by four gaps in their walls. The agent
-    and the goal may be in any of them.
+    Get to the goal in a grid of four rooms that are joined by gaps in their walls.
 
     Source: Sutton, Precup and Singh, "Between MDPs and semi-MDPs" (1999).
+
+    ## Starting State
+
+    The agent and the goal are at random places, unless the caller names them.
     """
 
     MISSION = "reach the goal"

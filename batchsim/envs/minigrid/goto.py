@@ -51,8 +51,18 @@ class GoTo(MiniGrid):
 class GoToDoor(GoTo):
     """# MiniGrid-GoToDoor
 
-    A room of random size with four doors of different colours: go to the one that is asked for, and
-    say "done" beside it. Toggling anything ends the episode.
+    A room has four doors of different colours: go to the one that the mission names, and say
+    "done" beside it.
+
+    ## Starting State
+
+    The room's size is drawn, up to that of the grid; so are its doors' places and colours, and
+    where the agent is.
+
+    ## Episode End
+
+    Terminated by "done", with a reward beside the right door, and by toggling; truncated after
+    `max_steps`.
     """
 
     WORDS = (len(COLOURS),)
@@ -97,8 +107,17 @@ class GoToDoor(GoTo):
 class GoToObject(GoTo):
     """# MiniGrid-GoToObject
 
-    Things of different kinds and colours lie about: go to the one that is asked for, and say "done"
-    beside it. Toggling anything ends the episode.
+    Things of different kinds and colours lie about: go to the one that the mission names, and
+    say "done" beside it.
+
+    ## Starting State
+
+    Everything is at random places, the agent too.
+
+    ## Episode End
+
+    Terminated by "done", with a reward beside the right place, and by toggling; truncated after
+    `max_steps`.
     """
 
     Scratch = merge(Scratch, Things)

@@ -29,8 +29,12 @@ CONNECTIONS = 5001  # that are tried
 class KeyCorridor(RoomGrid):
     """# MiniGrid-KeyCorridor
 
-    Pick up a thing that is in a locked room. The key is in another room of the corridor, behind doors
-    that one must open to find it.
+    Pick up a thing in a locked room. The key is in a room at the other side of a corridor,
+    behind doors that one must open to find it.
+
+    ## Starting State
+
+    The agent is in the corridor; doors, colours and what is in the rooms are drawn.
     """
 
     State = merge(State, Words, Target)

@@ -12,8 +12,16 @@ from batchsim.random import integers
 class LavaGap(MiniGrid):
     """# MiniGrid-LavaGap
 
-    Get through the gap in a strip of lava, to the goal. Touching the lava ends the episode without a
-    reward.
+    Get to the goal through a gap in a strip of lava.
+
+    ## Starting State
+
+    The agent is in the upper left corner and looks right. Where the strip and its gap are is
+    drawn.
+
+    ## Episode End
+
+    Terminated at the goal, and in the lava without a reward; truncated after `max_steps`.
     """
 
     WORDS = (2,)

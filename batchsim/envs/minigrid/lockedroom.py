@@ -33,7 +33,11 @@ class Colours(NamedTuple):
 class LockedRoom(MiniGrid):
     """# MiniGrid-LockedRoom
 
-    The goal is in one of six rooms, which is locked; its key is in another one.
+    Six rooms lie along a hall. The goal is in the locked one, whose key is in another one.
+
+    ## Starting State
+
+    The agent is anywhere in the hall; which room is locked, and all colours, are drawn.
     """
 
     State, Scratch = merge(State, Words), merge(Scratch, Colours)

@@ -21,7 +21,19 @@ SIZE, THINGS = 19, 12
 class Playground(MiniGrid):
     """# MiniGrid-Playground
 
-    Nine rooms joined by doors, with twelve things in them. There is no mission and no reward.
+    Nine rooms joined by doors, with twelve things in them. There is no mission.
+
+    ## Starting State
+
+    Doors, things and the agent are at random places.
+
+    ## Rewards
+
+    There are none.
+
+    ## Episode End
+
+    Truncated after `max_steps`.
     """
 
     class Arguments(NamedTuple):

@@ -31,8 +31,17 @@ from batchsim.random import integers
 class PutNear(MiniGrid):
     """# MiniGrid-PutNear
 
-    Pick up the thing that the mission names, and drop it beside the other one that it names, a corner
-    touching a corner at least. Picking up another thing ends the episode, and so does any drop.
+    Pick up the thing that the mission names, and drop it beside the other one that it names:
+    corners may touch.
+
+    ## Starting State
+
+    Everything is at random places, no two things beside each other.
+
+    ## Episode End
+
+    Terminated when another thing is picked up, and at any drop, with a reward if it is at the
+    right place; truncated after `max_steps`.
     """
 
     State, Scratch = merge(State, Words, Target), merge(Scratch, Things)
@@ -100,6 +109,7 @@ class PutNear(MiniGrid):
 
 
 def name(s, i, word, code):
+    """Say in a mission which thing is meant, from a word on."""
     s.words[i, word], s.words[i, word + 1] = colour_of(code), kind_of(code) - KEY
 
 

@@ -28,8 +28,16 @@ class Doors(NamedTuple):
 class RedBlueDoors(MiniGrid):
     """# MiniGrid-RedBlueDoors
 
-    Open the red door, then the blue one: the agent must remember, as it does not see both. Opening
-    the blue one first ends the episode without a reward.
+    Open the red door, then the blue one. The agent does not see both at once: it must remember.
+
+    ## Starting State
+
+    The agent is anywhere in the room between the doors.
+
+    ## Episode End
+
+    Terminated when the blue door is opened, with a reward if the red one was open; truncated
+    after `max_steps`.
     """
 
     State = merge(State, Doors)

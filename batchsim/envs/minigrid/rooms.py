@@ -1,7 +1,7 @@
 """Rooms side by side, joined by doors: what a level is made of in RoomGrid's environments.
 
-Rooms are numbered row by row. A wall k of a room is its right, lower, left or upper one, and `at_wall`
-the wall k of room r at 4 * r + k.
+Rooms are numbered row by row. Wall 0 of a room is its right one, 1 the lower, 2 the left, 3 the
+upper one; what a column holds of wall k of room r is at 4 * r + k.
 
 Source: `minigrid/core/roomgrid.py` of MiniGrid 3.
 """
@@ -63,6 +63,7 @@ AllTables = merge(Tables, RoomTables)
 
 
 def capacity(p):
+    """Return for how many rooms there is room in the columns."""
     return max(ROOMS, int(p.rooms[ROWS]) * int(p.rooms[COLUMNS]))
 
 
@@ -94,6 +95,7 @@ def build(s, i, p, rng):
 
 
 def random_colour(rng, i):
+    """Return one of the six colours."""
     return BY_NAME[integers(rng, i, 0, 6)]
 
 
@@ -103,6 +105,7 @@ def random_kind(rng, i):
 
 
 def room_at(p, column, row):
+    """Return the number of the room in a column and a row of rooms."""
     return row * p.rooms[COLUMNS] + column
 
 
@@ -173,6 +176,7 @@ def add_door(s, i, p, rng, room, wall, colour, locked):
 
 
 def join(s, i, p, room, wall):
+    """Note that one can get through a wall, from both sides."""
     s.doors[i, 4 * room + wall] = True
     s.doors[i, 4 * (room + p.beside[wall]) + (wall + 2) % 4] = True
 
@@ -185,7 +189,7 @@ def remove_wall(s, i, p, room, wall):
         x += side
     elif wall == DOWN:
         y += side
-    along = p.grid[STRIDE] if wall == RIGHT or wall == LEFT else 1
+    along = p.grid[STRIDE] if wall in (RIGHT, LEFT) else 1
     place = at(p, x, y)
     for _ in range(1, side):
         place += along
@@ -202,7 +206,7 @@ def place_agent_in(s, i, p, rng, room):
             return False
         s.place[i], s.heading[i] = place, integers(rng, i, 0, 4)
         kind = kind_of(s.cells[i, front(s, i, p)])
-        if kind == EMPTY or kind == WALL:
+        if kind in (EMPTY, WALL):
             return True
 
 

@@ -80,23 +80,27 @@ def clear(s, i, p):
 
 
 def at(p, x, y):
-    """Return the place of a column x and a row y in `cells`."""
+    """Return the place of column x and row y in `cells`."""
     return p.grid[ORIGIN] + y * p.grid[STRIDE] + x
 
 
 def column_of(p, place):
+    """Return the column of a place in the grid."""
     return (place - p.grid[ORIGIN]) % p.grid[STRIDE]
 
 
 def row_of(p, place):
+    """Return the row of a place in the grid."""
     return (place - p.grid[ORIGIN]) // p.grid[STRIDE]
 
 
 def put(s, i, p, x, y, code):
+    """Put a cell at column x and row y."""
     s.cells[i, at(p, x, y)] = code
 
 
 def take_away(s, i, p, x, y):
+    """Leave nothing at column x and row y."""
     s.cells[i, at(p, x, y)] = EMPTY
 
 
@@ -149,6 +153,7 @@ def place_agent(s, i, p, rng, x, y, width, height):
 
 
 def put_agent(s, i, p, x, y, heading):
+    """Put the agent at column x and row y."""
     s.place[i], s.heading[i] = at(p, x, y), heading
 
 
