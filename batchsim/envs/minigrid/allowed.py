@@ -23,7 +23,7 @@ from batchsim.envs.minigrid.cells import (
     WALL,
     cell,
 )
-from batchsim.envs.minigrid.world import HEIGHT, ORIGIN, STRIDE, WIDTH
+from batchsim.envs.minigrid.grid import HEIGHT, ORIGIN, STRIDE, WIDTH
 from batchsim.ranges import require_between
 
 PLACES = ("target", "right_end", "wrong_end", "red_door", "blue_door")

@@ -8,8 +8,9 @@ from gymnasium.spaces import Dict, Discrete, MultiDiscrete, Text
 
 from batchsim.envs.minigrid.allowed import check_world
 from batchsim.envs.minigrid.cells import CLOSED, DOOR, colour_of, kind_of
+from batchsim.envs.minigrid.grid import LIMIT, lay_out
 from batchsim.envs.minigrid.view import Scratch, look
-from batchsim.envs.minigrid.world import LIMIT, State, act, lay_out
+from batchsim.envs.minigrid.world import State, act
 from batchsim.family import env
 from batchsim.symbols import Symbols
 

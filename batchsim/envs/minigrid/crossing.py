@@ -7,18 +7,10 @@ import numpy as np
 import batchsim
 from batchsim.envs.minigrid.cells import AT_GOAL, IN_LAVA
 from batchsim.envs.minigrid.common import MiniGrid
+from batchsim.envs.minigrid.grid import EXTRA, WIDTH, clear, put, put_column, put_row, take_away
 from batchsim.envs.minigrid.obstacles import AVOID, FIND, LAVA, obstacle
 from batchsim.envs.minigrid.view import Scratch
-from batchsim.envs.minigrid.world import (
-    EXTRA,
-    WIDTH,
-    clear,
-    put,
-    put_agent,
-    put_column,
-    put_row,
-    take_away,
-)
+from batchsim.envs.minigrid.world import put_agent
 from batchsim.family import merge
 from batchsim.random import integers, shuffle_first
 

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from batchsim.envs.minigrid.cells import AT_GOAL, IN_LAVA
 from batchsim.envs.minigrid.common import MiniGrid, Open, started
-from batchsim.envs.minigrid.world import EXTRA, WIDTH, clear, put, put_row, start
+from batchsim.envs.minigrid.grid import EXTRA, WIDTH, clear, put, put_row
+from batchsim.envs.minigrid.world import start
 
 STRIP = EXTRA + 3  # the row of the second strip
 

@@ -4,14 +4,8 @@ from typing import NamedTuple
 
 from batchsim.envs.minigrid.cells import AT_GOAL, KEY, LOCKED, WALLED, YELLOW, cell
 from batchsim.envs.minigrid.common import MiniGrid
-from batchsim.envs.minigrid.world import (
-    WIDTH,
-    clear,
-    place_agent,
-    place_thing,
-    put,
-    put_column,
-)
+from batchsim.envs.minigrid.grid import WIDTH, clear, put, put_column
+from batchsim.envs.minigrid.world import place_agent, place_thing
 from batchsim.random import integers
 
 

@@ -9,21 +9,8 @@ import batchsim
 from batchsim.envs.minigrid.allowed import check_world, require_in_grid
 from batchsim.envs.minigrid.cells import AT_GOAL, BALL, BLUE, EMPTY, GOAL, cell, kind_of
 from batchsim.envs.minigrid.common import MiniGrid, Open, started
-from batchsim.envs.minigrid.world import (
-    EXTRA,
-    FORWARD,
-    HEIGHT,
-    WIDTH,
-    State,
-    act,
-    at,
-    clear,
-    column_of,
-    front,
-    put,
-    row_of,
-    start,
-)
+from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, WIDTH, at, clear, column_of, put, row_of
+from batchsim.envs.minigrid.world import FORWARD, State, act, front, start
 from batchsim.family import merge
 from batchsim.random import integers
 

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from batchsim.envs.minigrid.cells import AT_GOAL
 from batchsim.envs.minigrid.common import MiniGrid, Open, started
-from batchsim.envs.minigrid.world import HEIGHT, WIDTH, clear, put, start
+from batchsim.envs.minigrid.grid import HEIGHT, WIDTH, clear, put
+from batchsim.envs.minigrid.world import start
 
 
 class Empty(MiniGrid):

@@ -4,21 +4,12 @@ from typing import NamedTuple
 
 from batchsim.envs.minigrid.cells import KEY, cell, colour_of, kind_of
 from batchsim.envs.minigrid.common import MiniGrid, Open
+from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, WIDTH, clear
 from batchsim.envs.minigrid.missions import COLOURS, THINGS, Words, require_room
 from batchsim.envs.minigrid.rooms import random_colour
 from batchsim.envs.minigrid.things import Things
 from batchsim.envs.minigrid.view import Scratch
-from batchsim.envs.minigrid.world import (
-    EXTRA,
-    HEIGHT,
-    WIDTH,
-    State,
-    act,
-    clear,
-    place_agent,
-    place_thing,
-    success,
-)
+from batchsim.envs.minigrid.world import State, act, place_agent, place_thing, success
 from batchsim.family import merge
 from batchsim.random import integers
 

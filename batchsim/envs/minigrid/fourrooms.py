@@ -4,18 +4,8 @@ from typing import NamedTuple
 
 from batchsim.envs.minigrid.cells import AT_GOAL, WALLED
 from batchsim.envs.minigrid.common import MiniGrid
-from batchsim.envs.minigrid.world import (
-    EXTRA,
-    WIDTH,
-    at,
-    clear,
-    place_agent,
-    place_thing,
-    put,
-    put_column,
-    put_row,
-    take_away,
-)
+from batchsim.envs.minigrid.grid import EXTRA, WIDTH, at, clear, put, put_column, put_row, take_away
+from batchsim.envs.minigrid.world import place_agent, place_thing
 from batchsim.random import integers
 
 SIZE = 19

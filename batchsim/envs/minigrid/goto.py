@@ -4,26 +4,12 @@ from typing import NamedTuple
 
 from batchsim.envs.minigrid.cells import BY_NAME, CLOSED, KEY, cell, colour_of, kind_of
 from batchsim.envs.minigrid.common import MiniGrid, Open
+from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, STRIDE, WIDTH, at, clear, put_room
 from batchsim.envs.minigrid.missions import COLOURS, THINGS, Words, require_kinds, require_room
 from batchsim.envs.minigrid.target import Target
 from batchsim.envs.minigrid.things import Things, draw_new
 from batchsim.envs.minigrid.view import Scratch
-from batchsim.envs.minigrid.world import (
-    DONE,
-    EXTRA,
-    HEIGHT,
-    STRIDE,
-    TOGGLE,
-    WIDTH,
-    State,
-    act,
-    at,
-    clear,
-    place_agent,
-    place_thing,
-    put_room,
-    success,
-)
+from batchsim.envs.minigrid.world import DONE, TOGGLE, State, act, place_agent, place_thing, success
 from batchsim.family import merge
 from batchsim.random import integers
 

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 from batchsim.envs.minigrid.cells import AT_GOAL, EMPTY, IN_LAVA
 from batchsim.envs.minigrid.common import MiniGrid
+from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, WIDTH, clear, put, put_column
 from batchsim.envs.minigrid.obstacles import AVOID, FIND, LAVA, obstacle
-from batchsim.envs.minigrid.world import EXTRA, HEIGHT, WIDTH, clear, put, put_agent, put_column
+from batchsim.envs.minigrid.world import put_agent
 from batchsim.random import integers
 
 

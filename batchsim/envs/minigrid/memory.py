@@ -6,22 +6,8 @@ import numpy as np
 
 from batchsim.envs.minigrid.cells import BALL, GREEN, KEY, WALLED, cell
 from batchsim.envs.minigrid.common import MiniGrid
-from batchsim.envs.minigrid.world import (
-    EXTRA,
-    HEIGHT,
-    PICKUP,
-    TOGGLE,
-    WIDTH,
-    State,
-    act,
-    at,
-    clear,
-    put,
-    put_agent,
-    put_column,
-    put_row,
-    success,
-)
+from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, WIDTH, at, clear, put, put_column, put_row
+from batchsim.envs.minigrid.world import PICKUP, TOGGLE, State, act, put_agent, success
 from batchsim.family import merge
 from batchsim.random import integers
 

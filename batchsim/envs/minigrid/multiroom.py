@@ -7,17 +7,9 @@ import numpy as np
 import batchsim
 from batchsim.envs.minigrid.cells import AT_GOAL, BY_NAME, CLOSED, cell
 from batchsim.envs.minigrid.common import MiniGrid
+from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, WIDTH, clear, put, put_room
 from batchsim.envs.minigrid.view import Scratch
-from batchsim.envs.minigrid.world import (
-    EXTRA,
-    HEIGHT,
-    WIDTH,
-    clear,
-    place_agent,
-    place_thing,
-    put,
-    put_room,
-)
+from batchsim.envs.minigrid.world import place_agent, place_thing
 from batchsim.family import merge
 from batchsim.random import integers
 

@@ -17,10 +17,11 @@ from batchsim.envs.minigrid.cells import (
     cell,
     kind_of,
 )
+from batchsim.envs.minigrid.doors import add_door
+from batchsim.envs.minigrid.grid import EXTRA
 from batchsim.envs.minigrid.rooms import (
     RIGHT,
     RoomGrid,
-    add_door,
     add_thing,
     build,
     place_agent_in,
@@ -28,7 +29,7 @@ from batchsim.envs.minigrid.rooms import (
     room_at,
 )
 from batchsim.envs.minigrid.target import Target, fetch
-from batchsim.envs.minigrid.world import EXTRA, State, front
+from batchsim.envs.minigrid.world import State, front
 from batchsim.family import env, merge
 from batchsim.random import integers
 

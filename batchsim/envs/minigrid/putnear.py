@@ -4,26 +4,12 @@ from typing import NamedTuple
 
 from batchsim.envs.minigrid.cells import EMPTY, KEY, colour_of, kind_of
 from batchsim.envs.minigrid.common import MiniGrid, Open
+from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, WIDTH, at, clear, column_of, row_of
 from batchsim.envs.minigrid.missions import COLOURS, THINGS, Words, require_kinds, require_room
 from batchsim.envs.minigrid.target import Target
 from batchsim.envs.minigrid.things import Things, draw_new
 from batchsim.envs.minigrid.view import Scratch
-from batchsim.envs.minigrid.world import (
-    DROP,
-    EXTRA,
-    HEIGHT,
-    PICKUP,
-    WIDTH,
-    State,
-    act,
-    at,
-    clear,
-    column_of,
-    front,
-    place_agent,
-    row_of,
-    success,
-)
+from batchsim.envs.minigrid.world import DROP, PICKUP, State, act, front, place_agent, success
 from batchsim.family import merge
 from batchsim.random import integers
 

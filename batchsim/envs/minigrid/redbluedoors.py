@@ -6,16 +6,8 @@ import numpy as np
 
 from batchsim.envs.minigrid.cells import BLUE, CLOSED, DOOR, RED, cell, kind_of
 from batchsim.envs.minigrid.common import MiniGrid
-from batchsim.envs.minigrid.world import (
-    HEIGHT,
-    State,
-    act,
-    at,
-    clear,
-    place_agent,
-    put_room,
-    success,
-)
+from batchsim.envs.minigrid.grid import HEIGHT, at, clear, put_room
+from batchsim.envs.minigrid.world import State, act, place_agent, success
 from batchsim.family import merge
 from batchsim.random import integers
 

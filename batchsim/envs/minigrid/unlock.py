@@ -3,12 +3,12 @@
 from typing import NamedTuple
 
 from batchsim.envs.minigrid.cells import BALL, BOX, DOOR, KEY, cell, colour_of, kind_of
+from batchsim.envs.minigrid.doors import add_door
 from batchsim.envs.minigrid.missions import COLOURS, Words
 from batchsim.envs.minigrid.rooms import (
     ANY,
     RIGHT,
     RoomGrid,
-    add_door,
     add_thing,
     build,
     place_agent_in,
