@@ -71,6 +71,7 @@ __all__ = [
     "rayleigh",
     "seed_rows",
     "shuffle",
+    "shuffle_first",
     "standard_exponential",
     "standard_gamma",
     "standard_normal",
@@ -176,7 +177,13 @@ def _choose_by_shuffle(rng: Streams, i: int, n: int, out: npt.NDArray[np.integer
 @register_jitable
 def shuffle(rng: Streams, i: int, x: npt.NDArray[Any]) -> None:
     """Shuffle `x`, an (n,) array with n <= 2**32, in place as `Generator.shuffle(x)` does."""
-    shuffled(rng, i, x)
+    shuffled(rng, i, x, len(x))
+
+
+@register_jitable
+def shuffle_first(rng: Streams, i: int, x: npt.NDArray[Any], n: int) -> None:
+    """Shuffle the first n elements of `x`, an array of one axis, as `Generator.shuffle(x[:n])`."""
+    shuffled(rng, i, x, n)
 
 
 @register_jitable
@@ -184,7 +191,7 @@ def permutation(rng: Streams, i: int, out: npt.NDArray[np.integer]) -> None:
     """Write the integers 0 ... n - 1 into `out`, (n,), ordered as by `Generator.permutation(n)`."""
     for k in range(len(out)):
         out[k] = k
-    shuffled(rng, i, out)
+    shuffled(rng, i, out, len(out))
 
 
 # --- Normal and exponential -----------------------------------------------------------------------

@@ -146,7 +146,7 @@ def choice_weighted(rng: RandomStateStreams, i: int, p: npt.NDArray[np.floating]
 @register_jitable
 def shuffle(rng: RandomStateStreams, i: int, x: npt.NDArray[Any]) -> None:
     """Shuffle `x`, an (n,) array with n <= 2**32, in place as `RandomState.shuffle(x)` does."""
-    shuffled(rng, i, x)
+    shuffled(rng, i, x, len(x))
 
 
 @register_jitable
@@ -154,7 +154,7 @@ def permutation(rng: RandomStateStreams, i: int, out: npt.NDArray[np.integer]) -
     """Write 0 ... n - 1 into `out`, (n,), ordered as by `RandomState.permutation(n)`."""
     for k in range(len(out)):
         out[k] = k
-    shuffled(rng, i, out)
+    shuffled(rng, i, out, len(out))
 
 
 @register_jitable

@@ -12,10 +12,11 @@ import importlib.util
 import sys
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
+
+from batchsim.ids import ENTRIES, Entry
 
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
@@ -49,78 +50,7 @@ ENTRY_POINTS: Mapping[str, Any] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True)
-class Entry:
-    """An id's definition and defaults.
-
-    An id that Gymnasium has too behaves as Gymnasium's, bit for bit, and one with a baseline as
-    that; the tests compare every one of them.
-    """
-
-    module: Any
-    """The module's name, or `module:Class`; for an environment that a user registered, the class or
-    module itself."""
-    max_episode_steps: int | None = None
-    reward_threshold: float | None = None
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-    """Arguments that the id sets, where the environment's own defaults are others."""
-    baseline: str | None = None
-    """Entry point of the per-object environment, `module:Class`, of an id that Gymnasium does not
-    have."""
-
-
-_CLASSIC = "batchsim.envs.classic_control"
-_TOY = "batchsim.envs.toy_text"
-_EGO = "batchsim.envs.egocentric"
-
-
-def _egocentric(
-    module: str, baselines: str, name: str, steps: int, solved: float | None = None
-) -> Entry:
-    baseline = f"batchsim.baselines.egocentric.{baselines}:{name}"
-    return Entry(f"{_EGO}.{module}:{name}", steps, solved, baseline=baseline)
-
-
-_entries: dict[str, Entry] = {
-    "Acrobot-v1": Entry(f"{_CLASSIC}.acrobot", max_episode_steps=500, reward_threshold=-100.0),
-    "CartPole-v1": Entry(f"{_CLASSIC}.cartpole", max_episode_steps=500, reward_threshold=475.0),
-    "MountainCar-v0": Entry(
-        f"{_CLASSIC}.mountain_car", max_episode_steps=200, reward_threshold=-110.0
-    ),
-    "MountainCarContinuous-v0": Entry(
-        f"{_CLASSIC}.mountain_car_continuous", max_episode_steps=999, reward_threshold=90.0
-    ),
-    "Pendulum-v1": Entry(f"{_CLASSIC}.pendulum", max_episode_steps=200),
-    "Blackjack-v1": Entry(f"{_TOY}.blackjack"),
-    "CliffWalking-v1": Entry(f"{_TOY}.cliff_walking"),
-    "CliffWalkingSlippery-v1": Entry(f"{_TOY}.cliff_walking", kwargs={"is_slippery": True}),
-    "FrozenLake-v1": Entry(f"{_TOY}.frozen_lake", max_episode_steps=100, reward_threshold=0.70),
-    "FrozenLake8x8-v1": Entry(
-        f"{_TOY}.frozen_lake",
-        max_episode_steps=200,
-        reward_threshold=0.85,
-        kwargs={"map_name": "8x8"},
-    ),
-    "Taxi-v4": Entry(f"{_TOY}.taxi", max_episode_steps=200, reward_threshold=8),
-    # Steps of 4 tics, by default. Where one is given, the success criterion is that of gym-doom.
-    "EgoBasic-v0": _egocentric("basic", "fighting", "Basic", 75, 10.0),
-    "EgoMyWayHome-v0": _egocentric("my_way_home", "gathering", "MyWayHome", 525, 0.5),
-    "EgoHealthGathering-v0": _egocentric(
-        "health_gathering", "gathering", "HealthGathering", 525, 1000.0
-    ),
-    "EgoHealthGatheringSupreme-v0": _egocentric(
-        "health_gathering_supreme", "gathering", "HealthGatheringSupreme", 525
-    ),
-    "EgoDefendTheCenter-v0": _egocentric(
-        "defend_the_center", "fighting", "DefendTheCenter", 525, 10.0
-    ),
-    "EgoDefendTheLine-v0": _egocentric("defend_the_line", "fighting", "DefendTheLine", 525, 15.0),
-    "EgoDeadlyCorridor-v0": _egocentric(
-        "deadly_corridor", "fighting", "DeadlyCorridor", 525, 1000.0
-    ),
-    "EgoBattle-v0": _egocentric("battle", "fighting", "Battle", 525),
-}
-
+_entries = dict(ENTRIES)
 ENVIRONMENTS: Mapping[str, Entry] = MappingProxyType(_entries)
 
 
@@ -157,6 +87,8 @@ def original(name: str) -> str:
     from gymnasium.envs import registration
 
     short, entry = find(name)
+    if entry.package is not None:
+        _import_package(short, entry.package)
     if short in registration.registry:
         return short
     if entry.baseline is None:
@@ -165,6 +97,17 @@ def original(name: str) -> str:
             f"registered with Gymnasium as {short!r}."
         )
     return f"{BASELINE}/{short}"
+
+
+def _import_package(name: str, package: str) -> None:
+    """Import the package that registers the per-object environment of an id."""
+    try:
+        importlib.import_module(package)
+    except ImportError as error:
+        raise ValueError(
+            f"{name} is compared with the environment of {package}, which cannot be imported "
+            f"({error}); expected it to be installed: pip install {package}."
+        ) from error
 
 
 def environments() -> list[str]:

@@ -51,8 +51,8 @@ def weighted(rng: Any, i: int, p: npt.NDArray[np.floating]) -> int:
 
 
 @register_jitable
-def shuffled(rng: Any, i: int, x: npt.NDArray[Any]) -> None:
-    """Shuffle an array of one axis in place: algorithm P of Knuth, TAOCP 2, 3.4.2."""
-    for last in range(len(x) - 1, 0, -1):
+def shuffled(rng: Any, i: int, x: npt.NDArray[Any], count: int) -> None:
+    """Shuffle the first of an array of one axis in place: algorithm P of Knuth, TAOCP 2, 3.4.2."""
+    for last in range(count - 1, 0, -1):
         other = interval(rng, i, last)
         x[last], x[other] = x[other], x[last]

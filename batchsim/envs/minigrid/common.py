@@ -1,0 +1,133 @@
+"""What all environments of MiniGrid have in common, as a family of definitions."""
+
+import string
+from typing import NamedTuple
+
+import numpy as np
+from gymnasium.spaces import Dict, Discrete, MultiDiscrete, Text
+
+from batchsim.envs.minigrid.allowed import check_world
+from batchsim.envs.minigrid.cells import CLOSED, DOOR, colour_of, kind_of
+from batchsim.envs.minigrid.grid import LIMIT, lay_out
+from batchsim.envs.minigrid.view import Scratch, look
+from batchsim.envs.minigrid.world import State, act
+from batchsim.family import env
+from batchsim.symbols import Symbols
+
+
+class Params(NamedTuple):
+    agent_view_size: int = 7
+    see_through_walls: bool = False
+
+
+class Open(NamedTuple):
+    """Parameters where MiniGrid's own environments see through walls."""
+
+    agent_view_size: int = 7
+    see_through_walls: bool = True
+
+
+class MiniGrid:
+    """A definition has `Arguments`, of which `size_of(p)` and `steps_of(p)` make numbers, `reset`,
+    and what differs from this of `play`, the rules of a step, and of the mission.
+
+    ## Action Space
+
+    `Discrete(7)`: 0 turns left, 1 right, 2 moves forward, 3 picks up, 4 drops, 5 toggles what is
+    ahead, 6 says that the task is done.
+    """
+
+    State, Scratch, Params = State, Scratch, Params
+    ACTION = Discrete(7)
+    KEYS = {
+        "left": 0, "right": 1, "up": 2, "tab": 3, "page up": 3, "left shift": 4, "page down": 4,
+        "space": 5, "return": 6,
+    }  # fmt: skip
+    RENDER_FPS = 10
+    MISSION = ""  # or `text` and `say`, where it differs by episode
+    WORDS = (1,)  # how many values each token of a mission has
+    LONGEST = 100  # letters of a mission
+
+    LEAST = 3  # of `size`
+    HAS_WALLS = True  # around the grid
+
+    def extras_of(p):
+        """Return numbers that `reset` and `step` find in `p.grid`, from EXTRA on."""
+        return ()
+
+    @classmethod
+    def tables(cls, p):
+        if p.agent_view_size < 3 or p.agent_view_size % 2 == 0:
+            raise ValueError(
+                f"agent_view_size is {p.agent_view_size}; expected an odd number of at least 3."
+            )
+        if "size" in cls.Arguments._fields and p.size < cls.LEAST:
+            raise ValueError(f"size is {p.size}; expected at least {cls.LEAST}.")
+        width, height = cls.size_of(p)
+        steps = cls.steps_of(p) if p.max_steps is None else p.max_steps
+        if steps < 1:
+            raise ValueError(f"max_steps is {steps}; expected at least 1.")
+        return lay_out(width, height, steps, p.agent_view_size, cls.HAS_WALLS, cls.extras_of(p))
+
+    @classmethod
+    def OBSERVATION(cls, p):
+        size = p.agent_view_size
+        return Dict(
+            direction=Discrete(4),
+            image=Symbols((size, size, 3), (11, 6, 3)),
+            mission=Text(cls.LONGEST, min_length=0, charset=string.ascii_letters + " ,"),
+        )
+
+    @classmethod
+    def TOKENS(cls, p):
+        return MultiDiscrete(cls.WORDS, np.uint8)
+
+    @classmethod
+    def text(cls, tokens):
+        return cls.MISSION
+
+    @classmethod
+    def check_state(cls, s, p):
+        check_world(s, p, cls.WORDS)
+
+    def REWARD_TYPE(reward):
+        return int(reward) if reward.is_integer() else reward
+
+    def step(s, i, action, p, rng):
+        s.steps[i] += 1
+        reward, terminated = env.play(s, i, action, p, rng)
+        return reward, terminated, s.steps[i] >= p.grid[LIMIT]
+
+    def play(s, i, action, p, rng):
+        return act(s, i, action, p)
+
+    def say(s, i, p, out):
+        """Write the tokens of the mission."""
+        out[0] = 0
+
+    def observe(s, i, p, out):
+        out.direction[0] = s.heading[i]
+        env.say(s, i, p, out.mission)
+        look(s, i, p)
+        size = p.agent_view_size
+        for x in range(size):
+            for y in range(size):
+                code = s.seen[i, x * size + y]
+                kind = kind_of(code)
+                is_door = kind >= CLOSED
+                out.image[x, y, 0] = DOOR if is_door else kind
+                out.image[x, y, 1] = colour_of(code)
+                out.image[x, y, 2] = kind - CLOSED + 1 if is_door else 0
+
+
+def started(p, width, height):
+    """Return the numbers that `start` puts the agent by."""
+    if p.agent_start_pos is None:
+        return -1, -1, -1
+    x, y = p.agent_start_pos
+    if not (0 < x < width - 1 and 0 < y < height - 1 and 0 <= p.agent_start_dir < 4):
+        raise ValueError(
+            f"agent_start_pos is {p.agent_start_pos!r} and agent_start_dir {p.agent_start_dir!r}; "
+            f"expected a cell within the walls of a grid of {width} by {height}, and 0 to 3."
+        )
+    return x, y, p.agent_start_dir

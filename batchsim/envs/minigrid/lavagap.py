@@ -1,0 +1,58 @@
+"""MiniGrid-LavaGap: a wall of lava with a gap in it."""
+
+from typing import NamedTuple
+
+from batchsim.envs.minigrid.cells import AT_GOAL, EMPTY, IN_LAVA
+from batchsim.envs.minigrid.common import MiniGrid
+from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, WIDTH, clear, put, put_column
+from batchsim.envs.minigrid.obstacles import AVOID, FIND, LAVA, obstacle
+from batchsim.envs.minigrid.world import put_agent
+from batchsim.random import integers
+
+
+class LavaGap(MiniGrid):
+    """# MiniGrid-LavaGap
+
+    Get to the goal through a gap in a strip of lava.
+
+    ## Starting State
+
+    The agent is in the upper left corner and looks right. Where the strip and its gap are is
+    drawn.
+
+    ## Episode End
+
+    Terminated at the goal, and in the lava without a reward; truncated after `max_steps`.
+    """
+
+    WORDS = (2,)
+
+    class Arguments(NamedTuple):
+        size: int = 5
+        obstacle_type: str = LAVA
+        max_steps: int | None = None
+
+    def size_of(p):
+        return p.size, p.size
+
+    def steps_of(p):
+        return 4 * p.size**2
+
+    def extras_of(p):
+        return (obstacle(p.obstacle_type),)
+
+    def text(tokens):
+        return AVOID if tokens[0] else FIND
+
+    def say(s, i, p, out):
+        out[0] = p.grid[EXTRA] == IN_LAVA
+
+    def reset(s, i, p, rng):
+        clear(s, i, p)
+        width, height = p.grid[WIDTH], p.grid[HEIGHT]
+        put_agent(s, i, p, 1, 1, 0)
+        put(s, i, p, width - 2, height - 2, AT_GOAL)
+        x = integers(rng, i, 2, width - 2)
+        y = integers(rng, i, 1, height - 1)
+        put_column(s, i, p, x, 1, height - 2, p.grid[EXTRA])
+        put(s, i, p, x, y, EMPTY)

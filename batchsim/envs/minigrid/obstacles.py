@@ -1,0 +1,14 @@
+"""What stands in the agent's way, in environments that have it as an argument."""
+
+from batchsim.envs.minigrid.cells import IN_LAVA, WALLED
+
+LAVA, WALL = "lava", "wall"
+AVOID = "avoid the lava and get to the green goal square"
+FIND = "find the opening and get to the green goal square"
+
+
+def obstacle(name):
+    """Return the cell of an obstacle."""
+    if name not in (LAVA, WALL):
+        raise ValueError(f"obstacle_type is {name!r}; expected {LAVA!r} or {WALL!r}.")
+    return IN_LAVA if name == LAVA else WALLED
