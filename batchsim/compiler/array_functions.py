@@ -36,7 +36,7 @@ from batchsim.compiler.arrays import (
     spread,
 )
 from batchsim.compiler.elementwise import is_array, too_large
-from batchsim.compiler.large import is_large, large_type, make_large
+from batchsim.compiler.large import is_large, large_type, make_large, rearranged_type
 from batchsim.compiler.ufuncs import DisagreementError
 
 __all__ = [
@@ -286,6 +286,8 @@ def _clip(precision: str, statics: dict[str, Any]) -> Any:
     def implement(typing_context: Any, *arguments: Any) -> Any:
         if len(arguments) != 3 or any(isinstance(kind, types.NoneType) for kind in arguments):
             raise TypingError("np.clip needs both bounds here: write np.minimum or np.maximum.")
+        if any(map(is_array, arguments)) and is_large(arguments):
+            return of_ufunc(ufuncs.CLIP, constants, precision)(typing_context, *arguments)
         made = tuple(array_type(kind, precision) for kind in arguments)
         if any(map(is_array, made)):
             return of_ufunc(ufuncs.CLIP, constants, precision)(typing_context, *arguments)
@@ -306,13 +308,19 @@ def _clip(precision: str, statics: dict[str, Any]) -> Any:
 
 @specify(np.where, "condition, x, y", "condition x y")
 def _where(precision: str, statics: dict[str, Any]) -> Any:
+    certain = [k + 1 in statics.get(PYTHONS, ()) for k in range(2)]
+
     def implement(typing_context: Any, *arguments: Any) -> Any:
+        if any(map(is_array, arguments)) and is_large(arguments):
+            kinds = [types.unliteral(kind) for kind in arguments]
+            dtype = _where_dtype(kinds[1:], arguments[1:], certain, precision)
+            choice = elementwise.Choice((types.boolean, dtype, dtype), dtype, (), ())
+            return large_type(np.where, arguments, choice)(*arguments), make_large
         made = [array_type(kind, precision) for kind in arguments]
         arrays = [kind for kind in made if is_array(kind)]
         if not arrays:
             return None
         shape = broadcast([kind.shape for kind in arrays])
-        certain = [k + 1 in statics.get(PYTHONS, ()) for k in range(2)]
         dtype = _where_dtype(made[1:], arguments[1:], certain, precision)
         result = Value(dtype, shape, elementwise.layout(np.where, made))
 
@@ -512,7 +520,9 @@ def rearrange(function: Any) -> Any:
             parts: Any = given
             if of_several and isinstance(given[0], TUPLE):
                 parts = given[0].types
-            kinds = [array_type(part, precision) for part in parts]
+            kinds = [
+                part if is_array(part) else array_type(part, precision) for part in parts
+            ]
             if function in VIEWS and isinstance(kinds[0], Reference):
                 view = _view(function, kinds[0], statics)
                 if view is not None:
@@ -521,9 +531,11 @@ def rearrange(function: Any) -> Any:
             if places.ndim == 0:
                 return None
             dtype = common_type(kinds, precision)
-            result = Value(
-                dtype, _checked(places.shape), strides_of_result(function, kinds, statics)
-            )
+            strides = strides_of_result(function, kinds, statics)
+            of_many = places.size > LIMIT or any(map(_is_many, kinds))
+            if of_many and not any(isinstance(part, TUPLE) for part in parts):
+                return _rearranged_large(given, rearranged_type(kinds, places, dtype, strides))
+            result = Value(dtype, _checked(places.shape), strides)
 
             def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
                 numbers = [context.get_constant(dtype, 0)]
@@ -542,6 +554,29 @@ def rearrange(function: Any) -> Any:
         return implement
 
     return build
+
+
+def _is_many(kind: Any) -> bool:
+    """Whether a type is of arrays that are too large to be values."""
+    return is_array(kind) and not is_small(kind)
+
+
+def _rearranged_large(given: tuple[Any, ...], result: Large) -> Any:
+    """Return signature and code of what rearranges arrays into one that is too large for a value.
+
+    Args:
+        given: the types of the arguments: arrays and numbers, or one tuple of them.
+        result: the type of what is made.
+    """
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        kinds, values = sig.args, args
+        if isinstance(kinds[0], TUPLE):
+            kinds = kinds[0].types
+            values = [builder.extract_value(args[0], k) for k in range(len(kinds))]
+        return make_large(context, builder, result(*kinds), values)
+
+    return result(*given), generate
 
 
 def _rearranged(function: Any, kinds: list[Any], statics: dict[str, Any]) -> np.ndarray[Any, Any]:

@@ -43,6 +43,7 @@ __all__ = [
     "data_pointer",
     "each_offset",
     "elements",
+    "lies_by_row",
     "is_small",
     "load",
     "load_invariant",
@@ -181,25 +182,31 @@ class Large(types.Type):
     Args:
         dtype: Numba's type of an element.
         shape: numbers of elements.
-        tree: the number of a leaf; or a function, what NumPy does, and trees of its operands.
+        tree: the number of a leaf, or what is done with trees of operands.
         leaves: the types of the operands, arrays and numbers.
+        strides: that NumPy's array would have, in elements, as of a `Value`.
     """
 
     def __init__(
-        self, dtype: Any, shape: tuple[int, ...], tree: Any, leaves: tuple[Any, ...]
+        self,
+        dtype: Any,
+        shape: tuple[int, ...],
+        tree: Any,
+        leaves: tuple[Any, ...],
+        strides: tuple[int, ...] | None = None,
     ) -> None:
         self.dtype = dtype
         self.shape = shape
         self.ndim = len(shape)
         self.tree = tree
         self.leaves = leaves
-        self.strides = contiguous(shape)
-        super().__init__(f"expression({dtype}, {shape}, {leaves}, {tree})")
+        self.strides = contiguous(shape) if strides is None else strides
+        super().__init__(f"expression({dtype}, {', '.join(map(str, shape))})")
 
     @property
     def key(self) -> Any:
         """What makes types the same."""
-        return self.name
+        return self.dtype, self.shape, self.tree, self.leaves, self.strides
 
 
 class RowIterator(types.SimpleIteratorType):  # type: ignore[misc, name-defined]

@@ -237,6 +237,7 @@ def apply(
     operands: list[list[Any]],
     *,
     by: Any = None,
+    numbers: tuple[bool, ...] | None = None,
 ) -> list[Any]:
     """Return the elements of what a function makes.
 
@@ -246,12 +247,14 @@ def apply(
         choice: what NumPy does.
         operands: of each the elements, converted already; one alone stands for all.
         by: a function of Numba's to be used for each element instead of NumPy's loop.
+        numbers: which operands are numbers to NumPy, by default those of one element.
     """
     count = max(map(len, operands))
+    numbers = tuple(len(part) == 1 for part in operands) if numbers is None else numbers
     direct = _direct(ufunc, choice)
     if direct is None and isinstance(choice.output, types.Float):
         if ufunc is ufuncs.CLIP:
-            version = ufuncs.clipping(len(operands[1]) == len(operands[2]) == 1)
+            version = ufuncs.clipping(numbers[1] and numbers[2])
         else:
             version = ufuncs.written_out_for_arrays().get(ufunc)
         if version is not None:
@@ -261,7 +264,7 @@ def apply(
     if direct is None:
         return _by_loop(context, builder, ufunc, choice, operands, count)
     columns = [part * count if len(part) == 1 else part for part in operands]
-    return [direct(builder, *numbers) for numbers in zip(*columns, strict=True)]
+    return [direct(builder, *row) for row in zip(*columns, strict=True)]
 
 
 FLOATS = {np.add: "fadd", np.subtract: "fsub", np.multiply: "fmul", np.divide: "fdiv"}
