@@ -28,7 +28,13 @@ from batchsim.compiler.arrays import (
     pattern_of,
 )
 from batchsim.compiler.assignment import is_mask, write, write_where
-from batchsim.compiler.elementwise import BINARY, choose, in_doubt, is_array
+from batchsim.compiler.elementwise import (
+    BINARY,
+    choose,
+    in_doubt,
+    is_array,
+    require_in_place,
+)
 from batchsim.compiler.refusals import RefusedError
 from batchsim.compiler.ufuncs import MARK
 
@@ -37,7 +43,6 @@ __all__ = [
     "CERTAIN",
     "CheckAliases",
     "LowerWithArrays",
-    "changes_in_place",
     "shares_memory",
 ]
 
@@ -52,15 +57,6 @@ _sharing: set[int] = set()
 def shares_memory(stand_in: Any) -> Any:
     """Note that the result of what stands for a function may be its argument; return it."""
     _sharing.add(id(stand_in))
-    return stand_in
-
-
-_changing: set[int] = set()
-
-
-def changes_in_place(stand_in: Any) -> Any:
-    """Note that what stands for an operator may change its first operand; return it."""
-    _changing.add(id(stand_in))
     return stand_in
 
 
@@ -167,11 +163,7 @@ class _Analysis:
         """Return the variable that an operator changes in place, None of anything else."""
         if not isinstance(value, ir.Expr):
             return None
-        if value.op == "inplace_binop":
-            return value.lhs
-        if value.op == "call" and id(self.stand_in(value)) in _changing:
-            return value.args[0]
-        return None
+        return value.lhs if value.op == "inplace_binop" else None
 
     def stand_in(self, call: Any) -> Any:
         """Return what stands for a function that is called, None if it is none of batchsim's."""
@@ -234,7 +226,7 @@ class _Analysis:
                 self.call_of_known(target, arguments, summary)
                 return
         stand_in = self.stand_in(value)
-        if stand_in is not None and id(stand_in) not in _sharing | _changing:
+        if stand_in is not None and id(stand_in) not in _sharing:
             return
         for variable in arguments:
             if _holds_arrays(self.kind(variable)):
@@ -351,6 +343,8 @@ class _Analysis:
                 try:
                     broadcast([kind.shape for kind in kinds if is_array(kind)])
                     doubtful = choose(BINARY[function], kinds).in_doubt
+                    if value.op == "inplace_binop" and is_array(kinds[0]):
+                        require_in_place(BINARY[function], kinds)
                 except TypingError as error:  # Numba's own operator has been taken.
                     said = str(error).removeprefix(MARK).strip().rstrip(".")
                     raise RefusedError(said, statement.loc) from None

@@ -34,6 +34,7 @@ from batchsim.compiler.ufuncs import DisagreementError
 
 __all__ = [
     "BINARY",
+    "COMPARISONS",
     "INPLACE",
     "UNARY",
     "Choice",
@@ -42,6 +43,8 @@ __all__ = [
     "in_doubt",
     "is_array",
     "layout",
+    "loop_of",
+    "require_in_place",
     "result_type",
     "sample",
 ]
@@ -126,13 +129,13 @@ def choose(ufunc: np.ufunc, arguments: tuple[Any, ...]) -> Choice:
         # NumPy compares with the number itself, also with one that is beyond the array's type.
         wide = tuple(types.uint64 if kind == types.uint64 else types.int64 for kind in kinds)
         return Choice(wide, types.boolean, (*(dtype.char for dtype in dtypes), "?"), ())
-    found = _resolve(ufunc, python)
+    found = loop_of(ufunc, python)
     in_doubt = tuple(
         k
         for k, reading in enumerate(python)
         if isinstance(reading, type)
         and not isinstance(arguments[k], types.Literal)
-        and _resolve(ufunc, (*python[:k], dtypes[k], *python[k + 1 :])) != found
+        and loop_of(ufunc, (*python[:k], dtypes[k], *python[k + 1 :])) != found
     )
     inputs = tuple(numpy_support.from_dtype(np.dtype(kind)) for kind in found[: ufunc.nin])
     for kind, argument in zip(inputs, arguments, strict=True):
@@ -161,7 +164,12 @@ def _require_fit(ufunc: np.ufunc, argument: Any, kind: Any) -> None:
 
 
 @functools.cache
-def _resolve(ufunc: np.ufunc, operands: tuple[Any, ...]) -> tuple[str, ...]:
+def loop_of(ufunc: np.ufunc, operands: tuple[Any, ...]) -> tuple[str, ...]:
+    """Return the types' characters of the loop that NumPy takes for dtypes, or Python's types.
+
+    Raises:
+        DisagreementError: there is none, or none that compiled code could call.
+    """
     try:
         dtypes = ufunc.resolve_dtypes((*operands, *(None,) * ufunc.nout))
     except TypeError:
@@ -193,6 +201,25 @@ def result_type(ufunc: np.ufunc, arguments: tuple[Any, ...]) -> Value:
     if int(np.prod(shape)) > LIMIT:
         raise TypingError(too_large(shape))
     return Value(choose(ufunc, arguments).output, shape, layout(ufunc, arguments))
+
+
+def require_in_place(ufunc: np.ufunc, arguments: tuple[Any, ...]) -> None:
+    """Raise DisagreementError if NumPy does not write what a function makes into its operand."""
+    array = arguments[0]
+    shape = broadcast([kind.shape for kind in arguments if is_array(kind)])
+    if shape != array.shape:
+        raise DisagreementError(
+            f"np.{ufunc.__name__} in place makes an array of the shape {shape}, which does not fit "
+            f"into one of {array.shape}: write array = … instead, or change each row"
+        )
+    given, wanted = map(numpy_support.as_dtype, (choose(ufunc, arguments).output, array.dtype))
+    if not np.can_cast(given, wanted, "same_kind"):
+        raise DisagreementError(
+            f"np.{ufunc.__name__} in place makes {given} numbers, which NumPy does not write into "
+            f"{wanted} ones: write array[:] = … instead, which cuts them off"
+        )
+    if isinstance(array, Reference) and not array.mutable:
+        raise DisagreementError("what can only be read is changed in place: write .copy() before")
 
 
 def sample(kind: Any) -> Any:

@@ -229,12 +229,7 @@ class Expressions:
         if not isinstance(base, ir.Arg):
             return False
         kind = self.arguments[base.index]
-        if not isinstance(kind, ParametersType):
-            return False
-        if expression.attr not in kind.sources:
-            return isinstance(getattr(kind.tile.constants, expression.attr, None), (int, float))
-        field, _, layout = kind.sources[expression.attr]
-        return field != "tables" and not layout.trailing
+        return isinstance(kind, ParametersType) and kind.is_plain(expression.attr)
 
     # -- What is changed --
 
@@ -386,6 +381,18 @@ class Expressions:
         found = scope.define(mk_unique_var("$tuple"), loc)
         before.append(ir.Assign(ir.Expr.build_tuple(items, loc), found, loc))
         return found
+
+    def fill(self, assignment: Any, array: Any, value: Any) -> list[Any]:
+        """Change `array.fill(value)` into `array[...] = value`; return what must come before."""
+        loc, scope = assignment.loc, assignment.target.scope
+        called = scope.define(mk_unique_var("$stand_in"), loc)
+        index = scope.define(mk_unique_var("$index"), loc)
+        assignment.value = ir.Const(None, loc)
+        return [
+            ir.Assign(ir.Global("stand_in", _index((Ellipsis,)), loc), called, loc),
+            ir.Assign(ir.Expr.call(called, (), (), loc), index, loc),
+            ir.SetItem(array, index, value, loc),
+        ]
 
     def array_of(self, variable: Any, loc: Any, scope: Any) -> tuple[Any, list[Any]]:
         """Return a variable that holds an array where another holds a list or a tuple that is
