@@ -25,6 +25,7 @@ from batchsim.streams import mt19937
 from batchsim.streams.counts import binomial_count, multinomial_counts, poisson_count
 from batchsim.streams.mt19937 import RandomStateStreams, fraction, next32, next64, seed_rows
 from batchsim.streams.orders import filled, shuffled, weighted
+from batchsim.streams.sizes import sized, sized_inline
 from batchsim.streams.words import (
     MASK32,
     MASK64,
@@ -71,13 +72,13 @@ def fresh_seeds(n: int) -> list[int]:
     return mt19937.fresh_seeds(RandomStateStreams, n)
 
 
-@inlined
+@sized_inline
 def random_sample(rng: RandomStateStreams, i: int) -> float:
     """Return a float64 from [0, 1), drawn as `RandomState.random_sample()` does."""
     return fraction(rng, i)
 
 
-@inlined
+@sized_inline
 def random(rng: RandomStateStreams, i: int) -> float:
     """Return a float64 from [0, 1), drawn as `RandomState.random()` does."""
     return fraction(rng, i)
@@ -89,13 +90,13 @@ def rand(rng: RandomStateStreams, i: int) -> float:
     return fraction(rng, i)
 
 
-@inlined
+@sized_inline
 def uniform(rng: RandomStateStreams, i: int, low: float = 0.0, high: float = 1.0) -> float:
     """Return a float64 from [low, high), drawn as `RandomState.uniform(low, high)` does."""
     return float64(low) + (float64(high) - float64(low)) * fraction(rng, i)
 
 
-@inlined
+@sized_inline
 def randint(rng: RandomStateStreams, i: int, low: int, high: int | None = None) -> int:
     """Return an int64 from [low, high), or from [0, low) without `high`, as `RandomState.randint`.
 
@@ -128,13 +129,13 @@ def _bounded(rng: RandomStateStreams, i: int, span: int) -> int:
             return draw
 
 
-@inlined
+@sized_inline
 def choice(rng: RandomStateStreams, i: int, n: int) -> int:
     """Return an int64 from [0, n), drawn as `RandomState.choice(n)` does."""
     return _from_range(rng, i, 0, n)
 
 
-@inlined
+@sized_inline
 def choice_weighted(rng: RandomStateStreams, i: int, p: npt.NDArray[np.floating]) -> int:
     """Return k with probability p[k], drawn as `RandomState.choice(len(p), p=p)` does.
 
@@ -157,7 +158,7 @@ def permutation(rng: RandomStateStreams, i: int, out: npt.NDArray[np.integer]) -
     shuffled(rng, i, out)
 
 
-@register_jitable
+@sized
 def standard_normal(rng: RandomStateStreams, i: int) -> float:
     """Return a float64 with mean 0 and deviation 1, as `RandomState.standard_normal()` does.
 
@@ -182,34 +183,34 @@ def randn(rng: RandomStateStreams, i: int) -> float:
     return standard_normal(rng, i)
 
 
-@register_jitable
+@sized
 def normal(rng: RandomStateStreams, i: int, loc: float = 0.0, scale: float = 1.0) -> float:
     """Return a float64 with mean `loc` and deviation `scale`, drawn as `RandomState.normal`."""
     require(not scale < 0.0, i, scale, "scale is {}, expected at least 0")
     return float64(loc) + float64(scale) * standard_normal(rng, i)
 
 
-@register_jitable
+@sized
 def standard_exponential(rng: RandomStateStreams, i: int) -> float:
     """Return a float64 with mean 1, drawn as `RandomState.standard_exponential()` does."""
     return -math.log(1.0 - fraction(rng, i))
 
 
-@register_jitable
+@sized
 def exponential(rng: RandomStateStreams, i: int, scale: float = 1.0) -> float:
     """Return a float64 with mean `scale`, drawn as `RandomState.exponential(scale)` does."""
     require(not scale < 0.0, i, scale, "scale is {}, expected at least 0")
     return float64(scale) * standard_exponential(rng, i)
 
 
-@register_jitable
+@sized
 def poisson(rng: RandomStateStreams, i: int, lam: float) -> int:
     """Return an int64 with mean `lam`, drawn as `RandomState.poisson(lam)` does."""
     require(0.0 <= lam <= 9.2e18, i, lam, "lam is {}, expected from 0 to 9.2e18")
     return poisson_count(rng, i, float64(lam))
 
 
-@register_jitable
+@sized
 def binomial(rng: RandomStateStreams, i: int, n: int, p: float) -> int:
     """Return how many of `n` trials succeed, int64, drawn as `RandomState.binomial(n, p)` does."""
     require(n >= 0, i, n, "n is {}, expected at least 0")

@@ -43,6 +43,7 @@ from batchsim.compiler.interrupts import PollingCompiler
 from batchsim.compiler.refusals import RefusedError
 from batchsim.compiler.ufuncs import DisagreementError
 from batchsim.compiler.widths import Widths, gives_pythons_number
+from batchsim.streams.sizes import one_draw
 
 __all__ = ["OF_MATH", "REFUSED", "Compiler", "FastCompiler", "RefusedError"]
 
@@ -369,8 +370,8 @@ class _Replacement:
                 self.loads[name] = assignment
             elif value.attr in METHODS:
                 self.methods[name] = METHODS[value.attr], value.value
-            elif value.attr == "fill":
-                self.methods[name] = np.ndarray.fill, value.value
+            elif value.attr in ("fill", "sort"):
+                self.methods[name] = getattr(np.ndarray, value.attr), value.value
                 self.loads[name] = assignment
         elif isinstance(value, ir.Expr) and value.op == "getitem":
             value.index, made = self.arrays.index(
@@ -398,8 +399,14 @@ class _Replacement:
             if called is np.ndarray.fill and len(arguments) == 2:
                 self.forget(value)
                 return self.arrays.fill(assignment, *arguments)
+            if called is np.ndarray.sort and methods:
+                self.forget(value)
+                return self.arrays.sort(assignment, arguments, value.kws)
             if called is np.where and len(arguments) + len(value.kws) == 1:
                 raise RefusedError(A_COUNT.format("np.where"), assignment.loc)
+            if "size" in dict(value.kws) and one_draw(called) is not None:
+                self.forget(value)
+                return self.arrays.draws(assignment, called)
             of_arrays = self.arrays.call(assignment, called, arguments[0] if methods else None)
             if of_arrays is not None:
                 self.forget(value)

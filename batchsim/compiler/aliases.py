@@ -35,6 +35,8 @@ from batchsim.compiler.elementwise import (
     is_array,
     require_in_place,
 )
+from batchsim.compiler.gathering import chosen as chosen_by
+from batchsim.compiler.gathering import write_chosen
 from batchsim.compiler.refusals import RefusedError
 from batchsim.compiler.ufuncs import MARK
 
@@ -213,6 +215,10 @@ class _Analysis:
         if value.op == "call":
             self.call(target, value)
             return
+        if value.op == "getitem" and isinstance(self.kind(target), Value):
+            array = self.kind(value.value)
+            if is_array(array) and chosen_by(array, self.kind(value.index)) is not None:
+                return  # A copy.
         for variable in value.list_vars():
             if _holds_arrays(self.kind(variable)):
                 self.join(target, variable)
@@ -553,6 +559,13 @@ class _Lower(Lower):
         if is_mask(index):
             given = self.typeof(statement.value.name)
             write_where(self.context, self.builder, kind, pointer, index, number, given, value)
+            return
+        chosen = None if static else chosen_by(kind, index)
+        if chosen is not None:
+            given = self.typeof(statement.value.name)
+            write_chosen(
+                self.context, self.builder, kind, pointer, None, index, number, chosen, given, value
+            )
             return
         pattern = pattern_of(statement.index) if static else None
         pattern = pattern_of(index) if pattern is None else pattern

@@ -72,7 +72,13 @@ def with_arity(name: str, count: int, implement: Callable[..., Any]) -> Any:
     def three(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
         return implement(typing_context, a, b, c)
 
-    function = (none, one, two, three)[count]
+    def four(typing_context: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+        return implement(typing_context, a, b, c, d)
+
+    def five(typing_context: Any, a: Any, b: Any, c: Any, d: Any, e: Any) -> Any:
+        return implement(typing_context, a, b, c, d, e)
+
+    function = (none, one, two, three, four, five)[count]
     function.__name__ = name
     return intrinsic(prefer_literal=True)(function)
 

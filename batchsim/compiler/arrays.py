@@ -49,6 +49,7 @@ __all__ = [
     "load_invariant",
     "make_value",
     "reference_at",
+    "slot_of",
     "spread",
     "store_elements",
 ]
@@ -328,6 +329,20 @@ def load(context: Any, builder: Any, kind: Any, pointer: Any, *, invariant: bool
     """Return the number in memory; `invariant` if nothing writes it while a kernel runs."""
     loaded = load_invariant(builder, pointer) if invariant else builder.load(pointer)
     return context.data_model_manager[kind].from_data(builder, loaded)
+
+
+def slot_of(builder: Any, value: Any) -> Any:
+    """Return memory that holds an array: the variable's own, if it was only now read from there,
+    so that one element need not be found in a copy of all.
+    """
+    for instruction in reversed(builder.block.instructions):
+        if instruction is value:
+            if isinstance(instruction, ir.LoadInstr):
+                return instruction.operands[0]
+            break
+        if isinstance(instruction, (ir.StoreInstr, ir.CallInstr)):
+            break
+    return cgutils.alloca_once_value(builder, value)
 
 
 def offsets(shape: tuple[int, ...], strides: tuple[int, ...]) -> list[int]:

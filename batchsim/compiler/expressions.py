@@ -8,6 +8,7 @@ those of the source. Lists that are only handed on become tuples, which need no 
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 import operator
 from collections.abc import Callable
@@ -25,7 +26,9 @@ from batchsim.compiler import (  # noqa: F401 - they tell Numba of what they hav
     array_functions,
     array_further,
     array_reductions,
+    drawing,
     operators,
+    sorting,
     ufuncs,
 )
 from batchsim.compiler.aliases import shares_memory
@@ -40,8 +43,10 @@ from batchsim.compiler.array_functions import (
 )
 from batchsim.compiler.array_linear import SHARED, SHARING
 from batchsim.compiler.arrays import DYNAMIC, ConstantArray, IndexType, Window
+from batchsim.compiler.indexing import refuse_arrays
 from batchsim.compiler.refusals import RefusedError
 from batchsim.compiler.rows import ParametersType, StateType
+from batchsim.streams.sizes import one_draw, shape_of
 
 __all__ = ["METHODS", "VIEWS", "Expressions", "of_arrays"]
 
@@ -300,6 +305,35 @@ class Expressions:
         made = _make(function, self.precision, len(dynamic), _frozen(statics), otherwise)
         return before + self.put(assignment, made, dynamic)
 
+    def draws(self, assignment: Any, function: Any) -> list[Any]:
+        """Change a call of a function that draws numbers, with `size=`; return what must come
+        before it.
+        """
+        expression, loc = assignment.value, assignment.loc
+        keywords = dict(expression.kws)
+        size = self.known(keywords.pop("size"))
+        if size is UNKNOWN or not all(map(_is_whole, shape_of(size))):
+            raise RefusedError(
+                f"{function.__name__}: size must be known when the environment is compiled: a "
+                "number or a tuple of numbers",
+                loc,
+            )
+        one = one_draw(function)
+        try:
+            bound = inspect.signature(one).bind(*expression.args, **keywords)
+        except TypeError as error:
+            raise RefusedError(f"{function.__name__}: {error}", loc) from None
+        before = []
+        arguments = []
+        for name, parameter in inspect.signature(one).parameters.items():
+            variable = bound.arguments.get(name)
+            if variable is None:
+                variable = assignment.target.scope.define(mk_unique_var("$default"), loc)
+                before.append(ir.Assign(ir.Const(parameter.default, loc), variable, loc))
+            arguments.append(variable)
+        stand_in = drawing.draws(function, shape_of(size), len(arguments))
+        return before + self.put(assignment, stand_in, arguments)
+
     def memory(self, variable: Any) -> str:
         """Return the name of the first variable that an array is known to be, or to be a view of.
 
@@ -382,6 +416,17 @@ class Expressions:
         before.append(ir.Assign(ir.Expr.build_tuple(items, loc), found, loc))
         return found
 
+    def sort(self, assignment: Any, arguments: list[Any], keywords: Any) -> list[Any]:
+        """Change `array.sort()` into `array[...] = np.sort(array)`; return what must come before.
+        """
+        loc, scope = assignment.loc, assignment.target.scope
+        found = scope.define(mk_unique_var("$sorted"), loc)
+        called = ir.Expr.call(found, tuple(arguments), keywords, loc)
+        made = ir.Assign(called, found, loc)
+        before = self.call(made, np.sort, None)
+        assert before is not None
+        return [*before, made, *self.fill(assignment, arguments[0], found)]
+
     def fill(self, assignment: Any, array: Any, value: Any) -> list[Any]:
         """Change `array.fill(value)` into `array[...] = value`; return what must come before."""
         loc, scope = assignment.loc, assignment.target.scope
@@ -427,6 +472,8 @@ class Expressions:
     def index(self, variable: Any, loc: Any, scope: Any) -> tuple[Any, list[Any]]:
         """Return the variable of an index whose slices are known, and what must come before."""
         defined = self.definition(variable)
+        if isinstance(defined, ir.Expr) and defined.op == "build_list":
+            return self.array_of(variable, loc, scope)
         parts = [variable]
         if isinstance(defined, ir.Expr) and defined.op == "build_tuple":
             parts = list(defined.items)
@@ -550,6 +597,8 @@ def _index(pattern: tuple[Any, ...]) -> Any:
     kind = IndexType(pattern)
 
     def implement(typing_context: Any, *numbers: Any) -> Any:
+        refuse_arrays(numbers)
+
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             value = context.get_value_type(kind)(Undefined)
             for k, (number, given) in enumerate(zip(args, sig.args, strict=True)):

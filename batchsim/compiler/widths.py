@@ -50,7 +50,7 @@ OF_MATH = frozenset(
     value for value in vars(math).values() if callable(value) and not isinstance(value, type)
 )
 OF_PYTHON: frozenset[Any] = frozenset(
-    {*OF_MATH, *batchsim_math.EXACT.values(), builtins.float, builtins.int, builtins.len}
+    {*OF_MATH, *batchsim_math.EXACT.values(), builtins.float, builtins.int, builtins.len, builtins.round}
 )
 """Functions whose numbers are Python's."""
 ANGLES = (batchsim_math.wrap_angle, batchsim_math.wrap_turns)
