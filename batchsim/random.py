@@ -32,12 +32,12 @@ from batchsim.streams.counts import binomial_count, multinomial_counts, poisson_
 from batchsim.streams.gamma import beta_share, gamma_number
 from batchsim.streams.orders import shuffled, weighted
 from batchsim.streams.pcg64 import Streams, allocate, bounded, fraction, fresh_seeds, seed_rows
-from batchsim.streams.vectors import factor_of, normal_vector
 from batchsim.streams.sizes import sized, sized_inline
+from batchsim.streams.vectors import factor_of, normal_vector
 from batchsim.streams.words import (
+    between,
     exp,
     float64,
-    inlined,
     int64,
     require,
     require_range,
@@ -89,7 +89,7 @@ def random(rng: Streams, i: int) -> float:
 @sized_inline
 def uniform(rng: Streams, i: int, low: float, high: float) -> float:
     """Return a float64 from [low, high), drawn as `Generator.uniform(low, high)` does."""
-    return float64(low) + (float64(high) - float64(low)) * fraction(rng, i)
+    return between(low, high, fraction(rng, i))
 
 
 @sized_inline
@@ -110,7 +110,7 @@ def integers(rng: Streams, i: int, low: int, high: int, endpoint: bool = False) 
 @sized_inline
 def choice(rng: Streams, i: int, n: int) -> int:
     """Return an int64 from [0, n), drawn as `Generator.choice(n)` does."""
-    return integers(rng, i, 0, n)
+    return integers(rng, i, 0, n)  # type: ignore[no-any-return]
 
 
 @sized_inline

@@ -36,7 +36,7 @@ from batchsim import math as batchsim_math
 from batchsim.compiler import ufuncs
 from batchsim.compiler.aliases import CERTAIN, CheckAliases, LowerWithArrays
 from batchsim.compiler.array_functions import METHODS as ARRAY_METHODS
-from batchsim.compiler.array_functions import of_ufunc, power_of_arrays, with_arity
+from batchsim.compiler.array_functions import of_ufunc, power_of_arrays
 from batchsim.compiler.elementwise import is_array
 from batchsim.compiler.expressions import Expressions
 from batchsim.compiler.interrupts import PollingCompiler

@@ -335,7 +335,7 @@ class _Analysis:
         if name.startswith("$"):
             return (
                 f"{own} is changed in place while a `for` or an expression uses it: write "
-                f"for k in range(len({own})), or another statement"
+                f"for k in range(len({own})), another statement, or .copy() of the part"
             )
         name = _unversioned(name)
         return (
@@ -468,13 +468,16 @@ def _pairs_at(analysis: _Analysis) -> dict[Any, Pairs]:
         for source, _ in graph.predecessors(label):
             if source not in at_end:
                 continue
-            relations, names = [], set()
+            relations: list[Any] = []
+            names = set()
             for statement in blocks[label].find_insts(ir.Assign):
                 value = statement.value
                 if not isinstance(value, ir.Expr) or value.op != "phi":
                     continue
                 names.add(statement.target.name)
-                for variable, edge in zip(value.incoming_values, value.incoming_blocks, strict=True):
+                for variable, edge in zip(
+                    value.incoming_values, value.incoming_blocks, strict=True
+                ):
                     if edge == source and statement in analysis.relations:
                         mine, others = map(analysis.nodes, (statement.target, variable))
                         relations += zip(mine, others, strict=True)

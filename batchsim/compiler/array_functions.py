@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -19,14 +18,13 @@ from numba.core.typing.templates import AttributeTemplate
 from numba.extending import infer_getattr, intrinsic, lower_getattr
 from numba.np import numpy_support
 
-from batchsim.compiler import elementwise, ufuncs
+from batchsim.compiler import elementwise
 from batchsim.compiler.arrays import (
     LIMIT,
     TUPLE,
     Large,
     Reference,
     Value,
-    broadcast,
     cast_elements,
     data_pointer,
     elements,
@@ -225,7 +223,7 @@ def of_ufunc(ufunc: np.ufunc, constants: frozenset[int], precision: str) -> Any:
             return None
         if any(map(is_array, arguments)) and is_large(arguments):
             choice = elementwise.choose(ufunc, arguments)
-            _require_certain(ufunc, arguments, choice, constants)
+            require_certain(ufunc, arguments, choice, constants)
             return large_type(ufunc, arguments)(*arguments), make_large
         made = tuple(array_type(kind, precision) for kind in arguments)
         if not any(map(is_array, made)):
@@ -234,23 +232,28 @@ def of_ufunc(ufunc: np.ufunc, constants: frozenset[int], precision: str) -> Any:
             raise DisagreementError(f"np.{ufunc.__name__} gives two arrays: use two functions")
         result = elementwise.result_type(ufunc, made)
         choice = elementwise.choose(ufunc, made)
-        _require_certain(ufunc, made, choice, constants)
+        require_certain(ufunc, made, choice, constants)
         by = ufunc if precision == "fast" and isinstance(choice.output, types.Float) else None
 
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            operands = []
-            for kind, value, wanted in zip(sig.args, args, choice.inputs, strict=True):
-                shape, numbers = numbers_of(context, builder, kind, value, wanted)
-                # NumPy goes through one element with the stride 0, as through a number.
-                one = len(numbers) == 1
-                operands.append(numbers if one else spread(numbers, shape, result.shape))
-            numbers = elementwise.apply(context, builder, ufunc, choice, operands, by=by)
-            numbers = numbers * (result.size // len(numbers))
+            values = [
+                _made(context, builder, *argument)
+                for argument in zip(sig.args, made, args, strict=True)
+            ]
+            _, _, numbers = elementwise.compute(context, builder, ufunc, result(*made), values, by)
             return make_value(context, builder, result, numbers)
 
         return result(*arguments), generate
 
     return implement
+
+
+def _made(context: Any, builder: Any, given: Any, kind: Any, value: Any) -> Any:
+    """Return the value of an argument as that of the array that it is made into."""
+    if not isinstance(given, TUPLE):
+        return value
+    _, numbers = numbers_of(context, builder, given, value, kind.dtype)
+    return make_value(context, builder, kind, numbers)
 
 
 def power_of_arrays(x: Any, y: Any, exponent: float | None, constants: frozenset[int]) -> Any:
@@ -271,97 +274,12 @@ def power_of_arrays(x: Any, y: Any, exponent: float | None, constants: frozenset
     return of_ufunc(np.power, constants, "exact")(None, x, y)
 
 
-def _require_certain(
+def require_certain(
     ufunc: np.ufunc, arguments: Any, choice: elementwise.Choice, constants: frozenset[int]
 ) -> None:
     for k in choice.in_doubt:
         if k not in constants:
             raise DisagreementError(elementwise.in_doubt(ufunc, arguments))
-
-
-PYTHONS = "of_python"
-"""The name of what is known of some functions: which arguments are Python's numbers."""
-OF_WIDTHS = frozenset({np.clip, np.where})
-"""Functions for which that matters, and that are no ufuncs."""
-
-
-@specify(np.clip, "a, a_min=None, a_max=None", "a a_min a_max", "clip")
-def _clip(precision: str, statics: dict[str, Any]) -> Any:
-    constants = frozenset(statics.get(PYTHONS, ()))
-
-    def implement(typing_context: Any, *arguments: Any) -> Any:
-        if len(arguments) != 3 or any(isinstance(kind, types.NoneType) for kind in arguments):
-            raise TypingError("np.clip needs both bounds here: write np.minimum or np.maximum.")
-        if any(map(is_array, arguments)) and is_large(arguments):
-            return of_ufunc(ufuncs.CLIP, constants, precision)(typing_context, *arguments)
-        made = tuple(array_type(kind, precision) for kind in arguments)
-        if any(map(is_array, made)):
-            return of_ufunc(ufuncs.CLIP, constants, precision)(typing_context, *arguments)
-        choice = elementwise.choose(ufuncs.CLIP, made)
-        _require_certain(ufuncs.CLIP, made, choice, constants)
-
-        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            numbers = [
-                [context.cast(builder, value, types.unliteral(kind), wanted)]
-                for kind, value, wanted in zip(sig.args, args, choice.inputs, strict=True)
-            ]
-            return elementwise.apply(context, builder, ufuncs.CLIP, choice, numbers)[0]
-
-        return choice.output(*arguments), generate
-
-    return implement
-
-
-@specify(np.where, "condition, x, y", "condition x y")
-def _where(precision: str, statics: dict[str, Any]) -> Any:
-    certain = [k + 1 in statics.get(PYTHONS, ()) for k in range(2)]
-
-    def implement(typing_context: Any, *arguments: Any) -> Any:
-        if any(map(is_array, arguments)) and is_large(arguments):
-            kinds = [types.unliteral(kind) for kind in arguments]
-            dtype = _where_dtype(kinds[1:], arguments[1:], certain, precision)
-            choice = elementwise.Choice((types.boolean, dtype, dtype), dtype, (), ())
-            return large_type(np.where, arguments, choice)(*arguments), make_large
-        made = [array_type(kind, precision) for kind in arguments]
-        arrays = [kind for kind in made if is_array(kind)]
-        if not arrays:
-            return None
-        shape = broadcast([kind.shape for kind in arrays])
-        dtype = _where_dtype(made[1:], arguments[1:], certain, precision)
-        result = Value(dtype, shape, elementwise.layout(np.where, made))
-
-        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            wanted = (types.boolean, dtype, dtype)
-            columns = []
-            for kind, value, one in zip(sig.args, args, wanted, strict=True):
-                found, numbers = numbers_of(context, builder, kind, value, one)
-                columns.append(spread(numbers, found, shape))
-            numbers = [builder.select(*row) for row in zip(*columns, strict=True)]
-            return make_value(context, builder, result, numbers)
-
-        return result(*arguments), generate
-
-    return implement
-
-
-def _where_dtype(kinds: list[Any], given: Any, certain: list[bool], precision: str) -> Any:
-    """Return the type of what `np.where` chooses from: Python's numbers adapt to NumPy's."""
-    if precision == "fast" and not any(map(is_array, kinds)):
-        return common_type(kinds, precision)
-    pythons = {types.int64: 1, types.float64: 1.0}
-    dtypes = [numpy_support.as_dtype(getattr(kind, "dtype", kind)) for kind in kinds]
-    readings: list[list[Any]] = []
-    for kind, argument, is_certain, dtype in zip(kinds, given, certain, dtypes, strict=True):
-        if is_array(kind) or kind not in pythons:
-            readings.append([dtype])
-        elif is_certain or isinstance(argument, types.Literal):
-            readings.append([pythons[kind]])
-        else:
-            readings.append([dtype, pythons[kind]])
-    found = {np.result_type(*pair) for pair in itertools.product(*readings)}
-    if len(found) > 1:
-        raise DisagreementError(elementwise.in_doubt(np.where, kinds))
-    return numpy_support.from_dtype(found.pop())
 
 
 # --- Arrays that are made -------------------------------------------------------------------------
@@ -526,9 +444,7 @@ def rearrange(function: Any) -> Any:
             parts: Any = given
             if of_several and isinstance(given[0], TUPLE):
                 parts = given[0].types
-            kinds = [
-                part if is_array(part) else array_type(part, precision) for part in parts
-            ]
+            kinds = [part if is_array(part) else array_type(part, precision) for part in parts]
             if function in VIEWS and isinstance(kinds[0], Reference):
                 view = _view(function, kinds[0], statics)
                 if view is not None:

@@ -132,6 +132,8 @@ def _plain(type_of: Callable[..., Any], make: Callable[..., Any]) -> Any:
 specify(np.outer, "a, b", "a b")(_plain(linear.outer_type, linear.outer))
 specify(np.cross, "a, b", "a b")(_plain(linear.cross_type, linear.cross))
 specify(np.trace, "a, offset=0", "a", "trace")(_plain(linear.trace_type, linear.trace))
+
+
 def _solver(name: str) -> Any:
     def build(precision: str, statics: dict[str, Any]) -> Any:
         def type_of(*operands: Operand) -> Any:

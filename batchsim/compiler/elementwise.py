@@ -416,7 +416,9 @@ def compute(
         if is_array(kind):
             numbers = elements(context, builder, kind, value)
             numbers = cast_elements(context, builder, numbers, kind.dtype, wanted)
-            operands.append(spread(numbers, kind.shape, shape))
+            # NumPy goes through one element with the stride 0, as through a number.
+            one = len(numbers) == 1
+            operands.append(numbers if one else spread(numbers, kind.shape, shape))
         else:
             number = context.cast(builder, value, types.unliteral(kind), wanted)
             operands.append([number])

@@ -32,11 +32,10 @@ from batchsim.compiler import (  # noqa: F401 - they tell Numba of what they hav
     ufuncs,
 )
 from batchsim.compiler.aliases import shares_memory
+from batchsim.compiler.array_choices import OF_WIDTHS, PYTHONS
 from batchsim.compiler.array_functions import (
     CONSTANTS,
     METHODS,
-    OF_WIDTHS,
-    PYTHONS,
     SPECIFICATIONS,
     VIEWS,
     with_arity,
@@ -47,6 +46,7 @@ from batchsim.compiler.indexing import refuse_arrays
 from batchsim.compiler.refusals import RefusedError
 from batchsim.compiler.rows import ParametersType, StateType
 from batchsim.streams.sizes import one_draw, shape_of
+from batchsim.values import is_whole
 
 __all__ = ["METHODS", "VIEWS", "Expressions", "of_arrays"]
 
@@ -210,7 +210,7 @@ class Expressions:
         """Return how many axes an index takes away, None if it does more than that."""
         index = expression.index
         if not isinstance(index, ir.Var):
-            return 1 if _is_whole(index) else None
+            return 1 if is_whole(index) else None
         defined = self.origin(index)
         is_tuple = isinstance(defined, ir.Expr) and defined.op == "build_tuple"
         parts = list(defined.items) if is_tuple else [index]
@@ -221,7 +221,7 @@ class Expressions:
         """Tell whether an index is known to be, or is a variable that can only be, a number."""
         value = self.known(variable)
         if value is not UNKNOWN:
-            return _is_whole(value)
+            return is_whole(value)
         defined = self.origin(variable)
         kind = self.arguments[defined.index] if isinstance(defined, ir.Arg) else None
         return isinstance(kind, Integer)
@@ -312,7 +312,7 @@ class Expressions:
         expression, loc = assignment.value, assignment.loc
         keywords = dict(expression.kws)
         size = self.known(keywords.pop("size"))
-        if size is UNKNOWN or not all(map(_is_whole, shape_of(size))):
+        if size is UNKNOWN or not all(map(is_whole, shape_of(size))):
             raise RefusedError(
                 f"{function.__name__}: size must be known when the environment is compiled: a "
                 "number or a tuple of numbers",
@@ -417,8 +417,7 @@ class Expressions:
         return found
 
     def sort(self, assignment: Any, arguments: list[Any], keywords: Any) -> list[Any]:
-        """Change `array.sort()` into `array[...] = np.sort(array)`; return what must come before.
-        """
+        """Change `array.sort()` into `array[...] = np.sort(array)`, as `fill` changes a call."""
         loc, scope = assignment.loc, assignment.target.scope
         found = scope.define(mk_unique_var("$sorted"), loc)
         called = ir.Expr.call(found, tuple(arguments), keywords, loc)
@@ -483,7 +482,9 @@ class Expressions:
             value = self.known(part)
             if isinstance(value, slice):
                 pattern.append((value.start, value.stop, value.step))
-            elif value is None or value is Ellipsis or _is_whole(value):
+            elif is_whole(value):
+                pattern.append(int(value))
+            elif value is None or value is Ellipsis:
                 pattern.append(value)
             elif value is UNKNOWN and not self.is_slice(part):
                 pattern.append(DYNAMIC)
@@ -521,8 +522,8 @@ class Expressions:
         What variables with names are set to is not followed: it may have been long ago.
         """
         value = self.known(variable)
-        if _is_whole(value):
-            return None, value
+        if is_whole(value):
+            return None, int(value)
         defined = self.definition(variable) if variable.name.startswith("$") else None
         if isinstance(defined, ir.Var):
             return self.sum_of(defined)
@@ -554,10 +555,6 @@ def of_arrays(function: Any) -> bool:
 
 def _can_be_constant(array: np.ndarray[Any, Any]) -> bool:
     return array.flags.c_contiguous and array.ndim > 0 and array.dtype.kind in "biuf"
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _frozen(statics: dict[str, Any]) -> tuple[Any, ...]:

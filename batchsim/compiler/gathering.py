@@ -64,7 +64,7 @@ def chosen(array: Any, index: Any) -> Chosen | None:
         TypingError: it finds too much, or is beyond the array.
     """
     parts = _parts(index)
-    arrays = [part for part in parts if isinstance(part, (Reference, Value))]
+    arrays: list[Any] = [part for part in parts if isinstance(part, (Reference, Value))]
     if not arrays or not all(
         isinstance(getattr(part, "dtype", part), types.Integer) for part in parts
     ):
@@ -95,9 +95,7 @@ def _strides(array: Any) -> tuple[int, ...]:
 def result_type(array: Any, index: Any, found: Chosen) -> Value:
     """Return the type of the array that is found."""
     shape = tuple(1 if n is None else n for n in array.shape)
-    places = tuple(
-        np.zeros(part.shape, int) if is_array(part) else 0 for part in _parts(index)
-    )
+    places = tuple(np.zeros(part.shape, int) if is_array(part) else 0 for part in _parts(index))
     like = sample(Reference(array.dtype, shape, strides=array.strides))[places]
     return Value(array.dtype, found.shape, like.strides)
 
@@ -116,7 +114,11 @@ def _pointers(
     """
     word = context.get_value_type(types.intp)
     parts = _parts(index)
-    values = [value] if parts == (index,) else [builder.extract_value(value, k) for k in range(len(parts))]
+    values = (
+        [value]
+        if parts == (index,)
+        else [builder.extract_value(value, k) for k in range(len(parts))]
+    )
     shape = broadcast([part.shape for part in parts if is_array(part)])
     totals = [word(0)] * math.prod(shape)
     strides = _strides(kind)
@@ -157,9 +159,7 @@ def read(context: Any, builder: Any, sig: Any, args: Any, found: Chosen) -> Any:
     invariant = isinstance(array, Reference) and not array.mutable
     word = context.get_value_type(types.intp)
     numbers = [
-        load(
-            context, builder, array.dtype, builder.gep(pointer, [word(k)]), invariant=invariant
-        )
+        load(context, builder, array.dtype, builder.gep(pointer, [word(k)]), invariant=invariant)
         for pointer in _pointers(context, builder, array, memory, length, index, args[1])
         for k in offsets(found.rest, found.strides)
     ]
@@ -207,6 +207,4 @@ def write_into(context: Any, builder: Any, sig: Any, args: Any, found: Chosen) -
     """Write numbers into a reference where an index says."""
     array, index, given = sig.args
     memory, length = _place_of(context, builder, array, args[0])
-    write_chosen(
-        context, builder, array, memory, length, index, args[1], found, given, args[2]
-    )
+    write_chosen(context, builder, array, memory, length, index, args[1], found, given, args[2])

@@ -154,8 +154,8 @@ def refuse_arrays(index: Any) -> None:
                 "write np.where(mask, …, 0), np.sum(mask * …) or a loop over the elements"
             )
         raise DisagreementError(
-            "an index has an array of places beside slices, or of numbers that are not whole: write "
-            "array.T[places].T for array[:, places], or .astype(int)"
+            "an index has an array of places beside slices, or of numbers that are not whole: "
+            "write array.T[places].T for array[:, places], or .astype(int)"
         )
 
 

@@ -324,9 +324,11 @@ def _spoils(
     item = context.get_abi_sizeof(context.get_data_type(target.dtype))
     in_place = set() if isinstance(tree, int) else _in_place(tree)
 
-    def ends(kind: Reference, place: Any) -> tuple[Any, Any]:
-        lowest = sum(min(0, (n - 1) * k) for n, k in zip(kind.shape, kind.strides, strict=True))  # type: ignore[operator]
-        highest = sum(max(0, (n - 1) * k) for n, k in zip(kind.shape, kind.strides, strict=True))  # type: ignore[operator]
+    def ends(kind: Any, place: Any) -> tuple[Any, Any]:
+        reach = [(n - 1) * k for n, k in zip(kind.shape, kind.strides, strict=True)]
+        lowest, highest = (
+            sum(n for n in reach if (n < 0) == is_below) for is_below in (True, False)
+        )
         first = builder.ptrtoint(place, word)
         return (
             builder.add(first, word(lowest * item)),

@@ -138,19 +138,19 @@ def product(
     Raises:
         DisagreementError: NumPy's bits are out of reach.
     """
-    operands = tuple(map(_operand, kinds))
-    dtype, shape = linear.product_type(name, *operands)
+    left, right = map(_operand, kinds)
+    dtype, shape = linear.product_type(name, left, right)
     result = _result_type(dtype, shape)
     dtypes = [numpy_support.as_dtype(kind.dtype) for kind in kinds]
     wide = np.result_type(*dtypes)
     if wide.kind == "f" and dtypes[0] != dtypes[1]:
-        linear.require_conversion(name, (dtypes[0], dtypes[1]), *operands, wide)
+        linear.require_conversion(name, (dtypes[0], dtypes[1]), left, right, wide)
     is_shared = is_shared and dtypes[0] == dtypes[1]
-    converted = tuple(
-        operand._replace(kind=dtype, strides=operand.strides if one == wide else None)
-        for operand, one in zip(operands, dtypes, strict=True)
+    one, other = (
+        operand._replace(kind=dtype, strides=operand.strides if own == wide else None)
+        for operand, own in zip((left, right), dtypes, strict=True)
     )
-    linear.require_matmul(name, *converted, is_shared)
+    linear.require_matmul(name, one, other, is_shared)
     symbol = f"batchsim_numpy_matmul_{wide.char * 3}".replace("?", "o")
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -162,7 +162,7 @@ def product(
         if is_shared and isinstance(kinds[0], Value):
             second = first
         steps = first_steps, second_steps
-        dimensions, of_operands = linear.operands_of_matmul(name, *converted, steps)
+        dimensions, of_operands = linear.operands_of_matmul(name, one, other, steps)
         data = context.get_data_type(dtype)
         size = context.get_abi_sizeof(data)
         rows, _, columns = dimensions

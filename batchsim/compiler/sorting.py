@@ -1,8 +1,8 @@
 """NumPy's sorts of small arrays in compiled code, by the functions that NumPy itself calls.
 
 Which of equal numbers comes first, of zeros of both signs or among places, depends on NumPy's
-version and on the processor, unless `kind="stable"` is asked for. So the very function is called, as
-for functions of numbers (`batchsim.compiler.ufuncs`).
+version and on the processor, unless `kind="stable"` is asked for. So the very function is called,
+as for functions of numbers (`batchsim.compiler.ufuncs`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from numba import types
 from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.np import numpy_support
-from numpy._core import _multiarray_umath
 
 from batchsim.compiler.array_functions import array_type, numbers_of, specify, strides_of_result
 from batchsim.compiler.arrays import Value, make_value
@@ -54,7 +53,7 @@ def _addresses() -> dict[str, int]:
     pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
     pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     words = ctypes.POINTER(ctypes.c_void_p)
-    interface = ctypes.cast(pointer_of(_multiarray_umath._ARRAY_API, None), words)
+    interface = ctypes.cast(pointer_of(np._core._multiarray_umath._ARRAY_API, None), words)  # type: ignore[attr-defined]
     table_of = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.py_object)(interface[_TABLE])
     found = {}
     for char in "?bBhHiIlLfd":

@@ -50,12 +50,21 @@ OF_MATH = frozenset(
     value for value in vars(math).values() if callable(value) and not isinstance(value, type)
 )
 OF_PYTHON: frozenset[Any] = frozenset(
-    {*OF_MATH, *batchsim_math.EXACT.values(), builtins.float, builtins.int, builtins.len, builtins.round}
+    {
+        *OF_MATH,
+        *batchsim_math.EXACT.values(),
+        builtins.float,
+        builtins.int,
+        builtins.len,
+        builtins.round,
+    }
 )
 """Functions whose numbers are Python's."""
 ANGLES = (batchsim_math.wrap_angle, batchsim_math.wrap_turns)
 OF_OPERANDS: frozenset[Any] = frozenset({builtins.min, builtins.max, builtins.abs, *ANGLES})
-DRAWS = frozenset({"batchsim.random", "batchsim.random_state", "batchsim.python_random"})
+OWN = frozenset(
+    {"batchsim.random", "batchsim.random_state", "batchsim.python_random", "batchsim.raster"}
+)
 """Modules whose functions return numbers of Python's."""
 
 Reading = Any
@@ -118,9 +127,11 @@ class _Readings:
         return frozenset({numpy_support.as_dtype(types.unliteral(kind))})
 
     def pythons(self, kind: Any) -> frozenset[Reading]:
-        """Return that a number is Python's, where there is such a type."""
+        """Return that a number is Python's, however narrow it is when compiled."""
         kind = types.unliteral(kind)
-        return frozenset({PYTHONS[kind]}) if kind in PYTHONS else self.numpys(kind)
+        if isinstance(kind, types.Boolean):
+            return frozenset({bool})
+        return frozenset({float if isinstance(kind, types.Float) else int})
 
     def definition(self, variable: Any) -> Any:
         """Return what a variable is set to, None if that is several things."""
@@ -130,7 +141,7 @@ class _Readings:
             return None
 
     def value_of(self, variable: Any) -> Any:
-        """Return the module, function or constant that a variable stands for, None if it is none."""
+        """Return the module, function or constant that a variable stands for, or None."""
         defined = self.definition(variable)
         if isinstance(defined, (ir.Const, ir.Global, ir.FreeVar)):
             return defined.value
@@ -188,9 +199,7 @@ class _Readings:
         None stands for what raises.
         """
         readings = [sorted(self.of(operand), key=str) for operand in operands]
-        return {
-            reading: _outcome(function, reading) for reading in itertools.product(*readings)
-        }
+        return {reading: _outcome(function, reading) for reading in itertools.product(*readings)}
 
     def _of_item(self, value: Any, kind: Any) -> frozenset[Reading]:
         container = self.typemap[value.value.name]
@@ -250,7 +259,7 @@ class _Readings:
         if function is batchsim_math.power:
             return self._of_operator(operator.mul, list(value.args), kind)
         module = getattr(function, "__module__", None)
-        if is_python or module in DRAWS:
+        if is_python or module in OWN:
             return self.pythons(kind)
         is_numpys = isinstance(function, (np.ufunc, type)) or module == "numpy"
         defined = self.definition(value.func)
@@ -349,10 +358,11 @@ class Widths:
         """Tell whether an operator of numbers of these types may differ in NumPy."""
         if not all(isinstance(kind, NUMBERS) for kind in kinds):
             return False
+        ufunc: Any = BINARY.get(function)
         are_whole = not any(isinstance(kind, types.Float) for kind in kinds)
         if not (are_whole or self.is_exact):
             return False
-        if are_whole and BINARY.get(function) in COMPARISONS:
+        if are_whole and ufunc in COMPARISONS:
             return False
         if all(isinstance(kind, types.Boolean) for kind in kinds):
             return function not in BITWISE and len(kinds) == 2
@@ -385,9 +395,7 @@ class Widths:
             own = calltypes[statement.value]
             wanted = {tuple(map(_numbas, outcome)) for outcome in found}
             is_harmless = self.compares_alike(function, operands, readings)
-            if len(wanted) > 1 and not (
-                is_harmless or self.is_harmless(statement, kinds, typemap)
-            ):
+            if len(wanted) > 1 and not (is_harmless or self.is_harmless(statement, kinds, typemap)):
                 raise RefusedError(
                     f"{_written(function)} of {_listed(kinds)} computes in one width if a number "
                     "is Python's and in another if it is NumPy's: write float(…) or int(…) around "
@@ -408,7 +416,8 @@ class Widths:
 
     def compares_alike(self, function: Any, operands: list[Any], readings: _Readings) -> bool:
         """Tell whether numbers are compared with one that is the same in any width."""
-        if BINARY.get(function) not in COMPARISONS:
+        ufunc: Any = BINARY.get(function)
+        if ufunc not in COMPARISONS:
             return False
         known = (readings.value_of(operand) for operand in operands)
         return any(
@@ -421,7 +430,8 @@ class Widths:
         """
         value = statement.value
         function = value.fn if value.op == "binop" else getattr(value, "immutable_fn", None)
-        if BINARY.get(function) not in RING:
+        ufunc: Any = BINARY.get(function)  # type: ignore[arg-type]
+        if ufunc not in RING:
             return False
         if not all(isinstance(kind, types.Integer) for kind in kinds):
             return False
@@ -503,8 +513,7 @@ class Widths:
 
     def note(self, state: Any) -> None:
         """Leave in a function's metadata what the number that it returns may be."""
-        kind = types.unliteral(state.return_type)
-        if kind not in PYTHONS:
+        if not _is_number(state.return_type):
             return
         readings = _Readings(self.function, state.typemap, state.calltypes)
         returned = [
@@ -579,7 +588,7 @@ def _in_width(function: Any, choice: tuple[Any, ...]) -> Any:
                 for value, kind, wanted in zip(arguments, signature.args, inputs, strict=True)
             ]
             if all(isinstance(kind, types.Boolean) for kind in inputs):
-                known = elementwise.Choice(inputs, output, "?" * (len(inputs) + 1), ())
+                known = elementwise.Choice(inputs, output, ("?",) * (len(inputs) + 1), ())
                 columns = [[number] for number in numbers]
                 return elementwise.apply(context, builder, ufunc, known, columns)[0]
             # Of whole numbers Numba's wider result has the same lower bits.
@@ -595,4 +604,3 @@ def _in_width(function: Any, choice: tuple[Any, ...]) -> Any:
     stand_in = with_arity(function.__name__, len(inputs), implement)
     _in_widths.add(id(stand_in))
     return stand_in
-

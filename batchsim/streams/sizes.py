@@ -40,7 +40,7 @@ def _sized(options: dict[str, Any], draw: Callable[..., Any]) -> Callable[..., A
     call.__signature__ = inspect.Signature([*parameters, more])  # type: ignore[attr-defined]
     call._one_draw = draw  # type: ignore[attr-defined]
 
-    @overload(call, jit_options=options, strict=False)
+    @overload(call, jit_options=options, strict=False)  # type: ignore[arg-type]
     def compiled(*arguments, **named):  # type: ignore[no-untyped-def]
         return draw
 
