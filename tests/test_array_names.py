@@ -613,7 +613,12 @@ def too_large_a_matrix(w):
 @saying("is kept, or handed on", WIDE)
 def a_name_of_many(w):
     x = np.roll(w, 1)
-    return x[0, 0]
+    return x.sum()
+
+
+@saying("an expression over an array of many elements is indexed", WIDE)
+def an_element_of_many(w):
+    return np.roll(w, 1)[0, 0]
 
 
 @saying("c is changed in place, and a may be the same array", VECTOR)

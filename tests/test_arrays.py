@@ -345,7 +345,7 @@ def matrices_of_sixteen_rows(a, b, v, h, out):
 def products_of_many_whole_numbers(a, b, c):
     a[:] = a @ a.T
     b[:] = a @ b
-    return np.sum(c @ c), np.sum(np.linalg.inv(b + np.eye(10)[0])) > 0.0, np.sum(b @ b[0])
+    return np.sum(c @ c), np.sum(b @ b[0]), b[:, 0] @ a
 
 
 @over(GRID, OTHER_GRID, BOARD)

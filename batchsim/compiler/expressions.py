@@ -476,6 +476,8 @@ class Expressions:
         parts = [variable]
         if isinstance(defined, ir.Expr) and defined.op == "build_tuple":
             parts = list(defined.items)
+        if any(getattr(self.definition(part), "op", None) == "build_list" for part in parts):
+            return self.index_with_lists(parts, loc, scope)
         pattern: list[Any] = []
         dynamic = []
         for part in parts:
@@ -504,6 +506,18 @@ class Expressions:
             ir.Assign(ir.Global("stand_in", stand_in, loc), called, loc),
             ir.Assign(ir.Expr.call(called, tuple(dynamic), (), loc), found, loc),
         ]
+
+    def index_with_lists(self, parts: list[Any], loc: Any, scope: Any) -> tuple[Any, list[Any]]:
+        """Return the variable of an index with arrays in the places of lists, and what must come
+        before: `a[[0, 1], [1, 0]]`.
+        """
+        items, before = [], []
+        for part in parts:
+            item, made = self.array_of(part, loc, scope)
+            items.append(item)
+            before += made
+        found = scope.define(mk_unique_var("$tuple"), loc)
+        return found, [*before, ir.Assign(ir.Expr.build_tuple(items, loc), found, loc)]
 
     def window(self, variable: Any) -> tuple[Any, Window] | None:
         """Return where a slice begins, and its length, if that is known: `x[t : t + 5]`."""

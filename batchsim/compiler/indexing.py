@@ -19,6 +19,7 @@ from batchsim.compiler.arrays import (
     DYNAMIC,
     TUPLE,
     IndexType,
+    Large,
     Place,
     Reference,
     RowIterator,
@@ -117,6 +118,11 @@ def _is_zero(value: Any) -> bool:
 class _GetItem(AbstractTemplate):
     def generic(self, args: Any, kws: Any) -> Any:
         array, index = args
+        if isinstance(array, Large):
+            raise DisagreementError(
+                "an expression over an array of many elements is indexed: store it in a column "
+                "first, or index what it is made of"
+            )
         if not isinstance(array, (Reference, Value)):
             if isinstance(index, IndexType):
                 return _of_others(self.context, array, index)
