@@ -37,7 +37,7 @@ from batchsim.compiler.ufuncs import DisagreementError
 __all__ = ["READINGS", "Widths", "gives_pythons_number"]
 
 READINGS = "batchsim_readings"
-"""In a function's metadata: what the numbers that it returns may be in Python."""
+"""In a function's metadata: what returns what the number that it returns may be in Python."""
 
 PYTHONS = {types.int64: int, types.float64: float, types.boolean: bool}
 """Numba's types of which Python's numbers are, too."""
@@ -245,7 +245,7 @@ class _Readings:
         if isinstance(called, types.Dispatcher):
             overload = called.dispatcher.overloads.get(tuple(self.calltypes[value].args))
             found = None if overload is None else overload.metadata.get(READINGS)
-            return found or self.any_of(kind)
+            return (found() if found else None) or self.any_of(kind)
         function = self.value_of(value.func)
         if id(function) in _pythons:
             return self.pythons(kind)
@@ -512,16 +512,21 @@ class Widths:
         return value.op in ("binop", "inplace_binop", "unary", "getitem", "static_getitem")
 
     def note(self, state: Any) -> None:
-        """Leave in a function's metadata what the number that it returns may be."""
-        if not _is_number(state.return_type):
-            return
-        readings = _Readings(self.function, state.typemap, state.calltypes)
-        returned = [
+        """Leave in a function's metadata what the number that it returns may be, when asked for."""
+        if _is_number(state.return_type):
+            state.metadata[READINGS] = functools.cache(
+                functools.partial(self.returned, state.typemap, state.calltypes)
+            )
+
+    def returned(self, typemap: Any, calltypes: Any) -> frozenset[Reading]:
+        """Return what the number that the function returns may be."""
+        readings = _Readings(self.function, typemap, calltypes)
+        returns = (
             statement.value
             for block in self.function.blocks.values()
             for statement in block.find_insts(ir.Return)
-        ]
-        state.metadata[READINGS] = frozenset().union(*map(readings.of, returned))
+        )
+        return frozenset().union(*map(readings.of, returns))
 
 
 def _numbas(reading: Reading) -> Any:
