@@ -370,6 +370,7 @@ def many_elements_chosen_and_moved(a, b, board):
     around = np.sum(np.roll(board, 1, axis=0) == board)
     a[:] = np.tile(b[:2], (5, 1))
     b[:] = b.reshape(20, 5).ravel().reshape(10, 10).T
+    b[:] = (b * 0.5).T + np.roll(b, 1).T
     return (
         around, np.sum(np.where(board > 1, 1, 0)), np.any(board.T == 2),
         np.max(np.where(a > b, a, b)), a.sum(), (a * 2.0).sum(), np.argmax(np.roll(a, 3)),

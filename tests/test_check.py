@@ -284,7 +284,7 @@ CASES = {
         ("ACTION = Discrete(2)", "ACTION = spaces.Text(3)"),
     ),
     # The source.
-    "an array is sorted": ("allocation", "calls np.sort", (STEP, "    v = np.sort(s.deck[i])")),
+    "values are sought": ("allocation", "calls np.unique", (STEP, "    v = np.unique(s.deck[i])")),
     "a list is made of an array": (
         "allocation",
         ".tolist()",

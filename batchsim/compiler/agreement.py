@@ -71,12 +71,12 @@ REFUSED: dict[Any, str] = {
 """Functions of which compiled code has other bits, and what agrees; `round(x)` alone is right."""
 
 A_COUNT = (
-    "how many elements {} finds is not known when the environment is compiled: the first is "
-    "np.argmax(mask), number k np.argmax(np.cumsum(mask) > k), and np.count_nonzero(mask) how many"
+    "how many elements {} finds is not known when the environment is compiled: np.argmax(mask) is "
+    "the first, np.argmax(np.cumsum(mask) > k) number k, np.count_nonzero(mask) how many"
 )
 UNCOUNTED: dict[Any, str] = {
     getattr(np, name): A_COUNT.format(f"np.{name}")
-    for name in ("nonzero", "flatnonzero", "argwhere", "extract", "compress", "unique")
+    for name in ("nonzero", "flatnonzero", "argwhere")
 }
 """Functions that make arrays of a size that only the code finds out."""
 REDUCTIONS = {np.max: "max", np.min: "min", np.prod: "prod", np.sum: "sum"}

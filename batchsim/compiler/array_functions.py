@@ -624,6 +624,12 @@ class _ReferenceAttributes(AttributeTemplate):
     resolve_T = _Attributes.resolve_T  # noqa: N815
 
 
+@infer_getattr
+class _LargeAttributes(AttributeTemplate):
+    key = Large
+    resolve_T = _Attributes.resolve_T  # noqa: N815
+
+
 def _transposed(kind: Any) -> Any:
     implement = SPECIFICATIONS[np.transpose].build("exact", {})
     return implement(None, kind)
@@ -631,6 +637,7 @@ def _transposed(kind: Any) -> Any:
 
 @lower_getattr(Value, "T")
 @lower_getattr(Reference, "T")
+@lower_getattr(Large, "T")
 def _lower_transposed(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     sig, generate = _transposed(kind)
     return generate(context, builder, sig, (value,))
