@@ -76,7 +76,7 @@ def observe(s, i, p, out):
 MISTAKES = {
     # What is written in step: what the sentence has.
     "s.x[i] = s.board[i] @ s.board[i]": "@",
-    "s.x[i] = np.unique(s.board[i, 0])[0]": "np.unique, which compiled code does not have for arrays",
+    "s.x[i] = np.unique(s.board[i, 0])[0]": "np.unique, which compiled code does not have",
     "s.x[i] = np.where(s.board[i, 0])[0][0]": "how many elements np.where finds is not known",
     "s.board[i, 0] += s.board[i]": "which does not fit into one of",
     "s.x[i] = np.flatnonzero(s.board[i])[0]": "np.argmax(mask) is the first",
