@@ -515,10 +515,10 @@ CASES = {
         (ZERO, "    s.count[i] = i % 4"),
         ("def reset(s, i, p, rng):", "def reset(s, i, p, rng):"),
     ),
-    "a narrow integer overflows": (
+    "a whole number has more than 63 bits": (
         "backends",
         "Compiled code and plain Python differ: in step",
-        (STEP, "    s.x[i] += push if s.count[i] + np.int8(126) > 0 else 0.0"),
+        (STEP, "    s.x[i] += push if int(np.uint64(2**64 - 1) * np.uint64(3)) > 0 else 0.0"),
     ),
     "a type differs by path": (
         "compile",

@@ -277,6 +277,7 @@ def power_of_arrays(x: Any, y: Any, exponent: float | None, constants: frozenset
 def require_certain(
     ufunc: np.ufunc, arguments: Any, choice: elementwise.Choice, constants: frozenset[int]
 ) -> None:
+    """Raise DisagreementError where a number that decides the width may be NumPy's."""
     for k in choice.in_doubt:
         if k not in constants:
             raise DisagreementError(elementwise.in_doubt(ufunc, arguments))
