@@ -273,6 +273,26 @@ def test_mixed_draws_share_one_stream_as_upstream(backend, name):
     assert_same_draws(backend, name, kinds)
 
 
+SIZED = {
+    "random_sample": (), "uniform": (-1.0, 2.0), "randint": (0, 9), "choice": (7,),
+    "standard_normal": (), "normal": (1.0, 2.0), "exponential": (2.0,), "poisson": (3.0,),
+    "binomial": (9, 0.3), "gamma": (2.0, 3.0), "beta": (0.5, 0.5), "chisquare": (3.0,),
+    "lognormal": (0.0, 1.0),
+}  # fmt: skip
+
+
+def test_arrays_of_draws_are_random_states():
+    streams = rs.allocate(1)
+    rs.seed_rows(streams, [0], [5])
+    numpys = np.random.RandomState(5)
+    for name, arguments in SIZED.items():
+        found = getattr(rs, name)(streams, 0, *arguments, size=(2, 3))
+        np.testing.assert_array_equal(found, getattr(numpys, name)(*arguments, size=(2, 3)))
+    found = rs.choice_weighted(streams, 0, P, size=5)
+    np.testing.assert_array_equal(found, numpys.choice(4, p=P, size=5))
+    assert points(streams) == [point_of_random_state(numpys)]
+
+
 @compiled
 def draw_sample(rng, n, out):
     for i in range(out.shape[0]):
