@@ -24,6 +24,7 @@ from numba.extending import register_jitable
 from batchsim.streams import mt19937
 from batchsim.streams.mt19937 import PythonStreams, fraction, next32, seed_rows
 from batchsim.streams.words import (
+    between,
     float64,
     inlined,
     int64,
@@ -71,7 +72,7 @@ def random(rng: PythonStreams, i: int) -> float:
 @inlined
 def uniform(rng: PythonStreams, i: int, a: float, b: float) -> float:
     """Return a float64 from [a, b], drawn as `Random.uniform(a, b)` does."""
-    return float64(a) + (float64(b) - float64(a)) * fraction(rng, i)
+    return between(a, b, fraction(rng, i))
 
 
 @inlined

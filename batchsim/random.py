@@ -32,11 +32,12 @@ from batchsim.streams.counts import binomial_count, multinomial_counts, poisson_
 from batchsim.streams.gamma import beta_share, gamma_number
 from batchsim.streams.orders import shuffled, weighted
 from batchsim.streams.pcg64 import Streams, allocate, bounded, fraction, fresh_seeds, seed_rows
+from batchsim.streams.sizes import sized, sized_inline
 from batchsim.streams.vectors import factor_of, normal_vector
 from batchsim.streams.words import (
+    between,
     exp,
     float64,
-    inlined,
     int64,
     require,
     require_range,
@@ -80,19 +81,19 @@ __all__ = [
 ]
 
 
-@inlined
+@sized_inline
 def random(rng: Streams, i: int) -> float:
     """Return a float64 from [0, 1), drawn from row i's stream as `Generator.random()` does."""
     return fraction(rng, i)
 
 
-@inlined
+@sized_inline
 def uniform(rng: Streams, i: int, low: float, high: float) -> float:
     """Return a float64 from [low, high), drawn as `Generator.uniform(low, high)` does."""
-    return float64(low) + (float64(high) - float64(low)) * fraction(rng, i)
+    return between(low, high, fraction(rng, i))
 
 
-@inlined
+@sized_inline
 def integers(rng: Streams, i: int, low: int, high: int, endpoint: bool = False) -> int:
     """Return an int64 from [low, high), drawn as `Generator.integers(low, high)` does.
 
@@ -107,13 +108,13 @@ def integers(rng: Streams, i: int, low: int, high: int, endpoint: bool = False) 
     return int64(uint64(uint64(low) + bounded(rng, i, uint64(span))))
 
 
-@inlined
+@sized_inline
 def choice(rng: Streams, i: int, n: int) -> int:
     """Return an int64 from [0, n), drawn as `Generator.choice(n)` does."""
-    return integers(rng, i, 0, n)
+    return integers(rng, i, 0, n)  # type: ignore[no-any-return]
 
 
-@inlined
+@sized_inline
 def choice_weighted(rng: Streams, i: int, p: npt.NDArray[np.floating]) -> int:
     """Return k with probability p[k], drawn as `Generator.choice(len(p), p=p)` does.
 
@@ -197,47 +198,47 @@ def permutation(rng: Streams, i: int, out: npt.NDArray[np.integer]) -> None:
 # --- Normal and exponential -----------------------------------------------------------------------
 
 
-@inlined
+@sized_inline
 def standard_normal(rng: Streams, i: int) -> float:
     """Return a float64 with mean 0 and deviation 1, drawn as `Generator.standard_normal()` does."""
     return ziggurat.standard_normal(rng, i)
 
 
-@inlined
+@sized_inline
 def normal(rng: Streams, i: int, loc: float, scale: float) -> float:
     """Return a float64 with mean `loc` and deviation `scale`, drawn as `Generator.normal` does."""
     require(not scale < 0.0, i, scale, _SCALE)
     return float64(loc) + float64(scale) * ziggurat.standard_normal(rng, i)
 
 
-@register_jitable
+@sized
 def lognormal(rng: Streams, i: int, mean: float, sigma: float) -> float:
     """Return `exp` of a normal draw, float64, drawn as `Generator.lognormal(mean, sigma)` does."""
     require(not sigma < 0.0, i, sigma, "sigma is {}, expected at least 0")
     return exp(float64(mean) + float64(sigma) * ziggurat.standard_normal(rng, i))
 
 
-@inlined
+@sized_inline
 def standard_exponential(rng: Streams, i: int) -> float:
     """Return a float64 with mean 1, drawn as `Generator.standard_exponential()` does."""
     return ziggurat.standard_exponential(rng, i)
 
 
-@inlined
+@sized_inline
 def exponential(rng: Streams, i: int, scale: float = 1.0) -> float:
     """Return a float64 with mean `scale`, drawn as `Generator.exponential(scale)` does."""
     require(not scale < 0.0, i, scale, _SCALE)
     return float64(scale) * ziggurat.standard_exponential(rng, i)
 
 
-@register_jitable
+@sized
 def rayleigh(rng: Streams, i: int, scale: float = 1.0) -> float:
     """Return a float64 of mode `scale`, drawn as `Generator.rayleigh(scale)` does."""
     require(not scale < 0.0, i, scale, _SCALE)
     return float64(scale) * math.sqrt(2.0 * ziggurat.standard_exponential(rng, i))
 
 
-@register_jitable
+@sized
 def weibull(rng: Streams, i: int, a: float) -> float:
     """Return a float64 of shape `a` and scale 1, drawn as `Generator.weibull(a)` does."""
     require(not a < 0.0, i, a, "a is {}, expected at least 0")
@@ -273,14 +274,14 @@ def covariance_factor(covariance: npt.ArrayLike) -> npt.NDArray[np.float64]:
 # --- Gamma and beta -------------------------------------------------------------------------------
 
 
-@register_jitable
+@sized
 def standard_gamma(rng: Streams, i: int, shape: float) -> float:
     """Return a float64 of this shape and scale 1, drawn as `Generator.standard_gamma` does."""
     require(shape >= 0.0, i, shape, "shape is {}, expected at least 0")
     return gamma_number(rng, i, float64(shape))
 
 
-@register_jitable
+@sized
 def gamma(rng: Streams, i: int, shape: float, scale: float = 1.0) -> float:
     """Return a float64 of mean `shape * scale`, drawn as `Generator.gamma(shape, scale)` does."""
     require(shape >= 0.0, i, shape, "shape is {}, expected at least 0")
@@ -288,14 +289,14 @@ def gamma(rng: Streams, i: int, shape: float, scale: float = 1.0) -> float:
     return float64(scale) * gamma_number(rng, i, float64(shape))
 
 
-@register_jitable
+@sized
 def chisquare(rng: Streams, i: int, df: float) -> float:
     """Return a float64 of mean `df`, positive, drawn as `Generator.chisquare(df)` does."""
     require(df > 0.0, i, df, "df is {}, expected more than 0")
     return 2.0 * gamma_number(rng, i, float64(df) / 2.0)
 
 
-@register_jitable
+@sized
 def beta(rng: Streams, i: int, a: float, b: float) -> float:
     """Return a float64 from [0, 1], drawn as `Generator.beta(a, b)` does for positive a and b."""
     require(a > 0.0, i, a, "a is {}, expected more than 0")
@@ -306,7 +307,7 @@ def beta(rng: Streams, i: int, a: float, b: float) -> float:
 # --- By inversion ---------------------------------------------------------------------------------
 
 
-@register_jitable
+@sized
 def laplace(rng: Streams, i: int, loc: float = 0.0, scale: float = 1.0) -> float:
     """Return a float64 with mean `loc`, drawn as `Generator.laplace(loc, scale)` does."""
     require(not scale < 0.0, i, scale, _SCALE)
@@ -318,7 +319,7 @@ def laplace(rng: Streams, i: int, loc: float = 0.0, scale: float = 1.0) -> float
             return float64(loc) + float64(scale) * math.log(u + u)
 
 
-@register_jitable
+@sized
 def logistic(rng: Streams, i: int, loc: float = 0.0, scale: float = 1.0) -> float:
     """Return a float64 with mean `loc`, drawn as `Generator.logistic(loc, scale)` does."""
     require(not scale < 0.0, i, scale, _SCALE)
@@ -328,7 +329,7 @@ def logistic(rng: Streams, i: int, loc: float = 0.0, scale: float = 1.0) -> floa
             return float64(loc) + float64(scale) * math.log(u / (1.0 - u))
 
 
-@register_jitable
+@sized
 def gumbel(rng: Streams, i: int, loc: float = 0.0, scale: float = 1.0) -> float:
     """Return a float64 with mode `loc`, drawn as `Generator.gumbel(loc, scale)` does."""
     require(not scale < 0.0, i, scale, _SCALE)
@@ -341,14 +342,14 @@ def gumbel(rng: Streams, i: int, loc: float = 0.0, scale: float = 1.0) -> float:
 # --- Counts ---------------------------------------------------------------------------------------
 
 
-@register_jitable
+@sized
 def poisson(rng: Streams, i: int, lam: float) -> int:
     """Return an int64 with mean `lam`, drawn as `Generator.poisson(lam)` does."""
     require(0.0 <= lam <= _LARGEST_MEAN, i, lam, _MEAN)
     return poisson_count(rng, i, float64(lam))
 
 
-@register_jitable
+@sized
 def binomial(rng: Streams, i: int, n: int, p: float) -> int:
     """Return how many of `n` trials succeed, int64, drawn as `Generator.binomial(n, p)` does."""
     require(n >= 0, i, n, _TRIALS)
@@ -356,7 +357,7 @@ def binomial(rng: Streams, i: int, n: int, p: float) -> int:
     return binomial_count(rng, i, int64(uint64(n)), float64(p))
 
 
-@register_jitable
+@sized
 def geometric(rng: Streams, i: int, p: float) -> int:
     """Return how many trials the first success takes, int64, drawn as `Generator.geometric(p)`."""
     require(0.0 < p <= 1.0, i, p, "p is {}, expected more than 0 and at most 1")

@@ -10,11 +10,9 @@ refuses Python raises ValueError; compiled code, which cannot raise, returns som
     >>> randint(streams, 1, 1, 7) == np.random.RandomState(8).randint(1, 7)
     True
 
-Sources, beside those of the modules of `batchsim.streams`: Marsaglia and Bray, "A Convenient Method
-for Generating Normal Variables", SIAM Review 6, 1964.
+Sources are those of the modules of `batchsim.streams`.
 """
 
-import math
 from typing import Any
 
 import numpy as np
@@ -23,11 +21,15 @@ from numba.extending import register_jitable
 
 from batchsim.streams import mt19937
 from batchsim.streams.counts import binomial_count, multinomial_counts, poisson_count
+from batchsim.streams.gamma import gamma_number, old_beta_share
 from batchsim.streams.mt19937 import RandomStateStreams, fraction, next32, next64, seed_rows
-from batchsim.streams.orders import filled, shuffled, weighted
+from batchsim.streams.orders import filled, first_shuffled, shuffled, weighted
+from batchsim.streams.sizes import sized, sized_inline
 from batchsim.streams.words import (
     MASK32,
     MASK64,
+    between,
+    exp,
     float64,
     inlined,
     int64,
@@ -39,11 +41,16 @@ from batchsim.streams.words import (
 __all__ = [
     "RandomStateStreams",
     "allocate",
+    "beta",
     "binomial",
+    "chisquare",
     "choice",
     "choice_weighted",
+    "choice_without_replacement",
     "exponential",
     "fresh_seeds",
+    "gamma",
+    "lognormal",
     "multinomial",
     "normal",
     "permutation",
@@ -56,6 +63,7 @@ __all__ = [
     "seed_rows",
     "shuffle",
     "standard_exponential",
+    "standard_gamma",
     "standard_normal",
     "uniform",
 ]
@@ -71,13 +79,13 @@ def fresh_seeds(n: int) -> list[int]:
     return mt19937.fresh_seeds(RandomStateStreams, n)
 
 
-@inlined
+@sized_inline
 def random_sample(rng: RandomStateStreams, i: int) -> float:
     """Return a float64 from [0, 1), drawn as `RandomState.random_sample()` does."""
     return fraction(rng, i)
 
 
-@inlined
+@sized_inline
 def random(rng: RandomStateStreams, i: int) -> float:
     """Return a float64 from [0, 1), drawn as `RandomState.random()` does."""
     return fraction(rng, i)
@@ -89,13 +97,13 @@ def rand(rng: RandomStateStreams, i: int) -> float:
     return fraction(rng, i)
 
 
-@inlined
+@sized_inline
 def uniform(rng: RandomStateStreams, i: int, low: float = 0.0, high: float = 1.0) -> float:
     """Return a float64 from [low, high), drawn as `RandomState.uniform(low, high)` does."""
-    return float64(low) + (float64(high) - float64(low)) * fraction(rng, i)
+    return between(low, high, fraction(rng, i))
 
 
-@inlined
+@sized_inline
 def randint(rng: RandomStateStreams, i: int, low: int, high: int | None = None) -> int:
     """Return an int64 from [low, high), or from [0, low) without `high`, as `RandomState.randint`.
 
@@ -128,19 +136,34 @@ def _bounded(rng: RandomStateStreams, i: int, span: int) -> int:
             return draw
 
 
-@inlined
+@sized_inline
 def choice(rng: RandomStateStreams, i: int, n: int) -> int:
     """Return an int64 from [0, n), drawn as `RandomState.choice(n)` does."""
     return _from_range(rng, i, 0, n)
 
 
-@inlined
+@sized_inline
 def choice_weighted(rng: RandomStateStreams, i: int, p: npt.NDArray[np.floating]) -> int:
     """Return k with probability p[k], drawn as `RandomState.choice(len(p), p=p)` does.
 
     `p` is (n,) float64 or float32, n > 0, not negative, with a positive sum, which need not be 1.
     """
     return weighted(rng, i, p)
+
+
+@register_jitable
+def choice_without_replacement(
+    rng: RandomStateStreams, i: int, n: int, out: npt.NDArray[np.integer]
+) -> None:
+    """Write len(out) different integers from [0, n) into `out`, in random order.
+
+    They are drawn as `RandomState.choice(n, size=len(out), replace=False)` does, which shuffles all
+    n. `out` is (size,), size <= n, of integers that can hold n - 1. If size > n, Python raises
+    ValueError; compiled code writes any integers. It keeps 8 n bytes on the stack.
+    """
+    size = len(out)
+    require(size <= n, i, size, "a sample of {} is larger than what it is taken from")
+    first_shuffled(rng, i, n, out)
 
 
 @register_jitable
@@ -157,59 +180,86 @@ def permutation(rng: RandomStateStreams, i: int, out: npt.NDArray[np.integer]) -
     shuffled(rng, i, out, len(out))
 
 
-@register_jitable
+@sized
 def standard_normal(rng: RandomStateStreams, i: int) -> float:
     """Return a float64 with mean 0 and deviation 1, as `RandomState.standard_normal()` does.
 
     They come in pairs: every second draw takes none from the stream.
     """
-    value = mt19937.kept(rng, i)
-    if not math.isnan(value):
-        return value
-    while True:
-        x = 2.0 * fraction(rng, i) - 1.0
-        y = 2.0 * fraction(rng, i) - 1.0
-        square = x * x + y * y
-        if 0.0 < square < 1.0:
-            factor = math.sqrt(-2.0 * math.log(square) / square)
-            mt19937.keep(rng, i, factor * x)
-            return factor * y
+    return mt19937.standard_normal(rng, i)
 
 
 @register_jitable
 def randn(rng: RandomStateStreams, i: int) -> float:
     """Return a float64 with mean 0 and deviation 1, drawn as `RandomState.randn()` does."""
-    return standard_normal(rng, i)
+    return mt19937.standard_normal(rng, i)
 
 
-@register_jitable
+@sized
 def normal(rng: RandomStateStreams, i: int, loc: float = 0.0, scale: float = 1.0) -> float:
     """Return a float64 with mean `loc` and deviation `scale`, drawn as `RandomState.normal`."""
     require(not scale < 0.0, i, scale, "scale is {}, expected at least 0")
-    return float64(loc) + float64(scale) * standard_normal(rng, i)
+    return float64(loc) + float64(scale) * mt19937.standard_normal(rng, i)
 
 
-@register_jitable
+@sized
 def standard_exponential(rng: RandomStateStreams, i: int) -> float:
     """Return a float64 with mean 1, drawn as `RandomState.standard_exponential()` does."""
-    return -math.log(1.0 - fraction(rng, i))
+    return mt19937.standard_exponential(rng, i)
 
 
-@register_jitable
+@sized
 def exponential(rng: RandomStateStreams, i: int, scale: float = 1.0) -> float:
     """Return a float64 with mean `scale`, drawn as `RandomState.exponential(scale)` does."""
     require(not scale < 0.0, i, scale, "scale is {}, expected at least 0")
-    return float64(scale) * standard_exponential(rng, i)
+    return float64(scale) * mt19937.standard_exponential(rng, i)
 
 
-@register_jitable
+@sized
+def lognormal(rng: RandomStateStreams, i: int, mean: float = 0.0, sigma: float = 1.0) -> float:
+    """Return `exp` of a normal draw, float64, drawn as `RandomState.lognormal(mean, sigma)`."""
+    require(not sigma < 0.0, i, sigma, "sigma is {}, expected at least 0")
+    return exp(float64(mean) + float64(sigma) * mt19937.standard_normal(rng, i))
+
+
+@sized
+def standard_gamma(rng: RandomStateStreams, i: int, shape: float) -> float:
+    """Return a float64 of this shape and scale 1, drawn as `RandomState.standard_gamma` does."""
+    require(shape >= 0.0, i, shape, "shape is {}, expected at least 0")
+    return gamma_number(rng, i, float64(shape))
+
+
+@sized
+def gamma(rng: RandomStateStreams, i: int, shape: float, scale: float = 1.0) -> float:
+    """Return a float64 of mean `shape * scale`, drawn as `RandomState.gamma(shape, scale)` does."""
+    require(shape >= 0.0, i, shape, "shape is {}, expected at least 0")
+    require(not scale < 0.0, i, scale, "scale is {}, expected at least 0")
+    return float64(scale) * gamma_number(rng, i, float64(shape))
+
+
+@sized
+def chisquare(rng: RandomStateStreams, i: int, df: float) -> float:
+    """Return a float64 of mean `df`, positive, drawn as `RandomState.chisquare(df)` does."""
+    require(df > 0.0, i, df, "df is {}, expected more than 0")
+    return 2.0 * gamma_number(rng, i, float64(df) / 2.0)
+
+
+@sized
+def beta(rng: RandomStateStreams, i: int, a: float, b: float) -> float:
+    """Return a float64 from [0, 1], drawn as `RandomState.beta(a, b)` does for positive a and b."""
+    require(a > 0.0, i, a, "a is {}, expected more than 0")
+    require(b > 0.0, i, b, "b is {}, expected more than 0")
+    return old_beta_share(rng, i, float64(a), float64(b))
+
+
+@sized
 def poisson(rng: RandomStateStreams, i: int, lam: float) -> int:
     """Return an int64 with mean `lam`, drawn as `RandomState.poisson(lam)` does."""
     require(0.0 <= lam <= 9.2e18, i, lam, "lam is {}, expected from 0 to 9.2e18")
     return poisson_count(rng, i, float64(lam))
 
 
-@register_jitable
+@sized
 def binomial(rng: RandomStateStreams, i: int, n: int, p: float) -> int:
     """Return how many of `n` trials succeed, int64, drawn as `RandomState.binomial(n, p)` does."""
     require(n >= 0, i, n, "n is {}, expected at least 0")

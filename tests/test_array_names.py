@@ -300,6 +300,60 @@ def references_are_memory(v, m):
     return first, m[2, 1], m[0, 0], d, c
 
 
+def middle(x):
+    return x[1:4]
+
+
+def first_row(m):
+    return m[0]
+
+
+@over(VECTOR, MATRIX)
+def rows_that_functions_return(v, m):
+    a = middle(v) + 1.0
+    b = first_row(m)
+    b[1] = 7.0
+    middle(v)[0] = 5.0
+    c = m * 2.0
+    c.fill(3)
+    c[0].sum()
+    m[1].fill(v[0])
+    m[:, 3].fill(1)
+    d = middle(c[0] * 2.0)
+    return a, c, d
+
+
+@over(VECTOR, MATRIX)
+def swapped_in_loops(v, m):
+    a, b = v[:3] * 1.0, v[3:6] * 2.0
+    for k in range(5):
+        a, b = b, a
+        a[k % 3] = k
+    c = v * 1.0
+    for j in range(3):
+        for k in range(4):
+            c[j], c[k] = c[k], c[j]
+            if c[j] > c[k]:
+                number = c[j]
+                c[j] = c[k]
+                c[k] = number
+    d = m * 1.0
+    total = np.float64(0.0)
+    for k in range(2):
+        row = d[k]
+        total += row[0]
+        d[k] = d[k + 1] * 2.0
+        row = d[k + 1].copy()
+        d[k + 1] = d[k]
+        d[k] = row
+    old, new = v[:3] * 1.0, np.zeros(3)
+    for k in range(4):
+        new[0] = old[1] + k
+        new[1:] = old[:2] * 0.5
+        old, new = new, old
+    return a, b, c, d, np.array([total]), old, new
+
+
 @pytest.mark.parametrize(("function", "arrays", "how"), CASES)
 def test_compiled_names_and_indices_are_numpys(function, arrays, how):
     assert differences(function, *arrays, **how) == []
@@ -526,9 +580,65 @@ def computed_bounds_to_write(v, places):
     v[places[3] : places[3] + 2] = v[:2] * 2.0
 
 
-@saying("an index is an array", VECTOR)
-def an_array_of_places(v):
-    return (v * 2.0)[np.array([1, 2])]
+@saying("an index has an array of places beside slices", MATRIX, UNSIGNED)
+def places_beside_slices(m, unsigned):
+    return m[:, unsigned]
+
+
+@saying("np.add in place makes float64 numbers", PLACES)
+def fractions_in_place(places):
+    places += 0.5
+
+
+@saying("which does not fit into one of (4,)", MATRIX)
+def more_in_place_than_fits(m):
+    m[0] += m
+
+
+@saying("how many elements np.where finds is not known", VECTOR)
+def places_of_a_mask(v):
+    return np.where(v > 0)[0]
+
+
+@saying("how many elements np.nonzero finds is not known", VECTOR)
+def places_of_a_mask_by_a_method(v):
+    return (v > 0).nonzero()
+
+
+@saying("expected at most 256 elements", np.zeros((20, 20)))
+def too_large_a_matrix(w):
+    w[:] = w @ w
+
+
+@saying("is kept, or handed on", WIDE)
+def a_name_of_many(w):
+    x = np.roll(w, 1)
+    return x.sum()
+
+
+@saying("an expression over an array of many elements is indexed", WIDE)
+def an_element_of_many(w):
+    return np.roll(w, 1)[0, 0]
+
+
+@saying("c is changed in place, and a may be the same array", VECTOR)
+def a_third_name_of_what_is_swapped(v):
+    a, b = v[:3] * 1.0, v[3:6] * 2.0
+    c = a
+    for _ in range(3):
+        a, b = b, a
+        c[0] = 1.0
+    return a, b
+
+
+@saying("tmp may be the same array", MATRIX)
+def rows_swapped_without_a_copy(m):
+    a = m * 1.0
+    for k in range(2):
+        tmp = a[k]
+        a[k] = a[k + 1]
+        a[k + 1] = tmp
+    return a
 
 
 @saying("how many elements a mask chooses is not known", VECTOR)

@@ -312,6 +312,113 @@ def products_of_other_numbers(a, v):
     return a @ v, v @ a, a @ a, v @ v, np.dot(a, v), np.outer(v, v), a.T @ a, np.trace(a)
 
 
+# --- Larger arrays --------------------------------------------------------------------------------
+
+
+WIDE = RNG.normal(size=(16, 16))
+LINE = RNG.normal(size=16)
+FEW = RNG.normal(size=(4, 16))
+BOARD = RNG.integers(0, 4, (20, 10)).astype(np.int8)
+GRID, OTHER_GRID = RNG.normal(size=(2, 10, 10))
+
+
+@over(WIDE, WIDE @ WIDE.T, LINE, FEW, np.zeros((16, 16)))
+@over(*(a.astype(np.float32) for a in (WIDE, WIDE @ WIDE.T, LINE, FEW, np.zeros((16, 16)))))
+def matrices_of_sixteen_rows(a, b, v, h, out):
+    out[:] = np.linalg.inv(a)
+    a[:] = a @ b @ a.T + b
+    x = np.linalg.solve(a, v)
+    s = h @ a @ h.T
+    gain = a @ h.T @ np.linalg.inv(s)
+    b[:] = np.linalg.solve(a, b)
+    a[:] = np.linalg.cholesky(b @ b.T + 1.0)
+    b[:] = (b * 2.0) @ a[:, ::-1]
+    w = h.T * 1.0
+    a[:] = w @ w.T
+    return (
+        x, s, gain, np.linalg.det(b), a.T @ v, np.dot(a, v), v @ a @ v, np.sum(h.T @ h), v @ b,
+        w @ x[:4], np.linalg.solve(b, h.T),
+    )  # fmt: skip
+
+
+@over(BOARD[:10], BOARD[:10].astype(np.int64), BOARD[:10] > 1)
+def products_of_many_whole_numbers(a, b, c):
+    a[:] = a @ a.T
+    b[:] = a @ b
+    return np.sum(c @ c), np.sum(b @ b[0]), b[:, 0] @ a
+
+
+@over(GRID, OTHER_GRID, BOARD)
+@over(GRID.astype(np.float32), OTHER_GRID.astype(np.float32), BOARD)
+def many_elements_chosen_and_moved(a, b, board):
+    a[:] = np.where(a > 0.0, a, b)
+    a[:] = a.T * 2.0 + b
+    b[:] = np.roll(b, 1, axis=0)
+    b[:] = np.roll(b, -1) + a
+    a[:] = np.where(np.roll(a, 1, axis=1) > a, a.T, 0.0)
+    a[:] = np.flip(a * 2.0, axis=1)
+    a[:] = np.clip(a, -1.0, 1.0)
+    a[1:] = np.where(a[1:] > 0.0, a[:-1], a[1:])
+    a[:] = a[::-1] * 1.0
+    a[:, :] = np.concatenate([b[:5], a[:5]])
+    b[:] = np.pad(a[1:9, 1:9], 1)
+    b += np.rot90(a)
+    board[:] = np.where(board == 3, 0, board)
+    board[1:] = np.where(board[1:] > 0, board[:-1], board[1:])
+    board[:] = np.roll(board, 1, axis=0)
+    board[:] = np.repeat(board[:10], 2, axis=0)
+    around = np.sum(np.roll(board, 1, axis=0) == board)
+    a[:] = np.tile(b[:2], (5, 1))
+    b[:] = b.reshape(20, 5).ravel().reshape(10, 10).T
+    b[:] = (b * 0.5).T + np.roll(b, 1).T
+    return (
+        around, np.sum(np.where(board > 1, 1, 0)), np.any(board.T == 2),
+        np.max(np.where(a > b, a, b)), a.sum(), (a * 2.0).sum(), np.argmax(np.roll(a, 3)),
+    )  # fmt: skip
+
+
+# --- Places and orders ----------------------------------------------------------------------------
+
+
+@over(VECTOR, MATRIX, PLACES[:6], np.array([2, 0, 1, 2], np.uint8), RNG.normal(size=(20, 30)))
+@over(SINGLE, MATRIX, BYTES % 10, np.array([2, 0, 1, 2], np.uint8), RNG.normal(size=(20, 30)))
+def gathered(v, m, places, few, many):
+    a, part = v * 2.0, places[:4] % 4
+    b, c, d, e, f = a[places], m[few], m[few, part], many[places, 5], m.T[part]
+    g, h = v[[0, 2, 1]], v[np.argsort(v)]
+    a[places] = 1.5
+    a[places[:2]] += v[:2]
+    k = a.copy()
+    k[places] = v[: len(places)]
+    m[few] = np.arange(4.0)
+    m[few, part] = 7
+    many[places, places] += 1.0
+    many[places[:2]] = 3
+    v[places] = v[places[::-1]]
+    b[0] = 3.0
+    return (
+        a, b, c, d, e, f, g, h, k, f.sum(axis=0), v[places].sum(), m[:, 0][few],
+        v[places[:4].reshape(2, 2)], (m * 1.0)[few, 1], v[part[0]],
+    )  # fmt: skip
+
+
+@over(VECTOR, MATRIX, PLACES, PERMUTED, UNSIGNED)
+@over(SINGLE, MATRIX.astype(np.float32), BYTES, SPECIAL32, FLAGS)
+def sorted_numbers(v, m, places, special, few):
+    a = np.sort(v)
+    b, c = np.sort(special), np.argsort(special)
+    d = np.argsort(special, kind="stable")
+    v.sort()
+    e = special * 1.0
+    e.sort()
+    m.sort(axis=0)
+    return (
+        a, b, c, d, e, np.sort(m, axis=1), np.sort(m, axis=None), np.argsort(m, axis=1),
+        np.sort(m.T)[::-1], few.argsort(), np.sort(places), np.sort(v > 0), np.argsort(-special),
+        np.sort([v[3], v[1]]), np.sort(m.T).sum(),
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(("function", "arrays", "how"), CASES)
 def test_compiled_expressions_have_numpys_bits(function, arrays, how):
     assert differences(function, *arrays, **how) == []

@@ -224,6 +224,55 @@ def test_integers_with_their_endpoint_are_numpys(backend, low, high):
     assert_same_streams(streams, generators)
 
 
+class Sized:
+    """Draws arrays, and rearranges what it has."""
+
+    ACTION = spaces.Discrete(2)
+    OBSERVATION = spaces.Box(-np.inf, np.inf, (10,), np.float64)
+
+    class State(NamedTuple):
+        x: np.dtype((np.float64, (10,)))
+        weights: np.dtype((np.float64, (4,)))
+
+    def reset(s, i, p, rng):
+        s.weights[i] = ours.uniform(rng, i, 0.1, 1.0, size=4)
+        s.x[i].fill(0)
+
+    def step(s, i, action, p, rng):
+        s.x[i][:3] = ours.normal(rng, i, 0.0, scale=0.5, size=3)
+        s.x[i][3:5] += ours.integers(rng, i, 0, 9, endpoint=True, size=2)
+        a = ours.random(rng, i, size=(2, 2))
+        s.x[i][5:9] = (a @ a).ravel()
+        s.x[i][9] = ours.exponential(rng, i, size=2).sum() + ours.integers(rng, i, 0, 5)
+        s.x[i][9] += ours.choice_weighted(rng, i, s.weights[i], size=3).sum()
+        return 0.0, False
+
+    def observe(s, i, p, out):
+        out[:] = s.x[i]
+
+
+def sized_step(numpys, weights, x):
+    x = x.copy()
+    x[:3] = numpys.normal(0.0, 0.5, size=3)
+    x[3:5] += numpys.integers(0, 9, endpoint=True, size=2)
+    a = numpys.random(size=(2, 2))
+    x[5:9] = (a @ a).ravel()
+    x[9] = numpys.exponential(size=2).sum() + numpys.integers(0, 5)
+    x[9] += numpys.choice(4, p=weights / weights.sum(), size=3).sum()
+    return x
+
+
+@pytest.mark.parametrize("backend_name", ["native", "reference"])
+def test_arrays_of_draws_are_numpys(backend_name, opened):
+    envs = opened(batchsim.make_vec(Sized, 2, backend=backend_name))
+    envs.reset(seed=0)
+    numpys = np.random.default_rng(1)
+    weights, x = numpys.uniform(0.1, 1.0, size=4), np.zeros(10)
+    for _ in range(20):
+        x = sized_step(numpys, weights, x)
+        assert envs.step(np.zeros(2, int))[0][1].tobytes() == x.tobytes()
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [

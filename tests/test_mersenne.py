@@ -74,6 +74,20 @@ def draw_random_state(rng, kinds, floats, integers, work):
             elif kind == 16:
                 rs.multinomial(rng, i, 20, P, work[i, :4])
                 integers[i, k] = work[i, 3]
+            elif kind == 17:
+                rs.choice_without_replacement(rng, i, 3 + k % 90, work[i, :3])
+                integers[i, k] = work[i, 2]
+            elif kind == 18:
+                floats[i, k] = rs.gamma(rng, i, SHAPES[k % 9], 2.0)
+            elif kind == 19:
+                floats[i, k] = rs.beta(rng, i, SHAPES[k % 9], SHAPES[k % 7])
+            elif kind == 20:
+                floats[i, k] = rs.lognormal(rng, i, 1.0, 0.5) + rs.chisquare(rng, i, 3.0)
+            elif kind == 21:
+                floats[i, k] = rs.standard_gamma(rng, i, 1.0)
+
+
+SHAPES = np.array([0.5, 1.0, 3.0, 1e-3, 0.99, 1.5, 1e3, 1e-5, 7.0])
 
 
 def shuffled(rng, work):
@@ -84,6 +98,17 @@ def shuffled(rng, work):
 def counted(rng, work):
     work[:4] = rng.multinomial(20, P)
     return work[3]
+
+
+class Place:
+    """Which draw of its row it is, counted as in `draw_random_state`."""
+
+    k = 0
+
+
+def chosen(rng, work):
+    work[:3] = rng.choice(3 + Place.k % 90, 3, replace=False)
+    return work[2]
 
 
 def permuted(rng, work):
@@ -109,6 +134,11 @@ RANDOM_STATES = [
     lambda rng, work: rng.poisson(3.0) + rng.poisson(30.0),
     lambda rng, work: rng.binomial(9, 0.3) + rng.binomial(100, 0.6),
     counted,
+    chosen,
+    lambda rng, work: rng.gamma(SHAPES[Place.k % 9], 2.0),
+    lambda rng, work: rng.beta(SHAPES[Place.k % 9], SHAPES[Place.k % 7]),
+    lambda rng, work: rng.lognormal(1.0, 0.5) + rng.chisquare(3.0),
+    lambda rng, work: rng.standard_gamma(1.0),
 ]
 
 
@@ -220,7 +250,7 @@ def assert_same_draws(backend, name, kinds):
     expected_work = np.tile(np.arange(7), (rows, 1))
     for row, rng in enumerate(generators):
         for k, kind in enumerate(kinds[row]):
-            one = draws[kind]
+            one, Place.k = draws[kind], k
             value = one(rng, expected_work[row]) if one else rng.getrandbits(k % 64)
             found = floats[row, k] if isinstance(value, float) else integers[row, k]
             assert found == value, (row, k, kind)
@@ -241,6 +271,26 @@ def test_draws_of_one_kind_are_upstreams(backend, name, kind):
 def test_mixed_draws_share_one_stream_as_upstream(backend, name):
     kinds = np.random.default_rng(4).integers(0, len(KINDS[name][2]), (backend.rows, 1500))
     assert_same_draws(backend, name, kinds)
+
+
+SIZED = {
+    "random_sample": (), "uniform": (-1.0, 2.0), "randint": (0, 9), "choice": (7,),
+    "standard_normal": (), "normal": (1.0, 2.0), "exponential": (2.0,), "poisson": (3.0,),
+    "binomial": (9, 0.3), "gamma": (2.0, 3.0), "beta": (0.5, 0.5), "chisquare": (3.0,),
+    "lognormal": (0.0, 1.0),
+}  # fmt: skip
+
+
+def test_arrays_of_draws_are_random_states():
+    streams = rs.allocate(1)
+    rs.seed_rows(streams, [0], [5])
+    numpys = np.random.RandomState(5)
+    for name, arguments in SIZED.items():
+        found = getattr(rs, name)(streams, 0, *arguments, size=(2, 3))
+        np.testing.assert_array_equal(found, getattr(numpys, name)(*arguments, size=(2, 3)))
+    found = rs.choice_weighted(streams, 0, P, size=5)
+    np.testing.assert_array_equal(found, numpys.choice(4, p=P, size=5))
+    assert points(streams) == [point_of_random_state(numpys)]
 
 
 @compiled

@@ -76,7 +76,9 @@ def observe(s, i, p, out):
 MISTAKES = {
     # What is written in step: what the sentence has.
     "s.x[i] = s.board[i] @ s.board[i]": "@",
-    "s.x[i] = np.sort(s.board[i, 0])[0]": "np.sort, which compiled code does not have for arrays",
+    "s.x[i] = np.unique(s.board[i, 0])[0]": "np.unique, which compiled code does not have",
+    "s.x[i] = np.where(s.board[i, 0])[0][0]": "how many elements np.where finds is not known",
+    "s.board[i, 0] += s.board[i]": "which does not fit into one of",
     "s.x[i] = np.flatnonzero(s.board[i])[0]": "np.argmax(mask) is the first",
     "s.x[i] = np.einsum('ij->', s.board[i])": "Write it with @, .T and np.sum",
     "s.x[i] = s.board[i, 0].tolist()[1]": "Use the array itself",
@@ -84,7 +86,7 @@ MISTAKES = {
     "a = s.board[i, 0] + s.board[i, 0, 1:]": "do not go together",
     "a = s.board[i, 0][s.board[i, 0] > 0]": "how many elements a mask chooses is not known",
     "s.board[i, 0, s.board[i, 0] > 0] = 1.0": "write array[k][mask] = … instead",
-    "k = np.zeros(2, int); a = s.board[i][k]": "an index is an array: write a loop",
+    "k = np.zeros(2, int); a = s.board[i][:, k]": "an array of places beside slices",
     "a = s.board[i, 0] * 1.0; b = a; b[0] = 2.0; s.x[i] = a[0]": "or change a itself",
     "a = s.board[i, 0] * 1.0 if action else s.board[i, 0]": "a column's row on one path",
     "s.x[i] = {1, 2} == {2, 1}": "a set",

@@ -152,9 +152,8 @@ class _Comparison:
             self.findings.add(
                 "backends",
                 f"Compiled code and plain Python differ: {difference}.",
-                "Plain Python computes in the width of NumPy's scalars, compiled code in 64 bits: "
-                "write int(s.count[i]) + 1 for narrow integers, and np.float32(0.1) * x where "
-                "float32 is meant.",
+                "Whole numbers have 64 bits in compiled code, which goes on with any number where "
+                "Python's are larger, or where Python raises: keep numbers within these bounds.",
                 self.overflows[0] if self.overflows else self.place,
             )
         return f"{n} rows for {steps} steps compiled and as plain Python, compared"

@@ -175,7 +175,8 @@ class Guard(np.lib.mixins.NDArrayOperatorsMixin):
             written = None if self.written is None else self.written[places]
             part = Guard(self.watch, self.role, self.label(index), found, written, self.field)
             part.writers = self.writers
-            return part
+            # What arrays of places find is a copy.
+            return part.read_all() if any(map(_are_places, places)) else part
         if self.written is not None and not self.written[places]:
             self.unwritten(self.label(index))
         return found
@@ -209,7 +210,11 @@ class Guard(np.lib.mixins.NDArrayOperatorsMixin):
                     self.check_bounds(index, part, axis)
             else:
                 plain = False
-                if not isinstance(part, slice) and part is not Ellipsis:
+                if _are_places(part):
+                    for place in np.ravel(np.asarray(part)).tolist():
+                        if not 0 <= place < shape[axis]:
+                            self.check_bounds(index, place, axis)
+                elif not isinstance(part, slice) and part is not Ellipsis:
                     self.refuse_index(index, part)
         return parts if plain else tuple(map(_plain, parts))
 
@@ -237,8 +242,8 @@ class Guard(np.lib.mixins.NDArrayOperatorsMixin):
         if isinstance(part, (Guard, np.ndarray, list)):
             raise self.watch.stop(
                 "allocation",
-                f"indexes {self.name} by an array, which compiled code cannot.",
-                "Write a loop over the elements.",
+                f"indexes {self.name} by an array that is not of whole numbers.",
+                "Write .astype(int) behind it.",
             )
         raise self.watch.stop(
             "out-of-bounds",
@@ -287,6 +292,10 @@ class Guard(np.lib.mixins.NDArrayOperatorsMixin):
             raise self.watch.stop("raises", f"uses {self.name}.{name}, which is not there{near}.")
         if name == "fill":
             return lambda value: self.__setitem__(Ellipsis, value)
+        if name == "sort":
+            return lambda *args, **kwargs: self.__setitem__(
+                Ellipsis, np.sort(self.read_all(), *args, **kwargs)
+            )
         raise self.watch.stop(
             "allocation",
             f"uses {self.name}.{name}, which compiled code does not have.",
@@ -409,6 +418,11 @@ def _is_whole(index: Any) -> bool:
     return type(index) is int or (
         isinstance(index, (int, np.integer)) and not isinstance(index, bool)
     )
+
+
+def _are_places(part: Any) -> bool:
+    """Tell whether a part of an index is an array, or a list, of whole numbers."""
+    return isinstance(part, (Guard, np.ndarray, list)) and np.asarray(part).dtype.kind in "iu"
 
 
 def _is_written(index: Any, place: Place) -> bool:

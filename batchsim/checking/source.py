@@ -449,6 +449,7 @@ class _Scan:
                 )
 
     def see_subscript(self, node: ast.Subscript) -> None:
+        self.allowed.update(_written_lists([node.slice]))
         column = self.column(node.value)
         first = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) else node.slice
         if column is None:

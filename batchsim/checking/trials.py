@@ -543,7 +543,7 @@ def _sentence(error: BaseException) -> str:
 def _advice(error: BaseException) -> str:
     """Return what to do about an exception that plain Python raises."""
     if isinstance(error, OverflowError) and "out of bounds" in str(error):
-        return "NumPy computes in the narrow dtype, compiled code in 64 bits: write int(…)."
+        return "NumPy computes in the narrow dtype of the other number: write int(…) around that."
     if isinstance(error, (ZeroDivisionError, OverflowError, ValueError)):
         return "Compiled code does not raise there: it goes on with infinity or NaN."
     if isinstance(error, IndexError):

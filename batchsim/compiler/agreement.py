@@ -24,23 +24,26 @@ from numba import types
 from numba.core import errors, ir
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.ir_utils import build_definitions, mk_unique_var
-from numba.core.typed_passes import NativeLowering, NopythonTypeInference
+from numba.core.typed_passes import (
+    NativeLowering,
+    NopythonTypeInference,
+    type_inference_stage,
+)
 from numba.core.untyped_passes import IRProcessing
 from numba.extending import intrinsic
 
 from batchsim import math as batchsim_math
 from batchsim.compiler import ufuncs
-from batchsim.compiler.aliases import CERTAIN, CheckAliases, LowerWithArrays, changes_in_place
+from batchsim.compiler.aliases import CERTAIN, CheckAliases, LowerWithArrays
 from batchsim.compiler.array_functions import METHODS as ARRAY_METHODS
-from batchsim.compiler.array_functions import of_ufunc, power_of_arrays, with_arity
-from batchsim.compiler.arrays import TUPLE
-from batchsim.compiler.elementwise import BINARY, is_array
+from batchsim.compiler.array_functions import of_ufunc, power_of_arrays
+from batchsim.compiler.elementwise import is_array
 from batchsim.compiler.expressions import Expressions
 from batchsim.compiler.interrupts import PollingCompiler
-from batchsim.compiler.layouts import ArrayLayout
 from batchsim.compiler.refusals import RefusedError
-from batchsim.compiler.rows import ParametersType, StateType
 from batchsim.compiler.ufuncs import DisagreementError
+from batchsim.compiler.widths import Widths, gives_pythons_number
+from batchsim.streams.sizes import one_draw
 
 __all__ = ["OF_MATH", "REFUSED", "Compiler", "FastCompiler", "RefusedError"]
 
@@ -67,12 +70,21 @@ REFUSED: dict[Any, str] = {
 }  # fmt: skip
 """Functions of which compiled code has other bits, and what agrees; `round(x)` alone is right."""
 
+A_COUNT = (
+    "how many elements {} finds is not known when the environment is compiled: np.argmax(mask) is "
+    "the first, np.argmax(np.cumsum(mask) > k) number k, np.count_nonzero(mask) how many"
+)
+UNCOUNTED: dict[Any, str] = {
+    getattr(np, name): A_COUNT.format(f"np.{name}")
+    for name in ("nonzero", "flatnonzero", "argwhere")
+}
+"""Functions that make arrays of a size that only the code finds out."""
 REDUCTIONS = {np.max: "max", np.min: "min", np.prod: "prod", np.sum: "sum"}
 """Functions of an array that agree for whole numbers."""
 OF_MATH = frozenset(
     value for value in vars(math).values() if callable(value) and not isinstance(value, type)
 )
-METHODS = {name: getattr(np, name) for name in ("dot", "trace")}
+METHODS = {name: getattr(np, name) for name in ("dot", "nonzero", "trace")}
 """Methods of an array, and the functions that are the same."""
 
 # --- What stands for Python's functions -----------------------------------------------------------
@@ -92,6 +104,10 @@ def _float(typing_context: Any, x: Any) -> Any:
 def _int(typing_context: Any, x: Any) -> Any:
     # Numba's makes unsigned numbers of unsigned ones, which become floats together with others.
     return (types.int64(x), _convert) if isinstance(x, NUMBERS) else None
+
+
+gives_pythons_number(_float)
+gives_pythons_number(_int)
 
 
 def _as_numba_does(typing_context: Any, function: Any, *arguments: Any) -> Any:
@@ -153,55 +169,6 @@ def _power(constants: frozenset[int], exponent: float | None, written: str, in_p
     return ufuncs.make_intrinsic("power", 2, implement)
 
 
-@functools.cache
-def _beside_number(function: Any, place: int, written: Any) -> Any:
-    """Return what stands for an operator of which one operand is Python's number.
-
-    Beside a float32 it is a float32 in NumPy; in Numba both are float64.
-
-    Args:
-        function: the operator.
-        place: which operand it is.
-        written: the operator as it is written, which may change an array in place.
-    """
-
-    def implement(typing_context: Any, *kinds: Any) -> Any:
-        number = types.unliteral(kinds[place])
-        if kinds[1 - place] != types.float32 or number not in (types.int64, types.float64):
-            return _as_numba_does(typing_context, written, *kinds)
-        typed = typing_context.resolve_value_type(function)
-        own = typing_context.resolve_function_type(typed, (types.float32, types.float32), {})
-
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            values = [
-                context.cast(builder, value, types.unliteral(kind), types.float32)
-                for value, kind in zip(arguments, signature.args, strict=True)
-            ]
-            return context.get_function(typed, own)(builder, values)
-
-        return own.return_type(*kinds), generate
-
-    stand_in = with_arity(function.__name__, 2, implement)
-    return stand_in if written is function else changes_in_place(stand_in)
-
-
-def _has_float32(kind: Any) -> bool:
-    """Tell whether an argument, or what it has, may be float32."""
-    if isinstance(kind, (StateType, ParametersType)):
-        layout = kind.rows.layout if isinstance(kind, StateType) else kind.tile.layout
-        return _lies_float32(layout)
-    if isinstance(kind, TUPLE):
-        return any(map(_has_float32, kind.types))
-    return bool(getattr(kind, "dtype", kind) == types.float32)
-
-
-@functools.cache
-def _lies_float32(layout: Any) -> bool:
-    if isinstance(layout, ArrayLayout):
-        return layout.dtype == np.float32
-    return any(map(_lies_float32, layout.members))
-
-
 def _make_of_math(function: Any, count: int) -> Any:
     """Return what stands for a function of `math`: its float32 arguments are float64."""
 
@@ -211,7 +178,7 @@ def _make_of_math(function: Any, count: int) -> Any:
         widened = [types.float64 if isinstance(kind, types.Float) else kind for kind in arguments]
         return _as_numba_does(typing_context, function, *widened)
 
-    return ufuncs.make_intrinsic(function.__name__, count, implement)
+    return gives_pythons_number(ufuncs.make_intrinsic(function.__name__, count, implement))
 
 
 def _whole(typing_context: Any, x: Any) -> Any:
@@ -360,8 +327,6 @@ class _Replacement:
         """Of variables that hold a method: the function that is the same, and the array."""
         self.loads: dict[str, Any] = {}
         """The instructions that load functions of modules."""
-        self.sees_float32 = precision == "exact" and any(map(_has_float32, arguments))
-        """Whether numbers may be float32, beside which Python's are."""
         self.certain: set[str] = set()
         """Operands that are certain to be Python's numbers."""
         self.arrays = Expressions(function, arguments, precision, otherwise, self.values)
@@ -405,6 +370,9 @@ class _Replacement:
                 self.loads[name] = assignment
             elif value.attr in METHODS:
                 self.methods[name] = METHODS[value.attr], value.value
+            elif value.attr in ("fill", "sort"):
+                self.methods[name] = getattr(np.ndarray, value.attr), value.value
+                self.loads[name] = assignment
         elif isinstance(value, ir.Expr) and value.op == "getitem":
             value.index, made = self.arrays.index(
                 value.index, assignment.loc, assignment.target.scope
@@ -421,18 +389,24 @@ class _Replacement:
             if function is operator.matmul:
                 return self.arrays.matmul(assignment)
             with_list = value.op == "inplace_binop" or function in (operator.add, operator.sub)
-            made = self.arrays.with_list(assignment) if with_list else []
-            if made or not self.sees_float32 or len(constants) != 1 or function not in BINARY:
-                return made
-            (place,) = constants
-            stand_in = _beside_number(function, place, value.fn)
-            return self.arrays.put(assignment, stand_in, [value.lhs, value.rhs])
+            return self.arrays.with_list(assignment) if with_list else []
         elif isinstance(value, ir.Expr) and value.op == "call":
             called, arguments = self.values.get(value.func.name), list(value.args)
             methods = value.func.name in self.methods
             if methods:
                 called, array = self.methods[value.func.name]
                 arguments.insert(0, array)
+            if called is np.ndarray.fill and len(arguments) == 2:
+                self.forget(value)
+                return self.arrays.fill(assignment, *arguments)
+            if called is np.ndarray.sort and methods:
+                self.forget(value)
+                return self.arrays.sort(assignment, arguments, value.kws)
+            if called is np.where and len(arguments) + len(value.kws) == 1:
+                raise RefusedError(A_COUNT.format("np.where"), assignment.loc)
+            if "size" in dict(value.kws) and one_draw(called) is not None:
+                self.forget(value)
+                return self.arrays.draws(assignment, called)
             of_arrays = self.arrays.call(assignment, called, arguments[0] if methods else None)
             if of_arrays is not None:
                 self.forget(value)
@@ -519,7 +493,8 @@ class _Replace(FunctionPass):
 
     def replacement(self, function: Any, arguments: tuple[Any, ...]) -> _Replacement:
         """Return what changes a function's calls."""
-        return _Replacement(function, arguments, "exact", _stand_in, _otherwise, REFUSED)
+        refused = {**REFUSED, **UNCOUNTED}
+        return _Replacement(function, arguments, "exact", _stand_in, _otherwise, refused)
 
     def run_pass(self, state: Any) -> bool:
         replacement = self.replacement(state.func_ir, state.args)
@@ -536,7 +511,7 @@ class _ReplaceInFast(_Replace):
     _name = "batchsim_replace_in_fast"
 
     def replacement(self, function: Any, arguments: tuple[Any, ...]) -> _Replacement:
-        return _Replacement(function, arguments, "fast", _fast_stand_in, _in_fast, {})
+        return _Replacement(function, arguments, "fast", _fast_stand_in, _in_fast, UNCOUNTED)
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -544,10 +519,33 @@ class _Infer(NopythonTypeInference):
     """Type inference; what cannot agree is said in one sentence."""
 
     _name = "batchsim_infer"
+    precision = "exact"
 
     def run_pass(self, state: Any) -> Any:
+        wanted = state.return_type
+        self.infer(state)
+        widths = Widths(state.func_ir, self.precision)
+        while widths.replace(state.typemap, state.calltypes):
+            # Functions are made here, after Numba has looked for new ones.
+            state.typingctx.refresh()
+            state.targetctx.refresh()
+            state.return_type = wanted
+            self.infer(state)
+        widths.note(state)
+        return True
+
+    def infer(self, state: Any) -> None:
+        """Find the types of variables; a function may return any array, as none owns its memory."""
         try:
-            return super().run_pass(state)
+            results = type_inference_stage(
+                state.typingctx,
+                state.targetctx,
+                state.func_ir,
+                state.args,
+                state.return_type,
+                state.locals,
+            )
+            state.typemap, state.return_type, state.calltypes, state.typing_errors = results
         except errors.TypingError as error:
             found = re.search(f"{ufuncs.MARK}([^\n\x1b]*)", str(error))
             loc = getattr(error, "loc", None)
@@ -556,19 +554,27 @@ class _Infer(NopythonTypeInference):
             raise RefusedError(found[1].strip(), loc) from None
 
 
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _InferInFast(_Infer):
+    _name = "batchsim_infer_in_fast"
+    precision = "fast"
+
+
 class Compiler(PollingCompiler):
     """Numba's compiler, for exact precision: `numba.njit(pipeline_class=Compiler)`."""
 
     replace: Any = _Replace
     """The pass that puts functions in the places of others."""
+    infer: Any = _Infer
+    """The pass that finds the types of variables."""
 
     def define_pipelines(self) -> list[Any]:
         """Return the passes of `PollingCompiler`, and those that make functions agree."""
         (passes,) = super().define_pipelines()
-        ours = {NopythonTypeInference: _Infer, NativeLowering: LowerWithArrays}
+        ours = {NopythonTypeInference: self.infer, NativeLowering: LowerWithArrays}
         passes.passes = [(ours.get(kind, kind), name) for kind, name in passes.passes]
         passes.add_pass_after(self.replace, IRProcessing)
-        passes.add_pass_after(CheckAliases, _Infer)
+        passes.add_pass_after(CheckAliases, self.infer)
         passes.finalize()
         return [passes]
 
@@ -577,3 +583,4 @@ class FastCompiler(Compiler):
     """Numba's compiler, for fast precision."""
 
     replace = _ReplaceInFast
+    infer = _InferInFast

@@ -28,7 +28,15 @@ from batchsim.compiler.arrays import (
     pattern_of,
 )
 from batchsim.compiler.assignment import is_mask, write, write_where
-from batchsim.compiler.elementwise import BINARY, choose, in_doubt, is_array
+from batchsim.compiler.elementwise import (
+    BINARY,
+    choose,
+    in_doubt,
+    is_array,
+    require_in_place,
+)
+from batchsim.compiler.gathering import chosen as chosen_by
+from batchsim.compiler.gathering import write_chosen
 from batchsim.compiler.refusals import RefusedError
 from batchsim.compiler.ufuncs import MARK
 
@@ -37,7 +45,6 @@ __all__ = [
     "CERTAIN",
     "CheckAliases",
     "LowerWithArrays",
-    "changes_in_place",
     "shares_memory",
 ]
 
@@ -52,15 +59,6 @@ _sharing: set[int] = set()
 def shares_memory(stand_in: Any) -> Any:
     """Note that the result of what stands for a function may be its argument; return it."""
     _sharing.add(id(stand_in))
-    return stand_in
-
-
-_changing: set[int] = set()
-
-
-def changes_in_place(stand_in: Any) -> Any:
-    """Note that what stands for an operator may change its first operand; return it."""
-    _changing.add(id(stand_in))
     return stand_in
 
 
@@ -110,6 +108,14 @@ class _Analysis:
         self.changed: dict[Any, ir.Var] = {}
         """By statement: the variable that it changes in place."""
         self.returned: list[ir.Var] = []
+        self.relations: dict[Any, list[tuple[Any, Any]]] = {}
+        """By statement: what it sets, and what that may be the same array as."""
+        self.statement: Any = None
+
+    def relate(self, one: Any, other: Any) -> None:
+        """Note that what the statement sets may be the same array as something."""
+        self.groups.join(one, other)
+        self.relations.setdefault(self.statement, []).append((one, other))
 
     def kind(self, variable: ir.Var) -> Any:
         return self.typemap[variable.name]
@@ -125,11 +131,11 @@ class _Analysis:
         mine, others = self.nodes(one), self.nodes(other)
         if len(mine) == len(others):
             for a, b in zip(mine, others, strict=True):
-                self.groups.join(a, b)
+                self.relate(a, b)
             return
         for a in mine:
             for b in others:
-                self.groups.join(a, b)
+                self.relate(a, b)
 
     def run(self) -> None:
         for block in self.function.blocks.values():
@@ -167,11 +173,7 @@ class _Analysis:
         """Return the variable that an operator changes in place, None of anything else."""
         if not isinstance(value, ir.Expr):
             return None
-        if value.op == "inplace_binop":
-            return value.lhs
-        if value.op == "call" and id(self.stand_in(value)) in _changing:
-            return value.args[0]
-        return None
+        return value.lhs if value.op == "inplace_binop" else None
 
     def stand_in(self, call: Any) -> Any:
         """Return what stands for a function that is called, None if it is none of batchsim's."""
@@ -181,6 +183,7 @@ class _Analysis:
         return None
 
     def assign(self, statement: ir.Assign) -> None:
+        self.statement = statement
         target = statement.target
         value: Any = statement.value
         operand = self.changed_by(value)
@@ -194,7 +197,7 @@ class _Analysis:
         if isinstance(value, ir.Arg):
             many = isinstance(self.kind(target), TUPLE)
             for k, node in enumerate(self.nodes(target)):
-                self.groups.join(node, Caller(value.index, k if many else None))
+                self.relate(node, Caller(value.index, k if many else None))
         elif isinstance(value, ir.Var):
             self.join(target, value)
         elif isinstance(value, ir.Expr):
@@ -210,17 +213,21 @@ class _Analysis:
             for node, item in zip(self.nodes(target), value.items, strict=True):
                 if _holds_arrays(self.kind(item)):
                     for part in self.nodes(item):
-                        self.groups.join(node, part)
+                        self.relate(node, part)
             return
         if value.op == "static_getitem" and isinstance(value.index, int):
             nodes = self.nodes(value.value)
             if isinstance(self.kind(value.value), TUPLE):
                 for node in self.nodes(target):
-                    self.groups.join(node, nodes[value.index])
+                    self.relate(node, nodes[value.index])
                 return
         if value.op == "call":
             self.call(target, value)
             return
+        if value.op == "getitem" and isinstance(self.kind(target), Value):
+            array = self.kind(value.value)
+            if is_array(array) and chosen_by(array, self.kind(value.index)) is not None:
+                return  # A copy.
         for variable in value.list_vars():
             if _holds_arrays(self.kind(variable)):
                 self.join(target, variable)
@@ -234,7 +241,7 @@ class _Analysis:
                 self.call_of_known(target, arguments, summary)
                 return
         stand_in = self.stand_in(value)
-        if stand_in is not None and id(stand_in) not in _sharing | _changing:
+        if stand_in is not None and id(stand_in) not in _sharing:
             return
         for variable in arguments:
             if _holds_arrays(self.kind(variable)):
@@ -247,9 +254,9 @@ class _Analysis:
                     index, part = token.identity
                     nodes = self.nodes(arguments[index])
                     for one in nodes if part is None else [nodes[part]]:
-                        self.groups.join(node, one)
+                        self.relate(node, one)
                 else:
-                    self.groups.join(node, (target.name, "own", token))
+                    self.relate(node, (target.name, "own", token))
 
     def summary(self) -> list[set[Any]]:
         """Return of each part of the result: arguments, and numbers of arrays of its own."""
@@ -282,6 +289,7 @@ class _Analysis:
         """
         if not self.changed:
             return
+        pairs: Any = None
         for statement, live in _live_after(self.function.blocks, self.changed):
             variable = self.changed[statement]
             if not isinstance(statement, ir.Assign):
@@ -296,7 +304,10 @@ class _Analysis:
             result = statement.target.name if isinstance(statement, ir.Assign) else variable.name
             for other in self.groups.members(variable.name):
                 name = other[0] if isinstance(other, tuple) else other
-                if isinstance(other, Caller) or (name in live and name != result):
+                if not isinstance(other, Caller) and (name not in live or name == result):
+                    continue
+                pairs = _pairs_at(self) if pairs is None else pairs
+                if frozenset((variable.name, other)) in pairs[statement]:
                     raise RefusedError(self.reason(own, other, name), statement.loc)
 
     def check_list(self, statement: Any) -> None:
@@ -324,7 +335,7 @@ class _Analysis:
         if name.startswith("$"):
             return (
                 f"{own} is changed in place while a `for` or an expression uses it: write "
-                f"for k in range(len({own})), or another statement"
+                f"for k in range(len({own})), another statement, or .copy() of the part"
             )
         name = _unversioned(name)
         return (
@@ -351,6 +362,8 @@ class _Analysis:
                 try:
                     broadcast([kind.shape for kind in kinds if is_array(kind)])
                     doubtful = choose(BINARY[function], kinds).in_doubt
+                    if value.op == "inplace_binop" and is_array(kinds[0]):
+                        require_in_place(BINARY[function], kinds)
                 except TypingError as error:  # Numba's own operator has been taken.
                     said = str(error).removeprefix(MARK).strip().rstrip(".")
                     raise RefusedError(said, statement.loc) from None
@@ -414,6 +427,85 @@ def _live_after(blocks: Any, wanted: Any) -> Iterator[tuple[Any, set[str]]]:
         for statement, live in backwards(label):
             if statement in wanted:
                 yield statement, live
+
+
+Pairs = frozenset[frozenset[Any]]
+"""Of what may be the same array, two at a time."""
+
+
+def _pairs_at(analysis: _Analysis) -> dict[Any, Pairs]:
+    """Return for each statement that changes an array what may be the same where it stands.
+
+    `_Groups` knows no order: after `a, b = b, a` in a loop all four are in one group, and yet
+    are always two arrays.
+    """
+    blocks = analysis.function.blocks
+    graph = compute_cfg_from_blocks(blocks)
+    at_end: dict[int, Pairs] = {}
+    found: dict[Any, Pairs] = {}
+
+    def after(pairs: Pairs, relations: list[tuple[Any, Any]], names: set[Any]) -> Pairs:
+        """Return the pairs when what has these names is set, all at once."""
+        kept = {pair for pair in pairs if not any(_name_of(node) in names for node in pair)}
+        made = set()
+        for k, (node, source) in enumerate(relations):
+            others = {other for pair in pairs if source in pair for other in pair - {source}}
+            made |= {
+                frozenset((node, other))
+                for other in {source, *others}
+                if _name_of(other) not in names
+            }
+            # Two that are set at once are the same only if what they are set to is.
+            made |= {
+                frozenset((node, one))
+                for one, other in relations[:k]
+                if one != node and (other == source or other in others)
+            }
+        return frozenset(kept | made)
+
+    def incoming(label: int) -> Pairs:
+        pairs: Pairs = frozenset()
+        for source, _ in graph.predecessors(label):
+            if source not in at_end:
+                continue
+            relations: list[Any] = []
+            names = set()
+            for statement in blocks[label].find_insts(ir.Assign):
+                value = statement.value
+                if not isinstance(value, ir.Expr) or value.op != "phi":
+                    continue
+                names.add(statement.target.name)
+                for variable, edge in zip(
+                    value.incoming_values, value.incoming_blocks, strict=True
+                ):
+                    if edge == source and statement in analysis.relations:
+                        mine, others = map(analysis.nodes, (statement.target, variable))
+                        relations += zip(mine, others, strict=True)
+            pairs |= after(at_end[source], relations, names)
+        return pairs
+
+    changes = True
+    while changes:
+        changes = False
+        for label in sorted(blocks):
+            pairs = incoming(label)
+            for statement in blocks[label].body:
+                if statement in analysis.changed:
+                    found[statement] = found.get(statement, frozenset()) | pairs
+                value = getattr(statement, "value", None)
+                if isinstance(statement, ir.Assign) and not (
+                    isinstance(value, ir.Expr) and value.op == "phi"
+                ):
+                    relations = analysis.relations.get(statement, [])
+                    pairs = after(pairs, relations, {statement.target.name})
+            if at_end.get(label) != pairs:
+                at_end[label] = pairs
+                changes = True
+    return found
+
+
+def _name_of(node: Any) -> Any:
+    return node[0] if isinstance(node, tuple) else node
 
 
 def _unversioned(name: str) -> str:
@@ -559,6 +651,13 @@ class _Lower(Lower):
         if is_mask(index):
             given = self.typeof(statement.value.name)
             write_where(self.context, self.builder, kind, pointer, index, number, given, value)
+            return
+        chosen = None if static else chosen_by(kind, index)
+        if chosen is not None:
+            given = self.typeof(statement.value.name)
+            write_chosen(
+                self.context, self.builder, kind, pointer, None, index, number, chosen, given, value
+            )
             return
         pattern = pattern_of(statement.index) if static else None
         pattern = pattern_of(index) if pattern is None else pattern

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -19,14 +18,13 @@ from numba.core.typing.templates import AttributeTemplate
 from numba.extending import infer_getattr, intrinsic, lower_getattr
 from numba.np import numpy_support
 
-from batchsim.compiler import elementwise, ufuncs
+from batchsim.compiler import elementwise
 from batchsim.compiler.arrays import (
     LIMIT,
     TUPLE,
     Large,
     Reference,
     Value,
-    broadcast,
     cast_elements,
     data_pointer,
     elements,
@@ -36,7 +34,7 @@ from batchsim.compiler.arrays import (
     spread,
 )
 from batchsim.compiler.elementwise import is_array, too_large
-from batchsim.compiler.large import is_large, large_type, make_large
+from batchsim.compiler.large import is_large, large_type, make_large, rearranged_type
 from batchsim.compiler.ufuncs import DisagreementError
 
 __all__ = [
@@ -72,7 +70,13 @@ def with_arity(name: str, count: int, implement: Callable[..., Any]) -> Any:
     def three(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
         return implement(typing_context, a, b, c)
 
-    function = (none, one, two, three)[count]
+    def four(typing_context: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+        return implement(typing_context, a, b, c, d)
+
+    def five(typing_context: Any, a: Any, b: Any, c: Any, d: Any, e: Any) -> Any:
+        return implement(typing_context, a, b, c, d, e)
+
+    function = (none, one, two, three, four, five)[count]
     function.__name__ = name
     return intrinsic(prefer_literal=True)(function)
 
@@ -219,7 +223,7 @@ def of_ufunc(ufunc: np.ufunc, constants: frozenset[int], precision: str) -> Any:
             return None
         if any(map(is_array, arguments)) and is_large(arguments):
             choice = elementwise.choose(ufunc, arguments)
-            _require_certain(ufunc, arguments, choice, constants)
+            require_certain(ufunc, arguments, choice, constants)
             return large_type(ufunc, arguments)(*arguments), make_large
         made = tuple(array_type(kind, precision) for kind in arguments)
         if not any(map(is_array, made)):
@@ -228,23 +232,28 @@ def of_ufunc(ufunc: np.ufunc, constants: frozenset[int], precision: str) -> Any:
             raise DisagreementError(f"np.{ufunc.__name__} gives two arrays: use two functions")
         result = elementwise.result_type(ufunc, made)
         choice = elementwise.choose(ufunc, made)
-        _require_certain(ufunc, made, choice, constants)
+        require_certain(ufunc, made, choice, constants)
         by = ufunc if precision == "fast" and isinstance(choice.output, types.Float) else None
 
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            operands = []
-            for kind, value, wanted in zip(sig.args, args, choice.inputs, strict=True):
-                shape, numbers = numbers_of(context, builder, kind, value, wanted)
-                # NumPy goes through one element with the stride 0, as through a number.
-                one = len(numbers) == 1
-                operands.append(numbers if one else spread(numbers, shape, result.shape))
-            numbers = elementwise.apply(context, builder, ufunc, choice, operands, by=by)
-            numbers = numbers * (result.size // len(numbers))
+            values = [
+                _made(context, builder, *argument)
+                for argument in zip(sig.args, made, args, strict=True)
+            ]
+            _, _, numbers = elementwise.compute(context, builder, ufunc, result(*made), values, by)
             return make_value(context, builder, result, numbers)
 
         return result(*arguments), generate
 
     return implement
+
+
+def _made(context: Any, builder: Any, given: Any, kind: Any, value: Any) -> Any:
+    """Return the value of an argument as that of the array that it is made into."""
+    if not isinstance(given, TUPLE):
+        return value
+    _, numbers = numbers_of(context, builder, given, value, kind.dtype)
+    return make_value(context, builder, kind, numbers)
 
 
 def power_of_arrays(x: Any, y: Any, exponent: float | None, constants: frozenset[int]) -> Any:
@@ -265,89 +274,13 @@ def power_of_arrays(x: Any, y: Any, exponent: float | None, constants: frozenset
     return of_ufunc(np.power, constants, "exact")(None, x, y)
 
 
-def _require_certain(
+def require_certain(
     ufunc: np.ufunc, arguments: Any, choice: elementwise.Choice, constants: frozenset[int]
 ) -> None:
+    """Raise DisagreementError where a number that decides the width may be NumPy's."""
     for k in choice.in_doubt:
         if k not in constants:
             raise DisagreementError(elementwise.in_doubt(ufunc, arguments))
-
-
-PYTHONS = "of_python"
-"""The name of what is known of some functions: which arguments are Python's numbers."""
-OF_WIDTHS = frozenset({np.clip, np.where})
-"""Functions for which that matters, and that are no ufuncs."""
-
-
-@specify(np.clip, "a, a_min=None, a_max=None", "a a_min a_max", "clip")
-def _clip(precision: str, statics: dict[str, Any]) -> Any:
-    constants = frozenset(statics.get(PYTHONS, ()))
-
-    def implement(typing_context: Any, *arguments: Any) -> Any:
-        if len(arguments) != 3 or any(isinstance(kind, types.NoneType) for kind in arguments):
-            raise TypingError("np.clip needs both bounds here: write np.minimum or np.maximum.")
-        made = tuple(array_type(kind, precision) for kind in arguments)
-        if any(map(is_array, made)):
-            return of_ufunc(ufuncs.CLIP, constants, precision)(typing_context, *arguments)
-        choice = elementwise.choose(ufuncs.CLIP, made)
-        _require_certain(ufuncs.CLIP, made, choice, constants)
-
-        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            numbers = [
-                [context.cast(builder, value, types.unliteral(kind), wanted)]
-                for kind, value, wanted in zip(sig.args, args, choice.inputs, strict=True)
-            ]
-            return elementwise.apply(context, builder, ufuncs.CLIP, choice, numbers)[0]
-
-        return choice.output(*arguments), generate
-
-    return implement
-
-
-@specify(np.where, "condition, x, y", "condition x y")
-def _where(precision: str, statics: dict[str, Any]) -> Any:
-    def implement(typing_context: Any, *arguments: Any) -> Any:
-        made = [array_type(kind, precision) for kind in arguments]
-        arrays = [kind for kind in made if is_array(kind)]
-        if not arrays:
-            return None
-        shape = broadcast([kind.shape for kind in arrays])
-        certain = [k + 1 in statics.get(PYTHONS, ()) for k in range(2)]
-        dtype = _where_dtype(made[1:], arguments[1:], certain, precision)
-        result = Value(dtype, shape, elementwise.layout(np.where, made))
-
-        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            wanted = (types.boolean, dtype, dtype)
-            columns = []
-            for kind, value, one in zip(sig.args, args, wanted, strict=True):
-                found, numbers = numbers_of(context, builder, kind, value, one)
-                columns.append(spread(numbers, found, shape))
-            numbers = [builder.select(*row) for row in zip(*columns, strict=True)]
-            return make_value(context, builder, result, numbers)
-
-        return result(*arguments), generate
-
-    return implement
-
-
-def _where_dtype(kinds: list[Any], given: Any, certain: list[bool], precision: str) -> Any:
-    """Return the type of what `np.where` chooses from: Python's numbers adapt to NumPy's."""
-    if precision == "fast" and not any(map(is_array, kinds)):
-        return common_type(kinds, precision)
-    pythons = {types.int64: 1, types.float64: 1.0}
-    dtypes = [numpy_support.as_dtype(getattr(kind, "dtype", kind)) for kind in kinds]
-    readings: list[list[Any]] = []
-    for kind, argument, is_certain, dtype in zip(kinds, given, certain, dtypes, strict=True):
-        if is_array(kind) or kind not in pythons:
-            readings.append([dtype])
-        elif is_certain or isinstance(argument, types.Literal):
-            readings.append([pythons[kind]])
-        else:
-            readings.append([dtype, pythons[kind]])
-    found = {np.result_type(*pair) for pair in itertools.product(*readings)}
-    if len(found) > 1:
-        raise DisagreementError(elementwise.in_doubt(np.where, kinds))
-    return numpy_support.from_dtype(found.pop())
 
 
 # --- Arrays that are made -------------------------------------------------------------------------
@@ -512,7 +445,7 @@ def rearrange(function: Any) -> Any:
             parts: Any = given
             if of_several and isinstance(given[0], TUPLE):
                 parts = given[0].types
-            kinds = [array_type(part, precision) for part in parts]
+            kinds = [part if is_array(part) else array_type(part, precision) for part in parts]
             if function in VIEWS and isinstance(kinds[0], Reference):
                 view = _view(function, kinds[0], statics)
                 if view is not None:
@@ -521,9 +454,11 @@ def rearrange(function: Any) -> Any:
             if places.ndim == 0:
                 return None
             dtype = common_type(kinds, precision)
-            result = Value(
-                dtype, _checked(places.shape), strides_of_result(function, kinds, statics)
-            )
+            strides = strides_of_result(function, kinds, statics)
+            of_many = places.size > LIMIT or any(map(_is_many, kinds))
+            if of_many and not any(isinstance(part, TUPLE) for part in parts):
+                return _rearranged_large(given, rearranged_type(kinds, places, dtype, strides))
+            result = Value(dtype, _checked(places.shape), strides)
 
             def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
                 numbers = [context.get_constant(dtype, 0)]
@@ -542,6 +477,29 @@ def rearrange(function: Any) -> Any:
         return implement
 
     return build
+
+
+def _is_many(kind: Any) -> bool:
+    """Whether a type is of arrays that are too large to be values."""
+    return is_array(kind) and not is_small(kind)
+
+
+def _rearranged_large(given: tuple[Any, ...], result: Large) -> Any:
+    """Return signature and code of what rearranges arrays into one that is too large for a value.
+
+    Args:
+        given: the types of the arguments: arrays and numbers, or one tuple of them.
+        result: the type of what is made.
+    """
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        kinds, values = sig.args, args
+        if isinstance(kinds[0], TUPLE):
+            kinds = kinds[0].types
+            values = [builder.extract_value(args[0], k) for k in range(len(kinds))]
+        return make_large(context, builder, result(*kinds), values)
+
+    return result(*given), generate
 
 
 def _rearranged(function: Any, kinds: list[Any], statics: dict[str, Any]) -> np.ndarray[Any, Any]:
@@ -667,6 +625,12 @@ class _ReferenceAttributes(AttributeTemplate):
     resolve_T = _Attributes.resolve_T  # noqa: N815
 
 
+@infer_getattr
+class _LargeAttributes(AttributeTemplate):
+    key = Large
+    resolve_T = _Attributes.resolve_T  # noqa: N815
+
+
 def _transposed(kind: Any) -> Any:
     implement = SPECIFICATIONS[np.transpose].build("exact", {})
     return implement(None, kind)
@@ -674,6 +638,7 @@ def _transposed(kind: Any) -> Any:
 
 @lower_getattr(Value, "T")
 @lower_getattr(Reference, "T")
+@lower_getattr(Large, "T")
 def _lower_transposed(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     sig, generate = _transposed(kind)
     return generate(context, builder, sig, (value,))

@@ -13,7 +13,7 @@ import numpy as np
 from numba import types
 from numba.core.errors import TypingError
 
-from batchsim.compiler import linear
+from batchsim.compiler import linear, matrices
 from batchsim.compiler.array_functions import array_type, numbers_of, specify
 from batchsim.compiler.array_reductions import strides_of
 from batchsim.compiler.arrays import LIMIT, Value, make_value
@@ -68,11 +68,31 @@ def _implement(
     return result(*given), generate
 
 
+def _of_matrices(
+    implement: Callable[..., Any], name: str, given: tuple[Any, ...], precision: str, *more: Any
+) -> Any:
+    """Return signature and code of a function of matrices that are too large to be values."""
+    if any(isinstance(kind, types.Array) and not is_array(kind) for kind in given):
+        return None
+    kinds = [matrices.matrix_type(kind, precision) for kind in given]
+    if not all(map(is_array, kinds)):
+        return None
+    operands = [operand_of(kind, []) for kind in kinds]
+    is_solver = name in linear.SOLVERS
+    type_of = linear.solver_type if is_solver else linear.product_type
+    _, shape = type_of(name, *operands)
+    return implement(name, given, kinds, *more) if matrices.are_large(kinds, shape) else None
+
+
 def _product(name: str) -> Any:
     def build(precision: str, statics: dict[str, Any]) -> Any:
         is_shared = bool(statics.get(SHARED, False))
 
         def implement(typing_context: Any, *given: Any) -> Any:
+            large = _of_matrices(matrices.product, name, given, precision, is_shared)
+            if large is not None:
+                return large
+
             def type_of(left: Operand, right: Operand) -> Any:
                 return linear.product_type(name, left, right)
 
@@ -112,19 +132,28 @@ def _plain(type_of: Callable[..., Any], make: Callable[..., Any]) -> Any:
 specify(np.outer, "a, b", "a b")(_plain(linear.outer_type, linear.outer))
 specify(np.cross, "a, b", "a b")(_plain(linear.cross_type, linear.cross))
 specify(np.trace, "a, offset=0", "a", "trace")(_plain(linear.trace_type, linear.trace))
-for _name, _parameters in (
-    ("solve", "a, b"), ("inv", "a"), ("det", "a"), ("cholesky", "a"),
-):  # fmt: skip
 
-    def _types(*operands: Operand, name: str = _name) -> Any:
-        return linear.solver_type(name, *operands)
 
-    def _numbers(context: Any, builder: Any, *operands: Operand, name: str = _name) -> Any:
-        return linear.solver(context, builder, name, *operands)
+def _solver(name: str) -> Any:
+    def build(precision: str, statics: dict[str, Any]) -> Any:
+        def type_of(*operands: Operand) -> Any:
+            return linear.solver_type(name, *operands)
 
-    specify(getattr(np.linalg, _name), _parameters, _parameters.replace(",", ""))(
-        _plain(_types, _numbers)
-    )
+        def make(context: Any, builder: Any, *operands: Operand) -> Any:
+            return linear.solver(context, builder, name, *operands)
+
+        def implement(typing_context: Any, *given: Any) -> Any:
+            large = _of_matrices(matrices.solver, name, given, precision)
+            return _implement(precision, type_of, make, given) if large is None else large
+
+        return implement
+
+    return build
+
+
+specify(np.linalg.solve, "a, b", "a b")(_solver("solve"))
+for _name in ("inv", "det", "cholesky"):
+    specify(getattr(np.linalg, _name), "a", "a")(_solver(_name))
 
 
 @specify(np.linalg.norm, "x, ord=None, axis=None, keepdims=False", "x")

@@ -44,10 +44,12 @@ __all__ = [
     "each_offset",
     "elements",
     "is_small",
+    "lies_by_row",
     "load",
     "load_invariant",
     "make_value",
     "reference_at",
+    "slot_of",
     "spread",
     "store_elements",
 ]
@@ -181,25 +183,31 @@ class Large(types.Type):
     Args:
         dtype: Numba's type of an element.
         shape: numbers of elements.
-        tree: the number of a leaf; or a function, what NumPy does, and trees of its operands.
+        tree: the number of a leaf, or what is done with trees of operands.
         leaves: the types of the operands, arrays and numbers.
+        strides: that NumPy's array would have, in elements, as of a `Value`.
     """
 
     def __init__(
-        self, dtype: Any, shape: tuple[int, ...], tree: Any, leaves: tuple[Any, ...]
+        self,
+        dtype: Any,
+        shape: tuple[int, ...],
+        tree: Any,
+        leaves: tuple[Any, ...],
+        strides: tuple[int, ...] | None = None,
     ) -> None:
         self.dtype = dtype
         self.shape = shape
         self.ndim = len(shape)
         self.tree = tree
         self.leaves = leaves
-        self.strides = contiguous(shape)
-        super().__init__(f"expression({dtype}, {shape}, {leaves}, {tree})")
+        self.strides = contiguous(shape) if strides is None else strides
+        super().__init__(f"expression({dtype}, {', '.join(map(str, shape))})")
 
     @property
     def key(self) -> Any:
         """What makes types the same."""
-        return self.name
+        return self.dtype, self.shape, self.tree, self.leaves, self.strides
 
 
 class RowIterator(types.SimpleIteratorType):  # type: ignore[misc, name-defined]
@@ -321,6 +329,20 @@ def load(context: Any, builder: Any, kind: Any, pointer: Any, *, invariant: bool
     """Return the number in memory; `invariant` if nothing writes it while a kernel runs."""
     loaded = load_invariant(builder, pointer) if invariant else builder.load(pointer)
     return context.data_model_manager[kind].from_data(builder, loaded)
+
+
+def slot_of(builder: Any, value: Any) -> Any:
+    """Return memory that holds an array: the variable's own, if it was only now read from there,
+    so that one element need not be found in a copy of all.
+    """
+    for instruction in reversed(builder.block.instructions):
+        if instruction is value:
+            if isinstance(instruction, ir.LoadInstr):
+                return instruction.operands[0]
+            break
+        if isinstance(instruction, (ir.StoreInstr, ir.CallInstr)):
+            break
+    return cgutils.alloca_once_value(builder, value)
 
 
 def offsets(shape: tuple[int, ...], strides: tuple[int, ...]) -> list[int]:

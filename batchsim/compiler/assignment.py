@@ -13,6 +13,7 @@ from numba.core.errors import TypingError
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer, infer_global, signature
 
+from batchsim.compiler import gathering
 from batchsim.compiler.array_functions import array_type, numbers_of
 from batchsim.compiler.arrays import (
     LIMIT,
@@ -58,6 +59,9 @@ class _SetItem(AbstractTemplate):
             return None
         if is_mask(index):
             return _set_where(array, index, value)
+        chosen = gathering.chosen(array, index)
+        if chosen is not None:
+            return _set_chosen(array, index, value, chosen)
         refuse_arrays(index)
         pattern = pattern_of(index)
         place = None if pattern is None else find(array, pattern)
@@ -140,6 +144,17 @@ def _set_where(array: Any, index: Any, value: Any) -> Any:
     return signature(types.none, array, index, value)
 
 
+def _set_chosen(array: Any, index: Any, value: Any, chosen: gathering.Chosen) -> Any:
+    """Return the signature of `array[places] = value`."""
+    if isinstance(array, Reference) and not array.mutable:
+        raise TypingError(f"Cannot modify readonly array: {array}")
+    given = array_type(value)
+    shape = getattr(given, "shape", ())
+    if broadcast([shape, chosen.shape]) != chosen.shape:
+        raise TypingError(f"An array of the shape {shape} is written where {chosen.shape} is.")
+    return signature(types.none, array, index, value)
+
+
 def write_where(
     context: Any,
     builder: Any,
@@ -175,8 +190,12 @@ def write_where(
 
 @lower_builtin(operator.setitem, Reference, Value, types.Any)
 @lower_builtin(operator.setitem, Reference, Reference, types.Any)
-def _set_by_mask(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+def _set_by_array(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     array, mask, given = sig.args
+    chosen = gathering.chosen(array, mask)
+    if chosen is not None:
+        gathering.write_into(context, builder, sig, args, chosen)
+        return context.get_dummy_value()
     pointer = data_pointer(context, builder, array, args[0])
     write_where(context, builder, array, pointer, mask, args[1], given, args[2])
     return context.get_dummy_value()
@@ -211,6 +230,10 @@ class _StaticSetItem(_SetItem):
 @lower_builtin("static_setitem", Reference, types.Any, types.Any)
 def _set_item(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     array, index, given = sig.args
+    chosen = gathering.chosen(array, index) if isinstance(args[1], ir.Value) else None
+    if chosen is not None:
+        gathering.write_into(context, builder, sig, args, chosen)
+        return context.get_dummy_value()
     pattern = pattern_of(index if isinstance(args[1], ir.Value) else args[1])
     place = None if pattern is None else find(array, pattern)
     if place is None:

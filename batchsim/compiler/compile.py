@@ -477,7 +477,7 @@ def _load(key: str) -> Any:
             return None
         if b"batchsim_numpy_" in content:
             # It defines names that the code may call: LLVM ends the process where one is missing.
-            from batchsim.compiler import gufuncs  # noqa: F401
+            from batchsim.compiler import gufuncs, sorting  # noqa: F401
         _loaded_code[key] = target.generator().unserialize_library(marshal.loads(content))
     return _loaded_code[key]
 

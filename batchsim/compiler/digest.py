@@ -57,6 +57,7 @@ LIBRARIES = (
     "batchsim.streams.mt19937",
     "batchsim.streams.orders",
     "batchsim.streams.pcg64",
+    "batchsim.streams.sizes",
     "batchsim.streams.source",
     "batchsim.streams.vectors",
     "batchsim.streams.words",

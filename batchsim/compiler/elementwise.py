@@ -34,6 +34,7 @@ from batchsim.compiler.ufuncs import DisagreementError
 
 __all__ = [
     "BINARY",
+    "COMPARISONS",
     "INPLACE",
     "UNARY",
     "Choice",
@@ -42,6 +43,8 @@ __all__ = [
     "in_doubt",
     "is_array",
     "layout",
+    "loop_of",
+    "require_in_place",
     "result_type",
     "sample",
 ]
@@ -126,13 +129,13 @@ def choose(ufunc: np.ufunc, arguments: tuple[Any, ...]) -> Choice:
         # NumPy compares with the number itself, also with one that is beyond the array's type.
         wide = tuple(types.uint64 if kind == types.uint64 else types.int64 for kind in kinds)
         return Choice(wide, types.boolean, (*(dtype.char for dtype in dtypes), "?"), ())
-    found = _resolve(ufunc, python)
+    found = loop_of(ufunc, python)
     in_doubt = tuple(
         k
         for k, reading in enumerate(python)
         if isinstance(reading, type)
         and not isinstance(arguments[k], types.Literal)
-        and _resolve(ufunc, (*python[:k], dtypes[k], *python[k + 1 :])) != found
+        and loop_of(ufunc, (*python[:k], dtypes[k], *python[k + 1 :])) != found
     )
     inputs = tuple(numpy_support.from_dtype(np.dtype(kind)) for kind in found[: ufunc.nin])
     for kind, argument in zip(inputs, arguments, strict=True):
@@ -161,7 +164,12 @@ def _require_fit(ufunc: np.ufunc, argument: Any, kind: Any) -> None:
 
 
 @functools.cache
-def _resolve(ufunc: np.ufunc, operands: tuple[Any, ...]) -> tuple[str, ...]:
+def loop_of(ufunc: np.ufunc, operands: tuple[Any, ...]) -> tuple[str, ...]:
+    """Return the types' characters of the loop that NumPy takes for dtypes, or Python's types.
+
+    Raises:
+        DisagreementError: there is none, or none that compiled code could call.
+    """
     try:
         dtypes = ufunc.resolve_dtypes((*operands, *(None,) * ufunc.nout))
     except TypeError:
@@ -193,6 +201,25 @@ def result_type(ufunc: np.ufunc, arguments: tuple[Any, ...]) -> Value:
     if int(np.prod(shape)) > LIMIT:
         raise TypingError(too_large(shape))
     return Value(choose(ufunc, arguments).output, shape, layout(ufunc, arguments))
+
+
+def require_in_place(ufunc: np.ufunc, arguments: tuple[Any, ...]) -> None:
+    """Raise DisagreementError if NumPy does not write what a function makes into its operand."""
+    array = arguments[0]
+    shape = broadcast([kind.shape for kind in arguments if is_array(kind)])
+    if shape != array.shape:
+        raise DisagreementError(
+            f"np.{ufunc.__name__} in place makes an array of the shape {shape}, which does not fit "
+            f"into one of {array.shape}: write array = … instead, or change each row"
+        )
+    given, wanted = map(numpy_support.as_dtype, (choose(ufunc, arguments).output, array.dtype))
+    if not np.can_cast(given, wanted, "same_kind"):
+        raise DisagreementError(
+            f"np.{ufunc.__name__} in place makes {given} numbers, which NumPy does not write into "
+            f"{wanted} ones: write array[:] = … instead, which cuts them off"
+        )
+    if isinstance(array, Reference) and not array.mutable:
+        raise DisagreementError("what can only be read is changed in place: write .copy() before")
 
 
 def sample(kind: Any) -> Any:
@@ -237,6 +264,7 @@ def apply(
     operands: list[list[Any]],
     *,
     by: Any = None,
+    numbers: tuple[bool, ...] | None = None,
 ) -> list[Any]:
     """Return the elements of what a function makes.
 
@@ -246,12 +274,14 @@ def apply(
         choice: what NumPy does.
         operands: of each the elements, converted already; one alone stands for all.
         by: a function of Numba's to be used for each element instead of NumPy's loop.
+        numbers: which operands are numbers to NumPy, by default those of one element.
     """
     count = max(map(len, operands))
+    numbers = tuple(len(part) == 1 for part in operands) if numbers is None else numbers
     direct = _direct(ufunc, choice)
     if direct is None and isinstance(choice.output, types.Float):
         if ufunc is ufuncs.CLIP:
-            version = ufuncs.clipping(len(operands[1]) == len(operands[2]) == 1)
+            version = ufuncs.clipping(numbers[1] and numbers[2])
         else:
             version = ufuncs.written_out_for_arrays().get(ufunc)
         if version is not None:
@@ -261,7 +291,7 @@ def apply(
     if direct is None:
         return _by_loop(context, builder, ufunc, choice, operands, count)
     columns = [part * count if len(part) == 1 else part for part in operands]
-    return [direct(builder, *numbers) for numbers in zip(*columns, strict=True)]
+    return [direct(builder, *row) for row in zip(*columns, strict=True)]
 
 
 FLOATS = {np.add: "fadd", np.subtract: "fsub", np.multiply: "fmul", np.divide: "fdiv"}
@@ -386,7 +416,9 @@ def compute(
         if is_array(kind):
             numbers = elements(context, builder, kind, value)
             numbers = cast_elements(context, builder, numbers, kind.dtype, wanted)
-            operands.append(spread(numbers, kind.shape, shape))
+            # NumPy goes through one element with the stride 0, as through a number.
+            one = len(numbers) == 1
+            operands.append(numbers if one else spread(numbers, kind.shape, shape))
         else:
             number = context.cast(builder, value, types.unliteral(kind), wanted)
             operands.append([number])

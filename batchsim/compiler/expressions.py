@@ -8,6 +8,7 @@ those of the source. Lists that are only handed on become tuples, which need no 
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 import operator
 from collections.abc import Callable
@@ -25,23 +26,27 @@ from batchsim.compiler import (  # noqa: F401 - they tell Numba of what they hav
     array_functions,
     array_further,
     array_reductions,
+    drawing,
     operators,
+    sorting,
     ufuncs,
 )
 from batchsim.compiler.aliases import shares_memory
+from batchsim.compiler.array_choices import OF_WIDTHS, PYTHONS
 from batchsim.compiler.array_functions import (
     CONSTANTS,
     METHODS,
-    OF_WIDTHS,
-    PYTHONS,
     SPECIFICATIONS,
     VIEWS,
     with_arity,
 )
 from batchsim.compiler.array_linear import SHARED, SHARING
 from batchsim.compiler.arrays import DYNAMIC, ConstantArray, IndexType, Window
+from batchsim.compiler.indexing import refuse_arrays
 from batchsim.compiler.refusals import RefusedError
 from batchsim.compiler.rows import ParametersType, StateType
+from batchsim.streams.sizes import one_draw, shape_of
+from batchsim.values import is_whole
 
 __all__ = ["METHODS", "VIEWS", "Expressions", "of_arrays"]
 
@@ -205,7 +210,7 @@ class Expressions:
         """Return how many axes an index takes away, None if it does more than that."""
         index = expression.index
         if not isinstance(index, ir.Var):
-            return 1 if _is_whole(index) else None
+            return 1 if is_whole(index) else None
         defined = self.origin(index)
         is_tuple = isinstance(defined, ir.Expr) and defined.op == "build_tuple"
         parts = list(defined.items) if is_tuple else [index]
@@ -216,7 +221,7 @@ class Expressions:
         """Tell whether an index is known to be, or is a variable that can only be, a number."""
         value = self.known(variable)
         if value is not UNKNOWN:
-            return _is_whole(value)
+            return is_whole(value)
         defined = self.origin(variable)
         kind = self.arguments[defined.index] if isinstance(defined, ir.Arg) else None
         return isinstance(kind, Integer)
@@ -229,12 +234,7 @@ class Expressions:
         if not isinstance(base, ir.Arg):
             return False
         kind = self.arguments[base.index]
-        if not isinstance(kind, ParametersType):
-            return False
-        if expression.attr not in kind.sources:
-            return isinstance(getattr(kind.tile.constants, expression.attr, None), (int, float))
-        field, _, layout = kind.sources[expression.attr]
-        return field != "tables" and not layout.trailing
+        return isinstance(kind, ParametersType) and kind.is_plain(expression.attr)
 
     # -- What is changed --
 
@@ -304,6 +304,35 @@ class Expressions:
             statics[SHARED] = True
         made = _make(function, self.precision, len(dynamic), _frozen(statics), otherwise)
         return before + self.put(assignment, made, dynamic)
+
+    def draws(self, assignment: Any, function: Any) -> list[Any]:
+        """Change a call of a function that draws numbers, with `size=`; return what must come
+        before it.
+        """
+        expression, loc = assignment.value, assignment.loc
+        keywords = dict(expression.kws)
+        size = self.known(keywords.pop("size"))
+        if size is UNKNOWN or not all(map(is_whole, shape_of(size))):
+            raise RefusedError(
+                f"{function.__name__}: size must be known when the environment is compiled: a "
+                "number or a tuple of numbers",
+                loc,
+            )
+        one = one_draw(function)
+        try:
+            bound = inspect.signature(one).bind(*expression.args, **keywords)
+        except TypeError as error:
+            raise RefusedError(f"{function.__name__}: {error}", loc) from None
+        before = []
+        arguments = []
+        for name, parameter in inspect.signature(one).parameters.items():
+            variable = bound.arguments.get(name)
+            if variable is None:
+                variable = assignment.target.scope.define(mk_unique_var("$default"), loc)
+                before.append(ir.Assign(ir.Const(parameter.default, loc), variable, loc))
+            arguments.append(variable)
+        stand_in = drawing.draws(function, shape_of(size), len(arguments))
+        return before + self.put(assignment, stand_in, arguments)
 
     def memory(self, variable: Any) -> str:
         """Return the name of the first variable that an array is known to be, or to be a view of.
@@ -387,6 +416,28 @@ class Expressions:
         before.append(ir.Assign(ir.Expr.build_tuple(items, loc), found, loc))
         return found
 
+    def sort(self, assignment: Any, arguments: list[Any], keywords: Any) -> list[Any]:
+        """Change `array.sort()` into `array[...] = np.sort(array)`, as `fill` changes a call."""
+        loc, scope = assignment.loc, assignment.target.scope
+        found = scope.define(mk_unique_var("$sorted"), loc)
+        called = ir.Expr.call(found, tuple(arguments), keywords, loc)
+        made = ir.Assign(called, found, loc)
+        before = self.call(made, np.sort, None)
+        assert before is not None
+        return [*before, made, *self.fill(assignment, arguments[0], found)]
+
+    def fill(self, assignment: Any, array: Any, value: Any) -> list[Any]:
+        """Change `array.fill(value)` into `array[...] = value`; return what must come before."""
+        loc, scope = assignment.loc, assignment.target.scope
+        called = scope.define(mk_unique_var("$stand_in"), loc)
+        index = scope.define(mk_unique_var("$index"), loc)
+        assignment.value = ir.Const(None, loc)
+        return [
+            ir.Assign(ir.Global("stand_in", _index((Ellipsis,)), loc), called, loc),
+            ir.Assign(ir.Expr.call(called, (), (), loc), index, loc),
+            ir.SetItem(array, index, value, loc),
+        ]
+
     def array_of(self, variable: Any, loc: Any, scope: Any) -> tuple[Any, list[Any]]:
         """Return a variable that holds an array where another holds a list or a tuple that is
         written there, and what must come before: `s.x[i] = y, x`.
@@ -420,16 +471,22 @@ class Expressions:
     def index(self, variable: Any, loc: Any, scope: Any) -> tuple[Any, list[Any]]:
         """Return the variable of an index whose slices are known, and what must come before."""
         defined = self.definition(variable)
+        if isinstance(defined, ir.Expr) and defined.op == "build_list":
+            return self.array_of(variable, loc, scope)
         parts = [variable]
         if isinstance(defined, ir.Expr) and defined.op == "build_tuple":
             parts = list(defined.items)
+        if any(getattr(self.definition(part), "op", None) == "build_list" for part in parts):
+            return self.index_with_lists(parts, loc, scope)
         pattern: list[Any] = []
         dynamic = []
         for part in parts:
             value = self.known(part)
             if isinstance(value, slice):
                 pattern.append((value.start, value.stop, value.step))
-            elif value is None or value is Ellipsis or _is_whole(value):
+            elif is_whole(value):
+                pattern.append(int(value))
+            elif value is None or value is Ellipsis:
                 pattern.append(value)
             elif value is UNKNOWN and not self.is_slice(part):
                 pattern.append(DYNAMIC)
@@ -450,6 +507,18 @@ class Expressions:
             ir.Assign(ir.Expr.call(called, tuple(dynamic), (), loc), found, loc),
         ]
 
+    def index_with_lists(self, parts: list[Any], loc: Any, scope: Any) -> tuple[Any, list[Any]]:
+        """Return the variable of an index with arrays in the places of lists, and what must come
+        before: `a[[0, 1], [1, 0]]`.
+        """
+        items, before = [], []
+        for part in parts:
+            item, made = self.array_of(part, loc, scope)
+            items.append(item)
+            before += made
+        found = scope.define(mk_unique_var("$tuple"), loc)
+        return found, [*before, ir.Assign(ir.Expr.build_tuple(items, loc), found, loc)]
+
     def window(self, variable: Any) -> tuple[Any, Window] | None:
         """Return where a slice begins, and its length, if that is known: `x[t : t + 5]`."""
         bounds = [] if not self.is_slice(variable) else self.definition(variable).args
@@ -467,8 +536,8 @@ class Expressions:
         What variables with names are set to is not followed: it may have been long ago.
         """
         value = self.known(variable)
-        if _is_whole(value):
-            return None, value
+        if is_whole(value):
+            return None, int(value)
         defined = self.definition(variable) if variable.name.startswith("$") else None
         if isinstance(defined, ir.Var):
             return self.sum_of(defined)
@@ -500,10 +569,6 @@ def of_arrays(function: Any) -> bool:
 
 def _can_be_constant(array: np.ndarray[Any, Any]) -> bool:
     return array.flags.c_contiguous and array.ndim > 0 and array.dtype.kind in "biuf"
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _frozen(statics: dict[str, Any]) -> tuple[Any, ...]:
@@ -543,6 +608,8 @@ def _index(pattern: tuple[Any, ...]) -> Any:
     kind = IndexType(pattern)
 
     def implement(typing_context: Any, *numbers: Any) -> Any:
+        refuse_arrays(numbers)
+
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             value = context.get_value_type(kind)(Undefined)
             for k, (number, given) in enumerate(zip(args, sig.args, strict=True)):

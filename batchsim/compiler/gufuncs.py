@@ -20,7 +20,7 @@ from numpy.linalg import _umath_linalg
 
 from batchsim.compiler import reductions, ufuncs
 
-__all__ = ["LOOPS", "Operand", "call", "in_memory", "multiply_in_place"]
+__all__ = ["LOOPS", "Operand", "call", "call_into", "in_memory", "multiply_in_place"]
 
 
 class Operand(NamedTuple):
@@ -43,10 +43,10 @@ def _gufuncs() -> dict[str, np.ufunc]:
 
 
 LOOPS = {
-    f"batchsim_numpy_{name}_{''.join(kinds)}": loop
+    f"batchsim_numpy_{name}_{''.join(kinds).replace('?', 'o')}": loop
     for name, ufunc in _gufuncs().items()
     for kinds, loop in ufuncs.loops(ufunc).items()
-    if set(kinds) <= {"f", "d"}
+    if name == "matmul" or set(kinds) <= {"f", "d"}
 }
 """The loops that compiled code calls, by their symbols."""
 for _name, _loop in LOOPS.items():
@@ -91,16 +91,25 @@ def call(
     size = context.get_abi_sizeof(context.get_data_type(result.kind))
     if name.startswith("batchsim_numpy_matmul"):
         output_steps = [dimensions[2] * size, size]
-    arrays = [*operands, (output, output_steps)]
-    # The loop over many arrays comes first: there is one.
-    steps = [0] * len(arrays) + [step for _, row in arrays for step in row]
-
-    pointers = [memory for memory, _ in arrays]
-    ufuncs.call_loop(context, builder, name, pointers, [1, *dimensions], steps)
+    call_into(context, builder, name, dimensions, [*operands, (output, output_steps)])
     return [
         builder.load(cgutils.gep_inbounds(builder, output, 0, k))
         for k in range(math.prod(result.shape))
     ]
+
+
+def call_into(
+    context: Any,
+    builder: Any,
+    name: str,
+    dimensions: list[int],
+    arrays: list[tuple[Any, list[int]]],
+) -> None:
+    """Call a loop with operands, and a result, that lie in memory; arguments are as in `call`."""
+    # The loop over many arrays comes first: there is one.
+    steps = [0] * len(arrays) + [step for _, row in arrays for step in row]
+    pointers = [memory for memory, _ in arrays]
+    ufuncs.call_loop(context, builder, name, pointers, [1, *dimensions], steps)
 
 
 @intrinsic

@@ -14,10 +14,12 @@ from numba.core.imputils import RefType, impl_ret_borrowed, iternext_impl, lower
 from numba.core.typing.templates import AbstractTemplate, infer, infer_global, signature
 from numba.extending import register_model
 
+from batchsim.compiler import gathering
 from batchsim.compiler.arrays import (
     DYNAMIC,
     TUPLE,
     IndexType,
+    Large,
     Place,
     Reference,
     RowIterator,
@@ -31,6 +33,7 @@ from batchsim.compiler.arrays import (
     offsets,
     pattern_of,
     reference_at,
+    slot_of,
 )
 from batchsim.compiler.ufuncs import DisagreementError
 
@@ -115,10 +118,18 @@ def _is_zero(value: Any) -> bool:
 class _GetItem(AbstractTemplate):
     def generic(self, args: Any, kws: Any) -> Any:
         array, index = args
+        if isinstance(array, Large):
+            raise DisagreementError(
+                "an expression over an array of many elements is indexed: store it in a column "
+                "first, or index what it is made of"
+            )
         if not isinstance(array, (Reference, Value)):
             if isinstance(index, IndexType):
                 return _of_others(self.context, array, index)
             return None
+        found = gathering.chosen(array, index)
+        if found is not None:
+            return signature(gathering.result_type(array, index, found), *args)
         refuse_arrays(index)
         pattern = pattern_of(index)
         place = None if pattern is None else find(array, pattern)
@@ -134,7 +145,7 @@ class _GetItem(AbstractTemplate):
 
 def refuse_arrays(index: Any) -> None:
     """Raise DisagreementError for an index that is an array, or has arrays in it."""
-    parts = index if isinstance(index, TUPLE) else (index,)
+    parts = tuple(index) if isinstance(index, (TUPLE, tuple)) else (index,)
     for part in parts:
         if not isinstance(part, (Reference, Value)):
             continue
@@ -149,8 +160,8 @@ def refuse_arrays(index: Any) -> None:
                 "write np.where(mask, …, 0), np.sum(mask * …) or a loop over the elements"
             )
         raise DisagreementError(
-            "an index is an array: write a loop over its elements, or np.where with a mask made by "
-            "comparing, as in np.where(np.arange(n) == k, …, …)"
+            "an index has an array of places beside slices, or of numbers that are not whole: "
+            "write array.T[places].T for array[:, places], or .astype(int)"
         )
 
 
@@ -247,8 +258,13 @@ def _get_from_others(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 @lower_builtin(operator.getitem, Reference, types.Integer)
 @lower_builtin(operator.getitem, Reference, types.IntegerLiteral)
 @lower_builtin(operator.getitem, Reference, types.BaseTuple)
+@lower_builtin(operator.getitem, Reference, Reference)
+@lower_builtin(operator.getitem, Reference, Value)
 def _get_item(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     array, index = sig.args
+    found = gathering.chosen(array, index)
+    if found is not None:
+        return gathering.read(context, builder, sig, args, found)
     pattern = pattern_of(index)
     place = None if pattern is None else find(array, pattern)
     if place is None:
@@ -318,25 +334,14 @@ def pointer_to(
 # --- Of values ------------------------------------------------------------------------------------
 
 
-def slot_of(builder: Any, value: Any) -> Any:
-    """Return memory that holds an array: the variable's own, if it was only now read from there,
-    so that one element need not be found in a copy of all.
-    """
-    for instruction in reversed(builder.block.instructions):
-        if instruction is value:
-            if isinstance(instruction, ir.LoadInstr):
-                return instruction.operands[0]
-            break
-        if isinstance(instruction, (ir.StoreInstr, ir.CallInstr)):
-            break
-    return cgutils.alloca_once_value(builder, value)
-
-
 @lower_builtin(operator.getitem, Value, types.Any)
 @lower_builtin(operator.getitem, Value, IndexType)
 @lower_builtin("static_getitem", Value, types.Any)
 def _get_of_value(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     array, index = sig.args
+    chosen = gathering.chosen(array, index) if isinstance(args[1], ir.Value) else None
+    if chosen is not None:
+        return gathering.read(context, builder, sig, args, chosen)
     pattern = pattern_of(index if isinstance(args[1], ir.Value) else args[1])
     place = None if pattern is None else find(array, pattern)
     if place is None:

@@ -47,11 +47,15 @@ __all__ = [
     "cross_type",
     "norm",
     "norm_type",
+    "operands_of_matmul",
     "outer",
     "outer_type",
     "product",
     "product_type",
+    "require_conversion",
+    "require_matmul",
     "solver",
+    "solver_call",
     "solver_type",
     "trace",
     "trace_type",
@@ -243,7 +247,7 @@ def product(
         if known is None and kinds[0] != kinds[1]:
             # NumPy converts one of them, into an array that lies by row.
             wide = dtype_of(kind)
-            _require_conversion(name, kinds, left, right, wide)
+            require_conversion(name, kinds, left, right, wide)
             steps = [
                 step if dtype == wide else None for step, dtype in zip(steps, kinds, strict=True)
             ]
@@ -354,12 +358,41 @@ def _any_pair(builder: Any, pairs: list[Any]) -> Any:
     return found
 
 
+def require_matmul(name: str, left: Operand, right: Operand, is_shared: bool) -> None:
+    """Raise DisagreementError if a product of numbers of one type has not `np.matmul`'s bits."""
+    dtype = dtype_of(left.kind)
+    steps = (left.strides, right.strides)
+    given = _Product(name, (dtype, dtype), left.shape, right.shape, *steps, is_shared)
+    if dtype.kind == "f" and not _is_matmul(given):
+        raise reductions.no_order(f"np.{name}", left.kind, (*left.shape, *right.shape))
+
+
+def operands_of_matmul(
+    name: str, left: Operand, right: Operand, steps: tuple[list[int], list[int]]
+) -> tuple[list[int], list[list[int]]]:
+    """Return the lengths, and the strides of the operands, that the loop of `np.matmul` asks for.
+
+    Args:
+        name: one of `PRODUCTS`.
+        left, right: vectors or matrices.
+        steps: the strides of each.
+    """
+    shapes = _shapes(name, left.shape, right.shape)
+    first, second = steps
+    if name == "vdot":
+        first, second = first[-1:], second[-1:]
+    if name == "inner":
+        second = second[::-1]
+    # Of a vector, a length that it has not is 1.
+    of_operands = [[0, *first][-2:], [*second, 0][:2]]
+    return [shapes.rows, shapes.length, shapes.columns], of_operands
+
+
 def _by_matmul(
     context: Any, builder: Any, given: _Product, left: list[Any], right: list[Any]
 ) -> list[Any]:
     """Return the values of a product of float numbers, by the loop of `np.matmul`."""
     kind = numpy_support.from_dtype(given.kinds[0])
-    shapes = _shapes(given.name, given.left, given.right)
     symbol = f"batchsim_numpy_matmul_{given.kinds[0].char * 3}"
     if given.kinds[0] != given.kinds[1] or symbol not in LOOPS or not _is_matmul(given):
         raise reductions.no_order(f"np.{given.name}", kind, (*given.left, *given.right))
@@ -371,20 +404,14 @@ def _by_matmul(
         second, second_steps = first, [size * step for step in _steps(given)[1]]
     else:
         second, second_steps = in_memory(context, builder, other)
-    if given.name == "vdot":
-        first_steps, second_steps = first_steps[-1:], second_steps[-1:]
-    if given.name == "inner":
-        second_steps = second_steps[::-1]
-    # Of a vector, a length that it has not is 1.
-    first_steps = [0, *first_steps][-2:]
-    second_steps = [*second_steps, 0][:2]
-    dimensions = [shapes.rows, shapes.length, shapes.columns]
+    steps = first_steps, second_steps
+    dimensions, (first_steps, second_steps) = operands_of_matmul(given.name, one, other, steps)
     arrays = [(first, first_steps), (second, second_steps)]
-    output = Operand(kind, (shapes.rows, shapes.columns), [])
+    output = Operand(kind, (dimensions[0], dimensions[2]), [])
     return call(context, builder, symbol, dimensions, arrays, output)
 
 
-def _require_conversion(
+def require_conversion(
     name: str, kinds: tuple[Any, Any], left: Operand, right: Operand, wide: Any
 ) -> None:
     """Raise DisagreementError if operands of two types give other bits than converted ones."""
@@ -603,13 +630,7 @@ def solver(context: Any, builder: Any, name: str, *operands: Operand) -> Found:
         element type, shape and values.
     """
     kind, shape = solver_type(name, *operands)
-    loop = {"cholesky": "cholesky_lo"}.get(name, name)
-    if name == "solve" and len(shape) == 1:
-        loop = "solve1"
-    symbol = f"batchsim_numpy_{loop}_{'d' * (len(operands) + 1)}"
-    if symbol not in LOOPS:
-        raise ufuncs.DisagreementError(f"np.linalg.{name} is out of reach of compiled code")
-    dimensions = [operands[0].shape[0], *(shape[1:] if name == "solve" else ())]
+    symbol, dimensions = solver_call(name, *operands)
     arrays = [
         in_memory(
             context,
@@ -625,3 +646,19 @@ def solver(context: Any, builder: Any, name: str, *operands: Operand) -> Found:
     result = Operand(types.float64, shape, [])
     found = call(context, builder, symbol, dimensions, arrays, result)
     return kind, shape, cast(context, builder, found, types.float64, kind)
+
+
+def solver_call(name: str, *operands: Operand) -> tuple[str, list[int]]:
+    """Return the symbol of LAPACK's loop, of float64 numbers, and the lengths that it asks for.
+
+    Raises:
+        DisagreementError: there is no such loop.
+    """
+    shape = operands[-1].shape
+    loop = {"cholesky": "cholesky_lo"}.get(name, name)
+    if name == "solve" and len(shape) == 1:
+        loop = "solve1"
+    symbol = f"batchsim_numpy_{loop}_{'d' * (len(operands) + 1)}"
+    if symbol not in LOOPS:
+        raise ufuncs.DisagreementError(f"np.linalg.{name} is out of reach of compiled code")
+    return symbol, [operands[0].shape[0], *(shape[1:] if name == "solve" else ())]

@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 from numba import types
-from numba.core.errors import TypingError
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.np import numpy_support
 
 from batchsim.compiler.arrays import (
     Large,
@@ -54,16 +52,7 @@ class _InPlace(AbstractTemplate):
     def generic(self, args: Any, kws: Any) -> Any:
         if not is_array(args[0]):
             return None
-        found = (large_type if is_large(args) else result_type)(self.ufunc, args)
-        if found.shape != args[0].shape:
-            raise TypingError(
-                f"An array of the shape {found.shape} does not fit into {args[0]} in place."
-            )
-        one, other = map(numpy_support.as_dtype, (found.dtype, args[0].dtype))
-        if not np.can_cast(one, other, "same_kind"):
-            raise TypingError(f"{one} numbers are not written into {args[0]} in place: as NumPy.")
-        if isinstance(args[0], Reference) and not args[0].mutable:
-            raise TypingError(f"Cannot modify readonly array: {args[0]}")
+        # What does not go is refused by `aliases`: Numba's own operator is not to be asked.
         return signature(args[0], *args)
 
 

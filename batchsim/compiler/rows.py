@@ -154,6 +154,13 @@ class ParametersType(types.Type):
         field, _, layout = self.sources[name]
         return numba_type(layout).shape if field == "tables" else layout.trailing or None
 
+    def is_plain(self, name: str) -> bool:
+        """Tell whether a parameter is a number, or a truth value, of Python's."""
+        if name not in self.sources:
+            return isinstance(getattr(self.tile.constants, name, None), (int, float))
+        field, _, layout = self.sources[name]
+        return field != "tables" and not layout.trailing
+
     @functools.cached_property
     def sources(self) -> dict[str, tuple[str, int, ArrayLayout]]:
         """Of the parameters that are not compiled in: the field of the tile, slot and layout."""

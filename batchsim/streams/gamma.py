@@ -1,4 +1,4 @@
-"""Gamma and beta draws, as numpy's `Generator` draws them.
+"""Gamma and beta draws, as numpy's `Generator` and `RandomState` draw them.
 
 Sources:
     - Marsaglia and Tsang, "A Simple Method for Generating Gamma Variables", ACM TOMS 26, 2000.
@@ -8,19 +8,19 @@ Sources:
 """
 
 import math
+from typing import Any
 
 from numba.extending import register_jitable
 
 from batchsim.math import power
-from batchsim.streams.pcg64 import Streams, fraction
+from batchsim.streams.source import fraction, standard_exponential, standard_normal
 from batchsim.streams.words import float64, log
-from batchsim.streams.ziggurat import standard_exponential, standard_normal
 
-__all__ = ["beta_share", "gamma_number"]
+__all__ = ["beta_share", "gamma_number", "old_beta_share"]
 
 
 @register_jitable
-def gamma_number(rng: Streams, i: int, shape: float) -> float:
+def gamma_number(rng: Any, i: int, shape: float) -> float:
     """Return a float64 of this shape, float64, and scale 1."""
     if shape == 1.0:
         return standard_exponential(rng, i)
@@ -44,7 +44,7 @@ def gamma_number(rng: Streams, i: int, shape: float) -> float:
 
 
 @register_jitable
-def _gamma_below_1(rng: Streams, i: int, shape: float) -> float:
+def _gamma_below_1(rng: Any, i: int, shape: float) -> float:
     while True:
         u = fraction(rng, i)
         v = standard_exponential(rng, i)
@@ -64,7 +64,7 @@ _TINY = 3e-103
 
 
 @register_jitable
-def beta_share(rng: Streams, i: int, a: float, b: float) -> float:
+def beta_share(rng: Any, i: int, a: float, b: float) -> float:
     """Return a float64 from [0, 1] of the beta distribution of two positive float64 numbers."""
     if not (a > 0.0 and b > 0.0):
         return math.nan
@@ -87,3 +87,30 @@ def beta_share(rng: Streams, i: int, a: float, b: float) -> float:
             if difference > 0.0:
                 return math.exp(-math.log1p(math.exp(-difference)))
             return math.exp(difference - math.log1p(math.exp(difference)))
+
+
+@register_jitable
+def old_beta_share(rng: Any, i: int, a: float, b: float) -> float:
+    """Return what `beta_share` does as `RandomState` draws it: sums of powers that are too small
+    are told by another rule, and very small numbers by none.
+    """
+    if not (a > 0.0 and b > 0.0):
+        return math.nan
+    if a > 1.0 or b > 1.0:
+        x = gamma_number(rng, i, a)
+        y = gamma_number(rng, i, b)
+        return x / (x + y)
+    while True:
+        u = fraction(rng, i)
+        v = fraction(rng, i)
+        x = float64(power(u, 1.0 / a))
+        y = float64(power(v, 1.0 / b))
+        if x + y <= 1.0:
+            if x + y > 0.0:
+                return x / (x + y)
+            one = log(u) / a
+            other = log(v) / b
+            larger = max(one, other)
+            one -= larger
+            other -= larger
+            return math.exp(one - log(math.exp(one) + math.exp(other)))

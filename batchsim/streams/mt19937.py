@@ -3,8 +3,11 @@
 A row is the generator's block of 624 words. A block is made in place from the one before when all
 its words are drawn, so that a row stands at the same place of the same block as upstream's object.
 
-Source: Matsumoto and Nishimura, "Mersenne Twister: A 623-Dimensionally Equidistributed Uniform
-Pseudo-Random Number Generator", ACM TOMACS 8, 1998, and their revised seeding of 2002.
+Sources:
+    - Matsumoto and Nishimura, "Mersenne Twister: A 623-Dimensionally Equidistributed Uniform
+      Pseudo-Random Number Generator", ACM TOMACS 8, 1998, and their revised seeding of 2002.
+    - Marsaglia and Bray, "A Convenient Method for Generating Normal Variables", SIAM Review 6,
+      1964.
 """
 
 import functools
@@ -30,6 +33,8 @@ __all__ = [
     "next32",
     "next64",
     "seed_rows",
+    "standard_exponential",
+    "standard_normal",
 ]
 
 WORDS = 624
@@ -278,3 +283,25 @@ def kept(rng: WordStreams, i: int) -> float:
     rng.has_gauss[i] = False
     rng.gauss[i] = 0.0
     return value
+
+
+@register_jitable
+def standard_normal(rng: WordStreams, i: int) -> float:
+    """Return a float64 with mean 0 and deviation 1, as NumPy draws it."""
+    value = kept(rng, i)
+    if not math.isnan(value):
+        return value
+    while True:
+        x = 2.0 * fraction(rng, i) - 1.0
+        y = 2.0 * fraction(rng, i) - 1.0
+        square = x * x + y * y
+        if 0.0 < square < 1.0:
+            factor = math.sqrt(-2.0 * math.log(square) / square)
+            keep(rng, i, factor * x)
+            return factor * y
+
+
+@register_jitable
+def standard_exponential(rng: WordStreams, i: int) -> float:
+    """Return a float64 with mean 1, as NumPy draws it."""
+    return -math.log(1.0 - fraction(rng, i))

@@ -4,12 +4,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba.extending import register_jitable
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, overload, register_jitable
+from numba.np.arrayobj import populate_array
 
 from batchsim.streams.source import fraction, next32
 from batchsim.streams.words import MASK32, float64, inlined, int64, uint64
 
-__all__ = ["filled", "interval", "shuffled", "weighted"]
+__all__ = ["filled", "first_shuffled", "interval", "shuffled", "weighted"]
 
 
 @inlined
@@ -56,3 +59,58 @@ def shuffled(rng: Any, i: int, x: npt.NDArray[Any], count: int) -> None:
     for last in range(count - 1, 0, -1):
         other = interval(rng, i, last)
         x[last], x[other] = x[other], x[last]
+
+
+def first_shuffled(rng: Any, i: int, n: int, out: npt.NDArray[np.integer]) -> None:
+    """Write the first len(out) of 0 ... n - 1, shuffled, into an array."""
+    _fill(rng, i, np.arange(n), out)  # type: ignore[no-untyped-call]
+
+
+@overload(first_shuffled)
+def _first_shuffled_compiled(rng, i, n, out):  # type: ignore[no-untyped-def]
+    return lambda rng, i, n, out: _with_memory(rng, i, int64(uint64(n)), out)  # type: ignore[call-arg]
+
+
+def _fill(rng, i, x, out):  # type: ignore[no-untyped-def]
+    for k in range(len(x)):
+        x[k] = k
+    shuffled(rng, i, x)
+    for k in range(min(len(x), len(out))):
+        out[k] = x[k]
+
+
+@intrinsic
+def _with_memory(typing_context: Any, rng: Any, i: Any, n: Any, out: Any) -> Any:
+    """Call `_fill` with an array of n numbers on the stack of a function of its own."""
+    kind = types.Array(types.int64, 1, "C")
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values = [context.get_value_type(one) for one in signature.args]
+        name = f"batchsim_first_shuffled {rng} {i} {out}"
+        function = builder.module.globals.get(name)
+        if function is None:
+            function = ir.Function(builder.module, ir.FunctionType(ir.VoidType(), values), name)
+            function.linkage = "internal"
+            for attribute in ("noinline", "nounwind"):
+                function.attributes.add(attribute)
+            inner = ir.IRBuilder(function.append_basic_block())
+            streams, row, count, found = function.args
+            word = context.get_value_type(types.intp)
+            array = context.make_array(kind)(context, inner)
+            populate_array(  # type: ignore[no-untyped-call]
+                array,
+                data=inner.alloca(word, count),
+                shape=[count],
+                strides=[word(8)],
+                itemsize=word(8),
+                meminfo=None,
+            )
+            own = types.void(rng, i, kind, out)
+            given = [streams, row, array._getvalue(), found]
+            filling = context.compile_subroutine(inner, _fill, own)
+            context.call_internal_no_propagate(inner, filling.fndesc, own, given)
+            inner.ret_void()
+        builder.call(function, arguments)
+        return context.get_dummy_value()
+
+    return types.void(rng, i, types.int64, out), codegen

@@ -15,6 +15,7 @@ from numba.extending import intrinsic, overload, register_jitable
 __all__ = [
     "MASK32",
     "MASK64",
+    "between",
     "exp",
     "float64",
     "high32",
@@ -134,6 +135,12 @@ def require_range(i: int, low: int, high: int, closed: bool) -> None:
 @overload(require_range)
 def _require_range_compiled(i, low, high, closed):  # type: ignore[no-untyped-def]
     return lambda i, low, high, closed: None
+
+
+@inlined
+def between(low: float, high: float, part: float) -> float:
+    """Return the number at a part, from [0, 1), of the way from one to another."""
+    return float64(low) + (float64(high) - float64(low)) * part
 
 
 @inlined

@@ -147,11 +147,13 @@ OF_ONE: list[tuple[float, str, Range, str]] = [
 
 REARRANGED = [
     "{}[::-1]", "np.roll({}, 1)", "np.flip({})", "{}.copy()", "np.array({})", "np.clip({}, LOW)",
+    "np.sort({})",
 ]  # fmt: skip
 OTHERS = [
     "{}.T", "{}.ravel()", "{}[1:]", "{}[:-1]", "{}[::2]", "{}[..., 0]", "{}[None]", "{}.flatten()",
     "np.repeat({}, 2)", "np.tile({}, 2)", "np.cumsum({})", "{}.reshape(-1)", "{}[0]", "{}[-1]",
-    "np.expand_dims({}, 0)", "{}.T.copy()", "{}[1:2]",
+    "np.expand_dims({}, 0)", "{}.T.copy()", "{}[1:2]", "{}[[0, -1]]", "np.sort({}, axis=0)",
+    "{}[np.array([-1, 0, 0])]", "np.sort({}, axis=None)",
 ]  # fmt: skip
 REDUCTIONS = {
     "sum": lambda a, n: _around(n * a.size),
@@ -678,6 +680,5 @@ class Arrays(Expressions):
                         else other
                         for other in self.leaves["array"]
                     ]
-                    self.frozen |= {a.text, b.text}
                     return
         self.new_array()

@@ -37,6 +37,23 @@ class Functions(Statements):
         """Return text of a value that an element may be."""
         return self.fitted(self.expression(column.kind, depth), column)
 
+    def narrow(self, rows: list[Array]) -> str:
+        """Return text of what an operator makes of an element, as narrow as its row."""
+
+        def element(row: Array) -> str:
+            return f"{row.text}[{', '.join('0' for _ in row.shape)}]"
+
+        one, other = self.pick(rows), self.pick(rows)
+        letters = one.kind + other.kind
+        signs = ["+", "*", "<", "=="]
+        signs += [] if letters == "bb" else ["-"]
+        signs += [] if "f" in letters else ["&", "|", "^"]
+        beside = element(other)
+        if self.chance(0.5):
+            beside = self.pick(["2", "True", "len(r0)"] + (["0.3"] if "f" in letters else []))
+            signs = ["+", "*", "<"]
+        return f"({element(one)} {self.pick(signs)} {beside})"
+
     def function(self) -> Source:
         """Write one."""
         self.forget()
@@ -68,6 +85,7 @@ class Functions(Statements):
             self.pick(ways, [3, 5, 0.7, 0.5])()
         found = [self.array(3).text for _ in range(self.count(3, 7))]
         found += [self.expression(kind, 1).text for kind in ("float", "int", "bool")]
+        found += [self.narrow(rows) for _ in range(self.count(1, 3))]
         self.write(f"return ({', '.join(found)})")
         self.depth -= 1
         return Source("\n".join(self.lines) + "\n", arrays)
