@@ -142,15 +142,6 @@ def a_number_of_two_kinds(f, v):
     return f[0] * x
 
 
-@saying("computes in one width if a number is Python's", BYTES, PLACES)
-def a_step_of_two_kinds(b, places):
-    if places[0] > 0:
-        step = 1
-    else:
-        step = places[1]
-    return b[0] + step
-
-
 @saying("total has NumPy's narrower numbers on one path", FLOATS)
 def a_sum_that_begins_wide(f):
     total = 0.0

@@ -6,7 +6,8 @@ are known, such operators are replaced here by what computes in NumPy's width.
 
 Of Python's number and NumPy's float64 or int64, Numba has one type. So it is followed what each
 variable may be (`_Readings`); where it decides the width and is not certain, the function is
-refused, with the spelling that is.
+refused, with the spelling that is. Whole numbers are not refused then, but stay wide: the numbers
+are the same in any width that holds them.
 """
 
 from __future__ import annotations
@@ -43,8 +44,6 @@ PYTHONS = {types.int64: int, types.float64: float, types.boolean: bool}
 """Numba's types of which Python's numbers are, too."""
 NUMBERS = (types.Integer, types.Float, types.Boolean)
 BITWISE = frozenset({operator.and_, operator.or_, operator.xor})
-RING = frozenset({np.add, np.subtract, np.multiply, np.bitwise_and, np.bitwise_or, np.bitwise_xor})
-"""Of which the lower bits of a result depend on those of the operands alone."""
 COPIES = ("cast", "phi")
 OF_MATH = frozenset(
     value for value in vars(math).values() if callable(value) and not isinstance(value, type)
@@ -395,7 +394,7 @@ class Widths:
             own = calltypes[statement.value]
             wanted = {tuple(map(_numbas, outcome)) for outcome in found}
             is_harmless = self.compares_alike(function, operands, readings)
-            if len(wanted) > 1 and not (is_harmless or self.is_harmless(statement, kinds, typemap)):
+            if len(wanted) > 1 and not (is_harmless or are_whole(kinds)):
                 raise RefusedError(
                     f"{_written(function)} of {_listed(kinds)} computes in one width if a number "
                     "is Python's and in another if it is NumPy's: write float(…) or int(…) around "
@@ -424,35 +423,6 @@ class Widths:
             type(value) in PYTHONS.values() and float(np.float32(value)) == value for value in known
         )
 
-    def is_harmless(self, statement: Any, kinds: list[Any], typemap: Any) -> bool:
-        """Tell whether a result's width does not matter: of what is stored as a narrow number, the
-        lower bits are the same.
-        """
-        value = statement.value
-        function = value.fn if value.op == "binop" else getattr(value, "immutable_fn", None)
-        ufunc: Any = BINARY.get(function)  # type: ignore[arg-type]
-        if ufunc not in RING:
-            return False
-        if not all(isinstance(kind, types.Integer) for kind in kinds):
-            return False
-        narrow = min(kind.bitwidth for kind in kinds)
-        uses = [
-            other
-            for block in self.function.blocks.values()
-            for other in block.body
-            if other is not statement
-            and not isinstance(other, ir.Del)
-            and any(variable.name == statement.target.name for variable in other.list_vars())
-        ]
-        stores = (ir.SetItem, ir.StaticSetItem)
-        return bool(uses) and all(
-            isinstance(use, stores)
-            and use.value.name == statement.target.name
-            and isinstance(getattr(typemap[use.target.name], "dtype", None), types.Integer)
-            and typemap[use.target.name].dtype.bitwidth <= narrow
-            for use in uses
-        )
-
     def put(
         self, block: Any, statement: Any, function: Any, operands: list[Any], choice: Any
     ) -> None:
@@ -467,12 +437,16 @@ class Widths:
         definitions[statement.target.name] = [statement.value]
 
     def lost(self, readings: _Readings, typemap: Any) -> set[str]:
-        """Return the variables that may be narrower numbers in NumPy than they are to Numba."""
+        """Return the variables that may be narrower numbers in NumPy than they are to Numba, those
+        of whole numbers apart.
+        """
         return {
             name
             for name, found in readings.found.items()
             if any(
-                isinstance(reading, np.dtype) and self.is_wider(_numbas(reading), typemap[name])
+                isinstance(reading, np.dtype)
+                and reading.kind not in "iu"
+                and self.is_wider(_numbas(reading), typemap[name])
                 for reading in found
             )
         }
@@ -527,6 +501,11 @@ class Widths:
             for statement in block.find_insts(ir.Return)
         )
         return frozenset().union(*map(readings.of, returns))
+
+
+def are_whole(kinds: list[Any]) -> bool:
+    """Tell whether all types are of whole numbers, truth values apart."""
+    return all(isinstance(kind, types.Integer) for kind in kinds)
 
 
 def _numbas(reading: Reading) -> Any:
