@@ -25,6 +25,11 @@ def cell(kind, colour):
     return kind + 16 * colour + (OPAQUE if hides else 0)
 
 
+def code_of(code):
+    """Return a thing's byte without the bit that says whether it hides what is behind it."""
+    return int(code) & 127
+
+
 def kind_of(code):
     return int(code) & 15
 

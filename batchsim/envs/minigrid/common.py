@@ -4,12 +4,12 @@ import string
 from typing import NamedTuple
 
 import numpy as np
-from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete, Text
+from gymnasium.spaces import Dict, Discrete, MultiDiscrete, Text
 
-from batchsim.envs.minigrid.cells import CLOSED, DOOR, colour_of, kind_of
-from batchsim.envs.minigrid.view import Scratch, look
+from batchsim.envs.minigrid import views
+from batchsim.envs.minigrid.view import Partial, Scratch
 from batchsim.envs.minigrid.world import LIMIT, State, act, lay_out
-from batchsim.family import env
+from batchsim.family import env, merge
 
 
 class Params(NamedTuple):
@@ -24,7 +24,7 @@ class Open(NamedTuple):
     see_through_walls: bool = True
 
 
-class MiniGrid:
+class MiniGrid(Partial):
     """A definition has `Arguments`, of which `size_of(p)` and `steps_of(p)` make numbers, `reset`,
     and what differs from this of `play`, the rules of a step, and of the mission.
 
@@ -48,6 +48,14 @@ class MiniGrid:
     LEAST = 3  # of `size`
     HAS_WALLS = True  # around the grid
 
+    def __init_subclass__(cls):
+        if "Arguments" in vars(cls):
+            cls.Arguments = merge(cls.Arguments, views.Views)
+
+    @classmethod
+    def choose(cls, arguments):
+        return views.choose(cls, arguments)
+
     def extras_of(p):
         """Return numbers that `reset` and `step` find in `p.grid`, from EXTRA on."""
         return ()
@@ -68,10 +76,9 @@ class MiniGrid:
 
     @classmethod
     def OBSERVATION(cls, p):
-        size = p.agent_view_size
         return Dict(
             direction=Discrete(4),
-            image=Box(0, 255, (size, size, 3), np.uint8),
+            image=cls.image_of(p),
             mission=Text(cls.LONGEST, min_length=0, charset=string.ascii_letters + " ,"),
         )
 
@@ -101,16 +108,7 @@ class MiniGrid:
     def observe(s, i, p, out):
         out.direction[0] = s.heading[i]
         env.say(s, i, p, out.mission)
-        look(s, i, p)
-        size = p.agent_view_size
-        for x in range(size):
-            for y in range(size):
-                code = s.seen[i, x * size + y]
-                kind = kind_of(code)
-                is_door = kind >= CLOSED
-                out.image[x, y, 0] = DOOR if is_door else kind
-                out.image[x, y, 1] = colour_of(code)
-                out.image[x, y, 2] = kind - CLOSED + 1 if is_door else 0
+        env.show(s, i, p, out.image)
 
 
 def started(p, width, height):

@@ -3,13 +3,57 @@
 from typing import NamedTuple
 
 import numpy as np
+from gymnasium.spaces import Box
 
 import batchsim
-from batchsim.envs.minigrid.cells import EMPTY
+from batchsim.envs.minigrid.cells import CLOSED, DOOR, EMPTY, colour_of, kind_of
 
 
 class Scratch(NamedTuple):
     seen: batchsim.column(np.uint8, lambda p: p.agent_view_size * p.agent_view_size)
+
+
+class Partial:
+    """The view that MiniGrid has by default: three numbers of each cell that the agent sees."""
+
+    def shape_of(p):
+        """Return the shape of the image."""
+        return p.agent_view_size, p.agent_view_size, 3
+
+    @classmethod
+    def image_of(cls, p):
+        """Return the space of the image."""
+        return Box(0, 255, cls.shape_of(p), np.uint8)
+
+    def show(s, i, p, image):
+        """Write the image."""
+        look(s, i, p)
+        size = p.agent_view_size
+        for x in range(size):
+            for y in range(size):
+                encode(image, x, y, s.seen[i, x * size + y])
+
+
+def encode(image, x, y, code):
+    """Write the three numbers that MiniGrid has for a cell: kind, colour, and state of a door."""
+    kind = kind_of(code)
+    image[x, y, 0] = plain_kind(code)
+    image[x, y, 1] = colour_of(code)
+    image[x, y, 2] = kind - CLOSED + 1 if kind >= CLOSED else 0
+
+
+def plain_kind(code):
+    """Return the kind that MiniGrid says that a cell has."""
+    kind = kind_of(code)
+    return DOOR if kind >= CLOSED else kind
+
+
+def place_of(s, i, p, k):
+    """Return where in the grid a cell of the view lies, or in the walls around it."""
+    size = p.agent_view_size
+    ahead, right = p.ahead[s.heading[i]], p.ahead[(s.heading[i] + 1) & 3]
+    x, y = k // size, k % size
+    return s.place[i] + (x - size // 2) * right + (size - 1 - y) * ahead
 
 
 def look(s, i, p):

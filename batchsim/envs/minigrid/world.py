@@ -29,6 +29,7 @@ from batchsim.random import integers
 
 TURN_LEFT, TURN_RIGHT, FORWARD, PICKUP, DROP, TOGGLE, DONE = range(7)
 CAPACITY = 640  # cells, the least; one kernel serves all grids of a capacity
+UP = 3  # a heading
 WIDTH, HEIGHT, STRIDE, ORIGIN, LIMIT, EXTRA = range(6)  # places in the table `grid`
 ENTERED = 1 << EMPTY | 1 << FLOOR | 1 << DOOR | 1 << GOAL | 1 << LAVA  # kinds, as bits
 CARRIED = 1 << KEY | 1 << BALL | 1 << BOX
