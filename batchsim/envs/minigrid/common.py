@@ -7,6 +7,7 @@ import numpy as np
 from gymnasium.spaces import Dict, Discrete, MultiDiscrete, Text
 
 from batchsim.envs.minigrid import views
+from batchsim.envs.minigrid.painter import painter
 from batchsim.envs.minigrid.view import Partial, Scratch
 from batchsim.envs.minigrid.world import LIMIT, State, act, lay_out
 from batchsim.family import env, merge
@@ -100,6 +101,10 @@ class MiniGrid(Partial):
 
     def play(s, i, action, p, rng):
         return act(s, i, action, p)
+
+    def renderer(p):
+        """Return a function (s, i) -> frame that draws the grid, what the agent sees lighter."""
+        return painter(p)
 
     def say(s, i, p, out):
         """Write the tokens of the mission."""

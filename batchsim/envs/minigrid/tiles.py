@@ -33,7 +33,6 @@ from batchsim.envs.minigrid.cells import (
     kind_of,
 )
 
-TILE = 32  # pixels of a tile's side in what people watch
 FINER = 3
 RGB = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (112, 39, 195), (255, 255, 0), (100, 100, 100))
 BLACK, ORANGE = (0, 0, 0), (255, 128, 0)
@@ -67,7 +66,7 @@ def table(size):
 @functools.cache
 def tile(code, size, lit=False, heading=None):
     """Return the picture (size, size, 3) of a cell, with an agent in it if that has a heading."""
-    fine = drawn(code & CODES - 1, size).copy()
+    fine = drawn(code, size).copy()
     if heading is not None:
         fine[agent(size, heading)] = RGB[RED]
     if lit:
@@ -177,22 +176,3 @@ def agent(size, heading):
         v = (of_one * on_other - of_both * on_one) * scale
         covered[place] = u >= 0 and v >= 0 and u + v < 1
     return covered
-
-
-def picture(cells, lit, agent, heading, size):
-    """Return the picture (height * size, width * size, 3) of a grid.
-
-    Args:
-        cells: (height, width), codes.
-        lit: (height, width), which cells the agent sees.
-        agent: row and column of the agent.
-        heading: of the agent.
-        size: pixels of a tile's side.
-    """
-    height, width = cells.shape
-    frame = np.empty((height, size, width, size, 3), np.uint8)
-    for row, column in np.ndindex(height, width):
-        place = row, column
-        looks = heading if place == agent else None
-        frame[row, :, column] = tile(int(cells[place]), size, bool(lit[place]), looks)
-    return frame.reshape(height * size, width * size, 3)
