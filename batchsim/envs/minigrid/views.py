@@ -48,9 +48,11 @@ class Full:
         return int(p.grid[WIDTH]), int(p.grid[HEIGHT]), 3
 
     def show(s, i, p, image):
-        for x in range(image.shape[0]):
-            for y in range(image.shape[1]):
-                encode(image, x, y, s.cells[i, at(p, x, y)])
+        width, height = image.shape[0], image.shape[1]
+        numbers = image.reshape(3 * width * height)
+        for x in range(width):
+            for y in range(height):
+                encode(numbers, x * height + y, s.cells[i, at(p, x, y)])
         x, y = column_of(p, s.place[i]), row_of(p, s.place[i])
         image[x, y, 0], image[x, y, 1], image[x, y, 2] = AGENT, RED, s.heading[i]
 
@@ -84,13 +86,11 @@ class OneHot:
 
     @classmethod
     def tables(cls, p):
-        numbers = np.zeros((1, tiles.CODES, 3), np.uint8)
         bits = np.zeros((tiles.CODES, BITS), np.uint8)
+        numbers = np.zeros(3, np.uint8)
         for kind, colour in itertools.product(range(len(KINDS)), range(len(COLOURS))):
-            code = kind + 16 * colour
-            encode(numbers, 0, code, np.uint8(code))
-            kind, colour, state = numbers[0, code].tolist()
-            bits[code, [kind, COLOUR_BIT + colour, STATE_BIT + state]] = 1
+            encode(numbers, 0, kind + 16 * colour)
+            bits[kind + 16 * colour, [0, COLOUR_BIT, STATE_BIT] + numbers] = 1
         return beside(super().tables(p), bits=bits)
 
     def show(s, i, p, image):
