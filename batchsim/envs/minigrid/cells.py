@@ -17,6 +17,7 @@ KINDS = (
 COLOURS = ("red", "green", "blue", "purple", "yellow", "grey")
 BY_NAME = (BLUE, GREEN, GREY, PURPLE, RED, YELLOW)  # as MiniGrid draws them
 OPAQUE = 128
+CODES = 128  # of things, without that bit
 
 
 def cell(kind, colour):
@@ -27,7 +28,7 @@ def cell(kind, colour):
 
 def code_of(code):
     """Return a thing's byte without the bit that says whether it hides what is behind it."""
-    return int(code) & 127
+    return int(code) & CODES - 1
 
 
 def kind_of(code):

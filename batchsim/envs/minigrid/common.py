@@ -33,6 +33,27 @@ class MiniGrid(Partial):
 
     `Discrete(7)`: 0 turns left, 1 right, 2 moves forward, 3 picks up, 4 drops, 5 toggles what is
     ahead, 6 says that the task is done.
+
+    ## Observation Space
+
+    By default a `Dict` of the `direction` in which the agent looks, the `mission`, and the `image`:
+    of each cell that the agent sees, (column, row), its kind, its colour and the state of a door.
+    Other observations are those of MiniGrid's wrappers, by two arguments. `view` is what the image
+    is:
+
+    | `view` | `image` | the wrapper |
+    |---|---|---|
+    | `"partial"` | the cells that the agent sees | |
+    | `"full"` | all cells of the grid | `FullyObsWrapper` |
+    | `"onehot"` | the cells that the agent sees, as bits | `OneHotPartialObsWrapper` |
+    | `"symbolic"` | of all cells column, row and kind | `SymbolicObsWrapper` |
+    | `"rgb"` | a picture of the grid | `RGBImgObsWrapper` |
+    | `"rgb_partial"` | a picture of what the agent sees | `RGBImgPartialObsWrapper` |
+
+    Pictures have `tile_size` pixels, 8 by default, for the side of a cell. `form` is what there is
+    beside the image: `"dict"`; `"image"`, the image alone (`ImgObsWrapper`); or `"flat"`, the image
+    and the letters of the mission in one array (`FlatObsWrapper`). How far the agent sees are the
+    parameters `agent_view_size`, an odd number, and `see_through_walls`.
     """
 
     State, Scratch, Params = State, Scratch, Params
@@ -50,6 +71,7 @@ class MiniGrid(Partial):
     HAS_WALLS = True  # around the grid
 
     def __init_subclass__(cls):
+        """Add the arguments of views to a definition's own."""
         if "Arguments" in vars(cls):
             cls.Arguments = merge(cls.Arguments, views.Views)
 

@@ -17,6 +17,7 @@ from batchsim.envs.minigrid.cells import (
     BALL,
     BOX,
     CLOSED,
+    CODES,
     COLOURS,
     DOOR,
     FLOOR,
@@ -28,7 +29,6 @@ from batchsim.envs.minigrid.cells import (
     LOCKED,
     RED,
     WALL,
-    cell,
     colour_of,
     kind_of,
 )
@@ -39,7 +39,6 @@ BLACK, ORANGE = (0, 0, 0), (255, 128, 0)
 LIGHT = 0.30  # of the cells that the agent sees
 CORNERS = ((0.12, 0.19), (0.87, 0.50), (0.12, 0.81))  # of the agent that looks to the right
 
-CODES = 128  # of cells, without the bit that says that they hide what is behind them
 PLAIN, LIT, WITH_AGENT = 0, CODES, 2 * CODES  # where in the table: see `table`
 
 

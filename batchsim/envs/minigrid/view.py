@@ -1,5 +1,6 @@
 """What the agent sees: a square of cells before it, turned so that it looks up."""
 
+from collections import namedtuple
 from typing import NamedTuple
 
 import numpy as np
@@ -98,3 +99,8 @@ def spread(visible, clear, size):
     # To higher bits a sum carries through a run of ones.
     reached |= (seeds + clear ^ clear) & clear
     return reached | reached << 1 | reached >> 1
+
+
+def beside(tables, **more):
+    """Return tables with some more."""
+    return namedtuple("Tables", (*tables._fields, *more))(*tables, *more.values())
