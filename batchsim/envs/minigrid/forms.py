@@ -49,7 +49,7 @@ class Flat:
         env.say(s, i, p, s.tokens[i])
         mission = 0
         for k in range(len(env.WORDS)):
-            mission = mission * env.WORDS[k] + s.tokens[i, k]
+            mission = mission * env.WORDS[k] + int(s.tokens[i, k])
         for k in range(MOST_LETTERS):
             place = p.letters[mission, k]
             if place < 0:
