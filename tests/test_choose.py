@@ -68,7 +68,11 @@ class Pictured(Walk):
             for column in range(2):
                 top, left = row * size, column * size
                 number = (s.place[i] + row + column) % 8
-                out[top : top + size, left : left + size] = p.tiles[number]
+                if number == 0:
+                    turned = np.transpose(p.tiles[0], (1, 0, 2))
+                    out[top : top + size, left : left + size] = turned
+                else:
+                    out[top : top + size, left : left + size] = p.tiles[number]
 
 
 class Flat(Pictured):
@@ -93,6 +97,7 @@ VIEWS = {"place": None, "picture": Pictured, "flat": Flat, "asked": Asked, "numb
 
 def picture(place, size):
     tiles = Pictured.tables(Arguments(tile=size)).tiles
+    tiles[0] = tiles[0].transpose(1, 0, 2).copy()
     rows = [np.concatenate([tiles[(place + y + x) % 8] for x in (0, 1)], 1) for y in range(3)]
     return np.concatenate(rows)
 
