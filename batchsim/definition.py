@@ -2,7 +2,7 @@
 
 A definition is any namespace (a module here, a module or a class in a user's project) with `State`,
 `ACTION`, `OBSERVATION`, `reset`, `step` and `observe`, and optionally `Params`, `Options`,
-`Arguments`, `settle` and `tables`, `Info` and `inform`, `Scratch`, `RANDOM` and
+`Arguments`, `settle`, `choose` and `tables`, `Info` and `inform`, `Scratch`, `RANDOM` and
 `MAX_EPISODE_STEPS`; see `docs/contract.md`.
 """
 
@@ -16,6 +16,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
 from typing import Any, cast
 
 import gymnasium
@@ -177,6 +178,8 @@ class Definition:
 
     def __init__(self, namespace: Any, name: str) -> None:
         self.namespace = namespace
+        self.author: Any = namespace
+        """What has the id, where its `choose` has chosen this namespace."""
         self.name = name
         for required in ("State", "ACTION", "OBSERVATION", "reset", "step", "observe"):
             if not hasattr(namespace, required):
@@ -227,6 +230,10 @@ class Definition:
         self.arguments = self._read_arguments()
         self._refuse_shared(self.params, "Params", self.arguments, "Arguments")
         self._refuse_shared(self.options, "Options", self.arguments, "Arguments")
+        if hasattr(namespace, "choose") and not self.arguments:
+            raise TypeError(
+                f"The definition of {name} has choose but no Arguments, of which it is to choose."
+            )
         self._refuse_reserved()
         for part, columns in self._parts():
             for field, column in columns.items():
@@ -358,9 +365,9 @@ class Definition:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A module cannot be pickled, but its name can.
-        if inspect.ismodule(self.namespace):
-            return _from_module, (self.namespace.__name__, self.name)
-        return Definition, (self.namespace, self.name)
+        if inspect.ismodule(self.author):
+            return _from_module, (self.author.__name__, self.name)
+        return Definition, (self.author, self.name)
 
     def read_params(self, given: Mapping[str, Any], num_envs: int) -> dict[str, Any]:
         """Return all parameters: defaults and `given`, each a scalar or an array (num_envs,).
@@ -392,6 +399,38 @@ class Definition:
         arguments = self.namespace.Arguments(**chosen)
         settle = getattr(self.namespace, "settle", None)
         return arguments if settle is None else settle(arguments)
+
+    def chosen(self, arguments: Any) -> Definition:
+        """Return the definition to go on with: of what its `choose` returns, by default itself.
+
+        Args:
+            arguments: what `read_arguments` returned.
+
+        Raises:
+            TypeError: if what it returns is no definition, or does not take what this one takes.
+            ValueError: if `choose` refuses what it is given.
+        """
+        if not hasattr(self.author, "choose"):
+            return self
+        namespace = self.author.choose(arguments)
+        if namespace is self.namespace:
+            return self
+        if not isinstance(namespace, (type, ModuleType)):
+            raise TypeError(
+                f"choose of {self.name} returned {namespace!r}; expected a class or module that "
+                "defines an environment."
+            )
+        for part in ("Params", "Options", "Arguments", "Info", "INFO_AT_RESET"):
+            own, other = (getattr(one, part, None) for one in (self.author, namespace))
+            if own is not other:
+                raise TypeError(
+                    f"choose of {self.name} returned {namespace.__name__}, which has other {part}; "
+                    "expected those that a caller knows."
+                )
+        found = Definition(namespace, self.name)
+        found.author = self.author
+        found.info_at_reset = self.info_at_reset  # Which others may have changed.
+        return found
 
     def make_tables(self, p: Any) -> dict[str, Array]:
         """Return the read-only arrays that the functions see beside the parameters.

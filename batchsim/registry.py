@@ -147,11 +147,9 @@ def read(environment: Any) -> tuple[Definition, Entry]:
         return load(environment), find(environment)[1]
     if isinstance(environment, Definition):
         entry = ENVIRONMENTS.get(environment.name)
-        known = entry is not None and entry.module in (
-            environment.namespace,
-            _path(environment.namespace),
-        )
-        return environment, Entry(environment.namespace) if not known else entry  # type: ignore[return-value]
+        author = environment.author
+        known = entry is not None and entry.module in (author, _path(author))
+        return environment, Entry(author) if not known else entry  # type: ignore[return-value]
     return Definition(environment, _own_name(environment)), Entry(environment)
 
 
@@ -217,8 +215,10 @@ def register(
     given = copy.deepcopy(dict(kwargs or {}))  # The caller may change its own.
     if given:
         params = read.read_params(given, 1)
-        read.check_params(params, 1)
-        read.sized(params, read.read_arguments(given), num_envs=1)
+        arguments = read.read_arguments(given)
+        chosen = read.chosen(arguments)
+        chosen.check_params(params, 1)
+        chosen.sized(params, arguments, num_envs=1)
     if max_episode_steps is None and not callable(read.time_limit):
         max_episode_steps = read.time_limit  # For Gymnasium, too: a number.
     entry = Entry(definition, max_episode_steps, reward_threshold, given)
@@ -252,7 +252,7 @@ def spec(
 
     _, entry = read(definition)
     known = definition.name in ENVIRONMENTS and entry is ENVIRONMENTS[definition.name]
-    of = definition.name if known else definition.namespace
+    of = definition.name if known else definition.author
     try:
         return EnvSpec(
             f"{NAMESPACE}/{definition.name}",

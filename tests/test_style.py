@@ -27,6 +27,7 @@ CONTRACT = {
     "ACTION",
     "TOKENS",
     "REWARD_TYPE",
+    "choose",
     "text",
     "settle",
     "tables",
@@ -37,13 +38,16 @@ CONTRACT = {
 """What every file of environments repeats; the author's contract describes it."""
 
 HOOKS = {
-    *("build", "follow", "furnish", "play"),
+    *("build", "follow", "furnish", "image_of", "play", "shape_of", "show"),
     *("extras_of", "rooms_of", "say", "size_of", "steps_of"),
 }
 """What a family's definitions have each of their own; the family's class describes it."""
 
-ORDINARY = {"OBSERVATION", "TOKENS", "check_state", "renderer", "size_of", "tables", "text"}
-"""Those of the contract's functions that are not compiled and that families share."""
+ORDINARY = {
+    *("OBSERVATION", "TOKENS", "check_state", "choose", "renderer", "tables", "text"),
+    *("image_of", "size_of"),
+}
+"""Functions that are not compiled and that families share."""
 
 SECTIONS = ["Action Space", "Observation Space", "Rewards", "Starting State", "Episode End"]
 
@@ -84,11 +88,13 @@ def test_an_environment_knows_neither_the_compiler_nor_torch(path):
 def test_an_environment_has_no_decorator(path):
     """Plain functions: the same run under a debugger, compiled, and later on other devices.
 
-    What is ordinary Python may be a classmethod, and know which definition of a family it is of.
+    What is ordinary Python may be a classmethod, and know which definition of a family it is of,
+    and may keep what it has made.
     """
     for node in ast.walk(parsed(path)):
         decorators = [ast.unparse(decorator) for decorator in getattr(node, "decorator_list", ())]
-        assert not decorators or (decorators, node.name in ORDINARY) == (["classmethod"], True)
+        ordinary = decorators == ["classmethod"] and node.name in ORDINARY
+        assert not decorators or ordinary or decorators == ["functools.cache"]
 
 
 @each(ENVS)

@@ -138,6 +138,7 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
         given = {**entry.kwargs, **params}
         self._params = definition.read_params(given, self.num_envs)
         self._arguments = definition.read_arguments(given)
+        definition = definition.chosen(self._arguments)
         definition.check_params(self._params, self.num_envs)
         definition, self.tables = definition.sized(self._params, self._arguments, self.num_envs)
         self.definition = definition

@@ -41,6 +41,8 @@ TABLES = ("p",)
 """The argument of `tables`, which is ordinary Python too."""
 PLAIN = "Leave the decorator and `cls` out, and write `env` of batchsim.family for the definition."
 """What to write in place of a classmethod."""
+CHOOSE = ("arguments",)
+"""The argument of `choose`, which is ordinary Python too."""
 TEXT = ("tokens",)
 """The argument of `text`, which is ordinary Python too."""
 
@@ -88,6 +90,8 @@ def examine_contract(namespace: Any, name: str, findings: Findings) -> Definitio
         _examine_arguments(namespace, "check_state", CHECK_STATE, findings)
     if hasattr(namespace, "tables"):
         _examine_arguments(namespace, "tables", TABLES, findings)
+    if hasattr(namespace, "choose"):
+        _examine_arguments(namespace, "choose", CHOOSE, findings)
     if hasattr(namespace, "TOKENS") and inspect.isfunction(getattr(namespace, "text", None)):
         _examine_arguments(namespace, "text", TEXT, findings)
     for part in (*COLUMNS, *DEFAULTS):

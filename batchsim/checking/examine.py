@@ -115,7 +115,7 @@ def _find(definition: Any) -> tuple[Any, str, registry.Entry]:
     """Return the namespace, the name and the defaults of what is to be examined."""
     if isinstance(definition, (str, Definition)):
         found, entry = registry.read(definition)
-        return found.namespace, found.name, entry
+        return found.author, found.name, entry
     if not isinstance(definition, (type, ModuleType)):
         return registry.read(definition)  # type: ignore[return-value]  # It raises.
     # A module that was loaded from a file has a longer name.
@@ -132,10 +132,14 @@ def _examine(
     definition = examine_contract(namespace, name, findings)
     if definition is None:
         return tried
-    settings.progress("reading the source")
-    functions = reached_functions(definition, findings)
     given = {**entry.kwargs, **settings.params}
     params = definition.read_params(given, settings.num_envs)
+    definition = _examine_choice(definition, given, findings)
+    if definition is None:
+        return tried
+    namespace = definition.namespace
+    settings.progress("reading the source")
+    functions = reached_functions(definition, findings)
     definition.check_params(params, settings.num_envs)
     definition, arguments, tables = _examine_sizes(definition, params, given, findings)
     if findings.has("tables", "size"):
@@ -179,6 +183,25 @@ def _examine(
         settings = dataclasses.replace(settings, params={**params, **chosen})
         tried += examine_backends(definition, functions, limit, settings, watch)
     return tried
+
+
+def _examine_choice(
+    definition: Definition, given: dict[str, Any], findings: Findings
+) -> Definition | None:
+    """Return the definition that these arguments choose, or None if that is of no use."""
+    if not hasattr(definition.author, "choose"):
+        return definition
+    try:
+        chosen = definition.chosen(definition.read_arguments(given))
+    except Exception as error:
+        if isinstance(error, ValueError) and given:
+            raise  # What the caller gave is refused.
+        place = place_of_name(definition.author, "choose")
+        findings.add("definition", _told("choose", definition, error), place=place)
+        return None
+    if chosen is definition or examine_contract(chosen.namespace, chosen.name, findings):
+        return chosen
+    return None
 
 
 def _examine_sizes(

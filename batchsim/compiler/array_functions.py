@@ -445,11 +445,11 @@ def rearrange(function: Any) -> Any:
             parts: Any = given
             if of_several and isinstance(given[0], TUPLE):
                 parts = given[0].types
-            kinds = [part if is_array(part) else array_type(part, precision) for part in parts]
-            if function in VIEWS and isinstance(kinds[0], Reference):
-                view = _view(function, kinds[0], statics)
+            if function in VIEWS and isinstance(parts[0], Reference) and None not in parts[0].shape:
+                view = _view(function, parts[0], statics)
                 if view is not None:
                     return view
+            kinds = [part if is_array(part) else array_type(part, precision) for part in parts]
             places = _rearranged(function, kinds, statics)
             if places.ndim == 0:
                 return None

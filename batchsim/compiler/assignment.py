@@ -318,7 +318,10 @@ def _write_at(
 def _copy(
     context: Any, builder: Any, target: Reference, pointer: Any, given: Any, value: Any, shape: Any
 ) -> None:
-    """Copy many elements, as if they had been kept elsewhere in between."""
+    """Copy many elements, as if they had been kept elsewhere in between.
+
+    What can only be read is not where anything is written.
+    """
     if isinstance(given, Value):
         given, value = _in_memory(context, builder, given, value)
     source = data_pointer(context, builder, given, value)
@@ -329,6 +332,9 @@ def _copy(
         cgutils.raw_memmove(
             builder, pointer, source, context.get_value_type(types.intp)(count), item
         )
+        return
+    if same and not given.mutable:
+        _copy_runs(context, builder, target, pointer, given, source, item)
         return
     strides = given.strides[len(given.strides) - len(shape) :]
     strides = (0,) * (len(target.shape) - len(shape)) + strides
@@ -347,6 +353,25 @@ def _copy(
         builder.store(model.as_data(builder, number), builder.gep(between, [other]))
     with each_offset(context, builder, kept, target) as (one, other):
         builder.store(builder.load(builder.gep(between, [one])), builder.gep(pointer, [other]))
+
+
+def _copy_runs(
+    context: Any, builder: Any, target: Reference, pointer: Any, given: Any, source: Any, item: int
+) -> None:
+    """Copy an array into another memory, so many elements at once as lie side by side in both."""
+    strides = given.strides[len(given.strides) - len(target.shape) :]
+    run, outer = 1, len(target.shape)
+    while outer and {strides[outer - 1], target.strides[outer - 1]} == {run}:
+        outer -= 1
+        run *= target.shape[outer]  # type: ignore[operator]
+    extents = target.shape[:outer]
+    one, other = (
+        Reference(target.dtype, extents, strides=of[:outer]) for of in (target.strides, strides)
+    )
+    size = context.get_value_type(types.intp)(run)
+    with each_offset(context, builder, one, other) as (to, at):
+        into, of = builder.gep(pointer, [to]), builder.gep(source, [at])
+        cgutils.raw_memcpy(builder, into, of, size, item)
 
 
 def _in_memory(context: Any, builder: Any, kind: Value, value: Any) -> tuple[Reference, Any]:

@@ -17,12 +17,18 @@ KINDS = (
 COLOURS = ("red", "green", "blue", "purple", "yellow", "grey")
 BY_NAME = (BLUE, GREEN, GREY, PURPLE, RED, YELLOW)  # as MiniGrid draws them
 OPAQUE = 128
+CODES = 128  # of things, without that bit
 
 
 def cell(kind, colour):
     """Return the byte of a thing; a wall is grey, a goal green, lava red."""
     hides = kind == WALL or kind >= CLOSED
     return kind + 16 * colour + (OPAQUE if hides else 0)
+
+
+def code_of(code):
+    """Return a thing's byte without the bit that says whether it hides what is behind it."""
+    return int(code) & CODES - 1
 
 
 def kind_of(code):

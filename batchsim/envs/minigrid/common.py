@@ -6,13 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from gymnasium.spaces import Dict, Discrete, MultiDiscrete, Text
 
+from batchsim.envs.minigrid import views
 from batchsim.envs.minigrid.allowed import check_world
-from batchsim.envs.minigrid.cells import CLOSED, DOOR, colour_of, kind_of
 from batchsim.envs.minigrid.grid import LIMIT, lay_out
-from batchsim.envs.minigrid.view import Scratch, look
+from batchsim.envs.minigrid.painter import painter
+from batchsim.envs.minigrid.view import Partial, Scratch
 from batchsim.envs.minigrid.world import State, act
-from batchsim.family import env
-from batchsim.symbols import Symbols
+from batchsim.family import env, merge
 
 
 class Params(NamedTuple):
@@ -27,7 +27,7 @@ class Open(NamedTuple):
     see_through_walls: bool = True
 
 
-class MiniGrid:
+class MiniGrid(Partial):
     """A definition has `Arguments`, of which `size_of(p)` and `steps_of(p)` make numbers, `reset`,
     and what differs from this of `play`, the rules of a step, and of the mission.
 
@@ -35,6 +35,27 @@ class MiniGrid:
 
     `Discrete(7)`: 0 turns left, 1 right, 2 moves forward, 3 picks up, 4 drops, 5 toggles what is
     ahead, 6 says that the task is done.
+
+    ## Observation Space
+
+    By default a `Dict` of the `direction` in which the agent looks, the `mission`, and the `image`:
+    of each cell that the agent sees, (column, row), its kind, its colour and the state of a door.
+    Other observations are those of MiniGrid's wrappers, by two arguments. `view` is what the image
+    is:
+
+    | `view` | `image` | the wrapper |
+    |---|---|---|
+    | `"partial"` | the cells that the agent sees | |
+    | `"full"` | all cells of the grid | `FullyObsWrapper` |
+    | `"onehot"` | the cells that the agent sees, as bits | `OneHotPartialObsWrapper` |
+    | `"symbolic"` | of all cells column, row and kind | `SymbolicObsWrapper` |
+    | `"rgb"` | a picture of the grid | `RGBImgObsWrapper` |
+    | `"rgb_partial"` | a picture of what the agent sees | `RGBImgPartialObsWrapper` |
+
+    Pictures have `tile_size` pixels, 8 by default, for the side of a cell. `form` is what there is
+    beside the image: `"dict"`; `"image"`, the image alone (`ImgObsWrapper`); or `"flat"`, the image
+    and the letters of the mission in one array (`FlatObsWrapper`). How far the agent sees are the
+    parameters `agent_view_size`, an odd number, and `see_through_walls`.
     """
 
     State, Scratch, Params = State, Scratch, Params
@@ -50,6 +71,15 @@ class MiniGrid:
 
     LEAST = 3  # of `size`
     HAS_WALLS = True  # around the grid
+
+    def __init_subclass__(cls):
+        """Add the arguments of views to a definition's own."""
+        if "Arguments" in vars(cls):
+            cls.Arguments = merge(cls.Arguments, views.Views)
+
+    @classmethod
+    def choose(cls, arguments):
+        return views.choose(cls, arguments)
 
     def extras_of(p):
         """Return numbers that `reset` and `step` find in `p.grid`, from EXTRA on."""
@@ -71,10 +101,9 @@ class MiniGrid:
 
     @classmethod
     def OBSERVATION(cls, p):
-        size = p.agent_view_size
         return Dict(
             direction=Discrete(4),
-            image=Symbols((size, size, 3), (11, 6, 3)),
+            image=cls.image_of(p),
             mission=Text(cls.LONGEST, min_length=0, charset=string.ascii_letters + " ,"),
         )
 
@@ -101,6 +130,10 @@ class MiniGrid:
     def play(s, i, action, p, rng):
         return act(s, i, action, p)
 
+    def renderer(p):
+        """Return a function (s, i) -> frame that draws the grid, what the agent sees lighter."""
+        return painter(p)
+
     def say(s, i, p, out):
         """Write the tokens of the mission."""
         out[0] = 0
@@ -108,16 +141,7 @@ class MiniGrid:
     def observe(s, i, p, out):
         out.direction[0] = s.heading[i]
         env.say(s, i, p, out.mission)
-        look(s, i, p)
-        size = p.agent_view_size
-        for x in range(size):
-            for y in range(size):
-                code = s.seen[i, x * size + y]
-                kind = kind_of(code)
-                is_door = kind >= CLOSED
-                out.image[x, y, 0] = DOOR if is_door else kind
-                out.image[x, y, 1] = colour_of(code)
-                out.image[x, y, 2] = kind - CLOSED + 1 if is_door else 0
+        env.show(s, i, p, out.image)
 
 
 def started(p, width, height):

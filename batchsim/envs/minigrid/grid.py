@@ -18,6 +18,7 @@ class Tables(NamedTuple):
     blank: np.ndarray  # (capacity,) uint8, an empty grid with walls around it
     grid: np.ndarray  # numbers of a definition: see WIDTH and the others; from EXTRA on, its own
     ahead: np.ndarray  # (4,), from a cell to the next, by heading
+    sight: np.ndarray  # (4, cells) uint32, the places of the cells that an agent at ORIGIN sees
 
 
 def lay_out(width, height, max_steps, view_size, has_walls=True, extras=()):
@@ -40,8 +41,14 @@ def lay_out(width, height, max_steps, view_size, has_walls=True, extras=()):
         capacity *= 2
     blank = np.full(capacity, WALLED, np.uint8)
     blank[: cells.size] = cells.ravel()
-    grid = np.array([width, height, stride, margin * stride + margin, max_steps, *extras])
-    return Tables(blank, grid, np.array([1, stride, -1, -stride]))
+    origin = margin * stride + margin
+    grid = np.array([width, height, stride, origin, max_steps, *extras])
+    ahead = np.array([1, stride, -1, -stride])
+    right = np.roll(ahead, -1)
+    # From left to right, and of each column from the farthest cell to the nearest.
+    x, y = np.divmod(np.arange(view_size**2), view_size)
+    sight = np.outer(right, x - view_size // 2) + np.outer(ahead, view_size - 1 - y)
+    return Tables(blank, grid, ahead, (origin + sight).astype(np.uint32))
 
 
 def clear(s, i, p):

@@ -1,61 +1,108 @@
 """What the agent sees: a square of cells before it, turned so that it looks up."""
 
+from collections import namedtuple
 from typing import NamedTuple
 
 import numpy as np
 
 import batchsim
-from batchsim.envs.minigrid.cells import EMPTY
+from batchsim.envs.minigrid.cells import CLOSED, DOOR, EMPTY, colour_of, kind_of
+from batchsim.envs.minigrid.grid import ORIGIN
+from batchsim.symbols import Symbols
+
+NUMBERS = (11, 6, 4)  # how many kinds, colours, and states of a door or headings there are
 
 
 class Scratch(NamedTuple):
     seen: batchsim.column(np.uint8, lambda p: p.agent_view_size * p.agent_view_size)
 
 
+class Partial:
+    """The view that MiniGrid has by default: three numbers of each cell that the agent sees."""
+
+    def shape_of(p):
+        """Return the shape of the image."""
+        return p.agent_view_size, p.agent_view_size, 3
+
+    @classmethod
+    def image_of(cls, p):
+        """Return the space of the image."""
+        return Symbols(cls.shape_of(p), NUMBERS)
+
+    def show(s, i, p, image):
+        """Write the image."""
+        look(s, i, p)
+        count = p.agent_view_size * p.agent_view_size
+        numbers = image.reshape(3 * count)
+        for k in range(count):
+            encode(numbers, k, s.seen[i, k])
+
+
+def encode(numbers, k, code):
+    """Write what MiniGrid has for cell k: its kind, its colour, and the state of a door."""
+    kind = kind_of(code)
+    numbers[3 * k] = plain_kind(code)
+    numbers[3 * k + 1] = colour_of(code)
+    numbers[3 * k + 2] = kind - CLOSED + 1 if kind >= CLOSED else 0
+
+
+def plain_kind(code):
+    """Return the kind that MiniGrid says that a cell has."""
+    kind = kind_of(code)
+    return DOOR if kind >= CLOSED else kind
+
+
+def place_of(s, i, p, k):
+    """Return where in the grid a cell of the view lies, or in the walls around it."""
+    return s.place[i] - p.grid[ORIGIN] + p.sight[s.heading[i], k]
+
+
 def look(s, i, p):
     """Write the cells that the agent sees into `seen`, column by column; 0 what it does not see."""
     size, half = p.agent_view_size, p.agent_view_size // 2
-    heading = int(s.heading[i])
-    ahead, right = p.ahead[heading], p.ahead[(heading + 1) & 3]
-    left_end = s.place[i] - half * right
+    heading = s.heading[i]
+    # What has no sign cannot count from the end of an array, and is a faster index.
+    place = np.uint32(s.place[i] - p.grid[ORIGIN])
     everything = (1 << size) - 1
     visible = 1 << half
     for y in range(size - 1, -1, -1):
-        clear = 0
+        opaque = 0
         for x in range(size):
-            code = s.cells[i, left_end + x * right]
-            clear |= (code >> 7 ^ 1) << x
-        if p.see_through_walls:
-            visible = everything
-            upwards = everything
-        else:
-            visible, upwards = spread(visible, int(clear), size)
-        for x in range(size):
-            code = s.cells[i, left_end + x * right]
-            s.seen[i, x * size + y] = code if visible >> x & 1 else 0
-        visible = upwards
-        left_end += ahead
+            code = s.cells[i, place + p.sight[heading, x * size + y]]
+            s.seen[i, x * size + y] = code
+            opaque |= code >> 7 << x
+        if not p.see_through_walls:
+            upwards = spread(visible, everything ^ int(opaque), size) & everything
+            visible |= upwards
+            for x in range(size):
+                code = s.seen[i, x * size + y]
+                s.seen[i, x * size + y] = code if visible >> x & 1 else 0
+            visible = upwards
     s.seen[i, half * size + size - 1] = s.carried[i] if s.carried[i] != 0 else EMPTY
 
 
 def spread(visible, clear, size):
-    """Return which cells of a row are visible, and which of the next row are from there.
+    """Return which cells of a row, and of the next one, are visible from cells of the row.
 
-    Sight spreads along a row and to the next, from visible cells that one can see through.
+    Sight spreads along a row, to the next, and to that one's cells beside, from visible cells that
+    one can see through: from the whole of each run of such cells of which one is visible.
 
     Args:
         visible: cells that are visible from the row before, as bits.
         clear: cells that one can see through, as bits.
         size: how many there are.
     """
-    everything = (1 << size) - 1
-    # A sum carries through a run of ones: from each visible cell on to higher bits.
-    rightwards = (visible | ((visible & clear) + clear) ^ clear) & everything
-    both, runs, shift = rightwards, clear, 1
-    while shift < size:
-        both |= (both & runs) >> shift
-        runs &= runs << shift
+    seeds = visible & clear
+    reached, runs, shift = seeds, clear, 1
+    while shift < size:  # to lower bits
+        reached |= reached >> shift & runs
+        runs &= runs >> shift
         shift *= 2
-    # Going rightwards, the last cell does not look on, and leftwards not the first one.
-    here, there = rightwards & clear & everything >> 1, both & clear & ~1
-    return both, here | here << 1 | there | there >> 1
+    # To higher bits a sum carries through a run of ones.
+    reached |= (seeds + clear ^ clear) & clear
+    return reached | reached << 1 | reached >> 1
+
+
+def beside(tables, **more):
+    """Return tables with some more."""
+    return namedtuple("Tables", (*tables._fields, *more))(*tables, *more.values())

@@ -24,6 +24,7 @@ from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, LIMIT, WIDTH, at
 from batchsim.random import integers
 
 TURN_LEFT, TURN_RIGHT, FORWARD, PICKUP, DROP, TOGGLE, DONE = range(7)
+UP = 3  # a heading
 ENTERED = 1 << EMPTY | 1 << FLOOR | 1 << DOOR | 1 << GOAL | 1 << LAVA  # kinds, as bits
 CARRIED = 1 << KEY | 1 << BALL | 1 << BOX
 
