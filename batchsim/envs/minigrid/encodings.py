@@ -56,6 +56,8 @@ class OneHot:
     state.
     """
 
+    NUMBERS = (2,) * int(BITS)
+
     def shape_of(p):
         return p.agent_view_size, p.agent_view_size, int(BITS)
 

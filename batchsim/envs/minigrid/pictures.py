@@ -6,6 +6,7 @@ Source: Chevalier-Boisvert and others, "Minigrid & Miniworld" (2023), `minigrid/
 from typing import NamedTuple
 
 import numpy as np
+from gymnasium.spaces import Box
 
 import batchsim
 from batchsim.envs.minigrid import tiles
@@ -21,6 +22,10 @@ class Shade(NamedTuple):
 
 class Coloured:
     """Tiles as pictures: a table of them, which `show` copies from."""
+
+    @classmethod
+    def image_of(cls, p):
+        return Box(0, 255, cls.shape_of(p), np.uint8)
 
     @classmethod
     def tables(cls, p):

@@ -10,8 +10,6 @@ from batchsim.envs.minigrid.cells import CLOSED, DOOR, EMPTY, colour_of, kind_of
 from batchsim.envs.minigrid.grid import ORIGIN
 from batchsim.symbols import Symbols
 
-NUMBERS = (11, 6, 4)  # how many kinds, colours, and states of a door or headings there are
-
 
 class Scratch(NamedTuple):
     seen: batchsim.column(np.uint8, lambda p: p.agent_view_size * p.agent_view_size)
@@ -20,6 +18,8 @@ class Scratch(NamedTuple):
 class Partial:
     """The view that MiniGrid has by default: three numbers of each cell that the agent sees."""
 
+    NUMBERS = (11, 6, 4)  # how many kinds, colours, and states of doors or headings there are
+
     def shape_of(p):
         """Return the shape of the image."""
         return p.agent_view_size, p.agent_view_size, 3
@@ -27,7 +27,7 @@ class Partial:
     @classmethod
     def image_of(cls, p):
         """Return the space of the image."""
-        return Symbols(cls.shape_of(p), NUMBERS)
+        return Symbols(cls.shape_of(p), cls.NUMBERS)
 
     def show(s, i, p, image):
         """Write the image."""
@@ -70,9 +70,9 @@ def look(s, i, p):
         for x in range(size):
             code = s.cells[i, place + p.sight[heading, x * size + y]]
             s.seen[i, x * size + y] = code
-            opaque |= code >> 7 << x
+            opaque |= int(code >> 7) << x
         if not p.see_through_walls:
-            upwards = spread(visible, everything ^ int(opaque), size) & everything
+            upwards = spread(visible, everything ^ opaque, size) & everything
             visible |= upwards
             for x in range(size):
                 code = s.seen[i, x * size + y]
