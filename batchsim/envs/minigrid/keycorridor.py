@@ -71,7 +71,7 @@ class KeyCorridor(RoomGrid):
         of_key = room_at(p, 0, integers(rng, i, 0, rows))
         add_thing(s, i, p, rng, of_key, KEY, colour_of(s.cells[i, door]))
         place_agent_in(s, i, p, rng, room_at(p, 1, rows // 2))
-        connect_all(s, i, p, rng, CONNECTIONS)
+        connect_all(s, i, p, rng, CONNECTIONS, ANY)
         code = s.cells[i, s.target[i]]
         s.words[i, 0], s.words[i, 1] = colour_of(code), kind_of(code) - KEY
 

@@ -97,6 +97,15 @@ def random_colour(rng, i):
     return BY_NAME[integers(rng, i, 0, 6)]
 
 
+def other_colour(rng, i, avoided):
+    """Return a colour at random, but not this one."""
+    chosen = integers(rng, i, 0, 5)
+    for k in range(5):
+        if BY_NAME[k] == avoided and chosen >= k:
+            return BY_NAME[chosen + 1]
+    return BY_NAME[chosen]
+
+
 def random_kind(rng, i):
     """Return a key, a ball or a box."""
     return KEY + integers(rng, i, 0, 3)
@@ -240,11 +249,12 @@ def count_reached(s, i, p, start):
     return count
 
 
-def connect_all(s, i, p, rng, tries):
+def connect_all(s, i, p, rng, tries, avoided):
     """Add doors at random until one can get from the agent's room to every other.
 
     Args:
         tries: after how many to give up.
+        avoided: a colour that they must not have, or ANY.
 
     Returns:
         Whether one can.
@@ -262,7 +272,8 @@ def connect_all(s, i, p, rng, tries):
             continue
         if s.locked[i, room] or s.locked[i, room + p.beside[wall]]:
             continue
-        add_door(s, i, p, rng, room, wall, random_colour(rng, i), False)
+        colour = random_colour(rng, i) if avoided == ANY else other_colour(rng, i, avoided)
+        add_door(s, i, p, rng, room, wall, colour, False)
     return False
 
 
