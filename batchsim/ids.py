@@ -377,7 +377,7 @@ _entries = {
         },
     ),
     **_babyai(
-        "goto:GoTo",
+        "gotomaze:GoTo",
         {
             "GoTo-v0": {},
             "GoToOpen-v0": {"doors_open": True},
@@ -391,13 +391,13 @@ _entries = {
         },
     ),
     **_babyai(
-        "goto:GoToImpUnlock",
+        "gotomaze:GoToImpUnlock",
         {
             "GoToImpUnlock-v0": {},
         },
     ),
     **_babyai(
-        "goto:GoToSeq",
+        "gotomaze:GoToSeq",
         {
             "GoToSeq-v0": {},
             "GoToSeqS5R2-v0": {"room_size": 5, "num_rows": 2, "num_cols": 2, "num_dists": 4},
@@ -410,13 +410,13 @@ _entries = {
         },
     ),
     **_babyai(
-        "goto:GoToDoor",
+        "gotodoor:GoToDoor",
         {
             "GoToDoor-v0": {},
         },
     ),
     **_babyai(
-        "goto:GoToObjDoor",
+        "gotodoor:GoToObjDoor",
         {
             "GoToObjDoor-v0": {},
         },
@@ -443,7 +443,7 @@ _entries = {
         },
     ),
     **_babyai(
-        "open:OpenTwoDoors",
+        "openorder:OpenTwoDoors",
         {
             "OpenTwoDoors-v0": {},
             "OpenRedBlueDoors-v0": {"first_color": "red", "second_color": "blue"},
@@ -455,7 +455,7 @@ _entries = {
         },
     ),
     **_babyai(
-        "open:OpenDoorsOrder",
+        "openorder:OpenDoorsOrder",
         {
             "OpenDoorsOrderN2-v0": {"num_doors": 2},
             "OpenDoorsOrderN4-v0": {"num_doors": 4},
@@ -535,20 +535,20 @@ _entries = {
         },
     ),
     **_babyai(
-        "unlock:UnlockPickup",
+        "unlockpickup:UnlockPickup",
         {
             "UnlockPickup-v0": {},
             "UnlockPickupDist-v0": {"distractors": True},
         },
     ),
     **_babyai(
-        "unlock:BlockedUnlockPickup",
+        "unlockpickup:BlockedUnlockPickup",
         {
             "BlockedUnlockPickup-v0": {},
         },
     ),
     **_babyai(
-        "unlock:UnlockToUnlock",
+        "unlockpickup:UnlockToUnlock",
         {
             "UnlockToUnlock-v0": {},
         },

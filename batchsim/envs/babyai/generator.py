@@ -5,10 +5,11 @@ Source: `minigrid/envs/babyai/core/levelgen.py` of MiniGrid 3.
 
 from typing import NamedTuple
 
+from batchsim.envs.babyai.furnishing import add, can_reach_all, connect, hang, scatter
 from batchsim.envs.babyai.instructions import find
 from batchsim.envs.babyai.level import IS_UNBLOCKING, OWN, Level
 from batchsim.envs.babyai.locked import place_agent_outside, random_room
-from batchsim.envs.babyai.things import add, can_reach_all, code_of, connect, hang, scatter
+from batchsim.envs.babyai.things import code_of
 from batchsim.envs.babyai.words import (
     ACTION,
     AFTER,
@@ -28,8 +29,8 @@ from batchsim.envs.babyai.words import (
     join,
 )
 from batchsim.envs.minigrid.cells import BALL, BOX, BY_NAME, DOOR, KEY, colour_of
+from batchsim.envs.minigrid.grid import column_of, row_of
 from batchsim.envs.minigrid.rooms import ANY, COLUMNS, NOWHERE, ROOM_SIZE
-from batchsim.envs.minigrid.world import column_of, row_of
 from batchsim.random import integers, uniform
 
 DISTS, HAS_LOCATIONS, UNLOCKS, ACTIONS, SHAPES = range(OWN, OWN + 5)  # places in the table `grid`
@@ -103,7 +104,7 @@ def draw_clause(s, i, p, rng, clause, locked):
     action = p.grid[FIRST_ACTION + integers(rng, i, 0, p.grid[ACTIONS])]
     s.words[i, start + ACTION] = action
     kinds = ALL_KINDS
-    if action == PICK_UP or action == PUT_NEXT:
+    if action in (PICK_UP, PUT_NEXT):
         kinds = MOVABLE
     elif action == OPEN:
         kinds = DOORS

@@ -2,32 +2,21 @@
 
 from typing import NamedTuple
 
-from batchsim.envs.babyai.generator import Generator
-from batchsim.envs.babyai.instructions import ask_for
-from batchsim.envs.babyai.level import OWN, FourDoors, Level, OneRoom
-from batchsim.envs.babyai.locked import lock_room, place_agent_outside, scatter_in_all
-from batchsim.envs.babyai.things import (
-    add,
-    can_reach_all,
-    code_of,
-    connect,
-    hang,
-    random_last,
-    scatter,
-)
+from batchsim.envs.babyai.descriptions import ask_for
+from batchsim.envs.babyai.furnishing import add, can_reach_all, random_last, scatter
+from batchsim.envs.babyai.level import OWN
+from batchsim.envs.babyai.rooms import OneRoom
+from batchsim.envs.babyai.things import code_of
 from batchsim.envs.babyai.words import GO_TO
 from batchsim.envs.minigrid.cells import (
     BALL,
     BLUE,
-    CLOSED,
-    DOOR,
     GREY,
-    OPAQUE,
     RED,
     cell,
     kind_of,
 )
-from batchsim.envs.minigrid.rooms import ANY, place_agent_anywhere, place_agent_in, room_at
+from batchsim.envs.minigrid.rooms import ANY, place_agent_anywhere
 from batchsim.random import integers
 
 DOORS_OPEN = OWN + 1
@@ -37,6 +26,11 @@ class GoToLocal(OneRoom):
     """# BabyAI-GoToLocal
 
     Go to one of the things in a room.
+
+    ## Starting State
+
+    `num_dists` random things are anywhere in a room, none of them so that another must be moved
+    to get to it.
     """
 
     class Arguments(NamedTuple):
@@ -64,6 +58,11 @@ class GoToRedBall(GoToLocal):
     """# BabyAI-GoToRedBall
 
     Go to the red ball; other things lie about in the room.
+
+    ## Starting State
+
+    The red ball and `num_dists` random things are anywhere in a room, none of them so that
+    another must be moved to get to it.
     """
 
     class Arguments(NamedTuple):
@@ -88,6 +87,11 @@ class GoToRedBallGrey(GoToRedBall):
     """# BabyAI-GoToRedBallGrey
 
     Go to the red ball; other things, all of them grey, lie about in the room.
+
+    ## Starting State
+
+    The red ball and `num_dists` random things, which are grey, are anywhere in a room, none of
+    them so that another must be moved to get to it.
     """
 
     def generate(s, i, p, rng):
@@ -102,6 +106,10 @@ class GoToRedBallNoDists(GoToRedBall):
     """# BabyAI-GoToRedBallNoDists
 
     Go to the red ball, the only thing in the room.
+
+    ## Starting State
+
+    The red ball is anywhere in a room.
     """
 
     class Arguments(NamedTuple):
@@ -121,6 +129,10 @@ class GoToObj(OneRoom):
     """# BabyAI-GoToObj
 
     Go to the only thing in the room.
+
+    ## Starting State
+
+    A random thing is anywhere in a room.
     """
 
     def generate(s, i, p, rng):
@@ -135,6 +147,11 @@ class GoToRedBlueBall(GoToRedBall):
     """# BabyAI-GoToRedBlueBall
 
     Go to the red ball or to the blue one: the room has one of them, and other things.
+
+    ## Starting State
+
+    A ball that is red or blue and `num_dists` random things are anywhere in a room, none of
+    them so that another must be moved to get to it.
     """
 
     def generate(s, i, p, rng):
@@ -152,119 +169,3 @@ class GoToRedBlueBall(GoToRedBall):
             and can_reach_all(s, i, p)
             and ask_for(s, i, 0, GO_TO, s.count[i])
         )
-
-
-class GoTo(Level):
-    """# BabyAI-GoTo
-
-    Go to one of the things in a maze of rooms, whose doors may be open from the start.
-    """
-
-    class Arguments(NamedTuple):
-        room_size: int = 8
-        num_rows: int = 3
-        num_cols: int = 3
-        num_dists: int = 18
-        doors_open: bool = False
-        max_steps: int | None = None
-
-    def things_of(p):
-        return p.num_dists
-
-    def numbers_of(p):
-        return p.num_dists, p.doors_open
-
-    def generate(s, i, p, rng):
-        count = p.grid[OWN]
-        if not (
-            place_agent_anywhere(s, i, p, rng)
-            and connect(s, i, p, rng, ANY)
-            and scatter(s, i, p, rng, ANY, count, False)
-            and can_reach_all(s, i, p)
-        ):
-            return False
-        ask_for(s, i, 0, GO_TO, random_last(s, i, rng, count))
-        if p.grid[DOORS_OPEN]:
-            for number in range(1, s.count[i] - count + 1):
-                s.cells[i, s.places[i, number]] += DOOR - CLOSED - OPAQUE
-        return True
-
-
-class GoToImpUnlock(Level):
-    """# BabyAI-GoToImpUnlock
-
-    Go to a thing in a room whose door is locked: its key must be found first.
-    """
-
-    def things_of(p):
-        return 2 + 2 * p.num_rows * p.num_cols
-
-    def generate(s, i, p, rng):
-        room = lock_room(s, i, p, rng)
-        return (
-            room != ANY
-            and connect(s, i, p, rng, ANY)
-            and scatter_in_all(s, i, p, rng, 2)
-            and place_agent_outside(s, i, p, rng, room)
-            and can_reach_all(s, i, p)
-            and scatter(s, i, p, rng, room, 1, False)
-            and ask_for(s, i, 0, GO_TO, s.count[i])
-        )
-
-
-class GoToDoor(FourDoors):
-    """# BabyAI-GoToDoor
-
-    Go to one of the four doors of a room.
-    """
-
-    ROOM = 7
-
-    def generate(s, i, p, rng):
-        room = room_at(p, 1, 1)
-        for _ in range(4):
-            hang(s, i, p, rng, room, ANY, ANY, ANY)
-        return place_agent_in(s, i, p, rng, room) and ask_for(
-            s, i, 0, GO_TO, random_last(s, i, rng, 4)
-        )
-
-
-class GoToObjDoor(FourDoors):
-    """# BabyAI-GoToObjDoor
-
-    Go to one of the things in a room, or to one of its four doors.
-    """
-
-    def things_of(p):
-        return 8
-
-    def generate(s, i, p, rng):
-        room = room_at(p, 1, 1)
-        if not place_agent_in(s, i, p, rng, room):
-            return False
-        if not scatter(s, i, p, rng, room, 8, False):
-            return False
-        for _ in range(4):
-            hang(s, i, p, rng, room, ANY, ANY, ANY)
-        return can_reach_all(s, i, p) and ask_for(s, i, 0, GO_TO, random_last(s, i, rng, 12))
-
-
-class GoToSeq(Generator):
-    """# BabyAI-GoToSeq
-
-    Go to one thing, or to several, in the order that is asked for.
-    """
-
-    IS_UNBLOCKING = False
-    HAS_LOCATIONS = False
-    ACTIONS = ("goto",)
-
-    class Arguments(NamedTuple):
-        room_size: int = 8
-        num_rows: int = 3
-        num_cols: int = 3
-        num_dists: int = 18
-        max_steps: int | None = None
-
-    def chance_of(p):
-        return 0.0

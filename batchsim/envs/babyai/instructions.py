@@ -10,39 +10,30 @@ from typing import NamedTuple
 import numpy as np
 
 import batchsim
-from batchsim.envs.babyai.things import code_of, is_door, number_at
+from batchsim.envs.babyai.descriptions import find
+from batchsim.envs.babyai.things import is_door, number_at
 from batchsim.envs.babyai.words import (
     ACTION,
-    ANYTHING,
-    ANYWHERE,
-    BEHIND,
     CLAUSE,
     CLAUSES,
     COLOUR,
     DESCRIPTION,
     GO_TO,
-    IN_FRONT,
-    LOCATION,
+    JOINT,
     MOVED,
-    ON_LEFT,
-    ON_RIGHT,
     OPEN,
     PICK_UP,
     PUT_NEXT,
+    THEN,
     THING,
     THINGS,
-    ask,
-    ask_beside,
 )
-from batchsim.envs.minigrid.cells import DOOR, GREY, colour_of, kind_of
-from batchsim.envs.minigrid.rooms import COLUMNS, ROOM_SIZE, room_of
-from batchsim.envs.minigrid.world import DROP, PICKUP, TOGGLE, column_of, front, row_of
+from batchsim.envs.minigrid.cells import DOOR, GREY, kind_of
+from batchsim.envs.minigrid.world import DROP, PICKUP, TOGGLE, front
 
 CONTINUE, SUCCESS, FAILURE = range(3)
 NO_PART = -1
 GREY_WORD = 1 + GREY
-EASTWARDS = np.array([1, 0, -1, 0])  # by heading
-SOUTHWARDS = np.array([0, 1, 0, -1])
 
 
 class Instructions(NamedTuple):
@@ -55,67 +46,10 @@ class Instructions(NamedTuple):
     next_part: np.int8  # and of the one after it, or NO_PART
 
 
-def ask_for(s, i, clause, action, number):
-    """Ask that something be done to a thing of this one's kind and colour; return True."""
-    code = code_of(s, i, number)
-    ask(s, i, clause, action, kind_named(code), colour_of(code))
-    return True
-
-
-def ask_to_put(s, i, clause, moved, fixed):
-    """Ask that a thing like this one be put next to one like that; return True."""
-    code = code_of(s, i, fixed)
-    ask_for(s, i, clause, PUT_NEXT, moved)
-    ask_beside(s, i, clause, kind_named(code), colour_of(code))
-    return True
-
-
-def kind_named(code):
-    """Return the kind of a thing, which of all doors is DOOR."""
-    kind = kind_of(code)
-    return DOOR if is_door(kind) else kind
-
-
-def is_meant(s, i, p, number, thing, colour, location):
-    """Tell whether a description means a thing."""
-    code = code_of(s, i, number)
-    if thing != 1 and thing - 1 + ANYTHING != kind_named(code):
-        return False
-    if colour != 0 and colour - 1 != colour_of(code):
-        return False
-    return location == ANYWHERE or is_at(s, i, p, s.places[i, number], location)
-
-
-def is_at(s, i, p, place, location):
-    """Tell whether a place is in the agent's room, walls included, and where the agent sees it."""
-    side = p.rooms[ROOM_SIZE] - 1
-    room = room_of(p, s.place[i])
-    x, y = column_of(p, place), row_of(p, place)
-    left, top = room % p.rooms[COLUMNS] * side, room // p.rooms[COLUMNS] * side
-    if x < left or x > left + side or y < top or y > top + side:
-        return False
-    x -= column_of(p, s.place[i])
-    y -= row_of(p, s.place[i])
-    east, south = EASTWARDS[s.heading[i]], SOUTHWARDS[s.heading[i]]
-    ahead, right = x * east + y * south, y * east - x * south
-    if location == ON_LEFT:
-        return right < 0
-    if location == ON_RIGHT:
-        return right > 0
-    if location == IN_FRONT:
-        return ahead > 0
-    return location == BEHIND and ahead < 0
-
-
-def find(s, i, p, place):
-    """Return the set of things that the description at this place of the words means."""
-    found = 0
-    thing = int(s.words[i, place + THING])
-    colour, location = int(s.words[i, place + COLOUR]), int(s.words[i, place + LOCATION])
-    for number in range(1, s.count[i] + 1):
-        if is_meant(s, i, p, number, thing, colour, location):
-            found |= 1 << number
-    return found
+def begin_instructions(s, i):
+    """Begin a level in which nothing is asked."""
+    s.words[i] = 0
+    s.strict[i], s.begun[i], s.done[i] = 0, 0, 0
 
 
 def settle(s, i, p):
@@ -138,6 +72,25 @@ def settle(s, i, p):
                 s.fixed[i, clause] = found
 
 
+def order(s, i):
+    """Find out which part comes first."""
+    s.part[i], s.next_part[i] = 0, NO_PART
+    second = CLAUSES // 2
+    if s.words[i, second * CLAUSE + ACTION] != 0:
+        is_last = s.words[i, second * CLAUSE + JOINT] == THEN
+        s.part[i], s.next_part[i] = (0, second) if is_last else (second, 0)
+
+
+def ways(s, i):
+    """Return how many ways through the rooms a mission takes at most."""
+    count = 0
+    for clause in range(CLAUSES):
+        action = s.words[i, clause * CLAUSE + ACTION]
+        if action != 0:
+            count += 2 if action == PUT_NEXT else 1
+    return count
+
+
 def follow(s, i, p, action, held):
     """Tell what a step has brought about: CONTINUE, SUCCESS or FAILURE.
 
@@ -156,9 +109,9 @@ def follow_part(s, i, p, action, held, part):
     if s.words[i, (part + 1) * CLAUSE + ACTION] == 0:
         return follow_clause(s, i, p, action, held, part)
     for clause in range(part, part + 2):
-        if s.done[i] >> clause & 1 == 0:
-            if follow_clause(s, i, p, action, held, clause) == SUCCESS:
-                s.done[i] |= 1 << clause
+        is_done = s.done[i] >> clause & 1 == 1
+        if is_done or follow_clause(s, i, p, action, held, clause) == SUCCESS:
+            s.done[i] |= 1 << clause
     return SUCCESS if s.done[i] >> part & 3 == 3 else CONTINUE
 
 

@@ -1,15 +1,9 @@
 """Levels with a locked room, whose key lies somewhere else."""
 
-from batchsim.envs.babyai.things import add, code_of, hang, scatter
+from batchsim.envs.babyai.furnishing import add, hang, scatter
+from batchsim.envs.babyai.things import code_of
 from batchsim.envs.minigrid.cells import KEY, colour_of
-from batchsim.envs.minigrid.rooms import (
-    ANY,
-    COLUMNS,
-    ROWS,
-    place_agent_anywhere,
-    room_at,
-    room_of,
-)
+from batchsim.envs.minigrid.rooms import ANY, COLUMNS, ROWS, place_agent_anywhere, room_at, room_of
 from batchsim.random import integers
 
 

@@ -2,25 +2,23 @@
 
 from typing import NamedTuple
 
-from batchsim.envs.babyai.instructions import ask_for
-from batchsim.envs.babyai.level import OWN, FourDoors, Level
-from batchsim.envs.babyai.subsets import draw_colours, draw_two, drawn
-from batchsim.envs.babyai.things import can_reach_all, connect, hang, number_at, scatter
+from batchsim.envs.babyai.descriptions import ask_for
+from batchsim.envs.babyai.furnishing import can_reach_all, connect, hang, scatter
+from batchsim.envs.babyai.level import OWN, Level
+from batchsim.envs.babyai.rooms import FourDoors
+from batchsim.envs.babyai.subsets import draw_colours, drawn
+from batchsim.envs.babyai.things import number_at
 from batchsim.envs.babyai.words import (
-    AFTER,
     ANY_COLOUR,
     ON_LEFT,
     OPEN,
-    THEN,
     ask,
     ask_where,
-    join,
 )
 from batchsim.envs.minigrid.cells import COLOURS, DOOR, RED
 from batchsim.envs.minigrid.rooms import (
     ANY,
     COLUMNS,
-    LEFT,
     RIGHT,
     ROWS,
     place_agent_anywhere,
@@ -48,6 +46,11 @@ class Open(Level):
     """# BabyAI-Open
 
     Open a door, one of those of a maze of rooms.
+
+    ## Starting State
+
+    Doors at random connect all rooms, in which 18 random things lie. One can get to all of them
+    through doors without moving another.
     """
 
     def things_of(p):
@@ -81,6 +84,10 @@ class OpenRedDoor(Level):
     """# BabyAI-OpenRedDoor
 
     Open the red door, the only one of two rooms.
+
+    ## Starting State
+
+    The agent is in the left one of two rooms.
     """
 
     class Arguments(NamedTuple):
@@ -97,9 +104,13 @@ class OpenRedDoor(Level):
 class OpenDoor(FourDoors):
     """# BabyAI-OpenDoor
 
-    Open one of the four doors of a room, which is described by its colour or by where it is at the
-    start (`select_by`: "color", "loc", or None for either). With `debug`, opening or closing another
-    door is a failure.
+    Open one of the four doors of a room, which is described by its colour or by where it is at
+    the start (`select_by`: "color", "loc", or None for either). With `debug`, opening or
+    closing another door is a failure.
+
+    ## Starting State
+
+    The agent is in the room in the middle of nine, whose doors have four different colours.
     """
 
     class Arguments(NamedTuple):
@@ -133,84 +144,3 @@ class OpenDoor(FourDoors):
             ask_where(s, i, 0, ON_LEFT + integers(rng, i, 0, 4))
         s.strict[i] = p.grid[IS_STRICT]
         return place_agent_in(s, i, p, rng, room)
-
-
-class OpenTwoDoors(FourDoors):
-    """# BabyAI-OpenTwoDoors
-
-    Open the door on the left side of a room, then the one on the right. Where it is `strict`, opening
-    or closing the wrong door before the first one is done is a failure.
-    """
-
-    ROOM = 6
-
-    class Arguments(NamedTuple):
-        first_color: str | None = None
-        second_color: str | None = None
-        strict: bool = False
-        num_rows: int = 3
-        num_cols: int = 3
-        max_steps: int | None = None
-
-    def limit_of(p):
-        return 20 * OpenTwoDoors.ROOM**2
-
-    def numbers_of(p):
-        first = colour_number("first_color", p.first_color)
-        return p.strict, first, colour_number("second_color", p.second_color)
-
-    def generate(s, i, p, rng):
-        room, colours = room_at(p, 1, 1), draw_colours(rng, i, 2)
-        first, second = p.grid[FIRST], p.grid[SECOND]
-        if first == ANY:
-            first = drawn(colours, 0)
-        if second == ANY:
-            second = drawn(colours, 1)
-        hang(s, i, p, rng, room, LEFT, first, False)
-        hang(s, i, p, rng, room, RIGHT, second, False)
-        ask_for(s, i, 0, OPEN, 1)
-        ask_for(s, i, 2, OPEN, 2)
-        join(s, i, 2, THEN)
-        s.strict[i] = p.grid[IS_STRICT]
-        return place_agent_in(s, i, p, rng, room)
-
-
-class OpenDoorsOrder(FourDoors):
-    """# BabyAI-OpenDoorsOrder
-
-    Open a door of a room, or two in the order that is asked for. With `debug`, opening or closing
-    another door is a failure.
-    """
-
-    ROOM = 6
-
-    class Arguments(NamedTuple):
-        num_doors: int = 2
-        debug: bool = False
-        num_rows: int = 3
-        num_cols: int = 3
-        max_steps: int | None = None
-
-    def limit_of(p):
-        return 20 * OpenDoorsOrder.ROOM**2
-
-    def numbers_of(p):
-        if not 2 <= p.num_doors <= 4:
-            raise ValueError(f"num_doors is {p.num_doors}; expected 2 to 4.")
-        return 0b1111 * p.debug, p.num_doors
-
-    def generate(s, i, p, rng):
-        room, count = room_at(p, 1, 1), p.grid[DOORS]
-        colours = draw_colours(rng, i, count)
-        for k in range(count):
-            hang(s, i, p, rng, room, ANY, drawn(colours, k), False)
-        if not place_agent_in(s, i, p, rng, room):
-            return False
-        one, other = draw_two(rng, i, count)
-        mode = integers(rng, i, 0, 3)
-        ask_for(s, i, 0, OPEN, 1 + one)
-        if mode != 0:
-            ask_for(s, i, 2, OPEN, 1 + other)
-            join(s, i, 2, THEN if mode == 1 else AFTER)
-        s.strict[i] = p.grid[IS_STRICT]
-        return True

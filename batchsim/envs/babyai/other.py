@@ -2,33 +2,20 @@
 
 from typing import NamedTuple
 
-from batchsim.envs.babyai.instructions import ask_for, ask_to_put
-from batchsim.envs.babyai.level import OWN, FourDoors, Level, OneRoom
+from batchsim.envs.babyai.descriptions import ask_for, ask_to_put
+from batchsim.envs.babyai.furnishing import add, connect, hang, random_last, scatter
+from batchsim.envs.babyai.level import OWN, Level
 from batchsim.envs.babyai.locked import random_room
 from batchsim.envs.babyai.putnext import KINDS, furnish, require_kinds
+from batchsim.envs.babyai.rooms import FourDoors, OneRoom
 from batchsim.envs.babyai.subsets import draw_two
-from batchsim.envs.babyai.things import (
-    add,
-    code_of,
-    connect,
-    hang,
-    is_door,
-    random_last,
-    scatter,
-)
+from batchsim.envs.babyai.things import code_of, is_door
 from batchsim.envs.babyai.words import ANY_COLOUR, GO_TO, OPEN, PICK_UP, THEN, ask, join
 from batchsim.envs.minigrid.cells import BALL, KEY, colour_of, kind_of
 from batchsim.envs.minigrid.cells import KINDS as NAMES
+from batchsim.envs.minigrid.doors import remove_wall
 from batchsim.envs.minigrid.missions import THINGS
-from batchsim.envs.minigrid.rooms import (
-    ANY,
-    LEFT,
-    ROWS,
-    UP,
-    place_agent_in,
-    remove_wall,
-    room_at,
-)
+from batchsim.envs.minigrid.rooms import ANY, LEFT, ROWS, UP, place_agent_in, room_at
 from batchsim.random import integers
 
 LYING = 5  # things
@@ -38,6 +25,11 @@ class ActionObjDoor(FourDoors):
     """# BabyAI-ActionObjDoor
 
     In a room with four doors: go to a thing, pick one up, go to a door or open one.
+
+    ## Starting State
+
+    The agent and five random things, no two of them alike, are in the room in the middle of
+    nine, which has four doors of random colours.
     """
 
     ROOM = 7
@@ -62,6 +54,10 @@ class FindObjS5(Level):
     """# BabyAI-FindObj
 
     Pick up the only thing, which is in any of nine rooms.
+
+    ## Starting State
+
+    The agent is in the room in the middle of nine, which doors at random connect.
     """
 
     class Arguments(NamedTuple):
@@ -93,6 +89,12 @@ class KeyCorridor(Level):
     """# BabyAI-KeyCorridor
 
     Pick up the thing in a locked room. Its key is in another room along a corridor.
+
+    ## Starting State
+
+    The agent is in the corridor, which three columns of rooms have in their middle. The locked
+    room is on the right, the key in one of the rooms on the left. Doors at random connect all
+    other rooms.
     """
 
     class Arguments(NamedTuple):
@@ -133,6 +135,10 @@ class OneRoomS8(OneRoom):
     """# BabyAI-OneRoom
 
     Pick up the ball in a room.
+
+    ## Starting State
+
+    The agent and the ball are anywhere in the room.
     """
 
     def generate(s, i, p, rng):
@@ -143,8 +149,13 @@ class OneRoomS8(OneRoom):
 class MoveTwoAcross(Level):
     """# BabyAI-MoveTwoAcross
 
-    Put a thing of the left one of two rooms next to one of the right room, then another of the right
-    room next to another of the left one. No wall is between the rooms.
+    Put a thing of the left one of two rooms next to one of the right room, then another of the
+    right room next to another of the left one. No wall is between the rooms.
+
+    ## Starting State
+
+    The agent is in the left one of two rooms. `objs_per_room` random things lie in each, no two
+    of them alike.
     """
 
     class Arguments(NamedTuple):

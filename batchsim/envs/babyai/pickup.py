@@ -2,27 +2,15 @@
 
 from typing import NamedTuple
 
+from batchsim.envs.babyai.descriptions import ask_for
+from batchsim.envs.babyai.furnishing import add, can_reach_all, connect, hang, random_last, scatter
 from batchsim.envs.babyai.generator import Generator
-from batchsim.envs.babyai.instructions import ask_for
-from batchsim.envs.babyai.level import OWN, FourDoors, Level
-from batchsim.envs.babyai.things import (
-    add,
-    can_reach_all,
-    code_of,
-    connect,
-    hang,
-    random_last,
-    scatter,
-)
+from batchsim.envs.babyai.level import OWN, Level
+from batchsim.envs.babyai.rooms import FourDoors
+from batchsim.envs.babyai.things import code_of
 from batchsim.envs.babyai.words import ANY_COLOUR, ANYTHING, PICK_UP, ask
 from batchsim.envs.minigrid.cells import colour_of, kind_of
-from batchsim.envs.minigrid.rooms import (
-    ANY,
-    UP,
-    place_agent_anywhere,
-    place_agent_in,
-    room_at,
-)
+from batchsim.envs.minigrid.rooms import ANY, UP, place_agent_anywhere, place_agent_in, room_at
 from batchsim.random import integers
 
 IN_MAZE, BLOCKING, IN_ROOM = 18, 20, 5  # things that lie about
@@ -33,6 +21,11 @@ class Pickup(Level):
     """# BabyAI-Pickup
 
     Pick up one of the things in a maze of rooms.
+
+    ## Starting State
+
+    Doors at random connect all rooms, in which 18 random things lie. One can get to all of them
+    through doors without moving another.
     """
 
     def things_of(p):
@@ -53,6 +46,11 @@ class UnblockPickup(Level):
 
     Pick up one of the things in a maze of rooms, some of which one cannot get to without moving
     others.
+
+    ## Starting State
+
+    Doors at random connect all rooms, in which 20 random things lie. One cannot get to all of
+    them without moving another.
     """
 
     def things_of(p):
@@ -72,6 +70,10 @@ class PickupLoc(Generator):
     """# BabyAI-PickupLoc
 
     Pick up a thing in a room, which may be described by where it is at the start.
+
+    ## Starting State
+
+    Eight random things lie in a room. One can get to all of them without moving another.
     """
 
     class Arguments(NamedTuple):
@@ -94,8 +96,12 @@ class PickupLoc(Generator):
 class PickupDist(Level):
     """# BabyAI-PickupDist
 
-    Pick up a thing in a room, which is described by its kind, its colour, or both. With `debug`,
-    picking up another thing is a failure.
+    Pick up a thing in a room, which is described by its kind, its colour, or both. With
+    `debug`, picking up another thing is a failure.
+
+    ## Starting State
+
+    Five random things lie in a room, no two of them alike.
     """
 
     class Arguments(NamedTuple):
@@ -130,6 +136,11 @@ class PickupAbove(FourDoors):
     """# BabyAI-PickupAbove
 
     Pick up the thing in the room above.
+
+    ## Starting State
+
+    The agent is in the room in the middle of nine, the thing in the room above. Doors at random
+    connect all rooms, and one joins these two.
     """
 
     LEAST_ROOMS = 2

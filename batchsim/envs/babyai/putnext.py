@@ -2,11 +2,13 @@
 
 from typing import NamedTuple
 
-from batchsim.envs.babyai.instructions import ask_to_put
-from batchsim.envs.babyai.level import OWN, Level, OneRoom
+from batchsim.envs.babyai.descriptions import ask_to_put
+from batchsim.envs.babyai.furnishing import can_reach_all, scatter
+from batchsim.envs.babyai.level import OWN, Level
+from batchsim.envs.babyai.rooms import OneRoom
 from batchsim.envs.babyai.subsets import draw_two
-from batchsim.envs.babyai.things import can_reach_all, scatter
-from batchsim.envs.minigrid.rooms import RIGHT, place_agent_in, remove_wall
+from batchsim.envs.minigrid.doors import remove_wall
+from batchsim.envs.minigrid.rooms import RIGHT, place_agent_in
 from batchsim.random import integers
 
 CARRIES = OWN + 1
@@ -22,6 +24,11 @@ class PutNextLocal(OneRoom):
     """# BabyAI-PutNextLocal
 
     Put a thing next to another, both in the same room.
+
+    ## Starting State
+
+    `num_objs` random things lie in a room, no two of them alike. One can get to all of them
+    without moving another.
     """
 
     class Arguments(NamedTuple):
@@ -51,9 +58,15 @@ class PutNextLocal(OneRoom):
 class PutNext(Level):
     """# BabyAI-PutNext
 
-    Put a thing next to another, which is in the other one of two rooms without a wall between them.
-    With `start_carrying` the agent carries the thing from the first step on; what it observes at the
-    reset still shows it on the floor, and dropping it in the first step is not counted.
+    Put a thing next to another, which is in the other one of two rooms without a wall between
+    them. With `start_carrying` the agent carries the thing from the first step on; what it
+    observes at the reset still shows it on the floor, and dropping it in the first step is not
+    counted.
+
+    ## Starting State
+
+    The agent is in the left one of two rooms. `objs_per_room` random things lie in each, no two
+    of them alike.
     """
 
     LEAST_ROOM = 4

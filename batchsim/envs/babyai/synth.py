@@ -8,8 +8,14 @@ from batchsim.envs.babyai.generator import Generator
 class Synth(Generator):
     """# BabyAI-Synth
 
-    Go to a thing, pick one up, open a door, or put a thing next to another, in a maze of rooms. A
-    locked door must be opened only if the mission says so; things may be in the way.
+    Go to a thing, pick one up, open a door, or put a thing next to another, in a maze of rooms.
+    A locked door must be opened only if the mission says so; things may be in the way.
+
+    ## Starting State
+
+    Doors at random connect all rooms, in which `num_dists` random things lie. With the
+    probability `locked_room_prob` one of them has a locked door, whose key is in another; the
+    agent is in another one, too.
     """
 
     HAS_LOCATIONS = False
@@ -21,6 +27,12 @@ class SynthLoc(Generator):
     """# BabyAI-SynthLoc
 
     As BabyAI-Synth, and things may be described by where they are at the start.
+
+    ## Starting State
+
+    Doors at random connect all rooms, in which `num_dists` random things lie. With the
+    probability `locked_room_prob` one of them has a locked door, whose key is in another; the
+    agent is in another one, too.
     """
 
     UNLOCKS = False
@@ -30,7 +42,14 @@ class SynthLoc(Generator):
 class SynthSeq(Generator):
     """# BabyAI-SynthSeq
 
-    As BabyAI-SynthLoc, and a mission may ask for up to four things, some of them in a certain order.
+    As BabyAI-SynthLoc, and a mission may ask for up to four things, some of them in a certain
+    order.
+
+    ## Starting State
+
+    Doors at random connect all rooms, in which `num_dists` random things lie. With the
+    probability `locked_room_prob` one of them has a locked door, whose key is in another; the
+    agent is in another one, too.
     """
 
     UNLOCKS = False
@@ -40,6 +59,11 @@ class MiniBossLevel(Generator):
     """# BabyAI-MiniBossLevel
 
     Any mission that can be said, in four small rooms, of which one may be locked.
+
+    ## Starting State
+
+    Doors at random connect all rooms, in which seven random things lie. One of four times, a
+    room has a locked door, whose key is in another; the agent is in another one, too.
     """
 
     class Arguments(NamedTuple):
@@ -59,6 +83,12 @@ class BossLevel(Generator):
     """# BabyAI-BossLevel
 
     Any mission that can be said, in a maze of rooms, of which one may be locked.
+
+    ## Starting State
+
+    Doors at random connect all rooms, in which `num_dists` random things lie. With the
+    probability `locked_room_prob` one of them has a locked door, whose key is in another; the
+    agent is in another one, too.
     """
 
 
@@ -66,6 +96,10 @@ class BossLevelNoUnlock(Generator):
     """# BabyAI-BossLevelNoUnlock
 
     Any mission that can be said, in a maze of rooms, none of which is locked.
+
+    ## Starting State
+
+    Doors at random connect all rooms, in which `num_dists` random things lie.
     """
 
     UNLOCKS = False

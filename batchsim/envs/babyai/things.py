@@ -1,9 +1,7 @@
 """The things of a level, which are numbered from 1 on in the order in which they were added.
 
-`places` has where a thing was seen last: things are looked at when an episode begins, and whenever
-the agent drops something or tries to.
-
-Source: `minigrid/core/roomgrid.py` of MiniGrid 3.
+Things are looked at when an episode begins, and whenever the agent drops something or tries to:
+until then, what is picked up, or is a box that is opened, is still seen where it was.
 """
 
 from typing import NamedTuple
@@ -11,26 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 import batchsim
-from batchsim.envs.minigrid.cells import CLOSED, DOOR, EMPTY, WALL, cell, kind_of
-from batchsim.envs.minigrid.rooms import (
-    ANY,
-    COLUMNS,
-    DOWN,
-    NOWHERE,
-    RIGHT,
-    ROWS,
-    add_door,
-    add_thing,
-    connect_all,
-    random_colour,
-    random_kind,
-    room_at,
-)
-from batchsim.envs.minigrid.world import CAPACITY, HEIGHT, ORIGIN, STRIDE
-from batchsim.random import integers
+from batchsim.envs.minigrid.cells import CLOSED, DOOR, EMPTY, UNSEEN
+from batchsim.envs.minigrid.grid import CAPACITY, HEIGHT, ORIGIN, STRIDE
+from batchsim.envs.minigrid.rooms import NOWHERE
 
 MOST = 62  # things, whose sets are the bits 1 to 62 of a number
-CONNECTIONS = 5001  # that are tried
 
 
 def spots(p):
@@ -43,15 +26,19 @@ def spots(p):
 
 class Things(NamedTuple):
     count: np.int32  # of things; the last one's number
-    places: batchsim.column(np.int32, MOST + 2)  # by number
+    places: batchsim.column(np.int32, MOST + 2)  # where they are seen, by number
     numbers: batchsim.column(np.int8, spots)  # by place, from the grid's first one on; or 0
     held: np.int8  # the number of what is carried, or 0
+    lifted: np.int32  # the place of what the agent carries from the first step on, or NOWHERE
+    boxed: np.uint8  # what the only box of a level holds; UNSEEN where boxes are empty
     has_changed: bool  # whether something was taken away since things were looked at
 
 
-class Search(NamedTuple):
-    is_found: batchsim.column(bool, lambda p: p.blank.shape)
-    places_waiting: batchsim.column(np.int32, lambda p: p.blank.shape)
+def begin_things(s, i):
+    """Begin a level with nothing in it."""
+    s.numbers[i] = 0
+    s.count[i], s.held[i], s.lifted[i] = 0, 0, NOWHERE
+    s.boxed[i], s.has_changed[i] = UNSEEN, False
 
 
 def number_at(s, i, p, place):
@@ -73,95 +60,47 @@ def note(s, i, p, place):
     return True
 
 
-def add(s, i, p, rng, room, kind, colour):
-    """Put a thing into a room; return whether there was room."""
-    return note(s, i, p, add_thing(s, i, p, rng, room, kind, colour))
-
-
-def hang(s, i, p, rng, room, wall, colour, locked):
-    """Put a door into a wall of a room, and return its number."""
-    note(s, i, p, add_door(s, i, p, rng, room, wall, colour, locked))
-    return s.count[i]
-
-
-def is_new(s, i, code):
-    for number in range(1, s.count[i] + 1):
-        if code_of(s, i, number) == code:
-            return False
-    return True
-
-
-def scatter(s, i, p, rng, room, count, is_unique):
-    """Put random things into a room, or anywhere.
-
-    Args:
-        room: its number, or ANY.
-        count: how many.
-        is_unique: whether each must differ from all that there are.
-
-    Returns:
-        Whether there was room.
-    """
-    last = s.count[i] + count
-    while s.count[i] < last:
-        colour = random_colour(rng, i)
-        kind = random_kind(rng, i)
-        if is_unique and not is_new(s, i, cell(kind, colour)):
-            continue
-        where = room
-        if room == ANY:
-            column = integers(rng, i, 0, p.rooms[COLUMNS])
-            where = room_at(p, column, integers(rng, i, 0, p.rooms[ROWS]))
-        if not add(s, i, p, rng, where, kind, colour):
-            return False
-    return True
-
-
-def random_last(s, i, rng, count):
-    """Return the number of a thing, one of so many that were added last."""
-    return s.count[i] - count + 1 + integers(rng, i, 0, count)
-
-
-def connect(s, i, p, rng, avoided):
-    """Add doors until one can get to every room; return whether one can.
-
-    Args:
-        avoided: a colour that they must not have, or ANY.
-    """
-    if not connect_all(s, i, p, rng, CONNECTIONS, avoided):
-        return False
-    for room in range(p.rooms[ROWS] * p.rooms[COLUMNS]):
-        for wall in range(RIGHT, DOWN + 1):
-            place = s.door_places[i, 4 * room + wall]
-            if s.doors[i, 4 * room + wall] and is_door(kind_of(s.cells[i, place])):
-                if number_at(s, i, p, place) == 0:
-                    note(s, i, p, place)
-    return True
-
-
 def is_door(kind):
     return kind == DOOR or kind >= CLOSED
 
 
-def can_reach_all(s, i, p):
-    """Return whether the agent can get to every thing through doors, without moving any other."""
-    s.is_found[i] = False
-    s.is_found[i, s.place[i]] = True
-    s.places_waiting[i, 0] = s.place[i]
-    waiting = 1
-    while waiting > 0:
-        waiting -= 1
-        place = s.places_waiting[i, waiting]
-        for heading in range(4):
-            beside = place + p.ahead[heading]
-            kind = kind_of(s.cells[i, beside])
-            if kind == WALL or s.is_found[i, beside]:
-                continue
-            s.is_found[i, beside] = True
-            if kind == EMPTY or is_door(kind):
-                s.places_waiting[i, waiting] = beside
-                waiting += 1
-    for number in range(1, s.count[i] + 1):
-        if not s.is_found[i, s.places[i, number]]:
-            return False
-    return True
+def lift(s, i, p):
+    """Let the agent carry what it is to carry from the first step on."""
+    place = s.lifted[i]
+    s.lifted[i] = NOWHERE
+    take(s, i, p, place)
+    s.carried[i] = s.cells[i, place]
+    s.cells[i, place] = EMPTY
+
+
+def take(s, i, p, place):
+    """Remember which thing was picked up."""
+    s.held[i] = number_at(s, i, p, place)
+    s.has_changed[i] = True
+
+
+def unpack(s, i, place):
+    """See to what was in a box that is open now; a thing is known by the box's number."""
+    if s.boxed[i] == UNSEEN:
+        s.has_changed[i] = True
+    else:
+        s.cells[i, place] = s.boxed[i]
+
+
+def look_round(s, i, p):
+    """See where all things are now."""
+    if s.has_changed[i]:
+        for number in range(1, s.count[i] + 1):
+            place = s.places[i, number]
+            if s.cells[i, place] == EMPTY:
+                s.numbers[i, place - p.grid[ORIGIN]] = 0
+                s.places[i, number] = NOWHERE
+        s.has_changed[i] = False
+
+
+def put_down(s, i, p, place):
+    """Remember where a thing was dropped."""
+    number = s.held[i]
+    s.held[i] = 0
+    s.places[i, number] = place
+    s.numbers[i, place - p.grid[ORIGIN]] = number

@@ -4,12 +4,15 @@ import string
 from typing import NamedTuple
 
 import numpy as np
-from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete, Text
+from gymnasium.spaces import Dict, Discrete, MultiDiscrete, Text
 
+from batchsim.envs.minigrid.allowed import check_world
 from batchsim.envs.minigrid.cells import CLOSED, DOOR, colour_of, kind_of
+from batchsim.envs.minigrid.grid import LIMIT, lay_out
 from batchsim.envs.minigrid.view import Scratch, look
-from batchsim.envs.minigrid.world import LIMIT, State, act, lay_out
+from batchsim.envs.minigrid.world import State, act
 from batchsim.family import env
+from batchsim.symbols import Symbols
 
 
 class Params(NamedTuple):
@@ -71,7 +74,7 @@ class MiniGrid:
         size = p.agent_view_size
         return Dict(
             direction=Discrete(4),
-            image=Box(0, 255, (size, size, 3), np.uint8),
+            image=Symbols((size, size, 3), (11, 6, 3)),
             mission=Text(cls.LONGEST, min_length=0, charset=string.ascii_letters + " ,"),
         )
 
@@ -82,6 +85,10 @@ class MiniGrid:
     @classmethod
     def text(cls, tokens):
         return cls.MISSION
+
+    @classmethod
+    def check_state(cls, s, p):
+        check_world(s, p, cls.WORDS)
 
     def REWARD_TYPE(reward):
         return int(reward) if reward.is_integer() else reward
