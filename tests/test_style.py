@@ -39,10 +39,14 @@ CONTRACT = {
 HOOKS = {
     *("build", "follow", "furnish", "play"),
     *("extras_of", "rooms_of", "say", "size_of", "steps_of"),
+    *("chance_of", "dists_of", "generate", "limit_of", "numbers_of", "things_of"),
 }
 """What a family's definitions have each of their own; the family's class describes it."""
 
-ORDINARY = {"OBSERVATION", "TOKENS", "check_state", "renderer", "size_of", "tables", "text"}
+ORDINARY = {
+    *("OBSERVATION", "TOKENS", "check_state", "renderer", "tables", "text"),
+    *("extras_of", "numbers_of", "rooms_of", "size_of", "steps_of", "things_of"),
+}
 """Those of the contract's functions that are not compiled and that families share."""
 
 SECTIONS = ["Action Space", "Observation Space", "Rewards", "Starting State", "Episode End"]

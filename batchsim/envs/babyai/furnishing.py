@@ -42,6 +42,7 @@ def hang(s, i, p, rng, room, wall, colour, locked):
 
 
 def is_new(s, i, code):
+    """Return whether no thing is like this one."""
     for number in range(1, s.count[i] + 1):
         if code_of(s, i, number) == code:
             return False

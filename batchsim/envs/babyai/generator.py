@@ -9,7 +9,7 @@ from batchsim.envs.babyai.furnishing import add, can_reach_all, connect, hang, s
 from batchsim.envs.babyai.instructions import find
 from batchsim.envs.babyai.level import IS_UNBLOCKING, OWN, Level
 from batchsim.envs.babyai.locked import place_agent_outside, random_room
-from batchsim.envs.babyai.things import code_of
+from batchsim.envs.babyai.things import MOST, code_of
 from batchsim.envs.babyai.words import (
     ACTION,
     AFTER,
@@ -32,6 +32,7 @@ from batchsim.envs.minigrid.cells import BALL, BOX, BY_NAME, DOOR, KEY, colour_o
 from batchsim.envs.minigrid.grid import column_of, row_of
 from batchsim.envs.minigrid.rooms import ANY, COLUMNS, NOWHERE, ROOM_SIZE
 from batchsim.random import integers, uniform
+from batchsim.ranges import require_between
 
 DISTS, HAS_LOCATIONS, UNLOCKS, ACTIONS, SHAPES = range(OWN, OWN + 5)  # places in the table `grid`
 FIRST_ACTION = OWN + 5
@@ -166,6 +167,8 @@ class Generator(Level):
         shapes = [SHAPE_NAMES.index(name) for name in cls.SHAPES]
         counts = len(actions), len(shapes)
         actions += [0] * (len(NAMES) - len(actions))
+        require_between("num_dists", cls.dists_of(p), 0, MOST)
+        require_between("locked_room_prob", cls.chance_of(p), 0.0, 1.0)
         return cls.dists_of(p), cls.HAS_LOCATIONS, cls.UNLOCKS, *counts, *actions, *shapes
 
     def generate(s, i, p, rng):

@@ -6,7 +6,7 @@ from batchsim.envs.babyai.descriptions import ask_for
 from batchsim.envs.babyai.furnishing import add, can_reach_all, random_last, scatter
 from batchsim.envs.babyai.level import OWN
 from batchsim.envs.babyai.rooms import OneRoom
-from batchsim.envs.babyai.things import code_of
+from batchsim.envs.babyai.things import MOST, code_of
 from batchsim.envs.babyai.words import GO_TO
 from batchsim.envs.minigrid.cells import (
     BALL,
@@ -18,6 +18,7 @@ from batchsim.envs.minigrid.cells import (
 )
 from batchsim.envs.minigrid.rooms import ANY, place_agent_anywhere
 from batchsim.random import integers
+from batchsim.ranges import require_between
 
 DOORS_OPEN = OWN + 1
 
@@ -42,6 +43,7 @@ class GoToLocal(OneRoom):
         return p.num_dists
 
     def numbers_of(p):
+        require_between("num_dists", p.num_dists, 1, MOST)
         return (p.num_dists,)
 
     def generate(s, i, p, rng):
@@ -72,6 +74,10 @@ class GoToRedBall(GoToLocal):
 
     def things_of(p):
         return 1 + p.num_dists
+
+    def numbers_of(p):
+        require_between("num_dists", p.num_dists, 0, MOST)
+        return (p.num_dists,)
 
     def generate(s, i, p, rng):
         return (

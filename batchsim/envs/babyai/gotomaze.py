@@ -14,6 +14,7 @@ from batchsim.envs.minigrid.cells import (
     OPAQUE,
 )
 from batchsim.envs.minigrid.rooms import ANY, place_agent_anywhere
+from batchsim.ranges import require_between
 
 DOORS_OPEN = OWN + 1
 
@@ -42,6 +43,7 @@ class GoTo(Level):
         return p.num_dists
 
     def numbers_of(p):
+        require_between("num_dists", p.num_dists, 1, MOST)
         return p.num_dists, p.doors_open
 
     def generate(s, i, p, rng):

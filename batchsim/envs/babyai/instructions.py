@@ -106,6 +106,7 @@ def follow(s, i, p, action, held):
 
 
 def follow_part(s, i, p, action, held, part):
+    """Tell what has become of a part; a failure in one of two clauses is none."""
     if s.words[i, (part + 1) * CLAUSE + ACTION] == 0:
         return follow_clause(s, i, p, action, held, part)
     for clause in range(part, part + 2):

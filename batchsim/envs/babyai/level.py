@@ -28,7 +28,7 @@ from batchsim.envs.babyai.things import (
 )
 from batchsim.envs.babyai.validity import is_valid
 from batchsim.envs.babyai.words import LONGEST, VALUES, Mission, mission_text
-from batchsim.envs.minigrid.cells import BOX, kind_of
+from batchsim.envs.minigrid.cells import BOX, WALLED, kind_of
 from batchsim.envs.minigrid.grid import EXTRA, LIMIT
 from batchsim.envs.minigrid.rooms import NOWHERE, AllTables, RoomGrid, build
 from batchsim.envs.minigrid.world import DROP, PICKUP, TOGGLE, State, act, front
@@ -36,6 +36,8 @@ from batchsim.family import env, merge
 
 IS_FIXED, IS_UNBLOCKING = EXTRA, EXTRA + 1  # places in the table `grid`
 OWN = EXTRA + 2  # of a definition's own numbers
+
+CELLS = 1280  # the least; so many have room for all ids, which share a kernel then
 
 
 class Episode(NamedTuple):
@@ -100,6 +102,7 @@ class Level(RoomGrid):
         return None
 
     def chance_of(p):
+        """Return how likely a locked room is, where that is drawn."""
         return 0.0
 
     def numbers_of(p):
@@ -128,13 +131,17 @@ class Level(RoomGrid):
         doors = rows * (columns - 1) + columns * (rows - 1)
         things = cls.things_of(p)
         floor = rows * columns * (size - 2) ** 2
-        most = min(MOST - doors, floor - 1)
-        if not 0 <= things <= most:
+        taken = 1 if size == 3 else 3  # by the agent, who may be in a corner, and beside it
+        most = min(MOST - doors, floor - taken)
+        if things > most:
             raise ValueError(
                 f"{things} things in {rows} by {columns} rooms of size {size}; expected at most "
                 f"{most}, for which there is room."
             )
-        return LevelTables(*super().tables(p), np.array([float(cls.chance_of(p))]))
+        made = super().tables(p)
+        more = np.full(max(CELLS - len(made.blank), 0), WALLED, np.uint8)
+        made = made._replace(blank=np.append(made.blank, more))
+        return LevelTables(*made, np.array([float(cls.chance_of(p))]))
 
     @classmethod
     def check_state(cls, s, p):

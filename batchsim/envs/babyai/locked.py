@@ -8,6 +8,7 @@ from batchsim.random import integers
 
 
 def random_room(p, rng, i):
+    """Return one of all rooms."""
     column = integers(rng, i, 0, p.rooms[COLUMNS])
     return room_at(p, column, integers(rng, i, 0, p.rooms[ROWS]))
 

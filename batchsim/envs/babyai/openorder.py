@@ -108,8 +108,7 @@ class OpenDoorsOrder(FourDoors):
         return 20 * OpenDoorsOrder.ROOM**2
 
     def numbers_of(p):
-        if not 2 <= p.num_doors <= 4:
-            raise ValueError(f"num_doors is {p.num_doors}; expected 2 to 4.")
+        require_between("num_doors", p.num_doors, 2, 4)
         return 0b1111 * p.debug, p.num_doors
 
     def generate(s, i, p, rng):

@@ -6,7 +6,7 @@ from batchsim.envs.babyai.descriptions import ask_for, ask_to_put
 from batchsim.envs.babyai.furnishing import add, connect, hang, random_last, scatter
 from batchsim.envs.babyai.level import OWN, Level
 from batchsim.envs.babyai.locked import random_room
-from batchsim.envs.babyai.putnext import KINDS, furnish, require_kinds
+from batchsim.envs.babyai.putnext import KINDS, furnish
 from batchsim.envs.babyai.rooms import FourDoors, OneRoom
 from batchsim.envs.babyai.subsets import draw_two
 from batchsim.envs.babyai.things import code_of, is_door
@@ -17,6 +17,7 @@ from batchsim.envs.minigrid.doors import remove_wall
 from batchsim.envs.minigrid.missions import THINGS
 from batchsim.envs.minigrid.rooms import ANY, LEFT, ROWS, UP, place_agent_in, room_at
 from batchsim.random import integers
+from batchsim.ranges import require_between
 
 LYING = 5  # things
 
@@ -106,6 +107,9 @@ class KeyCorridor(Level):
     def rooms_of(p):
         return p.room_size, p.num_rows, 3
 
+    def things_of(p):
+        return 2
+
     def limit_of(p):
         return 30 * p.room_size**2
 
@@ -173,7 +177,7 @@ class MoveTwoAcross(Level):
         return 16 * p.room_size**2
 
     def numbers_of(p):
-        require_kinds("objs_per_room", p.objs_per_room, KINDS // 2)
+        require_between("objs_per_room", p.objs_per_room, 2, KINDS // 2)
         return (p.objs_per_room,)
 
     def generate(s, i, p, rng):

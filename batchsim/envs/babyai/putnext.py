@@ -10,14 +10,10 @@ from batchsim.envs.babyai.subsets import draw_two
 from batchsim.envs.minigrid.doors import remove_wall
 from batchsim.envs.minigrid.rooms import RIGHT, place_agent_in
 from batchsim.random import integers
+from batchsim.ranges import require_between
 
 CARRIES = OWN + 1
 KINDS = 18  # of things, counting colours: all are different
-
-
-def require_kinds(name, count, most):
-    if not 1 <= count <= most:
-        raise ValueError(f"{name} is {count}; expected 1 to {most}: all things are different.")
 
 
 class PutNextLocal(OneRoom):
@@ -40,7 +36,7 @@ class PutNextLocal(OneRoom):
         return p.num_objs
 
     def numbers_of(p):
-        require_kinds("num_objs", p.num_objs, KINDS)
+        require_between("num_objs", p.num_objs, 2, KINDS)
         return (p.num_objs,)
 
     def generate(s, i, p, rng):
@@ -87,7 +83,7 @@ class PutNext(Level):
         return 8 * p.room_size**2
 
     def numbers_of(p):
-        require_kinds("objs_per_room", p.objs_per_room, KINDS // 2)
+        require_between("objs_per_room", p.objs_per_room, 1, KINDS // 2)
         return p.objs_per_room, p.start_carrying
 
     def generate(s, i, p, rng):

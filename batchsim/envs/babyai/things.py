@@ -42,6 +42,7 @@ def begin_things(s, i):
 
 
 def number_at(s, i, p, place):
+    """Return the number of the thing that is seen at a place, or 0."""
     return int(s.numbers[i, place - p.grid[ORIGIN]])
 
 
@@ -61,6 +62,7 @@ def note(s, i, p, place):
 
 
 def is_door(kind):
+    """Return whether a kind is that of a door, open or not."""
     return kind == DOOR or kind >= CLOSED
 
 

@@ -68,6 +68,7 @@ def ask_where(s, i, clause, location):
 
 
 def join(s, i, clause, joint):
+    """Say how a clause is joined to what stands before it."""
     s.words[i, clause * CLAUSE + JOINT] = joint
 
 
