@@ -33,7 +33,7 @@ def mission(*clauses):
     """Return the words of a mission: each clause as joint, action and one or two descriptions."""
     words = []
     for joint, action, *descriptions in clauses:
-        first, second = (*descriptions, NOTHING)[:2]
+        first, second = (*descriptions, NOTHING, NOTHING)[:2]
         words += [joint, action, *first, *second]
     return words + (len(VALUES) - len(words)) * [0]
 
@@ -140,9 +140,8 @@ def key_is_locked_in(env):
         for room in row:
             first = room.objs[0] if room.objs else None
             if room.locked and first is not None and first.type == "key":
-                return any(
-                    door and door.is_locked and door.color == first.color for door in room.doors
-                )
+                doors = [door for door in room.doors if door]
+                return any(door.is_locked and door.color == first.color for door in doors)
     return False
 
 

@@ -26,7 +26,7 @@ def check_level(s, p):
     inside[NOWHERE] = amidst[NOWHERE] = True
     require_place("places", s.places, inside)
     require_place("lifted", s.lifted, amidst)
-    for name in ("count", "numbers", "held"):
+    for name in ("last", "numbers", "held"):
         require_between(name, getattr(s, name), 0, MOST)
     for name in ("strict", "begun", "done"):
         require_between(name, getattr(s, name), 0, EVERY_CLAUSE)

@@ -85,7 +85,7 @@ def find(s, i, p, place):
     found = 0
     thing = int(s.words[i, place + THING])
     colour, location = int(s.words[i, place + COLOUR]), int(s.words[i, place + LOCATION])
-    for number in range(1, s.count[i] + 1):
+    for number in range(1, s.last[i] + 1):
         if is_meant(s, i, p, number, thing, colour, location):
             found |= 1 << number
     return found

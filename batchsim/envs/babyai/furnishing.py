@@ -38,12 +38,12 @@ def add(s, i, p, rng, room, kind, colour):
 def hang(s, i, p, rng, room, wall, colour, locked):
     """Put a door into a wall of a room, and return its number."""
     note(s, i, p, add_door(s, i, p, rng, room, wall, colour, locked))
-    return s.count[i]
+    return s.last[i]
 
 
 def is_new(s, i, code):
     """Return whether no thing is like this one."""
-    for number in range(1, s.count[i] + 1):
+    for number in range(1, s.last[i] + 1):
         if code_of(s, i, number) == code:
             return False
     return True
@@ -60,8 +60,8 @@ def scatter(s, i, p, rng, room, count, is_unique):
     Returns:
         Whether there was room.
     """
-    last = s.count[i] + count
-    while s.count[i] < last:
+    last = s.last[i] + count
+    while s.last[i] < last:
         colour = random_colour(rng, i)
         kind = random_kind(rng, i)
         if is_unique and not is_new(s, i, cell(kind, colour)):
@@ -77,7 +77,7 @@ def scatter(s, i, p, rng, room, count, is_unique):
 
 def random_last(s, i, rng, count):
     """Return the number of a thing, one of so many that were added last."""
-    return s.count[i] - count + 1 + integers(rng, i, 0, count)
+    return s.last[i] - count + 1 + integers(rng, i, 0, count)
 
 
 def connect(s, i, p, rng, avoided):
@@ -114,7 +114,7 @@ def can_reach_all(s, i, p):
             if kind == EMPTY or is_door(kind):
                 s.places_waiting[i, waiting] = beside
                 waiting += 1
-    for number in range(1, s.count[i] + 1):
+    for number in range(1, s.last[i] + 1):
         if not s.is_found[i, s.places[i, number]]:
             return False
     return True

@@ -90,7 +90,7 @@ def is_one_outside(s, i, p, found, room):
     """Return whether one of these things is neither in a room nor in its walls."""
     side = p.rooms[ROOM_SIZE] - 1
     left, top = room % p.rooms[COLUMNS] * side, room // p.rooms[COLUMNS] * side
-    for number in range(1, s.count[i] + 1):
+    for number in range(1, s.last[i] + 1):
         if found >> number & 1 == 1:
             x = column_of(p, s.places[i, number])
             y = row_of(p, s.places[i, number])
@@ -141,7 +141,8 @@ class Generator(Level):
     IS_UNBLOCKING = True
     HAS_LOCATIONS = True
     UNLOCKS = True  # whether what is asked may be in the locked room alone
-    ACTIONS, SHAPES = NAMES, SHAPE_NAMES
+    ACTIONS: tuple[str, ...] = NAMES
+    SHAPES: tuple[str, ...] = SHAPE_NAMES
 
     class Arguments(NamedTuple):
         room_size: int = 8

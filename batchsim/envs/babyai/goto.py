@@ -103,7 +103,7 @@ class GoToRedBallGrey(GoToRedBall):
     def generate(s, i, p, rng):
         if not GoToRedBall.generate(s, i, p, rng):
             return False
-        for number in range(2, s.count[i] + 1):
+        for number in range(2, s.last[i] + 1):
             s.cells[i, s.places[i, number]] = cell(kind_of(code_of(s, i, number)), GREY)
         return True
 
@@ -165,7 +165,7 @@ class GoToRedBlueBall(GoToRedBall):
             return False
         if not scatter(s, i, p, rng, ANY, p.grid[OWN], False):
             return False
-        for number in range(1, s.count[i] + 1):
+        for number in range(1, s.last[i] + 1):
             code = code_of(s, i, number)
             if code == cell(BALL, RED) or code == cell(BALL, BLUE):
                 return False
@@ -173,5 +173,5 @@ class GoToRedBlueBall(GoToRedBall):
         return (
             add(s, i, p, rng, 0, BALL, colour)
             and can_reach_all(s, i, p)
-            and ask_for(s, i, 0, GO_TO, s.count[i])
+            and ask_for(s, i, 0, GO_TO, s.last[i])
         )

@@ -7,6 +7,7 @@ from batchsim.envs.babyai.furnishing import can_reach_all, connect, random_last,
 from batchsim.envs.babyai.generator import Generator
 from batchsim.envs.babyai.level import OWN, Level
 from batchsim.envs.babyai.locked import lock_room, place_agent_outside, scatter_in_all
+from batchsim.envs.babyai.things import MOST
 from batchsim.envs.babyai.words import GO_TO
 from batchsim.envs.minigrid.cells import (
     CLOSED,
@@ -57,7 +58,7 @@ class GoTo(Level):
             return False
         ask_for(s, i, 0, GO_TO, random_last(s, i, rng, count))
         if p.grid[DOORS_OPEN]:
-            for number in range(1, s.count[i] - count + 1):
+            for number in range(1, s.last[i] - count + 1):
                 s.cells[i, s.places[i, number]] += DOOR - CLOSED - OPAQUE
         return True
 
@@ -86,7 +87,7 @@ class GoToImpUnlock(Level):
             and place_agent_outside(s, i, p, rng, room)
             and can_reach_all(s, i, p)
             and scatter(s, i, p, rng, room, 1, False)
-            and ask_for(s, i, 0, GO_TO, s.count[i])
+            and ask_for(s, i, 0, GO_TO, s.last[i])
         )
 
 

@@ -62,7 +62,7 @@ class Open(Level):
             and connect(s, i, p, rng, ANY)
             and scatter(s, i, p, rng, ANY, THINGS, False)
             and can_reach_all(s, i, p)
-            and ask_for(s, i, 0, OPEN, random_door(s, i, p, rng, s.count[i] - THINGS))
+            and ask_for(s, i, 0, OPEN, random_door(s, i, p, rng, s.last[i] - THINGS))
         )
 
 

@@ -22,6 +22,7 @@ from batchsim.envs.minigrid.rooms import (
     room_at,
 )
 from batchsim.random import integers
+from batchsim.ranges import require_between
 
 THINGS = 18  # that lie about
 IS_STRICT = OWN

@@ -25,7 +25,7 @@ def spots(p):
 
 
 class Things(NamedTuple):
-    count: np.int32  # of things; the last one's number
+    last: np.int32  # thing, its number; they begin with 1
     places: batchsim.column(np.int32, MOST + 2)  # where they are seen, by number
     numbers: batchsim.column(np.int8, spots)  # by place, from the grid's first one on; or 0
     held: np.int8  # the number of what is carried, or 0
@@ -37,7 +37,7 @@ class Things(NamedTuple):
 def begin_things(s, i):
     """Begin a level with nothing in it."""
     s.numbers[i] = 0
-    s.count[i], s.held[i], s.lifted[i] = 0, 0, NOWHERE
+    s.last[i], s.held[i], s.lifted[i] = 0, 0, NOWHERE
     s.boxed[i], s.has_changed[i] = UNSEEN, False
 
 
@@ -55,9 +55,9 @@ def note(s, i, p, place):
     """Number the thing at a place; return whether there is one: the place may be NOWHERE."""
     if place == NOWHERE:
         return False
-    s.count[i] += 1
-    s.places[i, s.count[i]] = place
-    s.numbers[i, place - p.grid[ORIGIN]] = s.count[i]
+    s.last[i] += 1
+    s.places[i, s.last[i]] = place
+    s.numbers[i, place - p.grid[ORIGIN]] = s.last[i]
     return True
 
 
@@ -92,7 +92,7 @@ def unpack(s, i, place):
 def look_round(s, i, p):
     """See where all things are now."""
     if s.has_changed[i]:
-        for number in range(1, s.count[i] + 1):
+        for number in range(1, s.last[i] + 1):
             place = s.places[i, number]
             if s.cells[i, place] == EMPTY:
                 s.numbers[i, place - p.grid[ORIGIN]] = 0

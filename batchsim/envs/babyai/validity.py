@@ -42,7 +42,7 @@ def is_done_already(s, i, p, moved, fixed):
     """Return whether a thing of the first set is in the second one too, or beside one of those."""
     if moved & fixed != 0:
         return True
-    for number in range(1, s.count[i] + 1):
+    for number in range(1, s.last[i] + 1):
         if moved >> number & 1 == 1:
             for heading in range(4):
                 beside = number_at(s, i, p, s.places[i, number] + p.ahead[heading])
@@ -55,7 +55,7 @@ def is_key_needed(s, i, place):
     """Return whether the description at this place of the words is of a key of a locked door."""
     if s.words[i, place + THING] not in KEY_WORDS:
         return False
-    for number in range(1, s.count[i] + 1):
+    for number in range(1, s.last[i] + 1):
         code = code_of(s, i, number)
         if kind_of(code) == LOCKED and colour_of(code) == s.words[i, place + COLOUR] - 1:
             return True

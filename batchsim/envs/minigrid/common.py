@@ -45,7 +45,7 @@ class MiniGrid:
     }  # fmt: skip
     RENDER_FPS = 10
     MISSION = ""  # or `text` and `say`, where it differs by episode
-    WORDS = (1,)  # how many values each token of a mission has
+    WORDS: tuple[int, ...] = (1,)  # how many values each token of a mission has
     LONGEST = 100  # letters of a mission
 
     LEAST = 3  # of `size`
