@@ -7,13 +7,9 @@ from batchsim.envs.babyai.furnishing import can_reach_all, connect, random_last,
 from batchsim.envs.babyai.generator import Generator
 from batchsim.envs.babyai.level import OWN, Level
 from batchsim.envs.babyai.locked import lock_room, place_agent_outside, scatter_in_all
-from batchsim.envs.babyai.things import MOST
+from batchsim.envs.babyai.things import MOST, code_of
 from batchsim.envs.babyai.words import GO_TO
-from batchsim.envs.minigrid.cells import (
-    CLOSED,
-    DOOR,
-    OPAQUE,
-)
+from batchsim.envs.minigrid.cells import DOOR, cell, colour_of
 from batchsim.envs.minigrid.rooms import ANY, place_agent_anywhere
 from batchsim.ranges import require_between
 
@@ -59,7 +55,8 @@ class GoTo(Level):
         ask_for(s, i, 0, GO_TO, random_last(s, i, rng, count))
         if p.grid[DOORS_OPEN]:
             for number in range(1, s.last[i] - count + 1):
-                s.cells[i, s.places[i, number]] += DOOR - CLOSED - OPAQUE
+                colour = colour_of(code_of(s, i, number))
+                s.cells[i, s.places[i, number]] = cell(DOOR, colour)
         return True
 
 
