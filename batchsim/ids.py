@@ -40,6 +40,7 @@ _CLASSIC = "batchsim.envs.classic_control"
 _TOY = "batchsim.envs.toy_text"
 _EGO = "batchsim.envs.egocentric"
 _GRID = "batchsim.envs.minigrid"
+_BABYAI = "batchsim.envs.babyai"
 
 
 def _egocentric(
@@ -54,6 +55,15 @@ def _minigrid(definition: str, ids: Mapping[str, Mapping[str, Any]]) -> dict[str
     module = f"{_GRID}.{definition}"
     return {
         f"MiniGrid-{name}": Entry(module, kwargs=kwargs, package="minigrid")
+        for name, kwargs in ids.items()
+    }
+
+
+def _babyai(definition: str, ids: Mapping[str, Mapping[str, Any]]) -> dict[str, Entry]:
+    """Return the ids of a definition, which have arguments of BabyAI's."""
+    module = f"{_BABYAI}.{definition}"
+    return {
+        f"BabyAI-{name}": Entry(module, kwargs=kwargs, package="minigrid")
         for name, kwargs in ids.items()
     }
 
@@ -320,6 +330,306 @@ _entries = {
         "unlock:BlockedUnlockPickup",
         {
             "BlockedUnlockPickup-v0": {},
+        },
+    ),
+    **_babyai(
+        "goto:GoToRedBallGrey",
+        {
+            "GoToRedBallGrey-v0": {},
+        },
+    ),
+    **_babyai(
+        "goto:GoToRedBall",
+        {
+            "GoToRedBall-v0": {},
+        },
+    ),
+    **_babyai(
+        "goto:GoToRedBallNoDists",
+        {
+            "GoToRedBallNoDists-v0": {},
+        },
+    ),
+    **_babyai(
+        "goto:GoToObj",
+        {
+            "GoToObj-v0": {},
+            "GoToObjS4-v0": {"room_size": 4},
+            "GoToObjS6-v1": {"room_size": 6},
+        },
+    ),
+    **_babyai(
+        "goto:GoToLocal",
+        {
+            "GoToLocal-v0": {},
+            "GoToLocalS5N2-v0": {"room_size": 5, "num_dists": 2},
+            "GoToLocalS6N2-v0": {"room_size": 6, "num_dists": 2},
+            "GoToLocalS6N3-v0": {"room_size": 6, "num_dists": 3},
+            "GoToLocalS6N4-v0": {"room_size": 6, "num_dists": 4},
+            "GoToLocalS7N4-v0": {"room_size": 7, "num_dists": 4},
+            "GoToLocalS7N5-v0": {"room_size": 7, "num_dists": 5},
+            "GoToLocalS8N2-v0": {"room_size": 8, "num_dists": 2},
+            "GoToLocalS8N3-v0": {"room_size": 8, "num_dists": 3},
+            "GoToLocalS8N4-v0": {"room_size": 8, "num_dists": 4},
+            "GoToLocalS8N5-v0": {"room_size": 8, "num_dists": 5},
+            "GoToLocalS8N6-v0": {"room_size": 8, "num_dists": 6},
+            "GoToLocalS8N7-v0": {"room_size": 8, "num_dists": 7},
+        },
+    ),
+    **_babyai(
+        "gotomaze:GoTo",
+        {
+            "GoTo-v0": {},
+            "GoToOpen-v0": {"doors_open": True},
+            "GoToObjMaze-v0": {"num_dists": 1, "doors_open": False},
+            "GoToObjMazeOpen-v0": {"num_dists": 1, "doors_open": True},
+            "GoToObjMazeS4R2-v0": {"num_dists": 1, "room_size": 4, "num_rows": 2, "num_cols": 2},
+            "GoToObjMazeS4-v0": {"num_dists": 1, "room_size": 4},
+            "GoToObjMazeS5-v0": {"num_dists": 1, "room_size": 5},
+            "GoToObjMazeS6-v0": {"num_dists": 1, "room_size": 6},
+            "GoToObjMazeS7-v0": {"num_dists": 1, "room_size": 7},
+        },
+    ),
+    **_babyai(
+        "gotomaze:GoToImpUnlock",
+        {
+            "GoToImpUnlock-v0": {},
+        },
+    ),
+    **_babyai(
+        "gotomaze:GoToSeq",
+        {
+            "GoToSeq-v0": {},
+            "GoToSeqS5R2-v0": {"room_size": 5, "num_rows": 2, "num_cols": 2, "num_dists": 4},
+        },
+    ),
+    **_babyai(
+        "goto:GoToRedBlueBall",
+        {
+            "GoToRedBlueBall-v0": {},
+        },
+    ),
+    **_babyai(
+        "gotodoor:GoToDoor",
+        {
+            "GoToDoor-v0": {},
+        },
+    ),
+    **_babyai(
+        "gotodoor:GoToObjDoor",
+        {
+            "GoToObjDoor-v0": {},
+        },
+    ),
+    **_babyai(
+        "open:Open",
+        {
+            "Open-v0": {},
+        },
+    ),
+    **_babyai(
+        "open:OpenRedDoor",
+        {
+            "OpenRedDoor-v0": {},
+        },
+    ),
+    **_babyai(
+        "open:OpenDoor",
+        {
+            "OpenDoor-v0": {},
+            "OpenDoorDebug-v0": {"debug": True},
+            "OpenDoorColor-v0": {"select_by": "color"},
+            "OpenDoorLoc-v0": {"select_by": "loc"},
+        },
+    ),
+    **_babyai(
+        "openorder:OpenTwoDoors",
+        {
+            "OpenTwoDoors-v0": {},
+            "OpenRedBlueDoors-v0": {"first_color": "red", "second_color": "blue"},
+            "OpenRedBlueDoorsDebug-v0": {
+                "first_color": "red",
+                "second_color": "blue",
+                "strict": True,
+            },
+        },
+    ),
+    **_babyai(
+        "openorder:OpenDoorsOrder",
+        {
+            "OpenDoorsOrderN2-v0": {"num_doors": 2},
+            "OpenDoorsOrderN4-v0": {"num_doors": 4},
+            "OpenDoorsOrderN2Debug-v0": {"debug": True, "num_doors": 2},
+            "OpenDoorsOrderN4Debug-v0": {"debug": True, "num_doors": 4},
+        },
+    ),
+    **_babyai(
+        "pickup:Pickup",
+        {
+            "Pickup-v0": {},
+        },
+    ),
+    **_babyai(
+        "pickup:UnblockPickup",
+        {
+            "UnblockPickup-v0": {},
+        },
+    ),
+    **_babyai(
+        "pickup:PickupLoc",
+        {
+            "PickupLoc-v0": {},
+        },
+    ),
+    **_babyai(
+        "pickup:PickupDist",
+        {
+            "PickupDist-v0": {},
+            "PickupDistDebug-v0": {"debug": True},
+        },
+    ),
+    **_babyai(
+        "pickup:PickupAbove",
+        {
+            "PickupAbove-v0": {},
+        },
+    ),
+    **_babyai(
+        "putnext:PutNextLocal",
+        {
+            "PutNextLocal-v0": {},
+            "PutNextLocalS5N3-v0": {"room_size": 5, "num_objs": 3},
+            "PutNextLocalS6N4-v0": {"room_size": 6, "num_objs": 4},
+        },
+    ),
+    **_babyai(
+        "putnext:PutNext",
+        {
+            "PutNextS4N1-v0": {"room_size": 4, "objs_per_room": 1},
+            "PutNextS5N2-v0": {"room_size": 5, "objs_per_room": 2},
+            "PutNextS5N1-v0": {"room_size": 5, "objs_per_room": 1},
+            "PutNextS6N3-v0": {"room_size": 6, "objs_per_room": 3},
+            "PutNextS7N4-v0": {"room_size": 7, "objs_per_room": 4},
+            "PutNextS5N2Carrying-v0": {"room_size": 5, "objs_per_room": 2, "start_carrying": True},
+            "PutNextS6N3Carrying-v0": {"room_size": 6, "objs_per_room": 3, "start_carrying": True},
+            "PutNextS7N4Carrying-v0": {"room_size": 7, "objs_per_room": 4, "start_carrying": True},
+        },
+    ),
+    **_babyai(
+        "unlock:Unlock",
+        {
+            "Unlock-v0": {},
+        },
+    ),
+    **_babyai(
+        "unlock:UnlockLocal",
+        {
+            "UnlockLocal-v0": {},
+            "UnlockLocalDist-v0": {"distractors": True},
+        },
+    ),
+    **_babyai(
+        "unlock:KeyInBox",
+        {
+            "KeyInBox-v0": {},
+        },
+    ),
+    **_babyai(
+        "unlockpickup:UnlockPickup",
+        {
+            "UnlockPickup-v0": {},
+            "UnlockPickupDist-v0": {"distractors": True},
+        },
+    ),
+    **_babyai(
+        "unlockpickup:BlockedUnlockPickup",
+        {
+            "BlockedUnlockPickup-v0": {},
+        },
+    ),
+    **_babyai(
+        "unlockpickup:UnlockToUnlock",
+        {
+            "UnlockToUnlock-v0": {},
+        },
+    ),
+    **_babyai(
+        "other:ActionObjDoor",
+        {
+            "ActionObjDoor-v0": {},
+        },
+    ),
+    **_babyai(
+        "other:FindObjS5",
+        {
+            "FindObjS5-v0": {},
+            "FindObjS6-v0": {"room_size": 6},
+            "FindObjS7-v0": {"room_size": 7},
+        },
+    ),
+    **_babyai(
+        "other:KeyCorridor",
+        {
+            "KeyCorridor-v0": {},
+            "KeyCorridorS3R1-v0": {"room_size": 3, "num_rows": 1},
+            "KeyCorridorS3R2-v0": {"room_size": 3, "num_rows": 2},
+            "KeyCorridorS3R3-v0": {"room_size": 3, "num_rows": 3},
+            "KeyCorridorS4R3-v0": {"room_size": 4, "num_rows": 3},
+            "KeyCorridorS5R3-v0": {"room_size": 5, "num_rows": 3},
+            "KeyCorridorS6R3-v0": {"room_size": 6, "num_rows": 3},
+        },
+    ),
+    **_babyai(
+        "other:OneRoomS8",
+        {
+            "OneRoomS8-v0": {},
+            "OneRoomS12-v0": {"room_size": 12},
+            "OneRoomS16-v0": {"room_size": 16},
+            "OneRoomS20-v0": {"room_size": 20},
+        },
+    ),
+    **_babyai(
+        "other:MoveTwoAcross",
+        {
+            "MoveTwoAcrossS5N2-v0": {"room_size": 5, "objs_per_room": 2},
+            "MoveTwoAcrossS8N9-v0": {"room_size": 8, "objs_per_room": 9},
+        },
+    ),
+    **_babyai(
+        "synth:Synth",
+        {
+            "Synth-v0": {},
+            "SynthS5R2-v0": {"room_size": 5, "num_rows": 2},
+        },
+    ),
+    **_babyai(
+        "synth:SynthLoc",
+        {
+            "SynthLoc-v0": {},
+        },
+    ),
+    **_babyai(
+        "synth:SynthSeq",
+        {
+            "SynthSeq-v0": {},
+        },
+    ),
+    **_babyai(
+        "synth:MiniBossLevel",
+        {
+            "MiniBossLevel-v0": {},
+        },
+    ),
+    **_babyai(
+        "synth:BossLevel",
+        {
+            "BossLevel-v0": {},
+        },
+    ),
+    **_babyai(
+        "synth:BossLevelNoUnlock",
+        {
+            "BossLevelNoUnlock-v0": {},
         },
     ),
 }

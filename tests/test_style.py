@@ -40,12 +40,13 @@ CONTRACT = {
 HOOKS = {
     *("build", "follow", "furnish", "image_of", "play", "shape_of", "show"),
     *("extras_of", "rooms_of", "say", "size_of", "steps_of"),
+    *("chance_of", "dists_of", "generate", "limit_of", "numbers_of", "things_of"),
 }
 """What a family's definitions have each of their own; the family's class describes it."""
 
 ORDINARY = {
     *("OBSERVATION", "TOKENS", "check_state", "choose", "renderer", "tables", "text"),
-    *("image_of", "size_of"),
+    *("extras_of", "image_of", "numbers_of", "rooms_of", "size_of", "steps_of", "things_of"),
 }
 """Functions that are not compiled and that families share."""
 

@@ -74,7 +74,7 @@ def _first_shuffled_compiled(rng, i, n, out):  # type: ignore[no-untyped-def]
 def _fill(rng, i, x, out):  # type: ignore[no-untyped-def]
     for k in range(len(x)):
         x[k] = k
-    shuffled(rng, i, x)
+    shuffled(rng, i, x, len(x))
     for k in range(min(len(x), len(out))):
         out[k] = x[k]
 

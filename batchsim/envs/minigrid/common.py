@@ -1,7 +1,7 @@
 """What all environments of MiniGrid have in common, as a family of definitions."""
 
 import string
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium.spaces import Dict, Discrete, MultiDiscrete, Text
@@ -58,7 +58,8 @@ class MiniGrid(Partial):
     parameters `agent_view_size`, an odd number, and `see_through_walls`.
     """
 
-    State, Scratch, Params = State, Scratch, Params
+    State, Scratch = State, Scratch
+    Params: Any = Params  # or Open
     ACTION = Discrete(7)
     KEYS = {
         "left": 0, "right": 1, "up": 2, "tab": 3, "page up": 3, "left shift": 4, "page down": 4,
@@ -66,7 +67,7 @@ class MiniGrid(Partial):
     }  # fmt: skip
     RENDER_FPS = 10
     MISSION = ""  # or `text` and `say`, where it differs by episode
-    WORDS = (1,)  # how many values each token of a mission has
+    WORDS: tuple[int, ...] = (1,)  # how many values each token of a mission has
     LONGEST = 100  # letters of a mission
 
     LEAST = 3  # of `size`

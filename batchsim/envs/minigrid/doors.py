@@ -11,11 +11,14 @@ from batchsim.envs.minigrid.rooms import (
     RIGHT,
     ROOM_SIZE,
     ROWS,
+    other_colour,
     random_colour,
     room_at,
     room_of,
 )
 from batchsim.random import integers
+
+TRIES = 5001  # of adding a door at random, before one gives up
 
 
 def add_door(s, i, p, rng, room, wall, colour, locked):
@@ -84,18 +87,18 @@ def count_reached(s, i, p, start):
     return count
 
 
-def connect_all(s, i, p, rng, tries):
+def connect_all(s, i, p, rng, avoided):
     """Add doors at random until one can get from the agent's room to every other.
 
     Args:
-        tries: after how many to give up.
+        avoided: a colour that they must not have, or ANY.
 
     Returns:
         Whether one can.
     """
     start = room_of(p, s.place[i])
     rows, columns = p.rooms[ROWS], p.rooms[COLUMNS]
-    for _ in range(tries):
+    for _ in range(TRIES):
         if count_reached(s, i, p, start) == rows * columns:
             return True
         column = integers(rng, i, 0, columns)
@@ -106,5 +109,6 @@ def connect_all(s, i, p, rng, tries):
             continue
         if s.locked[i, room] or s.locked[i, room + p.beside[wall]]:
             continue
-        add_door(s, i, p, rng, room, wall, random_colour(rng, i), False)
+        colour = random_colour(rng, i) if avoided == ANY else other_colour(rng, i, avoided)
+        add_door(s, i, p, rng, room, wall, colour, False)
     return False

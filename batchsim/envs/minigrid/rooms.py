@@ -87,6 +87,15 @@ def random_colour(rng, i):
     return BY_NAME[integers(rng, i, 0, 6)]
 
 
+def other_colour(rng, i, avoided):
+    """Return one of the six colours, but not this one."""
+    chosen = integers(rng, i, 0, len(BY_NAME) - 1)
+    for k in range(len(BY_NAME) - 1):
+        if BY_NAME[k] == avoided and chosen >= k:
+            return BY_NAME[chosen + 1]
+    return BY_NAME[chosen]
+
+
 def random_kind(rng, i):
     """Return a key, a ball or a box."""
     return KEY + integers(rng, i, 0, 3)
