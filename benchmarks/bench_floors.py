@@ -6,6 +6,7 @@ A name says what is measured, of what, with how many environments, over which ot
 from __future__ import annotations
 
 import functools
+import importlib.util
 import itertools
 import re
 from collections.abc import Callable
@@ -26,9 +27,16 @@ CLASSIC_CONTROL = sorted(
 KERNELS = [
     (name, "exact")
     for name, entry in sorted(ENVIRONMENTS.items())
-    if "egocentric" not in entry.module  # Pictures are no matter of some cycles.
+    # Pictures are no matter of some cycles; grid worlds are compared with their originals.
+    if entry.package is None and "egocentric" not in entry.module
 ]
 KERNELS += [(id, "fast") for id in CLASSIC_CONTROL]  # Toy text hardly computes with floats.
+GRIDS = [
+    "MiniGrid-DoorKey-8x8-v0",
+    "MiniGrid-Dynamic-Obstacles-8x8-v0",
+    "MiniGrid-KeyCorridorS3R3-v0",
+]
+"""Grid worlds that stand for all of them."""
 GAME_SIZE = {"width": 160, "height": 120}
 """The smallest pictures of ViZDoom."""
 
@@ -39,6 +47,18 @@ def compare_steps(id: str, precision: str, num_envs: int, mode: str) -> Pair:
         sides.batchsim_step(id, num_envs, precision=precision),
         sides.gymnasium_step(id, num_envs, mode),
     )
+
+
+def compare_with_objects(id: str) -> Pair:
+    """Compare one core's steps with those of per-object environments."""
+    return Pair(sides.batchsim_step(id, 1024, num_threads=1), sides.gymnasium_step(id, 64, "sync"))
+
+
+def compare_with_envpool(id: str) -> Pair:
+    """Compare one core's steps with EnvPool's."""
+    if importlib.util.find_spec("envpool") is None:
+        pytest.skip("envpool is not installed")
+    return Pair(sides.batchsim_step(id, 1024, num_threads=1), sides.envpool_step(id, 1024))
 
 
 def compare_with_yardstick(id: str, precision: str, number: str = "double") -> Pair:
@@ -140,6 +160,11 @@ for _id, _precision in KERNELS:
     PAIRS[f"step-{_id}-{_precision}-1024-one-core-over-c"] = functools.partial(
         compare_with_yardstick, _id, _precision
     )
+for _id in GRIDS:
+    PAIRS[f"step-{_id}-1024-one-core-over-gymnasium-sync"] = functools.partial(
+        compare_with_objects, _id
+    )
+    PAIRS[f"step-{_id}-1024-one-core-over-envpool"] = functools.partial(compare_with_envpool, _id)
 for _id, _scenario in (("EgoBasic-v0", "basic"), ("EgoBattle-v0", "deathmatch")):
     # ViZDoom has no smaller pictures; 128 x 72 are cut down from these, which is not counted.
     for _name, _size in (("160x120", GAME_SIZE), ("128x72", {})):

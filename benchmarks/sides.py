@@ -101,6 +101,17 @@ def gymnasium_step(id: str, num_envs: int, mode: str) -> Side:
     return _stepping(f"gymnasium {mode}", envs)
 
 
+def envpool_step(id: str, num_envs: int) -> Side:
+    """Steps of EnvPool's environments on one thread."""
+    import envpool
+
+    envs = envpool.make(id, "gymnasium", num_envs=num_envs, num_threads=1)
+    envs.reset()
+    batches = draw_from(envs.action_space, num_envs, ACTIONS)
+    following = itertools.cycle([batch.astype(np.int32) for batch in batches])
+    return Side("envpool", lambda: envs.step(next(following)), num_envs, envs.close)
+
+
 def yardstick_step(num_envs: int, number: str = "double") -> Side:
     """Steps of CartPole-v1 in plain C (`cartpole.c`), in `double` or `float`."""
     library = load("cartpole.c", f"-DNUMBER={number}")

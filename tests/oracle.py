@@ -11,11 +11,19 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 import batchsim
 from batchsim.registry import ENVIRONMENTS, original
 
-IDS = sorted(name for name in ENVIRONMENTS if name in gymnasium.registry)
+IDS = sorted(
+    name for name, entry in ENVIRONMENTS.items() if entry.baseline is None and entry.package is None
+)
 """Ids that Gymnasium has too, which are compared with its own environments."""
 
-OWN = sorted(set(ENVIRONMENTS) - set(IDS))
+OWN = sorted(name for name, entry in ENVIRONMENTS.items() if entry.baseline is not None)
 """Ids that Gymnasium does not have, which are compared with `batchsim.baselines`."""
+
+GRIDS = sorted(name for name, entry in ENVIRONMENTS.items() if entry.package == "minigrid")
+"""Ids of the package minigrid, of which there are many: each test takes some."""
+
+KINDS_OF_GRIDS = sorted({ENVIRONMENTS[name].module: name for name in GRIDS}.values())
+"""One id of each definition among them."""
 
 ALL_BUT_SLOW = [*IDS, "EgoBattle-v0"]
 """Ids for what holds without an oracle; one stands for those whose kernels take long to compile."""
@@ -207,9 +215,15 @@ def upstream_with_parameters(name, rows, mode=AutoresetMode.NEXT_STEP, **kwargs)
 
 
 def bits(array):
-    """What makes two arrays the same: dtype, shape and bytes; tuples of arrays member by member."""
+    """What makes two arrays the same: dtype, shape and bytes; of tuples and dicts that of each
+    member, and of a string its letters.
+    """
     if isinstance(array, tuple):
         return tuple(map(bits, array))
+    if isinstance(array, dict):
+        return {key: bits(value) for key, value in array.items()}
+    if isinstance(array, str):
+        return array
     array = np.asarray(array)
     return array.dtype.str, array.shape, array.tobytes()
 
@@ -217,8 +231,17 @@ def bits(array):
 def assert_same_array(expected, found, where):
     """Assert that both are the same bit for bit, or name the first row that is not.
 
-    Both may be tuples of arrays.
+    Both may be tuples or dicts of arrays, and strings.
     """
+    if isinstance(expected, dict):
+        assert isinstance(found, dict), f"{where}: {found!r} is no dict"
+        assert expected.keys() == found.keys(), f"{where}: {sorted(found)}, not {sorted(expected)}"
+        for key, value in expected.items():
+            assert_same_array(value, found[key], f"{where}, {key}")
+        return
+    if isinstance(expected, str):
+        assert expected == found, f"{where}: {found!r}, not {expected!r}"
+        return
     if isinstance(expected, tuple):
         assert isinstance(found, tuple), f"{where}: {found!r} is no tuple"
         for k, (one, other) in enumerate(zip(expected, found, strict=True)):
@@ -241,7 +264,11 @@ def assert_same_infos(expected, found, where):
     """Assert equal keys, masks and values; `final_obs` by row, None included."""
     assert expected.keys() == found.keys(), f"{where}: {sorted(found)}, not {sorted(expected)}"
     for key, value in expected.items():
-        if key == "final_obs":
+        if key == "final_obs" and isinstance(found[key], dict):
+            for row in np.flatnonzero(expected["_final_obs"]):
+                own = {name: part[row] for name, part in found[key].items()}
+                assert bits(value[row]) == bits(own), f"{where}: final_obs of row {row}"
+        elif key == "final_obs":
             for row, (one, other) in enumerate(zip(value, found[key], strict=True)):
                 assert type(one) is type(other), f"{where}: final_obs of row {row}"
                 assert bits(one) == bits(other), f"{where}: final_obs of row {row}"
@@ -320,6 +347,7 @@ class SideBySide:
         self.steps = 0
         self.episodes = 0
         self.both_flags = 0
+        self.successes = 0
 
     def reset(self, **kwargs):
         """Reset all and compare; options are copied, as upstream takes the mask out of them."""
@@ -344,6 +372,7 @@ class SideBySide:
         self.over = expected[2] | expected[3]
         self.episodes += int(self.over.sum())
         self.both_flags += int((expected[2] & expected[3]).sum())
+        self.successes += int((expected[1] > 0).sum())
         return expected
 
     def run(self, steps, actions):

@@ -151,7 +151,10 @@ def test_products_have_numpys_bits_where_the_order_is_not_known(monkeypatch):
 
 def test_products_of_other_numbers_have_numpys_bits():
     few = []
-    for kinds in [(np.bool_,) * 2, (np.int8,) * 2, (np.int64, np.int32), (np.float64, np.int64)]:
+    for kinds in [
+        *((np.bool_,) * 2, (np.int8,) * 2, (np.uint64,) * 2),
+        *((np.int64, np.int32), (np.float64, np.int64)),
+    ]:
         for shapes in [((5,), (5,)), ((3, 4), (4,)), ((3, 8), (8, 4))]:
             few.append(
                 product("matmul", *((*pair, None) for pair in zip(kinds, shapes, strict=True)))

@@ -301,7 +301,7 @@ def _draw(rng: Any, kind: Any, spread: int, shape: Any) -> np.ndarray:
     dtype = np.dtype(kind)
     if dtype.kind != "f":
         limits = np.iinfo(np.int8 if dtype.kind == "b" else dtype)
-        found: np.ndarray = rng.integers(limits.min, limits.max, shape, endpoint=True)
+        found: np.ndarray = rng.integers(limits.min, limits.max, shape, limits.dtype, endpoint=True)
         return found.astype(dtype)
     exponents = rng.integers(-spread, spread + 1, shape)
     if spread == _TINY:

@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn.grad import conv2d_weight
 
 from batchsim.batch.spaces import Layout
+from batchsim.symbols import Symbols
 from batchsim.torch.nested import leaves
 from batchsim.torch.threads import one_thread
 
@@ -228,7 +229,8 @@ class Encoder(nn.Module):
     """Turns observations of any space into vectors.
 
     Pixels (a Box of uint8 with three axes, or four where frames are stacked) go through
-    convolutions, numbers are flattened, what is discrete becomes a one for its value among zeros.
+    convolutions, numbers are flattened, what is discrete becomes a one for its value among zeros;
+    `Symbols` are looked up, each in a vector of its own for its place and kind.
 
     Args:
         space: of one environment's observations.
@@ -240,11 +242,16 @@ class Encoder(nn.Module):
         self.kinds: list[str] = []
         self.counts: dict[int, tuple[list[int], list[int]]] = {}
         self.convolutions = nn.ModuleDict()
+        self.lookups = nn.ModuleDict()
         self.normalizers = nn.ModuleDict()
         self.features = 0
         for k, leaf in enumerate(Layout(space, "The observation space").leaves):
             size = int(np.prod(leaf.shape or ()))
-            if isinstance(leaf, Box) and leaf.dtype == np.uint8 and len(leaf.shape) in (3, 4):
+            if isinstance(leaf, Symbols):
+                self.kinds.append("symbols")
+                self.lookups[str(k)] = lookup = Lookup(leaf)
+                size = lookup.features
+            elif isinstance(leaf, Box) and leaf.dtype == np.uint8 and len(leaf.shape) in (3, 4):
                 self.kinds.append("pixels")
                 self.convolutions[str(k)] = module = Convolutions(leaf.shape)
                 size = module.features
@@ -270,6 +277,9 @@ class Encoder(nn.Module):
         if kind == "pixels":
             found: torch.Tensor = self.convolutions[str(k)](leaf)
             return found
+        if kind == "symbols":
+            looked_up: torch.Tensor = self.lookups[str(k)](leaf)
+            return looked_up
         if kind == "discrete":
             counts, starts = self.counts[k]
             columns = leaf.reshape(len(leaf), -1).long()
@@ -334,6 +344,30 @@ class Convolutions(nn.Module):
             pixels = pixels.movedim(-1, -3)
         found: torch.Tensor = self.layers(pixels.flatten(1, -3))
         return found
+
+
+class Lookup(nn.Module):
+    """A layer over `Symbols`, as over a one for each byte's value among zeros, but looked up.
+
+    Args:
+        space: of one environment's observations.
+    """
+
+    first: torch.Tensor
+
+    def __init__(self, space: Symbols) -> None:
+        super().__init__()
+        self.features = 128
+        counts = torch.tensor(space.counts).repeat(math.prod(space.shape[:-1]))
+        # Where the vectors of each byte begin.
+        self.register_buffer("first", counts.cumsum(0) - counts, persistent=False)
+        self.vectors = nn.EmbeddingBag(int(counts.sum()), self.features, mode="sum")
+        self.bias = nn.Parameter(torch.zeros(self.features))
+
+    def forward(self, symbols: torch.Tensor) -> torch.Tensor:
+        """Return (rows, features) for (rows, …) of uint8."""
+        found: torch.Tensor = self.vectors(symbols.flatten(1).long() + self.first)
+        return torch.relu(found + self.bias)
 
 
 class ByteConvolution(nn.Conv2d):
@@ -432,7 +466,11 @@ class ActorCritic(nn.Module):
         """Orthogonal weights, of which the policy's last are small: it begins nearly uniform."""
         last = {self.actor[-1]: 0.01, self.critic[-1]: 0.01}
         for module in self.modules():
-            if isinstance(module, (nn.Linear, nn.Conv2d)):
+            if isinstance(module, Lookup):
+                # As many vectors are added up as there are bytes.
+                deviation = math.sqrt(2 / len(module.first))
+                module.vectors.weight.normal_(0.0, deviation, generator=generator)
+            elif isinstance(module, (nn.Linear, nn.Conv2d)):
                 gain = last.get(module, math.sqrt(2))
                 nn.init.orthogonal_(module.weight, gain, generator=generator)
                 if module.bias is not None:

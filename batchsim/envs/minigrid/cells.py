@@ -32,10 +32,12 @@ def code_of(code):
 
 
 def kind_of(code):
+    """Return what kind of thing a cell holds."""
     return int(code) & 15
 
 
 def colour_of(code):
+    """Return the colour of what a cell holds."""
     return int(code) >> 4 & 7
 
 

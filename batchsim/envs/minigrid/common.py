@@ -7,9 +7,11 @@ import numpy as np
 from gymnasium.spaces import Dict, Discrete, MultiDiscrete, Text
 
 from batchsim.envs.minigrid import views
+from batchsim.envs.minigrid.allowed import check_world
+from batchsim.envs.minigrid.grid import LIMIT, lay_out
 from batchsim.envs.minigrid.painter import painter
 from batchsim.envs.minigrid.view import Partial, Scratch
-from batchsim.envs.minigrid.world import LIMIT, State, act, lay_out
+from batchsim.envs.minigrid.world import State, act
 from batchsim.family import env, merge
 
 
@@ -112,6 +114,10 @@ class MiniGrid(Partial):
     @classmethod
     def text(cls, tokens):
         return cls.MISSION
+
+    @classmethod
+    def check_state(cls, s, p):
+        check_world(s, p, cls.WORDS)
 
     def REWARD_TYPE(reward):
         return int(reward) if reward.is_integer() else reward

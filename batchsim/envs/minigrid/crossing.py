@@ -7,18 +7,10 @@ import numpy as np
 import batchsim
 from batchsim.envs.minigrid.cells import AT_GOAL, IN_LAVA
 from batchsim.envs.minigrid.common import MiniGrid
+from batchsim.envs.minigrid.grid import EXTRA, WIDTH, clear, put, put_column, put_row, take_away
 from batchsim.envs.minigrid.obstacles import AVOID, FIND, LAVA, obstacle
 from batchsim.envs.minigrid.view import Scratch
-from batchsim.envs.minigrid.world import (
-    EXTRA,
-    WIDTH,
-    clear,
-    put,
-    put_agent,
-    put_column,
-    put_row,
-    take_away,
-)
+from batchsim.envs.minigrid.world import put_agent
 from batchsim.family import merge
 from batchsim.random import integers, shuffle_first
 
@@ -39,8 +31,17 @@ class Rivers(NamedTuple):
 class Crossing(MiniGrid):
     """# MiniGrid-LavaCrossing, MiniGrid-SimpleCrossing
 
-    Get to the goal in the opposite corner, across rivers of lava, each of which has one opening. In
-    SimpleCrossing walls stand in their place.
+    Get to the goal in the opposite corner, across rivers of lava, each of which has one
+    opening. In SimpleCrossing walls stand where the lava would be.
+
+    ## Starting State
+
+    The agent is in the upper left corner and looks right. Which rivers there are, and where
+    their openings are, is drawn; there is always a way.
+
+    ## Episode End
+
+    Terminated at the goal, and in the lava without a reward; truncated after `max_steps`.
     """
 
     Scratch = merge(Scratch, Rivers)

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from batchsim.envs.minigrid.cells import AT_GOAL, IN_LAVA
 from batchsim.envs.minigrid.common import MiniGrid, Open, started
-from batchsim.envs.minigrid.world import EXTRA, WIDTH, clear, put, put_row, start
+from batchsim.envs.minigrid.grid import EXTRA, WIDTH, clear, put, put_row
+from batchsim.envs.minigrid.world import start
 
 STRIP = EXTRA + 3  # the row of the second strip
 
@@ -12,9 +13,17 @@ STRIP = EXTRA + 3  # the row of the second strip
 class DistShift(MiniGrid):
     """# MiniGrid-DistShift
 
-    Get to the goal, and do not step into the lava: a strip of it lies along the upper wall, and
-    another one in a row that is not the same in both ids. So one tells whether an agent that learned
-    on one of them knows its way on the other.
+    Get to the goal, and do not step into the lava. A strip of it lies along the upper wall, and
+    another one in a row that is not the same in both ids: so one tells whether an agent that
+    learned in one of them finds its way in the other.
+
+    ## Starting State
+
+    The agent is in the upper left corner and looks right.
+
+    ## Episode End
+
+    Terminated at the goal, and in the lava without a reward; truncated after `max_steps`.
     """
 
     Params = Open

@@ -4,21 +4,22 @@ from typing import NamedTuple
 
 from batchsim.envs.minigrid.cells import AT_GOAL, KEY, LOCKED, WALLED, YELLOW, cell
 from batchsim.envs.minigrid.common import MiniGrid
-from batchsim.envs.minigrid.world import (
-    WIDTH,
-    clear,
-    place_agent,
-    place_thing,
-    put,
-    put_column,
-)
+from batchsim.envs.minigrid.grid import WIDTH, clear, put, put_column
+from batchsim.envs.minigrid.world import place_agent, place_thing
 from batchsim.random import integers
 
 
 class DoorKey(MiniGrid):
     """# MiniGrid-DoorKey
 
-    Pick up the key, unlock the door with it, and get to the goal in the other room.
+    Pick up the key, unlock the door with it, and get to the goal in the other room. Without
+    exploration of a planned kind the larger sizes are hard, as the reward comes at the end
+    only.
+
+    ## Starting State
+
+    The wall's and the door's places are drawn. The agent and the key are at random places at
+    the left of the wall.
     """
 
     MISSION = "use the key to open the door and then get to the goal"

@@ -6,23 +6,11 @@ import numpy as np
 from gymnasium.spaces import Discrete
 
 import batchsim
+from batchsim.envs.minigrid.allowed import check_world, require_in_grid
 from batchsim.envs.minigrid.cells import AT_GOAL, BALL, BLUE, EMPTY, GOAL, cell, kind_of
 from batchsim.envs.minigrid.common import MiniGrid, Open, started
-from batchsim.envs.minigrid.world import (
-    EXTRA,
-    FORWARD,
-    HEIGHT,
-    WIDTH,
-    State,
-    act,
-    at,
-    clear,
-    column_of,
-    front,
-    put,
-    row_of,
-    start,
-)
+from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, WIDTH, at, clear, column_of, put, row_of
+from batchsim.envs.minigrid.world import FORWARD, State, act, front, start
 from batchsim.family import merge
 from batchsim.random import integers
 
@@ -32,6 +20,7 @@ NOWHERE = 0
 
 
 def count_obstacles(p):
+    """Return how many balls there are."""
     return int(p.n_obstacles) if p.n_obstacles <= p.size / 2 + 1 else int(p.size / 2)
 
 
@@ -42,8 +31,25 @@ class Obstacles(NamedTuple):
 class DynamicObstacles(MiniGrid):
     """# MiniGrid-Dynamic-Obstacles
 
-    Get to the goal in a room where balls move about. Running into one costs a point and ends the
-    episode.
+    Get to the goal in a room where balls move about. A ball moves to a random free place around
+    it, before the agent does; what was ahead of the agent is looked at before that.
+
+    ## Starting State
+
+    The agent is in the upper left corner and looks right; in the ids called Random it may be
+    anywhere and look anywhere. The balls are anywhere.
+
+    ## Action Space
+
+    `Discrete(3)`: 0 turns left, 1 turns right, 2 moves forward.
+
+    ## Rewards
+
+    At the goal `1 - 0.9 * steps / max_steps`; -1 for moving forward where a ball or a wall was.
+
+    ## Episode End
+
+    Terminated at the goal, and by running into something; truncated after `max_steps`.
     """
 
     State = merge(State, Obstacles)
@@ -73,6 +79,10 @@ class DynamicObstacles(MiniGrid):
                 f"which a grid of size {p.size} has room."
             )
         return *started(p, p.size, p.size), count
+
+    def check_state(s, p):
+        check_world(s, p, (1,))
+        require_in_grid("obstacles", s.obstacles[:, : p.grid[OBSTACLES]], p)
 
     def reset(s, i, p, rng):
         clear(s, i, p)

@@ -4,13 +4,20 @@ from typing import NamedTuple
 
 from batchsim.envs.minigrid.cells import AT_GOAL
 from batchsim.envs.minigrid.common import MiniGrid, Open, started
-from batchsim.envs.minigrid.world import HEIGHT, WIDTH, clear, put, start
+from batchsim.envs.minigrid.grid import HEIGHT, WIDTH, clear, put
+from batchsim.envs.minigrid.world import start
 
 
 class Empty(MiniGrid):
     """# MiniGrid-Empty
 
-    An empty room: get to the green goal in its corner. The reward is sparse, and the smaller the later.
+    Get to the green goal in the corner of an empty room. The reward comes at the end only: the
+    simplest task, and in a large room not an easy one.
+
+    ## Starting State
+
+    The agent is in the upper left corner and looks right; in the ids called Random it may be
+    anywhere and look anywhere.
     """
 
     Params = Open

@@ -9,8 +9,8 @@ import numpy as np
 from gymnasium.spaces import Box
 
 from batchsim.envs.minigrid.cells import AGENT, CODES, COLOURS, EMPTY, KINDS, RED, code_of
+from batchsim.envs.minigrid.grid import HEIGHT, WIDTH, at, column_of, row_of
 from batchsim.envs.minigrid.view import beside, encode, look, plain_kind
-from batchsim.envs.minigrid.world import HEIGHT, WIDTH, at, column_of, row_of
 
 FIRST_BITS = np.cumsum([0, AGENT + 1, len(COLOURS)])  # of a cell's kind, colour and state
 BITS = FIRST_BITS[-1] + 3  # a door is open, closed or locked
@@ -58,6 +58,10 @@ class OneHot:
 
     def shape_of(p):
         return p.agent_view_size, p.agent_view_size, int(BITS)
+
+    @classmethod
+    def image_of(cls, p):
+        return Box(0, 255, cls.shape_of(p), np.uint8)
 
     @classmethod
     def tables(cls, p):

@@ -4,21 +4,12 @@ from typing import NamedTuple
 
 from batchsim.envs.minigrid.cells import KEY, cell, colour_of, kind_of
 from batchsim.envs.minigrid.common import MiniGrid, Open
+from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, WIDTH, clear
 from batchsim.envs.minigrid.missions import COLOURS, THINGS, Words, require_room
 from batchsim.envs.minigrid.rooms import random_colour
 from batchsim.envs.minigrid.things import Things
 from batchsim.envs.minigrid.view import Scratch
-from batchsim.envs.minigrid.world import (
-    EXTRA,
-    HEIGHT,
-    WIDTH,
-    State,
-    act,
-    clear,
-    place_agent,
-    place_thing,
-    success,
-)
+from batchsim.envs.minigrid.world import State, act, place_agent, place_thing, success
 from batchsim.family import merge
 from batchsim.random import integers
 
@@ -28,8 +19,16 @@ SYNTAX = ("get a", "go get a", "fetch a", "go fetch a", "you must fetch a")
 class Fetch(MiniGrid):
     """# MiniGrid-Fetch
 
-    Keys and balls lie about. Pick up the one that the mission names; any other ends the episode
-    without a reward.
+    Keys and balls lie about: pick up the one that the mission names.
+
+    ## Starting State
+
+    Everything is at random places, the agent too.
+
+    ## Episode End
+
+    Terminated when something is picked up, with a reward if its kind and colour are right;
+    truncated after `max_steps`.
     """
 
     State, Scratch = merge(State, Words), merge(Scratch, Things)

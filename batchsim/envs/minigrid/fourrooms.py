@@ -4,18 +4,8 @@ from typing import NamedTuple
 
 from batchsim.envs.minigrid.cells import AT_GOAL, WALLED
 from batchsim.envs.minigrid.common import MiniGrid
-from batchsim.envs.minigrid.world import (
-    EXTRA,
-    WIDTH,
-    at,
-    clear,
-    place_agent,
-    place_thing,
-    put,
-    put_column,
-    put_row,
-    take_away,
-)
+from batchsim.envs.minigrid.grid import EXTRA, WIDTH, at, clear, put, put_column, put_row, take_away
+from batchsim.envs.minigrid.world import place_agent, place_thing
 from batchsim.random import integers
 
 SIZE = 19
@@ -35,10 +25,13 @@ def place_of(name, place):
 class FourRooms(MiniGrid):
     """# MiniGrid-FourRooms
 
-    Get to the goal, in a grid of four rooms that are joined by four gaps in their walls. The agent
-    and the goal may be in any of them.
+    Get to the goal in a grid of four rooms that are joined by gaps in their walls.
 
     Source: Sutton, Precup and Singh, "Between MDPs and semi-MDPs" (1999).
+
+    ## Starting State
+
+    The agent and the goal are at random places, unless the caller names them.
     """
 
     MISSION = "reach the goal"

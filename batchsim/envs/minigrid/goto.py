@@ -4,26 +4,12 @@ from typing import NamedTuple
 
 from batchsim.envs.minigrid.cells import BY_NAME, CLOSED, KEY, cell, colour_of, kind_of
 from batchsim.envs.minigrid.common import MiniGrid, Open
+from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, STRIDE, WIDTH, at, clear, put_room
 from batchsim.envs.minigrid.missions import COLOURS, THINGS, Words, require_kinds, require_room
 from batchsim.envs.minigrid.target import Target
 from batchsim.envs.minigrid.things import Things, draw_new
 from batchsim.envs.minigrid.view import Scratch
-from batchsim.envs.minigrid.world import (
-    DONE,
-    EXTRA,
-    HEIGHT,
-    STRIDE,
-    TOGGLE,
-    WIDTH,
-    State,
-    act,
-    at,
-    clear,
-    place_agent,
-    place_thing,
-    put_room,
-    success,
-)
+from batchsim.envs.minigrid.world import DONE, TOGGLE, State, act, place_agent, place_thing, success
 from batchsim.family import merge
 from batchsim.random import integers
 
@@ -51,8 +37,18 @@ class GoTo(MiniGrid):
 class GoToDoor(GoTo):
     """# MiniGrid-GoToDoor
 
-    A room of random size with four doors of different colours: go to the one that is asked for, and
-    say "done" beside it. Toggling anything ends the episode.
+    A room has four doors of different colours: go to the one that the mission names, and say
+    "done" beside it.
+
+    ## Starting State
+
+    The room's size is drawn, up to that of the grid; so are its doors' places and colours, and
+    where the agent is.
+
+    ## Episode End
+
+    Terminated by "done", with a reward beside the right door, and by toggling; truncated after
+    `max_steps`.
     """
 
     WORDS = (len(COLOURS),)
@@ -97,8 +93,17 @@ class GoToDoor(GoTo):
 class GoToObject(GoTo):
     """# MiniGrid-GoToObject
 
-    Things of different kinds and colours lie about: go to the one that is asked for, and say "done"
-    beside it. Toggling anything ends the episode.
+    Things of different kinds and colours lie about: go to the one that the mission names, and
+    say "done" beside it.
+
+    ## Starting State
+
+    Everything is at random places, the agent too.
+
+    ## Episode End
+
+    Terminated by "done", with a reward beside the right place, and by toggling; truncated after
+    `max_steps`.
     """
 
     Scratch = merge(Scratch, Things)

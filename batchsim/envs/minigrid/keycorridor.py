@@ -3,6 +3,8 @@
 from typing import NamedTuple
 
 from batchsim.envs.minigrid.cells import KEY, KINDS, colour_of, kind_of
+from batchsim.envs.minigrid.doors import add_door, connect_all, remove_wall
+from batchsim.envs.minigrid.grid import EXTRA
 from batchsim.envs.minigrid.missions import COLOURS, THINGS, Words
 from batchsim.envs.minigrid.rooms import (
     ANY,
@@ -10,16 +12,13 @@ from batchsim.envs.minigrid.rooms import (
     ROWS,
     UP,
     RoomGrid,
-    add_door,
     add_thing,
     build,
-    connect_all,
     place_agent_in,
-    remove_wall,
     room_at,
 )
 from batchsim.envs.minigrid.target import Target, fetch
-from batchsim.envs.minigrid.world import EXTRA, State
+from batchsim.envs.minigrid.world import State
 from batchsim.family import merge
 from batchsim.random import integers
 
@@ -29,8 +28,12 @@ CONNECTIONS = 5001  # that are tried
 class KeyCorridor(RoomGrid):
     """# MiniGrid-KeyCorridor
 
-    Pick up a thing that is in a locked room. The key is in another room of the corridor, behind doors
-    that one must open to find it.
+    Pick up a thing in a locked room. The key is in a room at the other side of a corridor,
+    behind doors that one must open to find it.
+
+    ## Starting State
+
+    The agent is in the corridor; doors, colours and what is in the rooms are drawn.
     """
 
     State = merge(State, Words, Target)

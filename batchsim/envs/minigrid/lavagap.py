@@ -4,16 +4,25 @@ from typing import NamedTuple
 
 from batchsim.envs.minigrid.cells import AT_GOAL, EMPTY, IN_LAVA
 from batchsim.envs.minigrid.common import MiniGrid
+from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, WIDTH, clear, put, put_column
 from batchsim.envs.minigrid.obstacles import AVOID, FIND, LAVA, obstacle
-from batchsim.envs.minigrid.world import EXTRA, HEIGHT, WIDTH, clear, put, put_agent, put_column
+from batchsim.envs.minigrid.world import put_agent
 from batchsim.random import integers
 
 
 class LavaGap(MiniGrid):
     """# MiniGrid-LavaGap
 
-    Get through the gap in a strip of lava, to the goal. Touching the lava ends the episode without a
-    reward.
+    Get to the goal through a gap in a strip of lava.
+
+    ## Starting State
+
+    The agent is in the upper left corner and looks right. Where the strip and its gap are is
+    drawn.
+
+    ## Episode End
+
+    Terminated at the goal, and in the lava without a reward; truncated after `max_steps`.
     """
 
     WORDS = (2,)

@@ -7,18 +7,10 @@ import numpy as np
 import batchsim
 from batchsim.envs.minigrid.cells import AT_GOAL, BY_NAME, CLOSED, KEY, LOCKED, WALLED, cell
 from batchsim.envs.minigrid.common import MiniGrid
+from batchsim.envs.minigrid.grid import HEIGHT, WIDTH, clear, put, put_column, put_row
 from batchsim.envs.minigrid.missions import COLOURS, Words
 from batchsim.envs.minigrid.view import Scratch
-from batchsim.envs.minigrid.world import (
-    HEIGHT,
-    WIDTH,
-    State,
-    clear,
-    place_agent,
-    put,
-    put_column,
-    put_row,
-)
+from batchsim.envs.minigrid.world import State, place_agent
 from batchsim.family import merge
 from batchsim.random import integers
 
@@ -33,7 +25,11 @@ class Colours(NamedTuple):
 class LockedRoom(MiniGrid):
     """# MiniGrid-LockedRoom
 
-    The goal is in one of six rooms, which is locked; its key is in another one.
+    Six rooms lie along a hall. The goal is in the locked one, whose key is in another one.
+
+    ## Starting State
+
+    The agent is anywhere in the hall; which room is locked, and all colours, are drawn.
     """
 
     State, Scratch = merge(State, Words), merge(Scratch, Colours)

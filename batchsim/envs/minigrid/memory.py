@@ -6,22 +6,8 @@ import numpy as np
 
 from batchsim.envs.minigrid.cells import BALL, GREEN, KEY, WALLED, cell
 from batchsim.envs.minigrid.common import MiniGrid
-from batchsim.envs.minigrid.world import (
-    EXTRA,
-    HEIGHT,
-    PICKUP,
-    TOGGLE,
-    WIDTH,
-    State,
-    act,
-    at,
-    clear,
-    put,
-    put_agent,
-    put_column,
-    put_row,
-    success,
-)
+from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, WIDTH, at, clear, put, put_column, put_row
+from batchsim.envs.minigrid.world import PICKUP, TOGGLE, State, act, put_agent, success
 from batchsim.family import merge
 from batchsim.random import integers
 
@@ -34,8 +20,19 @@ class Ends(NamedTuple):
 class Memory(MiniGrid):
     """# MiniGrid-Memory
 
-    A small room with a key or a ball in it opens into a hallway that ends in a fork, with a key at
-    one side and a ball at the other. Go to the side of the thing that was in the room.
+    A small room with a key or a ball in it opens into a hallway that ends in a fork, with a key
+    at one side and a ball at the other. Go to the side of the thing that was in the room.
+    Picking up toggles here.
+
+    ## Starting State
+
+    The agent is anywhere in the hallway or the room and looks right; in the ids called Random
+    the hallway's length is drawn too.
+
+    ## Episode End
+
+    Terminated at either side of the fork, with a reward at the right one; truncated after
+    `max_steps`.
     """
 
     State = merge(State, Ends)

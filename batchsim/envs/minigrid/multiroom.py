@@ -7,17 +7,9 @@ import numpy as np
 import batchsim
 from batchsim.envs.minigrid.cells import AT_GOAL, BY_NAME, CLOSED, cell
 from batchsim.envs.minigrid.common import MiniGrid
+from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, WIDTH, clear, put, put_room
 from batchsim.envs.minigrid.view import Scratch
-from batchsim.envs.minigrid.world import (
-    EXTRA,
-    HEIGHT,
-    WIDTH,
-    clear,
-    place_agent,
-    place_thing,
-    put,
-    put_room,
-)
+from batchsim.envs.minigrid.world import place_agent, place_thing
 from batchsim.family import merge
 from batchsim.random import integers
 
@@ -41,7 +33,14 @@ class Chain(NamedTuple):
 class MultiRoom(MiniGrid):
     """# MiniGrid-MultiRoom
 
-    Go through a chain of rooms, whose doors must be opened, to the goal in the last one.
+    Go through a chain of rooms, opening their doors, to the goal in the last one.
+
+    `MiniGrid-MultiRoom-N4-S5-v0` has six rooms in spite of its name, v1 has four.
+
+    ## Starting State
+
+    Places and sizes of the rooms are drawn, until as many as wanted fit. The agent is in the
+    first.
     """
 
     Scratch = merge(Scratch, Chain)
@@ -65,13 +64,13 @@ class MultiRoom(MiniGrid):
     def extras_of(p):
         if not 1 <= p.minNumRooms <= p.maxNumRooms:
             raise ValueError(
-                f"minNumRooms is {p.minNumRooms} and maxNumRooms {p.maxNumRooms}; expected at least "
-                "1, and no less."
+                f"minNumRooms is {p.minNumRooms} and maxNumRooms {p.maxNumRooms}; expected at "
+                "least 1, and no less."
             )
         if not SMALLEST <= p.maxRoomSize <= min(p.width, p.height):
             raise ValueError(
-                f"maxRoomSize is {p.maxRoomSize}; expected 4 to {min(p.width, p.height)}, as the grid "
-                f"is {p.width} by {p.height}."
+                f"maxRoomSize is {p.maxRoomSize}; expected 4 to {min(p.width, p.height)}, as the "
+                f"grid is {p.width} by {p.height}."
             )
         return p.minNumRooms, p.maxNumRooms, p.maxRoomSize
 
@@ -104,6 +103,7 @@ class MultiRoom(MiniGrid):
 
 
 def room_of(s, i, k):
+    """Return what is kept of a room of the longest chain."""
     room = s.longest[i, k]
     return room[0], room[1], room[2], room[3], room[4], room[5]
 
@@ -123,7 +123,7 @@ def grow(s, i, p, rng, wanted):
             leave = chosen if chosen < wall else chosen + 1
             x, y = s.growing[i, rooms - 1, 0], s.growing[i, rooms - 1, 1]
             width, height = s.growing[i, rooms - 1, 2], s.growing[i, rooms - 1, 3]
-            if leave == RIGHT or leave == LEFT:
+            if leave in (RIGHT, LEFT):
                 y += integers(rng, i, 1, height - 1)
                 x += width - 1 if leave == RIGHT else 0
             else:
@@ -146,7 +146,7 @@ def add_room(s, i, p, rng, rooms, wall, door_x, door_y):
     height = integers(rng, i, SMALLEST, p.grid[LARGEST] + 1)
     x, y = door_x, door_y
     if rooms > 0:
-        if wall == RIGHT or wall == LEFT:
+        if wall in (RIGHT, LEFT):
             y = integers(rng, i, door_y - height + 2, door_y)
             x = door_x - width + 1 if wall == RIGHT else door_x
         else:

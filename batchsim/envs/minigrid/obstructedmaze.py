@@ -1,4 +1,4 @@
-"""MiniGrid-ObstructedMaze: a ball in one of nine rooms, keys in boxes, and doors that are blocked."""
+"""MiniGrid-ObstructedMaze: a ball in one of nine rooms, keys in boxes, doors that are blocked."""
 
 from typing import NamedTuple
 
@@ -17,10 +17,11 @@ from batchsim.envs.minigrid.cells import (
     cell,
     kind_of,
 )
+from batchsim.envs.minigrid.doors import add_door
+from batchsim.envs.minigrid.grid import EXTRA
 from batchsim.envs.minigrid.rooms import (
     RIGHT,
     RoomGrid,
-    add_door,
     add_thing,
     build,
     place_agent_in,
@@ -28,7 +29,7 @@ from batchsim.envs.minigrid.rooms import (
     room_at,
 )
 from batchsim.envs.minigrid.target import Target, fetch
-from batchsim.envs.minigrid.world import EXTRA, State, front
+from batchsim.envs.minigrid.world import State, front
 from batchsim.family import env, merge
 from batchsim.random import integers
 
@@ -103,10 +104,14 @@ def add_key(s, i, p, rng, room, colour):
 
 
 class ObstructedMazeOneDoor(ObstructedMaze):
-    """# MiniGrid-ObstructedMaze, with one door
+    """# MiniGrid-ObstructedMaze-1Dl
 
-    Find the blue ball in the other one of two rooms. The door between them is locked; the key may be
-    in a box (h), and the door blocked by a ball (b).
+    Find the blue ball in the other one of two rooms. The door between them is locked; the key
+    may be in a box (`h`), and a ball may block the door (`b`).
+
+    ## Starting State
+
+    The agent, the key or its box, and the blue ball are at random places in their rooms.
     """
 
     class Arguments(NamedTuple):
@@ -130,14 +135,18 @@ class ObstructedMazeOneDoor(ObstructedMaze):
 
 
 class ObstructedMazeFull(ObstructedMaze):
-    """# MiniGrid-ObstructedMaze, with nine rooms
+    """# MiniGrid-ObstructedMaze
 
-    Find the blue ball, which is in a corner of nine rooms. Doors to the corners are locked; their keys
-    lie in the rooms before them, maybe in boxes (h), and the doors may be blocked by balls (b). A
-    smaller maze has one or two quarters of it.
+    Find the blue ball, which is in a corner of nine rooms. The doors to the corners are locked;
+    their keys lie in the rooms before them, maybe in boxes (`h`), and balls may block the doors
+    (`b`). There are mazes of one, two and all four quarters.
 
-    In v0 a ball that blocks the second door may lie where the first door's key was put, which is gone
-    then; in v1 the keys are put after the balls.
+    A ball that blocks the second door of a room may be put where the first door's key lies,
+    which is gone then. In v1 the keys are put last.
+
+    ## Starting State
+
+    The agent is in the middle or beside it; things are at random places in their rooms.
     """
 
     class Arguments(NamedTuple):

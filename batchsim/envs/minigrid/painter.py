@@ -3,9 +3,10 @@
 import numpy as np
 
 from batchsim.envs.minigrid.cells import code_of
+from batchsim.envs.minigrid.grid import HEIGHT, ORIGIN, STRIDE, WIDTH
 from batchsim.envs.minigrid.tiles import tile
 from batchsim.envs.minigrid.view import Scratch, look, place_of
-from batchsim.envs.minigrid.world import HEIGHT, ORIGIN, STRIDE, WIDTH, State
+from batchsim.envs.minigrid.world import State
 from batchsim.family import merge
 
 TILE = 32  # pixels of a tile's side

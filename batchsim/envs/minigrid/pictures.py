@@ -6,12 +6,14 @@ Source: Chevalier-Boisvert and others, "Minigrid & Miniworld" (2023), `minigrid/
 from typing import NamedTuple
 
 import numpy as np
+from gymnasium.spaces import Box
 
 import batchsim
 from batchsim.envs.minigrid import tiles
 from batchsim.envs.minigrid.cells import CODES, code_of
+from batchsim.envs.minigrid.grid import HEIGHT, WIDTH, at
 from batchsim.envs.minigrid.view import beside, look, place_of
-from batchsim.envs.minigrid.world import HEIGHT, UP, WIDTH, at
+from batchsim.envs.minigrid.world import UP
 
 
 class Shade(NamedTuple):
@@ -20,6 +22,10 @@ class Shade(NamedTuple):
 
 class Coloured:
     """Tiles as pictures: a table of them, which `show` copies from."""
+
+    @classmethod
+    def image_of(cls, p):
+        return Box(0, 255, cls.shape_of(p), np.uint8)
 
     @classmethod
     def tables(cls, p):

@@ -4,15 +4,9 @@ from typing import NamedTuple
 
 from batchsim.envs.minigrid.cells import CLOSED, KEY, WALLED, cell
 from batchsim.envs.minigrid.common import MiniGrid
+from batchsim.envs.minigrid.grid import clear, put, put_column, put_row
 from batchsim.envs.minigrid.rooms import random_colour
-from batchsim.envs.minigrid.world import (
-    clear,
-    place_agent,
-    place_thing,
-    put,
-    put_column,
-    put_row,
-)
+from batchsim.envs.minigrid.world import place_agent, place_thing
 from batchsim.random import integers
 
 SIZE, THINGS = 19, 12
@@ -21,7 +15,19 @@ SIZE, THINGS = 19, 12
 class Playground(MiniGrid):
     """# MiniGrid-Playground
 
-    Nine rooms joined by doors, with twelve things in them. There is no mission and no reward.
+    Nine rooms joined by doors, with twelve things in them. There is no mission.
+
+    ## Starting State
+
+    Doors, things and the agent are at random places.
+
+    ## Rewards
+
+    There are none.
+
+    ## Episode End
+
+    Truncated after `max_steps`.
     """
 
     class Arguments(NamedTuple):

@@ -4,26 +4,12 @@ from typing import NamedTuple
 
 from batchsim.envs.minigrid.cells import EMPTY, KEY, colour_of, kind_of
 from batchsim.envs.minigrid.common import MiniGrid, Open
+from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, WIDTH, at, clear, column_of, row_of
 from batchsim.envs.minigrid.missions import COLOURS, THINGS, Words, require_kinds, require_room
 from batchsim.envs.minigrid.target import Target
 from batchsim.envs.minigrid.things import Things, draw_new
 from batchsim.envs.minigrid.view import Scratch
-from batchsim.envs.minigrid.world import (
-    DROP,
-    EXTRA,
-    HEIGHT,
-    PICKUP,
-    WIDTH,
-    State,
-    act,
-    at,
-    clear,
-    column_of,
-    front,
-    place_agent,
-    row_of,
-    success,
-)
+from batchsim.envs.minigrid.world import DROP, PICKUP, State, act, front, place_agent, success
 from batchsim.family import merge
 from batchsim.random import integers
 
@@ -31,8 +17,17 @@ from batchsim.random import integers
 class PutNear(MiniGrid):
     """# MiniGrid-PutNear
 
-    Pick up the thing that the mission names, and drop it beside the other one that it names, a corner
-    touching a corner at least. Picking up another thing ends the episode, and so does any drop.
+    Pick up the thing that the mission names, and drop it beside the other one that it names:
+    corners may touch.
+
+    ## Starting State
+
+    Everything is at random places, no two things beside each other.
+
+    ## Episode End
+
+    Terminated when another thing is picked up, and at any drop, with a reward if it is at the
+    right place; truncated after `max_steps`.
     """
 
     State, Scratch = merge(State, Words, Target), merge(Scratch, Things)
@@ -100,6 +95,7 @@ class PutNear(MiniGrid):
 
 
 def name(s, i, word, code):
+    """Say in a mission which thing is meant, from a word on."""
     s.words[i, word], s.words[i, word + 1] = colour_of(code), kind_of(code) - KEY
 
 

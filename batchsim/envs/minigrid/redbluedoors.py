@@ -6,16 +6,8 @@ import numpy as np
 
 from batchsim.envs.minigrid.cells import BLUE, CLOSED, DOOR, RED, cell, kind_of
 from batchsim.envs.minigrid.common import MiniGrid
-from batchsim.envs.minigrid.world import (
-    HEIGHT,
-    State,
-    act,
-    at,
-    clear,
-    place_agent,
-    put_room,
-    success,
-)
+from batchsim.envs.minigrid.grid import HEIGHT, at, clear, put_room
+from batchsim.envs.minigrid.world import State, act, place_agent, success
 from batchsim.family import merge
 from batchsim.random import integers
 
@@ -28,8 +20,16 @@ class Doors(NamedTuple):
 class RedBlueDoors(MiniGrid):
     """# MiniGrid-RedBlueDoors
 
-    Open the red door, then the blue one: the agent must remember, as it does not see both. Opening
-    the blue one first ends the episode without a reward.
+    Open the red door, then the blue one. The agent does not see both at once: it must remember.
+
+    ## Starting State
+
+    The agent is anywhere in the room between the doors.
+
+    ## Episode End
+
+    Terminated when the blue door is opened, with a reward if the red one was open; truncated
+    after `max_steps`.
     """
 
     State = merge(State, Doors)

@@ -1,7 +1,7 @@
 """Rooms side by side, joined by doors: what a level is made of in RoomGrid's environments.
 
-Rooms are numbered row by row. A wall k of a room is its right, lower, left or upper one, and `at_wall`
-the wall k of room r at 4 * r + k.
+Rooms are numbered row by row. Wall 0 of a room is its right one, 1 the lower, 2 the left, 3 the
+upper one; what a column holds of wall k of room r is at 4 * r + k.
 
 Source: `minigrid/core/roomgrid.py` of MiniGrid 3.
 """
@@ -13,28 +13,16 @@ import numpy as np
 import batchsim
 from batchsim.envs.minigrid.cells import (
     BY_NAME,
-    CLOSED,
     EMPTY,
     KEY,
-    LOCKED,
     WALL,
     cell,
     kind_of,
 )
 from batchsim.envs.minigrid.common import MiniGrid
+from batchsim.envs.minigrid.grid import Tables, at, clear, column_of, put_room, row_of
 from batchsim.envs.minigrid.view import Scratch
-from batchsim.envs.minigrid.world import (
-    STRIDE,
-    State,
-    Tables,
-    at,
-    clear,
-    column_of,
-    front,
-    put_agent,
-    put_room,
-    row_of,
-)
+from batchsim.envs.minigrid.world import State, front, put_agent
 from batchsim.family import merge
 from batchsim.random import integers
 
@@ -63,6 +51,7 @@ AllTables = merge(Tables, RoomTables)
 
 
 def capacity(p):
+    """Return for how many rooms there is room in the columns."""
     return max(ROOMS, int(p.rooms[ROWS]) * int(p.rooms[COLUMNS]))
 
 
@@ -94,6 +83,7 @@ def build(s, i, p, rng):
 
 
 def random_colour(rng, i):
+    """Return one of the six colours."""
     return BY_NAME[integers(rng, i, 0, 6)]
 
 
@@ -103,6 +93,7 @@ def random_kind(rng, i):
 
 
 def room_at(p, column, row):
+    """Return the number of the room in a column and a row of rooms."""
     return row * p.rooms[COLUMNS] + column
 
 
@@ -149,50 +140,6 @@ def add_thing(s, i, p, rng, room, kind, colour):
     return place_in_room(s, i, p, rng, room, cell(kind, colour))
 
 
-def add_door(s, i, p, rng, room, wall, colour, locked):
-    """Put a door into a wall of a room; draw wall, colour, and whether it is locked, where ANY.
-
-    A room is locked as the last of its own doors is.
-
-    Returns:
-        The door's place.
-    """
-    if wall == ANY:
-        wall = integers(rng, i, 0, 4)
-        while s.door_places[i, 4 * room + wall] == NOWHERE or s.doors[i, 4 * room + wall]:
-            wall = integers(rng, i, 0, 4)
-    if colour == ANY:
-        colour = random_colour(rng, i)
-    if locked == ANY:
-        locked = integers(rng, i, 0, 2) == 0
-    s.locked[i, room] = locked
-    place = s.door_places[i, 4 * room + wall]
-    s.cells[i, place] = cell(LOCKED if locked else CLOSED, colour)
-    join(s, i, p, room, wall)
-    return place
-
-
-def join(s, i, p, room, wall):
-    s.doors[i, 4 * room + wall] = True
-    s.doors[i, 4 * (room + p.beside[wall]) + (wall + 2) % 4] = True
-
-
-def remove_wall(s, i, p, room, wall):
-    """Take a wall away, all but its ends."""
-    side = p.rooms[ROOM_SIZE] - 1
-    x, y = room % p.rooms[COLUMNS] * side, room // p.rooms[COLUMNS] * side
-    if wall == RIGHT:
-        x += side
-    elif wall == DOWN:
-        y += side
-    along = p.grid[STRIDE] if wall == RIGHT or wall == LEFT else 1
-    place = at(p, x, y)
-    for _ in range(1, side):
-        place += along
-        s.cells[i, place] = EMPTY
-    join(s, i, p, room, wall)
-
-
 def place_agent_in(s, i, p, rng, room):
     """Put the agent into a room, heading anywhere but at a thing; return whether there was room."""
     while True:
@@ -202,7 +149,7 @@ def place_agent_in(s, i, p, rng, room):
             return False
         s.place[i], s.heading[i] = place, integers(rng, i, 0, 4)
         kind = kind_of(s.cells[i, front(s, i, p)])
-        if kind == EMPTY or kind == WALL:
+        if kind in (EMPTY, WALL):
             return True
 
 
@@ -217,53 +164,6 @@ def room_of(p, place):
     """Return the number of the room in which a place is; a wall belongs to the room after it."""
     side = p.rooms[ROOM_SIZE] - 1
     return room_at(p, column_of(p, place) // side, row_of(p, place) // side)
-
-
-def count_reached(s, i, p, start):
-    """Return how many rooms one can get to from this one."""
-    rooms = p.rooms[ROWS] * p.rooms[COLUMNS]
-    for room in range(rooms):
-        s.reached[i, room] = False
-    s.waiting[i, 0] = start
-    waiting, count = 1, 0
-    while waiting > 0:
-        waiting -= 1
-        room = s.waiting[i, waiting]
-        if s.reached[i, room]:
-            continue
-        s.reached[i, room] = True
-        count += 1
-        for wall in range(4):
-            if s.doors[i, 4 * room + wall]:
-                s.waiting[i, waiting] = room + p.beside[wall]
-                waiting += 1
-    return count
-
-
-def connect_all(s, i, p, rng, tries):
-    """Add doors at random until one can get from the agent's room to every other.
-
-    Args:
-        tries: after how many to give up.
-
-    Returns:
-        Whether one can.
-    """
-    start = room_of(p, s.place[i])
-    rows, columns = p.rooms[ROWS], p.rooms[COLUMNS]
-    for _ in range(tries):
-        if count_reached(s, i, p, start) == rows * columns:
-            return True
-        column = integers(rng, i, 0, columns)
-        row = integers(rng, i, 0, rows)
-        wall = integers(rng, i, 0, 4)
-        room = room_at(p, column, row)
-        if s.door_places[i, 4 * room + wall] == NOWHERE or s.doors[i, 4 * room + wall]:
-            continue
-        if s.locked[i, room] or s.locked[i, room + p.beside[wall]]:
-            continue
-        add_door(s, i, p, rng, room, wall, random_colour(rng, i), False)
-    return False
 
 
 class RoomGrid(MiniGrid):

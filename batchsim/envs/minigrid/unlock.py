@@ -3,12 +3,12 @@
 from typing import NamedTuple
 
 from batchsim.envs.minigrid.cells import BALL, BOX, DOOR, KEY, cell, colour_of, kind_of
+from batchsim.envs.minigrid.doors import add_door
 from batchsim.envs.minigrid.missions import COLOURS, Words
 from batchsim.envs.minigrid.rooms import (
     ANY,
     RIGHT,
     RoomGrid,
-    add_door,
     add_thing,
     build,
     place_agent_in,
@@ -36,6 +36,10 @@ class Unlock(TwoRooms):
     """# MiniGrid-Unlock
 
     Open a locked door with the key that lies about.
+
+    ## Starting State
+
+    The agent and the key are at random places in the left one of two rooms.
     """
 
     State = merge(State, Target)
@@ -58,7 +62,12 @@ class Unlock(TwoRooms):
 class UnlockPickup(TwoRooms):
     """# MiniGrid-UnlockPickup
 
-    Pick up the box that is behind a locked door.
+    Pick up the box in the room behind a locked door.
+
+    ## Starting State
+
+    The agent and the key are at random places in the left one of two rooms, the box in the
+    right one.
     """
 
     State = merge(State, Words, Target)
@@ -85,7 +94,12 @@ class UnlockPickup(TwoRooms):
 class BlockedUnlockPickup(UnlockPickup):
     """# MiniGrid-BlockedUnlockPickup
 
-    Pick up the box that is behind a locked door, before which a ball lies.
+    Pick up the box in the room behind a locked door, before which a ball lies.
+
+    ## Starting State
+
+    The agent and the key are at random places in the left one of two rooms, the box in the
+    right one.
     """
 
     def steps_of(p):

@@ -4,11 +4,11 @@ from collections import namedtuple
 from typing import NamedTuple
 
 import numpy as np
-from gymnasium.spaces import Box
 
 import batchsim
-from batchsim.envs.minigrid.cells import CLOSED, DOOR, EMPTY, colour_of, kind_of
-from batchsim.envs.minigrid.world import ORIGIN
+from batchsim.envs.minigrid.cells import AGENT, CLOSED, COLOURS, DOOR, EMPTY, colour_of, kind_of
+from batchsim.envs.minigrid.grid import ORIGIN
+from batchsim.symbols import Symbols
 
 
 class Scratch(NamedTuple):
@@ -25,7 +25,7 @@ class Partial:
     @classmethod
     def image_of(cls, p):
         """Return the space of the image."""
-        return Box(0, 255, cls.shape_of(p), np.uint8)
+        return Symbols(cls.shape_of(p), (AGENT + 1, len(COLOURS), 3))
 
     def show(s, i, p, image):
         """Write the image."""

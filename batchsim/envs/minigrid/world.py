@@ -1,8 +1,4 @@
-"""The world that all environments of MiniGrid have: a grid of cells, and an agent that moves in it.
-
-The grid lies row by row in a column of bytes, with walls around it as far as the agent sees beyond
-its border. The walls at the right of a row are those at the left of the next.
-"""
+"""The world that all environments of MiniGrid have: things in a grid, and an agent that moves."""
 
 from typing import NamedTuple
 
@@ -21,16 +17,14 @@ from batchsim.envs.minigrid.cells import (
     LAVA,
     LOCKED,
     OPAQUE,
-    WALLED,
     colour_of,
     kind_of,
 )
+from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, LIMIT, WIDTH, at
 from batchsim.random import integers
 
 TURN_LEFT, TURN_RIGHT, FORWARD, PICKUP, DROP, TOGGLE, DONE = range(7)
-CAPACITY = 640  # cells, the least; one kernel serves all grids of a capacity
 UP = 3  # a heading
-WIDTH, HEIGHT, STRIDE, ORIGIN, LIMIT, EXTRA = range(6)  # places in the table `grid`
 ENTERED = 1 << EMPTY | 1 << FLOOR | 1 << DOOR | 1 << GOAL | 1 << LAVA  # kinds, as bits
 CARRIED = 1 << KEY | 1 << BALL | 1 << BOX
 
@@ -41,94 +35,6 @@ class State(NamedTuple):
     heading: np.int32  # 0 right, 1 down, 2 left, 3 up
     carried: np.uint8  # a cell; UNSEEN stands for nothing
     steps: np.int32  # of this episode
-
-
-class Tables(NamedTuple):
-    blank: np.ndarray  # (capacity,) uint8, an empty grid with walls around it
-    grid: np.ndarray  # numbers of a definition: see WIDTH and the others; from EXTRA on, its own
-    ahead: np.ndarray  # (4,), from a cell to the next, by heading
-    sight: np.ndarray  # (4, cells) uint32, the places of the cells that an agent at ORIGIN sees
-
-
-def lay_out(width, height, max_steps, view_size, has_walls=True, extras=()):
-    """Return the tables of a grid.
-
-    Args:
-        width, height: of the grid, in cells, its outer walls among them.
-        max_steps: after which an episode is truncated.
-        view_size: how many cells wide and deep the agent's view is.
-        has_walls: whether the outermost cells are walls.
-        extras: numbers that a definition has besides.
-    """
-    margin = view_size - 1
-    stride = width + margin
-    cells = np.full((height + 2 * margin, stride), WALLED, np.uint8)
-    wall = 1 if has_walls else 0
-    cells[margin + wall : margin + height - wall, margin + wall : stride - wall] = EMPTY
-    capacity = CAPACITY
-    while capacity < cells.size + margin:
-        capacity *= 2
-    blank = np.full(capacity, WALLED, np.uint8)
-    blank[: cells.size] = cells.ravel()
-    origin = margin * stride + margin
-    grid = np.array([width, height, stride, origin, max_steps, *extras])
-    ahead = np.array([1, stride, -1, -stride])
-    right = np.roll(ahead, -1)
-    # From left to right, and of each column from the farthest cell to the nearest.
-    x, y = np.divmod(np.arange(view_size**2), view_size)
-    sight = np.outer(right, x - view_size // 2) + np.outer(ahead, view_size - 1 - y)
-    return Tables(blank, grid, ahead, (origin + sight).astype(np.uint32))
-
-
-def clear(s, i, p):
-    """Begin an episode with an empty grid."""
-    s.cells[i] = p.blank
-    s.carried[i], s.steps[i] = 0, 0
-    s.place[i] = 0  # nowhere
-
-
-def at(p, x, y):
-    """Return the place of a column x and a row y in `cells`."""
-    return p.grid[ORIGIN] + y * p.grid[STRIDE] + x
-
-
-def column_of(p, place):
-    return (place - p.grid[ORIGIN]) % p.grid[STRIDE]
-
-
-def row_of(p, place):
-    return (place - p.grid[ORIGIN]) // p.grid[STRIDE]
-
-
-def put(s, i, p, x, y, code):
-    s.cells[i, at(p, x, y)] = code
-
-
-def take_away(s, i, p, x, y):
-    s.cells[i, at(p, x, y)] = EMPTY
-
-
-def put_row(s, i, p, x, y, length, code):
-    """Fill some cells from (x, y) on to the right."""
-    start = at(p, x, y)
-    for k in range(length):
-        s.cells[i, start + k] = code
-
-
-def put_column(s, i, p, x, y, length, code):
-    """Fill some cells from (x, y) on downwards."""
-    place = at(p, x, y)
-    for _ in range(length):
-        s.cells[i, place] = code
-        place += p.grid[STRIDE]
-
-
-def put_room(s, i, p, x, y, width, height):
-    """Build the walls of a room."""
-    put_row(s, i, p, x, y, width, WALLED)
-    put_row(s, i, p, x, y + height - 1, width, WALLED)
-    put_column(s, i, p, x, y, height, WALLED)
-    put_column(s, i, p, x + width - 1, y, height, WALLED)
 
 
 def find_free(s, i, p, rng, x, y, width, height):
@@ -157,6 +63,7 @@ def place_agent(s, i, p, rng, x, y, width, height):
 
 
 def put_agent(s, i, p, x, y, heading):
+    """Put the agent at column x and row y."""
     s.place[i], s.heading[i] = at(p, x, y), heading
 
 
