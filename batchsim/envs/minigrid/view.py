@@ -6,7 +6,16 @@ from typing import NamedTuple
 import numpy as np
 
 import batchsim
-from batchsim.envs.minigrid.cells import AGENT, CLOSED, COLOURS, DOOR, EMPTY, colour_of, kind_of
+from batchsim.envs.minigrid.cells import (
+    AGENT,
+    CLOSED,
+    COLOURS,
+    DOOR,
+    EMPTY,
+    OPAQUE,
+    colour_of,
+    kind_of,
+)
 from batchsim.envs.minigrid.grid import ORIGIN
 from batchsim.symbols import Symbols
 
@@ -68,9 +77,9 @@ def look(s, i, p):
         for x in range(size):
             code = s.cells[i, place + p.sight[heading, x * size + y]]
             s.seen[i, x * size + y] = code
-            opaque |= code >> 7 << x
+            opaque |= int(code >= OPAQUE) << x
         if not p.see_through_walls:
-            upwards = spread(visible, everything ^ int(opaque), size) & everything
+            upwards = spread(visible, everything ^ opaque, size) & everything
             visible |= upwards
             for x in range(size):
                 code = s.seen[i, x * size + y]
