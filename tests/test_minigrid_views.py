@@ -121,12 +121,12 @@ def test_compiled_views_are_what_wrappers_make(view, form):
 @pytest.mark.parametrize("through", [False, True])
 def test_agents_see_as_far_as_they_are_told(size, through):
     arguments = {"agent_view_size": size, "see_through_walls": through}
-    env = gymnasium.make("MiniGrid-MultiRoom-N4-S5-v1", **arguments).unwrapped
+    env = gymnasium.make("MiniGrid-FourRooms-v0", **arguments).unwrapped
     pairs = [("partial", "dict"), ("rgb_partial", "image"), ("rgb", "image"), ("onehot", "flat")]
     theirs = [wrapped(env, *pair) for pair in pairs]
     ours = [
         batchsim.make(
-            "MiniGrid-MultiRoom-N4-S5-v1", backend="reference", view=view, form=form, **arguments
+            "MiniGrid-FourRooms-v0", backend="reference", view=view, form=form, **arguments
         )
         for view, form in pairs
     ]

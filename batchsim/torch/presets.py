@@ -9,6 +9,7 @@ from gymnasium.spaces import Box
 
 from batchsim.batch.spaces import Layout
 from batchsim.batch.vector import BatchEnv
+from batchsim.symbols import Symbols
 from batchsim.torch.ppo import Hyperparameters
 
 __all__ = ["hyperparameters_for"]
@@ -25,6 +26,14 @@ PIXELS: Mapping[str, Any] = {
 }
 """For observations that are pictures. Convolutions take far longer than environments: here old
 steps are worth a third look, and few steps lie between one improvement and the next."""
+
+GRIDS: Mapping[str, Any] = {
+    "num_envs": 512,
+    "steps": 64,
+    "minibatches": 32,
+    "entropy": 0.01,
+}
+"""For grid worlds, where the reward comes at the end, and only once in a while at first."""
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "Acrobot-v1": {"total_steps": 600_000, "gae_lambda": 0.94, "normalize": True},
@@ -46,6 +55,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "entropy": 0.02,
         "correlation": 0.9,
     },
+    "MiniGrid-DoorKey-6x6-v0": {**GRIDS, "total_steps": 1_000_000},
+    "MiniGrid-DoorKey-8x8-v0": {**GRIDS, "total_steps": 2_000_000},
     "MountainCar-v0": {**CORRELATED, "steps": 64, "total_steps": 1_500_000, "gae_lambda": 0.98},
     "MountainCarContinuous-v0": {**CORRELATED, "steps": 128, "epochs": 4, "minibatches": 32},
     "Pendulum-v1": {
@@ -75,6 +86,8 @@ def hyperparameters_for(env: Any, **given: Any) -> Hyperparameters:
     envs = BatchEnv(env, 1, backend="reference", text_mode="tokens")
     layout = Layout(envs.single_observation_space, "The observation space")
     envs.close()
+    symbols = any(isinstance(leaf, Symbols) for leaf in layout.leaves)
     pixels = any(isinstance(leaf, Box) and len(leaf.shape) == 3 for leaf in layout.leaves)
-    chosen = PRESETS.get(envs.definition.name, PIXELS if pixels else {})
+    others = GRIDS if symbols else PIXELS if pixels else {}
+    chosen = PRESETS.get(envs.definition.name, others)
     return Hyperparameters(**chosen).replace(**given)

@@ -56,6 +56,19 @@ class MiniGrid(Partial):
     beside the image: `"dict"`; `"image"`, the image alone (`ImgObsWrapper`); or `"flat"`, the image
     and the letters of the mission in one array (`FlatObsWrapper`). How far the agent sees are the
     parameters `agent_view_size`, an odd number, and `see_through_walls`.
+
+    ## Rewards
+
+    A success brings `1 - 0.9 * steps / max_steps`: the sooner, the more. Anything else brings
+    nothing.
+
+    ## Episode End
+
+    Terminated by success; truncated after `max_steps`, an argument.
+
+    ## Version History
+
+    Versions are MiniGrid's, and so are the rules: of its release 3.
     """
 
     State, Scratch = State, Scratch
