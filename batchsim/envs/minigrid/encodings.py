@@ -62,10 +62,6 @@ class OneHot:
         return p.agent_view_size, p.agent_view_size, int(BITS)
 
     @classmethod
-    def image_of(cls, p):
-        return Box(0, 255, cls.shape_of(p), np.uint8)
-
-    @classmethod
     def tables(cls, p):
         bits = np.zeros((CODES, BITS), np.uint8)
         numbers = np.zeros(3, np.uint8)
