@@ -37,7 +37,7 @@ from batchsim.compiler.arrays import TUPLE
 from batchsim.compiler.elementwise import BINARY, is_array
 from batchsim.compiler.expressions import Expressions
 from batchsim.compiler.interrupts import PollingCompiler
-from batchsim.compiler.layouts import ArrayLayout
+from batchsim.compiler.layouts import ArrayLayout, TupleLayout
 from batchsim.compiler.refusals import RefusedError
 from batchsim.compiler.rows import ParametersType, StateType
 from batchsim.compiler.ufuncs import DisagreementError
@@ -199,7 +199,7 @@ def _has_float32(kind: Any) -> bool:
 def _lies_float32(layout: Any) -> bool:
     if isinstance(layout, ArrayLayout):
         return layout.dtype == np.float32
-    return any(map(_lies_float32, layout.members))
+    return isinstance(layout, TupleLayout) and any(map(_lies_float32, layout.members))
 
 
 def _make_of_math(function: Any, count: int) -> Any:

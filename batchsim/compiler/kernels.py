@@ -77,17 +77,11 @@ class Tile(NamedTuple):
 
     The order of the arrays, nested ones included, is the order of the driver's table of pointers.
     What batches of one environment differ in comes last, so that they share what is compiled of its
-    functions: the parts of a kernel see the fields up to `truncated`, that which steps rows those
-    up to `choice`.
+    functions: the parts of a kernel see the fields up to `common`, and of parameters, options and
+    tables those that their code names.
     """
 
     state: Any
-    parameters: Any
-    """Those that differ from row to row."""
-    common: Any
-    """Those that are not the defaults, which are compiled in: arrays of one row, for all rows of
-    the batch. So one kernel serves all values. A view does not slice them.
-    """
     options: Any
     tables: Any
     """Arrays that all rows share; a view does not slice them."""
@@ -108,6 +102,12 @@ class Tile(NamedTuple):
     """What `step` gets as its action: for a `Discrete` space the actions as the check wrote them
     down, in int32, of which twice as many fit into a vector as of the callers' int64; for others
     the memory of `action`, in the space's shape.
+    """
+    parameters: Any
+    """Those that differ from row to row."""
+    common: Any
+    """Those that are not the defaults, which are compiled in: arrays of one row, for all rows of
+    the batch. So one kernel serves all values. A view does not slice them.
     """
     elapsed: Any
     """Steps since the start of the episode (the narrowest integers that hold the time limit)."""
@@ -208,6 +208,13 @@ def inform_row(tile, i, out):
     inform(state_at(tile.state, i), i, parameters_at(tile, i), out)
 
 
+def listed_row(tile, k):
+    """Return the number of the k-th row that is listed, in 64 bits as others are: what the
+    environment's functions call is compiled for one type of it.
+    """
+    return 0 + tile.finished[k]
+
+
 # --- Parts: loops over the rows, compiled by themselves -------------------------------------------
 
 
@@ -244,11 +251,11 @@ def restart_rows(table, lo, hi, count, is_step, with_options):
     tile = part_view(table, lo, hi)
     if HAS_OPTIONS and with_options != 0:
         for k in range(count):
-            i = int(tile.finished[k])
+            i = listed_row(tile, k)
             restart(tile, i, i)
         return 0
     for k in range(count):
-        i = int(tile.finished[k])
+        i = listed_row(tile, k)
         restart(tile, i, -1)  # A constant: so are the defaults, then.
         if is_step != 0:
             tile.reward[i] = 0
@@ -273,7 +280,7 @@ def observe_rows(table, lo, hi, count, frames, place):
             observe_row(tile, i, row_views(observation, i))
     else:
         for k in range(count):
-            frame = int(tile.finished[k])
+            frame = listed_row(tile, k)
             i = frame // frames if frames > 1 else frame
             observe_row(tile, i, row_views(observation, frame))
     return 0
@@ -294,7 +301,7 @@ def inform_rows(table, lo, hi, count, place, _):
             inform_row(tile, i, row_views(info, i))
     else:
         for k in range(count):
-            i = int(tile.finished[k])
+            i = listed_row(tile, k)
             inform_row(tile, i, row_views(info, i))
     return 0
 
