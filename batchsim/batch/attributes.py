@@ -369,7 +369,7 @@ class RowAttributes:
 
     def _take_limit(self, limit: int | None) -> None:
         place = self._tile.settings.time_limit
-        most = np.iinfo(place.dtype).max
+        most = np.iinfo(self._elapsed).max
         if (self._elapsed is np.int64) if limit is None else limit <= most:
             place[0] = most if limit is None else limit
             self._limit = limit

@@ -476,6 +476,13 @@ def read_render_mode(mode: Any, known: Sequence[str], name: str) -> str | None:
     return found
 
 
+def most_frames(num_envs: int, checked: bool) -> int:
+    """Return how many frames can be stacked: 32 bits number those of the rows of a tile, of which
+    the checked mode has one.
+    """
+    return min(MOST_FRAMES, MOST_ENVS // num_envs) if checked else MOST_FRAMES
+
+
 def read_time_limit(value: Any) -> int | None:
     """Return the time limit in steps that a caller gave, or None for none."""
     if is_whole(value) and value == NO_TIME_LIMIT:

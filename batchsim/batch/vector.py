@@ -128,13 +128,15 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
         self.num_threads = checks.whole_number(
             "num_threads", num_threads, at_least=1, at_most=checks.MOST_THREADS
         )
+        self.checked = checked_mode.wanted(checked)
         self.frame_stack = checks.whole_number(
-            "frame_stack", frame_stack, at_least=1, at_most=checks.MOST_FRAMES
+            *("frame_stack", frame_stack),
+            at_least=1,
+            at_most=checks.most_frames(self.num_envs, self.checked),
         )
         self.text_mode = checks.one_of("text_mode", text_mode, TEXT_MODES)
         self.record_episode_statistics = bool(record_episode_statistics)
         self.clip_actions = bool(clip_actions)
-        self.checked = checked_mode.wanted(checked)
         given = {**entry.kwargs, **params}
         self._params = definition.read_params(given, self.num_envs)
         self._arguments = definition.read_arguments(given)

@@ -23,6 +23,7 @@ from batchsim.compiler.digest import (
     Reads,
     is_known,
     look_up,
+    named_by,
     reads,
 )
 from batchsim.definition import suggest
@@ -92,6 +93,14 @@ class Binder:
         self.arrays: dict[int, tuple[Any, Any]] = {}
         self.digests: dict[Any, str] = {}
         """Of each function copied: a hash of its code and of all that it refers to."""
+        self.names: dict[Any, frozenset[str]] = {}
+        """Of each function copied: what its code, and that of all that it calls, may read of an
+        object by its name; `WHOLE` is among them if that is not known.
+        """
+        self.at_work: list[set[str]] = []
+        """The names of the functions that are being copied, each of which is called by the one
+        before.
+        """
 
     def bind(self, function: Any) -> Any:
         """Return the bound and wrapped copy of `function`, made once."""
@@ -116,6 +125,7 @@ class Binder:
         names = dict(function.__globals__)
         if of_loops:
             names.update(self.placeholders, **self.given)
+        self.at_work.append(set(named_by(code)))
         digest = Digest(function.__qualname__)
         digest.add("code", code)
         digest.add("defaults", (defaults, keyword_defaults))
@@ -138,6 +148,7 @@ class Binder:
         copy.__qualname__ = function.__qualname__
         copy.__module__ = function.__module__
         self.digests[function] = digest.hexdigest()
+        self.names[function] = frozenset(self.at_work.pop())
         return copy
 
     def _bind_name(
@@ -170,8 +181,11 @@ class Binder:
         if demote:
             value = _to_float32(value)
         value = self._frozen(value)
+        if value is getattr:
+            self.at_work[-1].add(WHOLE)
         if isinstance(value, python_types.FunctionType) and value.__module__ not in LIBRARIES:
             bound = self.bind(value)
+            self.at_work[-1] |= self.names[value]
             digest.add(name, self.digests[value])
             return bound
         digest.add(name, value)

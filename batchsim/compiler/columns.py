@@ -21,6 +21,7 @@ from batchsim.compiler.kernels import Tile
 from batchsim.compiler.layouts import (
     ACCESSORS,
     ArrayLayout,
+    HiddenLayout,
     TupleLayout,
     count,
     cut_rows,
@@ -79,7 +80,9 @@ def _native_view(kind: RowsType) -> Any:
             addresses = cgutils.alloca_once(builder, number, 1 + count(kind.layout))
             builder.store(builder.sub(end, first), addresses)
 
-            def enter(slot: int, layout: ArrayLayout | TupleLayout) -> int:
+            def enter(slot: int, layout: ArrayLayout | HiddenLayout | TupleLayout) -> int:
+                if isinstance(layout, HiddenLayout):
+                    return slot + layout.arrays
                 if isinstance(layout, TupleLayout):
                     for member in layout.members:
                         slot = enter(slot, member)

@@ -29,10 +29,10 @@ from numba.core.errors import NumbaError, UnsupportedBytecodeError
 from batchsim.compiler import cache, kernels, layouts, target, ufuncs
 from batchsim.compiler import forks as forks  # sees to every fork from now on
 from batchsim.compiler.binder import Binder, rebuilt
-from batchsim.compiler.digest import LIBRARIES, OWN_CODE, Digest, extensions, hash_of_files
+from batchsim.compiler.digest import LIBRARIES, OWN_CODE, WHOLE, Digest, extensions, hash_of_files
 from batchsim.compiler.kernels import Tile
 from batchsim.compiler.safety import may_step_finished_rows
-from batchsim.definition import Definition
+from batchsim.definition import Definition, record
 
 __all__ = [
     "LIBRARIES",
@@ -84,8 +84,8 @@ SELDOM = "restart_rows"
 """The part that most steps do little of; many draws in it would be inlined at great length."""
 ENTRY = kernels.run_task.__name__
 """What calls them."""
-LAST_SEEN = "truncated"
-"""The last field of a tile that parts see; `advance_rows` sees the actions too."""
+ACTIONS = ("action", "choice")
+"""The fields of a tile that `advance_rows` alone reads."""
 
 
 @dataclass(frozen=True)
@@ -290,13 +290,7 @@ class _Plan:
         loops = _part_loops(spec, guarded=_is_guarded(spec))
         frame = _frame_layout(spec.tile)
         info = layouts.array_layout(spec.tile.info)
-        seen = layouts.layout_of(spec.tile, LAST_SEEN)
-        made_of = {
-            "advance_rows": (layouts.layout_of(spec.tile, "choice"),),
-            "restart_rows": (seen,),
-            "observe_rows": (seen, frame),
-            "inform_rows": (seen, info),
-        }
+        writes = {"observe_rows": (frame,), "inform_rows": (info,)}
         whole = layouts.layout_of(spec.tile)
         wrap, placeholders = _as_it_is, _placeholders(spec)
         names = (
@@ -308,7 +302,7 @@ class _Plan:
             *PLACES,
             *PARTS,
         )
-        given = dict.fromkeys(names)
+        given: dict[str, Any] = dict.fromkeys(names)
         if for_numba:
             from batchsim.compiler import agreement, columns
 
@@ -330,24 +324,32 @@ class _Plan:
                 placeholders[name] = loops[name]
                 del given[name]
                 continue
+            function = binder.copy(loops[name])
+            constants = _read_of(spec.constants, binder.names[loops[name]])
+            hidden = () if name == "advance_rows" else ACTIONS
+            seen = layouts.part_layout(whole, hidden, constants._fields)
             if for_numba:
                 # Of this part alone: no function that two parts share may name it.
-                given["part_view"] = columns.native_view(made_of[name][0], spec.constants)
-            self._add(name, binder, loops[name], made_of[name])
+                function.__globals__["part_view"] = columns.native_view(seen, constants)
+            # Not `_hash`: equal numbers may be of different types.
+            made_of = Digest(constants).hexdigest(), seen, *writes.get(name, ())
+            self._add(name, function, binder.digests[loops[name]], made_of)
             given[name] = wrap(_named_part(self.names[name])) if for_numba else None
         if for_numba:
-            given["view"] = columns.native_view(whole, spec.constants)
+            given["view"] = columns.native_view(whole, ())
             given.update(_places(spec.tile))
-        self._add(ENTRY, binder, kernels.run_task, (whole, *self.names.values()))
+        function = binder.copy(kernels.run_task)
+        made_of = whole, *self.names.values()
+        self._add(ENTRY, function, binder.digests[kernels.run_task], made_of)
 
     @property
     def key(self) -> str:
         """Of the whole."""
         return self.keys[ENTRY]
 
-    def _add(self, name: str, binder: Binder, loop: Any, made_of: tuple[Any, ...]) -> None:
-        self.functions[name] = binder.copy(loop)
-        self.keys[name] = _key((self.common, binder.digests[loop], *made_of))
+    def _add(self, name: str, function: Any, digest: str, made_of: tuple[Any, ...]) -> None:
+        self.functions[name] = function
+        self.keys[name] = _key((self.common, digest, *made_of))
         self.names[name] = f"batchsim_{name}_{self.keys[name][:32]}"
 
     def translate(self, name: str) -> Any:
@@ -397,6 +399,18 @@ def _frame_layout(tile: Tile) -> Any:
     return layouts.array_layout(without_frames(tile.frames) if frames else tile.observation)
 
 
+def _read_of(constants: Any, names: frozenset[str]) -> Any:
+    """Return those of the constants that functions may read, a namedtuple.
+
+    Args:
+        constants: the values of parameters and tables that are compiled in, a namedtuple.
+        names: as in `Binder.names`.
+    """
+    read = [name for name in constants._fields if WHOLE in names or name in names]
+    kind = record(type(constants).__name__, tuple(read))
+    return kind(*(getattr(constants, name) for name in read))
+
+
 def _is_guarded(spec: KernelSpec) -> bool:
     """Tell whether stepping a row that is over, before its reset, could do harm."""
     varying = {
@@ -437,6 +451,15 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
+def _seen_names(layout: layouts.TupleLayout) -> tuple[str | None, ...]:
+    """Return the names of the members that are seen, those of a plain tuple empty."""
+    names = layout.fields or ("",) * len(layout.members)
+    return tuple(
+        None if isinstance(member, layouts.HiddenLayout) else name
+        for name, member in zip(names, layout.members, strict=False)
+    )
+
+
 def _key(made_of: tuple[Any, ...]) -> str:
     """Return a hash of what a part is made of: layouts, names, and hashes of other things."""
 
@@ -444,7 +467,8 @@ def _key(made_of: tuple[Any, ...]) -> str:
         if isinstance(part, layouts.ArrayLayout):
             return part.dtype.str, part.trailing, part.length, part.writeable, part.is_small_table
         if isinstance(part, layouts.TupleLayout):
-            return part.fields, tuple(described(member) for member in part.members)
+            members = tuple(map(described, part.members))
+            return _seen_names(part), members
         return part
 
     return Digest(*(_hash(described(part)) for part in made_of)).hexdigest()
@@ -452,7 +476,7 @@ def _key(made_of: tuple[Any, ...]) -> str:
 
 def _common_key(spec: KernelSpec) -> str:
     """Return a hash of what all parts of a kernel depend on."""
-    digest = Digest(spec.constants, sorted(spec.definition.scratch))
+    digest = Digest(sorted(spec.definition.scratch))
     digest.add("options", (CALLEE, spec.checked))
     digest.add("precision", spec.precision)
     settings = tuple(getattr(numba.config, setting, None) for setting in SETTINGS)

@@ -279,6 +279,13 @@ def reads(code: types.CodeType) -> Reads:
     return _in_order(found)
 
 
+@functools.lru_cache(maxsize=1024)
+def named_by(code: types.CodeType) -> frozenset[str]:
+    """Return the names that code has: of what it reads, and of attributes of whatever object."""
+    inner = (named_by(part) for part in code.co_consts if isinstance(part, types.CodeType))
+    return frozenset(code.co_names).union(*inner)
+
+
 def _merge(into: Reads, others: Reads) -> None:
     for name, parts in others.items():
         _merge(into.setdefault(name, {}), parts)

@@ -53,7 +53,7 @@ class Settings(NamedTuple):
     """Values that all rows share, most in arrays of one element; a view does not slice them."""
 
     time_limit: Any
-    """Steps after which an episode is truncated (dtype of `Tile.elapsed`)."""
+    """Steps after which an episode is truncated (int64)."""
     now: Any
     """Clock at the start of the step in seconds (float64)."""
     row: Any
@@ -77,27 +77,19 @@ class Tile(NamedTuple):
 
     The order of the arrays, nested ones included, is the order of the driver's table of pointers.
     What batches of one environment differ in comes last, so that they share what is compiled of its
-    functions: the parts of a kernel see the fields up to `truncated`, that which steps rows those
-    up to `choice`.
+    functions: the parts of a kernel see the fields up to `common`, and of parameters, options and
+    tables those that their code names.
     """
 
     state: Any
-    parameters: Any
-    """Those that differ from row to row."""
-    common: Any
-    """Those that are not the defaults, which are compiled in: arrays of one row, for all rows of
-    the batch. So one kernel serves all values. A view does not slice them.
-    """
     options: Any
     tables: Any
     """Arrays that all rows share; a view does not slice them."""
     rng: Any
-    elapsed: Any
-    """Steps since the start of the episode (the narrowest integers that hold the time limit)."""
     pending: Any
     """The row's episode is over and it has not been reset (bool)."""
     finished: Any
-    """Scratch: numbers of rows found by a scan (int32)."""
+    """Scratch: numbers of rows found by a scan, for a while those of their frames (int32)."""
     selected: Any
     """The rows that `RESET` resets (bool)."""
     settings: Any
@@ -111,6 +103,14 @@ class Tile(NamedTuple):
     down, in int32, of which twice as many fit into a vector as of the callers' int64; for others
     the memory of `action`, in the space's shape.
     """
+    parameters: Any
+    """Those that differ from row to row."""
+    common: Any
+    """Those that are not the defaults, which are compiled in: arrays of one row, for all rows of
+    the batch. So one kernel serves all values. A view does not slice them.
+    """
+    elapsed: Any
+    """Steps since the start of the episode (the narrowest integers that hold the time limit)."""
     episode: Any
     frames: Any
     """With stacking the last frames of each row, nested as an observation, arrays (N, FRAMES, …),
@@ -168,19 +168,24 @@ def check_box(table, lo, hi):
 
 
 def advance(tile, i):
-    """Step row i, count the step and set its flags."""
+    """Step row i."""
     mark(tile, i)
     p = parameters_at(tile, i)
     returned = step(state_at(tile.state, i), i, tile.choice[i], p, tile.rng)
     reward, terminated, truncated = outcome(returned)
-    # Sums of narrow integers are wide in compiled code; comparisons would be, too.
-    elapsed = tile.elapsed.dtype.type(tile.elapsed[i] + 1)
-    truncated |= elapsed >= tile.settings.time_limit[0]
     tile.reward[i] = reward
-    tile.elapsed[i] = elapsed
     tile.terminated[i] = terminated
     tile.truncated[i] = truncated
-    tile.pending[i] = terminated or truncated
+
+
+def count_step(tile, i, limit):
+    """Count the step of row i, truncate its episode at the time limit, and note if it is over."""
+    # Sums of narrow integers are wide in compiled code; comparisons would be, too.
+    elapsed = tile.elapsed.dtype.type(tile.elapsed[i] + 1)
+    truncated = tile.truncated[i] | (elapsed >= limit)
+    tile.elapsed[i] = elapsed
+    tile.truncated[i] = truncated
+    tile.pending[i] = tile.terminated[i] | truncated
 
 
 def restart(tile, i, options_row):
@@ -188,7 +193,6 @@ def restart(tile, i, options_row):
     mark(tile, i)
     p = reset_parameters_at(tile, i, options_row)
     reset(state_at(tile.state, i), i, p, tile.rng)
-    tile.elapsed[i] = 0
     tile.pending[i] = False
 
 
@@ -202,6 +206,13 @@ def inform_row(tile, i, out):
     """Write the infos of row i into `out`."""
     mark(tile, i)
     inform(state_at(tile.state, i), i, parameters_at(tile, i), out)
+
+
+def listed_row(tile, k):
+    """Return the number of the k-th row that is listed, in 64 bits as others are: what the
+    environment's functions call is compiled for one type of it.
+    """
+    return 0 + tile.finished[k]
 
 
 # --- Parts: loops over the rows, compiled by themselves -------------------------------------------
@@ -240,11 +251,11 @@ def restart_rows(table, lo, hi, count, is_step, with_options):
     tile = part_view(table, lo, hi)
     if HAS_OPTIONS and with_options != 0:
         for k in range(count):
-            i = tile.finished[k]
+            i = listed_row(tile, k)
             restart(tile, i, i)
         return 0
     for k in range(count):
-        i = tile.finished[k]
+        i = listed_row(tile, k)
         restart(tile, i, -1)  # A constant: so are the defaults, then.
         if is_step != 0:
             tile.reward[i] = 0
@@ -254,12 +265,12 @@ def restart_rows(table, lo, hi, count, is_step, with_options):
 
 
 def observe_rows(table, lo, hi, count, frames, place):
-    """Observe the first `count` rows that are listed in `finished`, or all rows if it is negative.
+    """Observe the first `count` frames that are listed in `finished`, or all if it is negative.
 
     Args:
         table, lo, hi: the tile.
-        count: how many rows.
-        frames: how many frames a row has; the newest is written.
+        count: how many frames; they are numbered through all rows.
+        frames: how many a row has.
         place: of the arrays that are written.
     """
     tile = part_view(table, lo, hi)
@@ -269,11 +280,9 @@ def observe_rows(table, lo, hi, count, frames, place):
             observe_row(tile, i, row_views(observation, i))
     else:
         for k in range(count):
-            i = tile.finished[k]
-            row = int(i)
-            if frames > 1:
-                row = row * frames + int(tile.elapsed[i]) % frames
-            observe_row(tile, i, row_views(observation, row))
+            frame = listed_row(tile, k)
+            i = frame // frames if frames > 1 else frame
+            observe_row(tile, i, row_views(observation, frame))
     return 0
 
 
@@ -292,7 +301,7 @@ def inform_rows(table, lo, hi, count, place, _):
             inform_row(tile, i, row_views(info, i))
     else:
         for k in range(count):
-            i = tile.finished[k]
+            i = listed_row(tile, k)
             inform_row(tile, i, row_views(info, i))
     return 0
 
@@ -334,6 +343,19 @@ def count_pending(tile):
     return count
 
 
+def count_steps(tile):
+    """`count_step` of all rows; the flags of those that are about to be reset are of no use."""
+    limit = tile.elapsed.dtype.type(tile.settings.time_limit[0])
+    for i in range(tile.pending.shape[0]):
+        count_step(tile, i, limit)
+
+
+def start_counts(tile, count, first):
+    """Count the steps of the first `count` rows that are listed from `first` on."""
+    for k in range(count):
+        tile.elapsed[tile.finished[k]] = first
+
+
 # --- Steps ----------------------------------------------------------------------------------------
 
 
@@ -342,6 +364,8 @@ def step_next_step(table, lo, hi):
     tile = view(table, lo, hi)
     count = list_flagged(tile, tile.pending)
     advance_rows(table, lo, hi, 0, 0, 0)
+    start_counts(tile, count, -1)  # This step, in which they are reset, counts as the others do.
+    count_steps(tile)
     add_rewards(tile)
     # The rows that were over before this step start anew in it, whatever their action.
     restart_rows(table, lo, hi, count, 1, 0)
@@ -356,6 +380,7 @@ def step_same_step(table, lo, hi):
     """One step with `AutoresetMode.SAME_STEP`; returns how many episodes ended in it."""
     tile = view(table, lo, hi)
     advance_rows(table, lo, hi, 1, 0, 0)
+    count_steps(tile)
     add_rewards(tile)
     report_episodes(tile)
     observe_all(table, lo, hi, tile)
@@ -365,6 +390,7 @@ def step_same_step(table, lo, hi):
     count = list_flagged(tile, tile.pending)
     inform_rows(table, lo, hi, count, FINAL_INFO, 0)
     restart_rows(table, lo, hi, count, 0, 0)
+    start_counts(tile, count, 0)
     start_episodes(tile, count)
     observe_listed(table, lo, hi, tile, count)
     inform_rows(table, lo, hi, count, INFO, 0)
@@ -375,6 +401,7 @@ def step_disabled(table, lo, hi):
     """One step with `AutoresetMode.DISABLED`; returns how many episodes ended in it."""
     tile = view(table, lo, hi)
     advance_rows(table, lo, hi, 1, 0, 0)
+    count_steps(tile)
     add_rewards(tile)
     report_episodes(tile)
     observe_all(table, lo, hi, tile)
@@ -387,6 +414,7 @@ def reset_selected(table, lo, hi):
     tile = view(table, lo, hi)
     count = list_flagged(tile, tile.selected)
     restart_rows(table, lo, hi, count, 0, 1)
+    start_counts(tile, count, 0)
     start_episodes(tile, count)
     observe_again(table, lo, hi, tile, count)
     clear_rows(tile.info)
@@ -424,7 +452,7 @@ def observe_frames_listed(table, lo, hi, tile, count):
     """`observe_listed` with stacking: in place of the oldest frame, or of all where an episode
     begins.
     """
-    observe_rows(table, lo, hi, count, FRAMES, OBSERVED)
+    observe_newest(table, lo, hi, tile, count)
     for k in range(count):
         i = tile.finished[k]
         keep_first_frame(tile, i)
@@ -433,11 +461,21 @@ def observe_frames_listed(table, lo, hi, tile, count):
 
 def observe_frames_again(table, lo, hi, tile, count):
     """`observe_again` with stacking."""
-    observe_rows(table, lo, hi, count, FRAMES, OBSERVED)
+    observe_newest(table, lo, hi, tile, count)
     for k in range(count):
         keep_first_frame(tile, tile.finished[k])
     for i in range(tile.reward.shape[0]):
         stack_frames(tile, i)
+
+
+def observe_newest(table, lo, hi, tile, count):
+    """Observe the newest frames of the first `count` rows that are listed."""
+    for k in range(count):
+        i = int(tile.finished[k])
+        tile.finished[k] = i * FRAMES + int(tile.elapsed[i]) % FRAMES
+    observe_rows(table, lo, hi, count, FRAMES, OBSERVED)
+    for k in range(count):
+        tile.finished[k] //= FRAMES
 
 
 def keep_first_frame(tile, i):

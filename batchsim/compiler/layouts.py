@@ -5,7 +5,7 @@ Of the compiler nothing else is needed where a kernel is found on disk.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,11 +19,13 @@ __all__ = [
     "SHARED",
     "UNKNOWN",
     "ArrayLayout",
+    "HiddenLayout",
     "TupleLayout",
     "array_layout",
     "count",
     "cut_rows",
     "layout_of",
+    "part_layout",
     "rebuild",
     "row_bytes",
     "slot_of",
@@ -36,6 +38,10 @@ LIMIT = 64
 """Elements up to which an array can be a value; what there is code for, one by one."""
 SHARED = ("common", "tables", "settings")
 """The fields of a `Tile` that hold no row: a view does not slice them."""
+NAMED = ("options", "tables", "parameters", "common")
+"""The fields of a `Tile` whose members are read by their names, as `p.gravity`."""
+LAST_SEEN = "common"
+"""The last field of a tile that parts see."""
 ACCESSORS = (
     "parameters_at",
     "reset_parameters_at",
@@ -68,8 +74,15 @@ class ArrayLayout(NamedTuple):
     """Whether it is a table of so few elements that its length is compiled in."""
 
 
+class HiddenLayout(NamedTuple):
+    """Stands for what compiled code does not see."""
+
+    arrays: int
+    """How many there are."""
+
+
 class TupleLayout(NamedTuple):
-    """The layouts of the members of a tuple or namedtuple."""
+    """The layouts of the members of a tuple or namedtuple, the last of which may be left out."""
 
     type: Any
     members: tuple[Any, ...]
@@ -85,8 +98,10 @@ class TupleLayout(NamedTuple):
         return sum(map(count, self.members[:k])), self.members[k]
 
 
-def count(layout: ArrayLayout | TupleLayout) -> int:
+def count(layout: ArrayLayout | HiddenLayout | TupleLayout) -> int:
     """Return how many arrays there are."""
+    if isinstance(layout, HiddenLayout):
+        return layout.arrays
     return 1 if isinstance(layout, ArrayLayout) else sum(map(count, layout.members))
 
 
@@ -111,21 +126,41 @@ def rebuild(nested: Any, members: list[Any]) -> Any:
     return type(nested)(*members) if hasattr(nested, "_fields") else tuple(members)
 
 
-def layout_of(tile: Tile, last: str = Tile._fields[-1]) -> TupleLayout:
-    """Return the layout of a tile: all that `native_view` needs of its arrays.
+def layout_of(tile: Tile) -> TupleLayout:
+    """Return the layout of a tile: all that `native_view` needs of its arrays."""
+    members = (array_layout(nested, name) for name, nested in tile._asdict().items())
+    return TupleLayout(Tile, tuple(members))
+
+
+def part_layout(whole: TupleLayout, hidden: Collection[str], names: Collection[str]) -> TupleLayout:
+    """Return the layout of a tile as a part of a kernel sees it.
 
     Args:
-        tile: the arrays.
-        last: the last field that is seen; those behind it are left out.
+        whole: the layout of the tile.
+        hidden: fields that the part does not read.
+        names: those of parameters, options and tables that its code may read.
     """
-    seen = Tile._fields[: Tile._fields.index(last) + 1]
-    return TupleLayout(
-        Tile,
-        tuple(
-            array_layout(nested, name) if name in seen else TupleLayout(tuple, ())
-            for name, nested in tile._asdict().items()
-        ),
-    )
+    members: list[Any] = []
+    for field, member in zip(whole.fields, whole.members, strict=True):
+        if field in NAMED:
+            parts = zip(member.fields, member.members, strict=True)
+            seen = [part if name in names else HiddenLayout(1) for name, part in parts]
+            if field == LAST_SEEN:
+                seen = _without_hidden_end(seen)
+            member = TupleLayout(member.type, tuple(seen))
+            is_hidden = all(isinstance(part, HiddenLayout) for part in seen)
+        else:
+            is_hidden = field in hidden
+        members.append(HiddenLayout(count(member)) if is_hidden else member)
+        if field == LAST_SEEN:
+            break
+    return TupleLayout(Tile, tuple(_without_hidden_end(members)))
+
+
+def _without_hidden_end(members: list[Any]) -> list[Any]:
+    """Return members without the last ones, if they are hidden: no slot is counted from them."""
+    seen = [k for k, member in enumerate(members) if not isinstance(member, HiddenLayout)]
+    return members[: 1 + max(seen, default=-1)]
 
 
 def array_layout(nested: Any, name: str = "") -> Any:

@@ -26,7 +26,7 @@ from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
 
 from batchsim.compiler.arrays import Reference, load, load_invariant, reference_at
-from batchsim.compiler.layouts import UNKNOWN, ArrayLayout, TupleLayout, count
+from batchsim.compiler.layouts import UNKNOWN, ArrayLayout, HiddenLayout, TupleLayout, count
 
 __all__ = [
     "ParametersType",
@@ -63,8 +63,11 @@ def numba_type(layout: ArrayLayout | TupleLayout) -> Any:
 class RowsType(types.Type):
     """A tile or a part of it; its attributes are arrays, and parts of this type again.
 
+    Functions that are given a part of a tile, such as the state or the streams, are compiled once
+    for all the tiles that have such a part.
+
     Args:
-        tile: the layout of the whole tile.
+        tile: the layout of the whole tile; of a part, of itself: it has no tables.
         layout: of the part.
         slot: the place of the part's first array among the tile's.
         constants: the parameters' values that are compiled in, a namedtuple.
@@ -96,7 +99,8 @@ class RowsType(types.Type):
         slot = self.slot
         # Members of a plain tuple have no names.
         for field, member in zip(self.layout.fields, self.layout.members, strict=False):
-            found[field] = slot, member
+            if not isinstance(member, HiddenLayout):
+                found[field] = slot, member
             slot += count(member)
         return found
 
@@ -104,7 +108,7 @@ class RowsType(types.Type):
         """Return the type of a member."""
         if isinstance(layout, ArrayLayout):
             return numba_type(layout)
-        return RowsType(self.tile, layout, slot, self.constants)
+        return RowsType(layout, layout, slot, ())
 
 
 class StateType(types.Type):
@@ -139,7 +143,7 @@ class ParametersType(types.Type):
 
     def __init__(self, tile: RowsType, at_reset: bool) -> None:
         self.tile = tile
-        self.at_reset = at_reset and bool(tile.places["options"][1].members)
+        self.at_reset = at_reset and "options" in tile.places
         super().__init__(f"Parameters.{_number(tile.identity)}.{int(self.at_reset)}")
 
     @property
@@ -166,9 +170,13 @@ class ParametersType(types.Type):
         """Of the parameters that are not compiled in: the field of the tile, slot and layout."""
         found = {}
         for field in ("common", "parameters", *["options"] * self.at_reset, "tables"):
+            if field not in self.tile.places:
+                continue
             slot, layout = self.tile.places[field]
-            for name, member in zip(layout.fields, layout.members, strict=True):
-                found[name] = field, slot, member
+            # The last ones may be left out.
+            for name, member in zip(layout.fields, layout.members, strict=False):
+                if not isinstance(member, HiddenLayout):
+                    found[name] = field, slot, member
                 slot += 1
         return found
 

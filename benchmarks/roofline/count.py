@@ -170,12 +170,18 @@ def _record(envs: BatchEnv, row: int, actions: Any) -> tuple[Recorder, int]:
         },
         namespace=envs.definition.namespace,
     )
-    advance, observe, inform = (
+    advance, count_step, observe, inform = (
         recorder.rebind(binder.copy(function))
-        for function in (kernels.advance, kernels.observe_row, kernels.inform_row)
+        for function in (
+            kernels.advance,
+            kernels.count_step,
+            kernels.observe_row,
+            kernels.inform_row,
+        )
     )
     _ = tile.pending[0]  # A step has to know which rows it is to reset instead.
     advance(tile, 0)
+    count_step(tile, 0, tile.settings.time_limit[0])
     observe(tile, 0, _row_views(tile.observation, 0))
     inform(tile, 0, _row_views(tile.info, 0))
     return recorder, action.nbytes
