@@ -23,8 +23,10 @@ if "BATCHSIM_CACHE_DIR" not in os.environ:
             shutil.rmtree(_directory, ignore_errors=True)
 
 
+import gymnasium
 import oracle
 
+from batchsim import registry
 from batchsim.batch.processors import available_cpus
 
 
@@ -138,3 +140,13 @@ def opened():
     yield keep
     for env in envs:
         env.close()
+
+
+@pytest.fixture
+def registered():
+    """Forget at the end what was registered."""
+    known, with_gymnasium = dict(registry._entries), dict(gymnasium.registry)
+    yield
+    for now, before in ((registry._entries, known), (gymnasium.registry, with_gymnasium)):
+        now.clear()
+        now.update(before)

@@ -146,7 +146,7 @@ def test_a_pickle_is_of_the_class_that_was_asked():
     assert plain.definition.namespace is Walk
 
 
-def test_an_id_has_its_own_arguments_and_spec():
+def test_an_id_has_its_own_arguments_and_spec(registered):
     name = batchsim.register(Walk, "Chosen-v0", kwargs={"view": "picture"})
     envs = batchsim.make_vec(name, N, backend="reference")
     assert envs.single_observation_space.shape == (24, 16, 3)

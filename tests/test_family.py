@@ -390,18 +390,6 @@ def test_definitions_of_a_family_are_found_and_pickled_by_their_names():
 # -- ids -----------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def registered(monkeypatch):
-    """Forget at the end what was registered."""
-    before = dict(registry._entries)
-    known = dict(gymnasium.registry)
-    yield
-    registry._entries.clear()
-    registry._entries.update(before)
-    gymnasium.registry.clear()
-    gymnasium.registry.update(known)
-
-
 def test_an_id_is_a_definition_with_arguments(registered, opened):
     batchsim.register(Rich, "Rich-v0")
     kwargs = {"luck": 0.75, "most": 9}
