@@ -35,6 +35,7 @@ GRIDS = [
     "MiniGrid-DoorKey-8x8-v0",
     "MiniGrid-Dynamic-Obstacles-8x8-v0",
     "MiniGrid-KeyCorridorS3R3-v0",
+    "BabyAI-GoToLocal-v0",
 ]
 """Grid worlds that stand for all of them."""
 GAME_SIZE = {"width": 160, "height": 120}
