@@ -34,3 +34,8 @@ class Symbols(Box):
             )
         super().__init__(0, 255, tuple(shape), np.uint8, seed)
         self.counts = tuple(counts)
+
+    def sample(self, mask: None = None, probability: None = None) -> np.ndarray:
+        """Return random bytes that stand for something, (…) of uint8."""
+        found: np.ndarray = self.np_random.integers(0, self.counts, self.shape, np.uint8)
+        return found

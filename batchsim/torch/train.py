@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium
+import numpy as np
 import torch
 
 from batchsim import registry
@@ -314,9 +315,10 @@ class Training:
         """Return what goes forward and backward through the networks as learning does."""
         h, rollout, policy = self.settings.hyperparameters, self.ppo.collector.rollout, self.policy
         size = math.ceil(h.num_envs * h.steps / h.minibatches)
-        rows = torch.arange(size) % h.num_envs
+        # Of one environment's space: that of a batch does not know what symbols there are.
         observations = mapped(
-            lambda leaf: torch.from_numpy(leaf)[rows], self.ppo.envs.observation_space.sample()
+            lambda leaf: torch.from_numpy(np.asarray(leaf)).expand(size, *np.shape(leaf)).clone(),
+            self.ppo.envs.single_observation_space.sample(),
         )
         actions = torch.zeros_like(rollout.actions.flatten(0, 1)[:size])
 
