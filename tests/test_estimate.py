@@ -61,6 +61,12 @@ def run(capsys, monkeypatch):
     return call
 
 
+def test_environments_with_texts_are_refused():
+    pytest.importorskip("minigrid")
+    with pytest.raises(ValueError, match="MiniGrid-Empty-5x5-v0 return texts as strings"):
+        estimates.EstimateSettings("MiniGrid-Empty-5x5-v0", HOW)
+
+
 def test_the_baseline_of_an_id_that_gymnasium_lacks_is_the_one_brought_along(monkeypatch):
     settings = estimates.EstimateSettings("EgoBasic-v0", HOW)
     envs = estimates._make(settings, "baseline")

@@ -71,6 +71,12 @@ class EstimateSettings:
 
     def __post_init__(self) -> None:
         registry.original(self.env_id)
+        if hasattr(registry.load(self.env_id).namespace, "text"):
+            raise ValueError(
+                f"The per-object environments of {self.env_id} return texts as strings, which no "
+                "policy reads, so that no agent learns from them; expected an environment without "
+                "texts. `ladder` compares the environments alone."
+            )
         whole_number("iterations", self.iterations, at_least=1)
         whole_number("repeats", self.repeats, at_least=1)
         # Those of every run.
