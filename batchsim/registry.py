@@ -67,6 +67,12 @@ def find(name: str) -> tuple[str, Entry]:
     if short not in ENVIRONMENTS:
         from batchsim.definition import suggest
 
+        if short.startswith("MiniGrid-WFC-"):
+            raise ValueError(
+                f"batchsim has no environment {name!r}: its levels are made of pictures of "
+                "patterns that minigrid's distributions lack, and minigrid cannot make it either."
+            )
+
         raise ValueError(
             f"batchsim has no environment {name!r}{suggest(short, ENVIRONMENTS)}; "
             "batchsim.environments() lists them all."

@@ -186,7 +186,7 @@ def test_arguments_are_upstreams(beside, name, kwargs):
 @pytest.mark.parametrize(
     ("name", "kwargs", "words"),
     [
-        ("BabyAI-GoToLocal-v0", {"num_dists": 63}, "63 things"),
+        ("BabyAI-GoToLocal-v0", {"num_dists": 63}, "num_dists is 63"),
         ("BabyAI-GoToLocal-v0", {"room_size": 4, "num_dists": 4}, "4 things"),
         ("BabyAI-GoToLocal-v0", {"num_dists": 0}, "num_dists is 0"),
         ("BabyAI-GoToObj-v0", {"room_size": 2}, "size 2"),

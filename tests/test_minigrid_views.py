@@ -229,3 +229,24 @@ def test_missions_that_a_flat_array_has_no_room_for_are_refused():
         with pytest.raises(ValueError, match=sentence):
             batchsim.make_vec(definition, 2, form="flat", backend="reference")
         assert batchsim.make_vec(definition, 2, form="image", backend="reference")
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "reason"),
+    [
+        ("MiniGrid-DoorKey-8x8-v0", {"size": 4}, "size is 4; expected at least 5"),
+        ("MiniGrid-LavaGapS5-v0", {"size": 4}, "size is 4; expected at least 5"),
+        ("MiniGrid-DistShift1-v0", {"strip2_row": 6}, "strip2_row 6; expected a width of at least"),
+        ("MiniGrid-KeyCorridorS3R1-v0", {"room_size": 2}, "Rooms of size 2 in 1 rows"),
+        ("MiniGrid-KeyCorridorS3R1-v0", {"num_rows": 0}, "in 0 rows and 3 columns"),
+        ("MiniGrid-MemoryS7-v0", {"size": 8}, "size is 8; expected an odd number"),
+        ("MiniGrid-Fetch-5x5-N2-v0", {"numObjs": 9}, "numObjs is 9; expected 1 to 8"),
+        ("MiniGrid-Dynamic-Obstacles-5x5-v0", {"size": 3}, "expected at most -1"),
+        ("MiniGrid-MultiRoom-N6-v0", {"maxRoomSize": 3}, "maxRoomSize is 3; expected 4 to 25"),
+        ("MiniGrid-Empty-8x8-v0", {"agent_start_pos": (7, 1)}, "agent_start_pos is"),
+        ("MiniGrid-WFC-MazeSimple-v0", {}, "minigrid cannot make it either"),
+    ],
+)
+def test_what_no_grid_can_hold_is_refused(name, given, reason):
+    with pytest.raises(ValueError, match=reason):
+        batchsim.make_vec(name, 2, backend="reference", **given)

@@ -80,8 +80,6 @@ class Level(RoomGrid):
     State = merge(State, Things, Mission, Instructions, Episode)
     Scratch = merge(RoomGrid.Scratch, Search)
     WORDS, LONGEST = VALUES, LONGEST
-    LEAST_ROOM = 3  # of the size of a room
-    LEAST_ROOMS = 1  # in a row, and in a column
     IS_UNBLOCKING = False  # whether no clause may be about the key of a locked door
 
     class Arguments(NamedTuple):
@@ -123,11 +121,7 @@ class Level(RoomGrid):
     @classmethod
     def tables(cls, p):
         size, rows, columns = cls.rooms_of(p)
-        if size < cls.LEAST_ROOM or min(rows, columns) < cls.LEAST_ROOMS:
-            raise ValueError(
-                f"Rooms of size {size} in {rows} rows and {columns} columns; expected a size of at "
-                f"least {cls.LEAST_ROOM}, and at least {cls.LEAST_ROOMS} rows and columns."
-            )
+        made = super().tables(p)  # which refuses rooms that are too few or too small
         doors = rows * (columns - 1) + columns * (rows - 1)
         things = cls.things_of(p)
         floor = rows * columns * (size - 2) ** 2
@@ -138,7 +132,6 @@ class Level(RoomGrid):
                 f"{things} things in {rows} by {columns} rooms of size {size}; expected at most "
                 f"{most}, for which there is room."
             )
-        made = super().tables(p)
         more = np.full(max(CELLS - len(made.blank), 0), WALLED, np.uint8)
         made = made._replace(blank=np.append(made.blank, more))
         return LevelTables(*made, np.array([float(cls.chance_of(p))]))

@@ -44,6 +44,11 @@ class DistShift(MiniGrid):
         return 4 * p.width * p.height
 
     def extras_of(p):
+        if p.width < 4 or not 0 < p.strip2_row < p.height - 1:
+            raise ValueError(
+                f"width is {p.width} and strip2_row {p.strip2_row}; expected a width of at least "
+                f"4, and a row within the walls of a grid of height {p.height}."
+            )
         return *started(p, p.width, p.height), p.strip2_row
 
     def reset(s, i, p, rng):

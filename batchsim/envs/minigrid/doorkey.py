@@ -22,6 +22,7 @@ class DoorKey(MiniGrid):
     the left of the wall.
     """
 
+    LEAST = 5
     MISSION = "use the key to open the door and then get to the goal"
 
     class Arguments(NamedTuple):

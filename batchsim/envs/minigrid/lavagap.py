@@ -26,6 +26,7 @@ class LavaGap(MiniGrid):
     """
 
     WORDS = (2,)
+    LEAST = 5
 
     class Arguments(NamedTuple):
         size: int = 5

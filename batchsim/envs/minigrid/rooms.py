@@ -179,6 +179,8 @@ class RoomGrid(MiniGrid):
     """A definition has besides `rooms_of(p)`: the size of a room, and how many rows and columns."""
 
     State, Scratch = State, merge(Scratch, Walls)
+    LEAST_ROOM = 3  # of the size of a room
+    LEAST_ROOMS = 1  # in a row, and in a column
 
     @classmethod
     def size_of(cls, p):
@@ -188,5 +190,10 @@ class RoomGrid(MiniGrid):
     @classmethod
     def tables(cls, p):
         size, rows, columns = cls.rooms_of(p)
+        if size < cls.LEAST_ROOM or min(rows, columns) < cls.LEAST_ROOMS:
+            raise ValueError(
+                f"Rooms of size {size} in {rows} rows and {columns} columns; expected a size of at "
+                f"least {cls.LEAST_ROOM}, and at least {cls.LEAST_ROOMS} rows and columns."
+            )
         beside = np.array([1, columns, -1, -columns])
         return AllTables(*super().tables(p), np.array([size, rows, columns]), beside)
