@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-__all__ = ["ENTRIES", "Entry"]
+__all__ = ["ABSENT", "ENTRIES", "Entry"]
 
 
 @dataclass(frozen=True)
@@ -635,3 +635,11 @@ _entries = {
 }
 
 ENTRIES: Mapping[str, Entry] = MappingProxyType(_entries)
+
+ABSENT: Mapping[str, str] = MappingProxyType(
+    {
+        "MiniGrid-WFC-": "its levels are made of pictures of patterns that minigrid's "
+        "distributions lack, and minigrid cannot make it either"
+    }
+)
+"""Why ids that begin so, and that others have, are not there."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from batchsim.ids import ENTRIES, Entry
+from batchsim.ids import ABSENT, ENTRIES, Entry
 
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
@@ -67,12 +67,9 @@ def find(name: str) -> tuple[str, Entry]:
     if short not in ENVIRONMENTS:
         from batchsim.definition import suggest
 
-        if short.startswith("MiniGrid-WFC-"):
-            raise ValueError(
-                f"batchsim has no environment {name!r}: its levels are made of pictures of "
-                "patterns that minigrid's distributions lack, and minigrid cannot make it either."
-            )
-
+        for prefix, reason in ABSENT.items():
+            if short.startswith(prefix):
+                raise ValueError(f"batchsim has no environment {name!r}: {reason}.")
         raise ValueError(
             f"batchsim has no environment {name!r}{suggest(short, ENVIRONMENTS)}; "
             "batchsim.environments() lists them all."

@@ -150,3 +150,17 @@ def registered():
     for now, before in ((registry._entries, known), (gymnasium.registry, with_gymnasium)):
         now.clear()
         now.update(before)
+
+
+@pytest.fixture
+def beside():
+    """`oracle.side_by_side`, closed at the end."""
+    made = []
+
+    def make(*args, **kwargs):
+        made.append(oracle.side_by_side(*args, **kwargs))
+        return made[-1]
+
+    yield make
+    for pair in made:
+        pair.close()

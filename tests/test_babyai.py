@@ -68,19 +68,6 @@ def test_a_mission_reads(clauses, text):
     assert mission_text(tuple(mission(*clauses))) == text
 
 
-@pytest.fixture
-def beside():
-    made = []
-
-    def make(*args, **kwargs):
-        made.append(oracle.side_by_side(*args, **kwargs))
-        return made[-1]
-
-    yield make
-    for pair in made:
-        pair.close()
-
-
 @pytest.mark.parametrize("name", ["BabyAI-BossLevel-v0", "BabyAI-UnblockPickup-v0"])
 def test_levels_and_missions_are_upstreams_however_many_were_refused(beside, name):
     pair = beside(name, 24)

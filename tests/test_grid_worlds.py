@@ -50,19 +50,6 @@ def explore(pair, steps, seed):
     return explorer.seen
 
 
-@pytest.fixture
-def beside():
-    made = []
-
-    def make(*args, **kwargs):
-        made.append(oracle.side_by_side(*args, **kwargs))
-        return made[-1]
-
-    yield make
-    for pair in made:
-        pair.close()
-
-
 @pytest.mark.filterwarnings("ignore:.*is out of date:DeprecationWarning")
 @pytest.mark.parametrize(("name", "mode"), modes_of(share(oracle.GRIDS, SHARE)))
 def test_a_grid_world_has_upstreams_bits(beside, name, mode):

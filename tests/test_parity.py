@@ -29,20 +29,6 @@ def every(request):
     return request.param
 
 
-@pytest.fixture
-def beside():
-    """`oracle.side_by_side`, closed at the end."""
-    made = []
-
-    def make(*args, **kwargs):
-        made.append(oracle.side_by_side(*args, **kwargs))
-        return made[-1]
-
-    yield make
-    for pair in made:
-        pair.close()
-
-
 @pytest.mark.parametrize(
     ("name", "num_envs"),
     # Making a thousand objects takes longer than stepping them.

@@ -7,7 +7,6 @@ import numpy.typing as npt
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload, register_jitable
-from numba.np.arrayobj import populate_array
 
 from batchsim.streams.source import fraction, next32
 from batchsim.streams.words import MASK32, float64, inlined, int64, uint64
@@ -82,6 +81,9 @@ def _fill(rng, i, x, out):  # type: ignore[no-untyped-def]
 @intrinsic
 def _with_memory(typing_context: Any, rng: Any, i: Any, n: Any, out: Any) -> Any:
     """Call `_fill` with an array of n numbers on the stack of a function of its own."""
+    # Here, since starts that compile nothing need none of what it imports.
+    from numba.np.arrayobj import populate_array
+
     kind = types.Array(types.int64, 1, "C")
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

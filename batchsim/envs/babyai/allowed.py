@@ -4,9 +4,9 @@ import numpy as np
 
 from batchsim.envs.babyai.things import MOST
 from batchsim.envs.babyai.words import CLAUSES
-from batchsim.envs.minigrid.allowed import CARRIED, grid_of, require_cells
+from batchsim.envs.minigrid.allowed import CARRIED, grid_of, require_cells, require_places
 from batchsim.envs.minigrid.cells import WALLED
-from batchsim.envs.minigrid.rooms import NOWHERE
+from batchsim.envs.minigrid.grid import NOWHERE
 from batchsim.ranges import require_between
 
 EVERY_CLAUSE = (1 << CLAUSES) - 1
@@ -22,10 +22,10 @@ def check_level(s, p):
     # Those of its places that have others of the grid on all sides.
     amidst = inside & np.all([np.roll(inside, -int(step)) for step in p.ahead], axis=0)
     require_between("the border", s.cells[:, inside & ~amidst], WALLED, WALLED)
-    require_place("place", s.place, amidst)
+    require_places("place", s.place, amidst)
     inside[NOWHERE] = amidst[NOWHERE] = True
-    require_place("places", s.places, inside)
-    require_place("lifted", s.lifted, amidst)
+    require_places("places", s.places, inside)
+    require_places("lifted", s.lifted, amidst)
     for name in ("last", "numbers", "held"):
         require_between(name, getattr(s, name), 0, MOST)
     for name in ("strict", "begun", "done"):
@@ -34,11 +34,3 @@ def check_level(s, p):
     require_between("next_part", s.next_part, -1, CLAUSES - 2)
     require_between("limit", s.limit, 1, 2**31 - 1)
     require_cells("boxed", s.boxed, CARRIED)
-
-
-def require_place(name, places, allowed):
-    """Raise ValueError unless all places of a column are allowed."""
-    fits = (places >= 0) & (places < len(allowed))
-    fits &= allowed[np.clip(places, 0, len(allowed) - 1)]
-    if not fits.all():
-        raise ValueError(f"{name} is {places[~fits][0]}; expected a place within the walls.")

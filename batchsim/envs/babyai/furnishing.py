@@ -9,7 +9,7 @@ import numpy as np
 
 import batchsim
 from batchsim.envs.babyai.things import code_of, is_door, note, number_at
-from batchsim.envs.minigrid.cells import EMPTY, WALL, cell, kind_of
+from batchsim.envs.minigrid.cells import EMPTY, WALL, cell, kind_of, random_colour, random_kind
 from batchsim.envs.minigrid.doors import add_door, connect_all
 from batchsim.envs.minigrid.rooms import (
     ANY,
@@ -18,9 +18,8 @@ from batchsim.envs.minigrid.rooms import (
     RIGHT,
     ROWS,
     add_thing,
-    random_colour,
-    random_kind,
-    room_at,
+    place_agent_anywhere,
+    random_room,
 )
 from batchsim.random import integers
 
@@ -66,10 +65,7 @@ def scatter(s, i, p, rng, room, count, is_unique):
         kind = random_kind(rng, i)
         if is_unique and not is_new(s, i, cell(kind, colour)):
             continue
-        where = room
-        if room == ANY:
-            column = integers(rng, i, 0, p.rooms[COLUMNS])
-            where = room_at(p, column, integers(rng, i, 0, p.rooms[ROWS]))
+        where = random_room(p, rng, i) if room == ANY else room
         if not add(s, i, p, rng, where, kind, colour):
             return False
     return True
@@ -94,6 +90,19 @@ def connect(s, i, p, rng, avoided):
             if is_door(kind_of(s.cells[i, place])) and number_at(s, i, p, place) == 0:
                 note(s, i, p, place)
     return True
+
+
+def fill_maze(s, i, p, rng, count):
+    """Put the agent anywhere, connect all rooms, and put so many random things into them.
+
+    Returns:
+        Whether there was room.
+    """
+    return (
+        place_agent_anywhere(s, i, p, rng)
+        and connect(s, i, p, rng, ANY)
+        and scatter(s, i, p, rng, ANY, count, False)
+    )
 
 
 def can_reach_all(s, i, p):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from batchsim.envs.babyai.furnishing import add, can_reach_all, connect, hang, scatter
 from batchsim.envs.babyai.instructions import find
 from batchsim.envs.babyai.level import IS_UNBLOCKING, OWN, Level
-from batchsim.envs.babyai.locked import place_agent_outside, random_room
+from batchsim.envs.babyai.locked import place_agent_outside
 from batchsim.envs.babyai.things import MOST, code_of
 from batchsim.envs.babyai.words import (
     ACTION,
@@ -29,8 +29,8 @@ from batchsim.envs.babyai.words import (
     join,
 )
 from batchsim.envs.minigrid.cells import BALL, BOX, BY_NAME, DOOR, KEY, colour_of
-from batchsim.envs.minigrid.grid import column_of, row_of
-from batchsim.envs.minigrid.rooms import ANY, COLUMNS, NOWHERE, ROOM_SIZE
+from batchsim.envs.minigrid.grid import NOWHERE, column_of, row_of
+from batchsim.envs.minigrid.rooms import ANY, COLUMNS, ROOM_SIZE, random_room
 from batchsim.random import integers, uniform
 from batchsim.ranges import require_between
 

@@ -20,8 +20,6 @@ from batchsim.envs.minigrid.rooms import ANY, place_agent_anywhere
 from batchsim.random import integers
 from batchsim.ranges import require_between
 
-DOORS_OPEN = OWN + 1
-
 
 class GoToLocal(OneRoom):
     """# BabyAI-GoToLocal

@@ -2,12 +2,9 @@
 
 from batchsim.envs.babyai.descriptions import ask_for
 from batchsim.envs.babyai.furnishing import can_reach_all, hang, random_last, scatter
-from batchsim.envs.babyai.level import OWN
 from batchsim.envs.babyai.rooms import FourDoors
 from batchsim.envs.babyai.words import GO_TO
 from batchsim.envs.minigrid.rooms import ANY, place_agent_in, room_at
-
-DOORS_OPEN = OWN + 1
 
 
 class GoToDoor(FourDoors):

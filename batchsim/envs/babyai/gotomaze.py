@@ -3,14 +3,14 @@
 from typing import NamedTuple
 
 from batchsim.envs.babyai.descriptions import ask_for
-from batchsim.envs.babyai.furnishing import can_reach_all, connect, random_last, scatter
+from batchsim.envs.babyai.furnishing import can_reach_all, connect, fill_maze, random_last, scatter
 from batchsim.envs.babyai.generator import Generator
 from batchsim.envs.babyai.level import OWN, Level
 from batchsim.envs.babyai.locked import lock_room, place_agent_outside, scatter_in_all
 from batchsim.envs.babyai.things import MOST, code_of
 from batchsim.envs.babyai.words import GO_TO
 from batchsim.envs.minigrid.cells import DOOR, cell, colour_of
-from batchsim.envs.minigrid.rooms import ANY, place_agent_anywhere
+from batchsim.envs.minigrid.rooms import ANY
 from batchsim.ranges import require_between
 
 DOORS_OPEN = OWN + 1
@@ -45,12 +45,7 @@ class GoTo(Level):
 
     def generate(s, i, p, rng):
         count = p.grid[OWN]
-        if not (
-            place_agent_anywhere(s, i, p, rng)
-            and connect(s, i, p, rng, ANY)
-            and scatter(s, i, p, rng, ANY, count, False)
-            and can_reach_all(s, i, p)
-        ):
+        if not (fill_maze(s, i, p, rng, count) and can_reach_all(s, i, p)):
             return False
         ask_for(s, i, 0, GO_TO, random_last(s, i, rng, count))
         if p.grid[DOORS_OPEN]:

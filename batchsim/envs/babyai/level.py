@@ -29,8 +29,8 @@ from batchsim.envs.babyai.things import (
 from batchsim.envs.babyai.validity import is_valid
 from batchsim.envs.babyai.words import LONGEST, VALUES, Mission, mission_text
 from batchsim.envs.minigrid.cells import BOX, WALLED, kind_of
-from batchsim.envs.minigrid.grid import EXTRA, LIMIT
-from batchsim.envs.minigrid.rooms import NOWHERE, AllTables, RoomGrid, build
+from batchsim.envs.minigrid.grid import EXTRA, LIMIT, NOWHERE
+from batchsim.envs.minigrid.rooms import AllTables, RoomGrid, build
 from batchsim.envs.minigrid.world import DROP, PICKUP, TOGGLE, State, act, front
 from batchsim.family import env, merge
 

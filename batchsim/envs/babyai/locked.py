@@ -3,14 +3,15 @@
 from batchsim.envs.babyai.furnishing import add, hang, scatter
 from batchsim.envs.babyai.things import code_of
 from batchsim.envs.minigrid.cells import KEY, colour_of
-from batchsim.envs.minigrid.rooms import ANY, COLUMNS, ROWS, place_agent_anywhere, room_at, room_of
-from batchsim.random import integers
-
-
-def random_room(p, rng, i):
-    """Return one of all rooms."""
-    column = integers(rng, i, 0, p.rooms[COLUMNS])
-    return room_at(p, column, integers(rng, i, 0, p.rooms[ROWS]))
+from batchsim.envs.minigrid.rooms import (
+    ANY,
+    COLUMNS,
+    ROWS,
+    place_agent_anywhere,
+    random_room,
+    room_at,
+    room_of,
+)
 
 
 def lock_room(s, i, p, rng):

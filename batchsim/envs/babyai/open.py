@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from batchsim.envs.babyai.descriptions import ask_for
-from batchsim.envs.babyai.furnishing import can_reach_all, connect, hang, scatter
+from batchsim.envs.babyai.furnishing import can_reach_all, fill_maze, hang
 from batchsim.envs.babyai.level import OWN, Level
 from batchsim.envs.babyai.rooms import FourDoors
 from batchsim.envs.babyai.subsets import draw_colours, drawn
@@ -15,13 +15,12 @@ from batchsim.envs.babyai.words import (
     ask,
     ask_where,
 )
-from batchsim.envs.minigrid.cells import COLOURS, DOOR, RED
+from batchsim.envs.minigrid.cells import DOOR, RED
 from batchsim.envs.minigrid.rooms import (
     ANY,
     COLUMNS,
     RIGHT,
     ROWS,
-    place_agent_anywhere,
     place_agent_in,
     room_at,
 )
@@ -29,17 +28,9 @@ from batchsim.random import integers
 
 THINGS = 18  # that lie about
 IS_STRICT = OWN
-SELECTED = DOORS = FIRST = OWN + 1
-SECOND = OWN + 2
-BY_COLOUR, BY_PLACE = range(2)
+SELECTED = OWN + 1
 WAYS = ("color", "loc")  # of describing a door
-
-
-def colour_number(name, value):
-    """Return the number of a colour that is given by its name, or ANY for None."""
-    if value is not None and value not in COLOURS:
-        raise ValueError(f"{name} is {value!r}; expected None or one of {', '.join(COLOURS)}.")
-    return ANY if value is None else COLOURS.index(value)
+BY_COLOUR = WAYS.index("color")
 
 
 class Open(Level):
@@ -58,9 +49,7 @@ class Open(Level):
 
     def generate(s, i, p, rng):
         return (
-            place_agent_anywhere(s, i, p, rng)
-            and connect(s, i, p, rng, ANY)
-            and scatter(s, i, p, rng, ANY, THINGS, False)
+            fill_maze(s, i, p, rng, THINGS)
             and can_reach_all(s, i, p)
             and ask_for(s, i, 0, OPEN, random_door(s, i, p, rng, s.last[i] - THINGS))
         )

@@ -18,12 +18,9 @@ from batchsim.envs.minigrid.rooms import ANY, LEFT, RIGHT, place_agent_in, room_
 from batchsim.random import integers
 from batchsim.ranges import require_between
 
-THINGS = 18  # that lie about
 IS_STRICT = OWN
-SELECTED = DOORS = FIRST = OWN + 1
+DOORS = FIRST = OWN + 1
 SECOND = OWN + 2
-BY_COLOUR, BY_PLACE = range(2)
-WAYS = ("color", "loc")  # of describing a door
 
 
 def colour_number(name, value):

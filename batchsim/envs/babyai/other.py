@@ -5,17 +5,15 @@ from typing import NamedTuple
 from batchsim.envs.babyai.descriptions import ask_for, ask_to_put
 from batchsim.envs.babyai.furnishing import add, connect, hang, random_last, scatter
 from batchsim.envs.babyai.level import OWN, Level
-from batchsim.envs.babyai.locked import random_room
 from batchsim.envs.babyai.putnext import KINDS, furnish
-from batchsim.envs.babyai.rooms import FourDoors, OneRoom
+from batchsim.envs.babyai.rooms import FourDoors, OneRoom, TwoRooms
 from batchsim.envs.babyai.subsets import draw_two
 from batchsim.envs.babyai.things import code_of, is_door
 from batchsim.envs.babyai.words import ANY_COLOUR, GO_TO, OPEN, PICK_UP, THEN, ask, join
 from batchsim.envs.minigrid.cells import BALL, KEY, colour_of, kind_of
-from batchsim.envs.minigrid.cells import KINDS as NAMES
 from batchsim.envs.minigrid.doors import remove_wall
-from batchsim.envs.minigrid.missions import THINGS
-from batchsim.envs.minigrid.rooms import ANY, LEFT, ROWS, UP, place_agent_in, room_at
+from batchsim.envs.minigrid.missions import kind_number
+from batchsim.envs.minigrid.rooms import ANY, LEFT, ROWS, UP, place_agent_in, random_room, room_at
 from batchsim.random import integers
 from batchsim.ranges import require_between
 
@@ -114,9 +112,7 @@ class KeyCorridor(Level):
         return 30 * p.room_size**2
 
     def numbers_of(p):
-        if p.obj_type not in THINGS:
-            raise ValueError(f"obj_type is {p.obj_type!r}; expected one of {', '.join(THINGS)}.")
-        return (NAMES.index(p.obj_type),)
+        return (kind_number("obj_type", p.obj_type),)
 
     def generate(s, i, p, rng):
         rows = p.rooms[ROWS]
@@ -150,7 +146,7 @@ class OneRoomS8(OneRoom):
         return add(s, i, p, rng, 0, BALL, ANY) and place_agent_in(s, i, p, rng, 0)
 
 
-class MoveTwoAcross(Level):
+class MoveTwoAcross(TwoRooms):
     """# BabyAI-MoveTwoAcross
 
     Put a thing of the left one of two rooms next to one of the right room, then another of the
@@ -161,17 +157,6 @@ class MoveTwoAcross(Level):
     The agent is in the left one of two rooms. `objs_per_room` random things lie in each, no two
     of them alike.
     """
-
-    class Arguments(NamedTuple):
-        room_size: int = 5
-        objs_per_room: int = 2
-        max_steps: int | None = None
-
-    def rooms_of(p):
-        return p.room_size, 1, 2
-
-    def things_of(p):
-        return 2 * p.objs_per_room
 
     def limit_of(p):
         return 16 * p.room_size**2

@@ -3,14 +3,22 @@
 from typing import NamedTuple
 
 from batchsim.envs.babyai.descriptions import ask_for
-from batchsim.envs.babyai.furnishing import add, can_reach_all, connect, hang, random_last, scatter
+from batchsim.envs.babyai.furnishing import (
+    add,
+    can_reach_all,
+    connect,
+    fill_maze,
+    hang,
+    random_last,
+    scatter,
+)
 from batchsim.envs.babyai.generator import Generator
 from batchsim.envs.babyai.level import OWN, Level
 from batchsim.envs.babyai.rooms import FourDoors
 from batchsim.envs.babyai.things import code_of
 from batchsim.envs.babyai.words import ANY_COLOUR, ANYTHING, PICK_UP, ask
 from batchsim.envs.minigrid.cells import colour_of, kind_of
-from batchsim.envs.minigrid.rooms import ANY, UP, place_agent_anywhere, place_agent_in, room_at
+from batchsim.envs.minigrid.rooms import ANY, UP, place_agent_in, room_at
 from batchsim.random import integers
 
 IN_MAZE, BLOCKING, IN_ROOM = 18, 20, 5  # things that lie about
@@ -33,9 +41,7 @@ class Pickup(Level):
 
     def generate(s, i, p, rng):
         return (
-            place_agent_anywhere(s, i, p, rng)
-            and connect(s, i, p, rng, ANY)
-            and scatter(s, i, p, rng, ANY, IN_MAZE, False)
+            fill_maze(s, i, p, rng, IN_MAZE)
             and can_reach_all(s, i, p)
             and ask_for(s, i, 0, PICK_UP, random_last(s, i, rng, IN_MAZE))
         )
@@ -58,9 +64,7 @@ class UnblockPickup(Level):
 
     def generate(s, i, p, rng):
         return (
-            place_agent_anywhere(s, i, p, rng)
-            and connect(s, i, p, rng, ANY)
-            and scatter(s, i, p, rng, ANY, BLOCKING, False)
+            fill_maze(s, i, p, rng, BLOCKING)
             and not can_reach_all(s, i, p)
             and ask_for(s, i, 0, PICK_UP, random_last(s, i, rng, BLOCKING))
         )

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from batchsim.envs.babyai.descriptions import ask_to_put
 from batchsim.envs.babyai.furnishing import can_reach_all, scatter
-from batchsim.envs.babyai.level import OWN, Level
-from batchsim.envs.babyai.rooms import OneRoom
+from batchsim.envs.babyai.level import OWN
+from batchsim.envs.babyai.rooms import OneRoom, TwoRooms
 from batchsim.envs.babyai.subsets import draw_two
 from batchsim.envs.minigrid.doors import remove_wall
 from batchsim.envs.minigrid.rooms import RIGHT, place_agent_in
@@ -51,7 +51,7 @@ class PutNextLocal(OneRoom):
         return ask_to_put(s, i, 0, 1 + moved, 1 + fixed)
 
 
-class PutNext(Level):
+class PutNext(TwoRooms):
     """# BabyAI-PutNext
 
     Put a thing next to another, which is in the other one of two rooms without a wall between
@@ -72,12 +72,6 @@ class PutNext(Level):
         objs_per_room: int = 2
         start_carrying: bool = False
         max_steps: int | None = None
-
-    def rooms_of(p):
-        return p.room_size, 1, 2
-
-    def things_of(p):
-        return 2 * p.objs_per_room
 
     def limit_of(p):
         return 8 * p.room_size**2

@@ -16,6 +16,21 @@ class OneRoom(Level):
         return p.room_size, 1, 1
 
 
+class TwoRooms(Level):
+    """A level in two rooms, with as many things in each."""
+
+    class Arguments(NamedTuple):
+        room_size: int = 5
+        objs_per_room: int = 2
+        max_steps: int | None = None
+
+    def rooms_of(p):
+        return p.room_size, 1, 2
+
+    def things_of(p):
+        return 2 * p.objs_per_room
+
+
 class FourDoors(Level):
     """A level whose doors are those of the room in the middle of nine."""
 

@@ -10,8 +10,7 @@ import numpy as np
 
 import batchsim
 from batchsim.envs.minigrid.cells import CLOSED, DOOR, EMPTY, UNSEEN
-from batchsim.envs.minigrid.grid import CAPACITY, HEIGHT, ORIGIN, STRIDE
-from batchsim.envs.minigrid.rooms import NOWHERE
+from batchsim.envs.minigrid.grid import CAPACITY, HEIGHT, NOWHERE, ORIGIN, STRIDE
 
 MOST = 62  # things, whose sets are the bits 1 to 62 of a number
 

@@ -12,8 +12,6 @@ from batchsim.envs.minigrid.cells import BOX, DOOR, KEY, cell, colour_of
 from batchsim.envs.minigrid.rooms import ANY, place_agent_in, room_at
 from batchsim.random import integers
 
-ROOM_SIZE = 6
-
 
 class Unlock(Level):
     """# BabyAI-Unlock

@@ -8,8 +8,8 @@ from batchsim.envs.babyai.level import OWN, Level
 from batchsim.envs.babyai.subsets import draw_colours, drawn
 from batchsim.envs.babyai.things import code_of, note
 from batchsim.envs.babyai.words import ANY_COLOUR, PICK_UP, ask
-from batchsim.envs.minigrid.cells import BALL, BOX, KEY, cell, colour_of
-from batchsim.envs.minigrid.rooms import ANY, RIGHT, place_agent_in, random_colour
+from batchsim.envs.minigrid.cells import BALL, BOX, KEY, cell, colour_of, random_colour
+from batchsim.envs.minigrid.rooms import ANY, RIGHT, place_agent_in
 
 ROOM_SIZE = 6
 

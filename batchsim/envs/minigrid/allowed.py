@@ -60,12 +60,12 @@ def grid_of(p):
     return inside
 
 
-def require_in_grid(name, places, p):
-    """Raise ValueError unless all places of a column are in the grid."""
-    inside = grid_of(p)
-    fits = (places >= 0) & inside[np.clip(places, 0, len(inside) - 1)]
+def require_places(name, places, allowed):
+    """Raise ValueError unless all places of a column are allowed, (places,) bool."""
+    fits = (places >= 0) & (places < len(allowed))
+    fits &= allowed[np.clip(places, 0, len(allowed) - 1)]
     if not fits.all():
-        raise ValueError(f"{name} is {places[~fits][0]}; expected a place in the grid.")
+        raise ValueError(f"{name} is {places[~fits][0]}; expected a place within the walls.")
 
 
 def check_world(s, p, words):
@@ -78,7 +78,7 @@ def check_world(s, p, words):
     inside = grid_of(p)
     require_cells("cells", s.cells, IN_GRID)
     require_between("a cell beyond the grid", s.cells[:, ~inside], *2 * [p.blank[~inside]])
-    require_in_grid("place", s.place, p)
+    require_places("place", s.place, inside)
     require_between("heading", s.heading, 0, 3)
     require_cells("carried", s.carried, CARRIED)
     require_between("steps", s.steps, 0, 2**31 - 2)

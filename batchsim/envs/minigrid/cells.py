@@ -7,6 +7,8 @@ MiniGrid has one kind and a state.
 Source: Chevalier-Boisvert and others, "Minigrid & Miniworld" (2023), `minigrid/core/constants.py`.
 """
 
+from batchsim.random import integers
+
 UNSEEN, EMPTY, WALL, FLOOR, DOOR, KEY, BALL, BOX, GOAL, LAVA, AGENT = range(11)
 CLOSED, LOCKED = 11, 12  # doors; DOOR is an open one
 RED, GREEN, BLUE, PURPLE, YELLOW, GREY = range(6)
@@ -42,3 +44,22 @@ def colour_of(code):
 
 
 WALLED, AT_GOAL, IN_LAVA = cell(WALL, GREY), cell(GOAL, GREEN), cell(LAVA, RED)
+
+
+def random_colour(rng, i):
+    """Return one of the six colours."""
+    return BY_NAME[integers(rng, i, 0, 6)]
+
+
+def other_colour(rng, i, avoided):
+    """Return one of the six colours, but not this one."""
+    chosen = integers(rng, i, 0, len(BY_NAME) - 1)
+    for k in range(len(BY_NAME) - 1):
+        if BY_NAME[k] == avoided and chosen >= k:
+            return BY_NAME[chosen + 1]
+    return BY_NAME[chosen]
+
+
+def random_kind(rng, i):
+    """Return a key, a ball or a box."""
+    return KEY + integers(rng, i, 0, 3)

@@ -28,8 +28,8 @@ class Open(NamedTuple):
 
 
 class MiniGrid(Partial):
-    """A definition has `Arguments`, of which `size_of(p)` and `steps_of(p)` make numbers, `reset`,
-    and what differs from this of `play`, the rules of a step, and of the mission.
+    """A definition has `Arguments`, of which `steps_of(p)` makes the time limit, `reset`, and what
+    differs from this of `size_of(p)`, of `play`, the rules of a step, and of the mission.
 
     ## Action Space
 
@@ -94,6 +94,10 @@ class MiniGrid(Partial):
     @classmethod
     def choose(cls, arguments):
         return views.choose(cls, arguments)
+
+    def size_of(p):
+        """Return width and height of the grid."""
+        return p.size, p.size
 
     def extras_of(p):
         """Return numbers that `reset` and `step` find in `p.grid`, from EXTRA on."""
@@ -169,3 +173,9 @@ def started(p, width, height):
             f"expected a cell within the walls of a grid of {width} by {height}, and 0 to 3."
         )
     return x, y, p.agent_start_dir
+
+
+def require_odd(size):
+    """Refuse a grid without a cell in its middle."""
+    if size % 2 == 0:
+        raise ValueError(f"size is {size}; expected an odd number.")

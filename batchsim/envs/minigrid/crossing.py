@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 import batchsim
-from batchsim.envs.minigrid.cells import AT_GOAL, IN_LAVA
-from batchsim.envs.minigrid.common import MiniGrid
+from batchsim.envs.minigrid.cells import AT_GOAL
+from batchsim.envs.minigrid.common import require_odd
 from batchsim.envs.minigrid.grid import EXTRA, WIDTH, clear, put, put_column, put_row, take_away
-from batchsim.envs.minigrid.obstacles import AVOID, FIND, LAVA, obstacle
+from batchsim.envs.minigrid.obstacles import LAVA, Obstructed, obstacle
 from batchsim.envs.minigrid.view import Scratch
 from batchsim.envs.minigrid.world import put_agent
 from batchsim.family import merge
@@ -28,7 +28,7 @@ class Rivers(NamedTuple):
     path: batchsim.column(bool, most_rivers)  # whether it crosses a column next
 
 
-class Crossing(MiniGrid):
+class Crossing(Obstructed):
     """# MiniGrid-LavaCrossing, MiniGrid-SimpleCrossing
 
     Get to the goal in the opposite corner, across rivers of lava, each of which has one
@@ -45,7 +45,6 @@ class Crossing(MiniGrid):
     """
 
     Scratch = merge(Scratch, Rivers)
-    WORDS = (2,)
 
     class Arguments(NamedTuple):
         size: int = 9
@@ -53,24 +52,14 @@ class Crossing(MiniGrid):
         obstacle_type: str = LAVA
         max_steps: int | None = None
 
-    def size_of(p):
-        return p.size, p.size
-
     def steps_of(p):
         return 4 * p.size**2
 
     def extras_of(p):
-        if p.size % 2 == 0:
-            raise ValueError(f"size is {p.size}; expected an odd number.")
+        require_odd(p.size)
         if p.num_crossings < 0:
             raise ValueError(f"num_crossings is {p.num_crossings}; expected at least 0.")
         return obstacle(p.obstacle_type), p.num_crossings
-
-    def text(tokens):
-        return AVOID if tokens[0] else FIND
-
-    def say(s, i, p, out):
-        out[0] = p.grid[EXTRA] == IN_LAVA
 
     def reset(s, i, p, rng):
         clear(s, i, p)

@@ -29,9 +29,6 @@ class DoorKey(MiniGrid):
         size: int = 8
         max_steps: int | None = None
 
-    def size_of(p):
-        return p.size, p.size
-
     def steps_of(p):
         return 10 * p.size**2
 

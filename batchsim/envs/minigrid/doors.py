@@ -1,19 +1,16 @@
 """Doors between rooms, and whether one can get everywhere."""
 
-from batchsim.envs.minigrid.cells import CLOSED, EMPTY, LOCKED, cell
-from batchsim.envs.minigrid.grid import STRIDE, at
+from batchsim.envs.minigrid.cells import CLOSED, EMPTY, LOCKED, cell, other_colour, random_colour
+from batchsim.envs.minigrid.grid import NOWHERE, STRIDE, at
 from batchsim.envs.minigrid.rooms import (
     ANY,
     COLUMNS,
     DOWN,
     LEFT,
-    NOWHERE,
     RIGHT,
     ROOM_SIZE,
     ROWS,
-    other_colour,
-    random_colour,
-    room_at,
+    random_room,
     room_of,
 )
 from batchsim.random import integers
@@ -97,14 +94,12 @@ def connect_all(s, i, p, rng, avoided):
         Whether one can.
     """
     start = room_of(p, s.place[i])
-    rows, columns = p.rooms[ROWS], p.rooms[COLUMNS]
+    rooms = p.rooms[ROWS] * p.rooms[COLUMNS]
     for _ in range(TRIES):
-        if count_reached(s, i, p, start) == rows * columns:
+        if count_reached(s, i, p, start) == rooms:
             return True
-        column = integers(rng, i, 0, columns)
-        row = integers(rng, i, 0, rows)
+        room = random_room(p, rng, i)
         wall = integers(rng, i, 0, 4)
-        room = room_at(p, column, row)
         if s.door_places[i, 4 * room + wall] == NOWHERE or s.doors[i, 4 * room + wall]:
             continue
         if s.locked[i, room] or s.locked[i, room + p.beside[wall]]:

@@ -6,17 +6,26 @@ import numpy as np
 from gymnasium.spaces import Discrete
 
 import batchsim
-from batchsim.envs.minigrid.allowed import check_world, require_in_grid
+from batchsim.envs.minigrid.allowed import grid_of, require_places
 from batchsim.envs.minigrid.cells import AT_GOAL, BALL, BLUE, EMPTY, GOAL, cell, kind_of
 from batchsim.envs.minigrid.common import MiniGrid, Open, started
-from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, WIDTH, at, clear, column_of, put, row_of
+from batchsim.envs.minigrid.grid import (
+    EXTRA,
+    HEIGHT,
+    NOWHERE,
+    WIDTH,
+    at,
+    clear,
+    column_of,
+    put,
+    row_of,
+)
 from batchsim.envs.minigrid.world import FORWARD, State, act, front, start
 from batchsim.family import merge
 from batchsim.random import integers
 
 OBSTACLES = EXTRA + 3  # how many
 TRIES = 101  # of placing one
-NOWHERE = 0
 
 
 def count_obstacles(p):
@@ -65,9 +74,6 @@ class DynamicObstacles(MiniGrid):
         n_obstacles: int = 4
         max_steps: int | None = None
 
-    def size_of(p):
-        return p.size, p.size
-
     def steps_of(p):
         return 4 * p.size**2
 
@@ -80,9 +86,10 @@ class DynamicObstacles(MiniGrid):
             )
         return *started(p, p.size, p.size), count
 
-    def check_state(s, p):
-        check_world(s, p, (1,))
-        require_in_grid("obstacles", s.obstacles[:, : p.grid[OBSTACLES]], p)
+    @classmethod
+    def check_state(cls, s, p):
+        super().check_state(s, p)
+        require_places("obstacles", s.obstacles[:, : p.grid[OBSTACLES]], grid_of(p))
 
     def reset(s, i, p, rng):
         clear(s, i, p)

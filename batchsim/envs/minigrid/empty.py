@@ -29,9 +29,6 @@ class Empty(MiniGrid):
         agent_start_dir: int = 0
         max_steps: int | None = None
 
-    def size_of(p):
-        return p.size, p.size
-
     def steps_of(p):
         return 4 * p.size**2
 

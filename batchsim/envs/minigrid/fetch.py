@@ -2,11 +2,10 @@
 
 from typing import NamedTuple
 
-from batchsim.envs.minigrid.cells import KEY, cell, colour_of, kind_of
+from batchsim.envs.minigrid.cells import KEY, cell, colour_of, kind_of, random_colour
 from batchsim.envs.minigrid.common import MiniGrid, Open
 from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, WIDTH, clear
-from batchsim.envs.minigrid.missions import COLOURS, THINGS, Words, require_room
-from batchsim.envs.minigrid.rooms import random_colour
+from batchsim.envs.minigrid.missions import COLOURS, THINGS, Worded, Words, require_room
 from batchsim.envs.minigrid.things import Things
 from batchsim.envs.minigrid.view import Scratch
 from batchsim.envs.minigrid.world import State, act, place_agent, place_thing, success
@@ -16,7 +15,7 @@ from batchsim.random import integers
 SYNTAX = ("get a", "go get a", "fetch a", "go fetch a", "you must fetch a")
 
 
-class Fetch(MiniGrid):
+class Fetch(Worded, MiniGrid):
     """# MiniGrid-Fetch
 
     Keys and balls lie about: pick up the one that the mission names.
@@ -40,9 +39,6 @@ class Fetch(MiniGrid):
         numObjs: int = 3
         max_steps: int | None = None
 
-    def size_of(p):
-        return p.size, p.size
-
     def steps_of(p):
         return 5 * p.size**2
 
@@ -53,10 +49,6 @@ class Fetch(MiniGrid):
     def text(tokens):
         syntax, colour, kind = tokens
         return f"{SYNTAX[syntax]} {COLOURS[colour]} {THINGS[kind]}"
-
-    def say(s, i, p, out):
-        for k in range(3):
-            out[k] = s.words[i, k]
 
     def reset(s, i, p, rng):
         clear(s, i, p)

@@ -5,7 +5,14 @@ from typing import NamedTuple
 from batchsim.envs.minigrid.cells import BY_NAME, CLOSED, KEY, cell, colour_of, kind_of
 from batchsim.envs.minigrid.common import MiniGrid, Open
 from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, STRIDE, WIDTH, at, clear, put_room
-from batchsim.envs.minigrid.missions import COLOURS, THINGS, Words, require_kinds, require_room
+from batchsim.envs.minigrid.missions import (
+    COLOURS,
+    THINGS,
+    Worded,
+    Words,
+    require_kinds,
+    require_room,
+)
 from batchsim.envs.minigrid.target import Target
 from batchsim.envs.minigrid.things import Things, draw_new
 from batchsim.envs.minigrid.view import Scratch
@@ -14,14 +21,11 @@ from batchsim.family import merge
 from batchsim.random import integers
 
 
-class GoTo(MiniGrid):
+class GoTo(Worded, MiniGrid):
     """A definition has a `target`, beside which the agent must say that it is done."""
 
     State = merge(State, Words, Target)
     Params = Open
-
-    def size_of(p):
-        return p.size, p.size
 
     def play(s, i, action, p, rng):
         reward, terminated = act(s, i, action, p)
@@ -64,9 +68,6 @@ class GoToDoor(GoTo):
 
     def text(tokens):
         return f"go to the {COLOURS[tokens[0]]} door"
-
-    def say(s, i, p, out):
-        out[0] = s.words[i, 0]
 
     def reset(s, i, p, rng):
         clear(s, i, p)
@@ -125,9 +126,6 @@ class GoToObject(GoTo):
     def text(tokens):
         colour, kind = tokens
         return f"go to the {COLOURS[colour]} {THINGS[kind]}"
-
-    def say(s, i, p, out):
-        out[0], out[1] = s.words[i, 0], s.words[i, 1]
 
     def reset(s, i, p, rng):
         clear(s, i, p)

@@ -11,6 +11,7 @@ import numpy as np
 from batchsim.envs.minigrid.cells import EMPTY, WALLED
 
 CAPACITY = 640  # cells, the least; one kernel serves all grids of a capacity
+NOWHERE = 0  # a place that is none
 WIDTH, HEIGHT, STRIDE, ORIGIN, LIMIT, EXTRA = range(6)  # places in the table `grid`
 
 
@@ -55,7 +56,7 @@ def clear(s, i, p):
     """Begin an episode with an empty grid."""
     s.cells[i] = p.blank
     s.carried[i], s.steps[i] = 0, 0
-    s.place[i] = 0  # nowhere
+    s.place[i] = NOWHERE
 
 
 def at(p, x, y):

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from batchsim.envs.minigrid.cells import KEY, KINDS, colour_of, kind_of
+from batchsim.envs.minigrid.cells import KEY, colour_of, kind_of
 from batchsim.envs.minigrid.doors import add_door, connect_all, remove_wall
 from batchsim.envs.minigrid.grid import EXTRA
-from batchsim.envs.minigrid.missions import COLOURS, THINGS, Words
+from batchsim.envs.minigrid.missions import COLOURS, THINGS, Worded, Words, kind_number
 from batchsim.envs.minigrid.rooms import (
     ANY,
     LEFT,
@@ -23,7 +23,7 @@ from batchsim.family import merge
 from batchsim.random import integers
 
 
-class KeyCorridor(RoomGrid):
+class KeyCorridor(Worded, RoomGrid):
     """# MiniGrid-KeyCorridor
 
     Pick up a thing in a locked room. The key is in a room at the other side of a corridor,
@@ -50,16 +50,11 @@ class KeyCorridor(RoomGrid):
         return 30 * p.room_size**2
 
     def extras_of(p):
-        if p.obj_type not in THINGS:
-            raise ValueError(f"obj_type is {p.obj_type!r}; expected one of {', '.join(THINGS)}.")
-        return (KINDS.index(p.obj_type),)
+        return (kind_number("obj_type", p.obj_type),)
 
     def text(tokens):
         colour, kind = tokens
         return f"pick up the {COLOURS[colour]} {THINGS[kind]}"
-
-    def say(s, i, p, out):
-        out[0], out[1] = s.words[i, 0], s.words[i, 1]
 
     def reset(s, i, p, rng):
         build(s, i, p, rng)

@@ -2,15 +2,14 @@
 
 from typing import NamedTuple
 
-from batchsim.envs.minigrid.cells import AT_GOAL, EMPTY, IN_LAVA
-from batchsim.envs.minigrid.common import MiniGrid
+from batchsim.envs.minigrid.cells import AT_GOAL, EMPTY
 from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, WIDTH, clear, put, put_column
-from batchsim.envs.minigrid.obstacles import AVOID, FIND, LAVA, obstacle
+from batchsim.envs.minigrid.obstacles import LAVA, Obstructed, obstacle
 from batchsim.envs.minigrid.world import put_agent
 from batchsim.random import integers
 
 
-class LavaGap(MiniGrid):
+class LavaGap(Obstructed):
     """# MiniGrid-LavaGap
 
     Get to the goal through a gap in a strip of lava.
@@ -25,7 +24,6 @@ class LavaGap(MiniGrid):
     Terminated at the goal, and in the lava without a reward; truncated after `max_steps`.
     """
 
-    WORDS = (2,)
     LEAST = 5
 
     class Arguments(NamedTuple):
@@ -33,20 +31,11 @@ class LavaGap(MiniGrid):
         obstacle_type: str = LAVA
         max_steps: int | None = None
 
-    def size_of(p):
-        return p.size, p.size
-
     def steps_of(p):
         return 4 * p.size**2
 
     def extras_of(p):
         return (obstacle(p.obstacle_type),)
-
-    def text(tokens):
-        return AVOID if tokens[0] else FIND
-
-    def say(s, i, p, out):
-        out[0] = p.grid[EXTRA] == IN_LAVA
 
     def reset(s, i, p, rng):
         clear(s, i, p)

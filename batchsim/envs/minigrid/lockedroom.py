@@ -8,7 +8,7 @@ import batchsim
 from batchsim.envs.minigrid.cells import AT_GOAL, BY_NAME, CLOSED, KEY, LOCKED, WALLED, cell
 from batchsim.envs.minigrid.common import MiniGrid
 from batchsim.envs.minigrid.grid import HEIGHT, WIDTH, clear, put, put_column, put_row
-from batchsim.envs.minigrid.missions import COLOURS, Words
+from batchsim.envs.minigrid.missions import COLOURS, Worded, Words
 from batchsim.envs.minigrid.view import Scratch
 from batchsim.envs.minigrid.world import State, place_agent
 from batchsim.family import merge
@@ -22,7 +22,7 @@ class Colours(NamedTuple):
     left: batchsim.column(np.int32, ROOMS)  # those that no room has yet, sorted by name
 
 
-class LockedRoom(MiniGrid):
+class LockedRoom(Worded, MiniGrid):
     """# MiniGrid-LockedRoom
 
     Six rooms lie along a hall. The goal is in the locked one, whose key is in another one.
@@ -40,9 +40,6 @@ class LockedRoom(MiniGrid):
         size: int = 19
         max_steps: int | None = None
 
-    def size_of(p):
-        return p.size, p.size
-
     def steps_of(p):
         return 10 * p.size
 
@@ -51,10 +48,6 @@ class LockedRoom(MiniGrid):
         return (
             f"get the {room} key from the {of_key} room, unlock the {door} door and go to the goal"
         )
-
-    def say(s, i, p, out):
-        for k in range(3):
-            out[k] = s.words[i, k]
 
     def reset(s, i, p, rng):
         clear(s, i, p)

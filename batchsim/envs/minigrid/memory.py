@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from batchsim.envs.minigrid.cells import BALL, GREEN, KEY, WALLED, cell
-from batchsim.envs.minigrid.common import MiniGrid
+from batchsim.envs.minigrid.common import MiniGrid, require_odd
 from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, WIDTH, at, clear, put, put_column, put_row
 from batchsim.envs.minigrid.world import PICKUP, TOGGLE, State, act, put_agent, success
 from batchsim.family import merge
@@ -45,8 +45,7 @@ class Memory(MiniGrid):
         max_steps: int | None = None
 
     def size_of(p):
-        if p.size % 2 == 0:
-            raise ValueError(f"size is {p.size}; expected an odd number.")
+        require_odd(p.size)
         return p.size, p.size
 
     def steps_of(p):

@@ -5,13 +5,29 @@ from typing import NamedTuple
 import numpy as np
 
 import batchsim
+from batchsim.envs.minigrid.cells import BOX, COLOURS, KEY, KINDS
+from batchsim.family import env
 
-COLOURS = ("red", "green", "blue", "purple", "yellow", "grey")
-THINGS = ("key", "ball", "box")
+THINGS = KINDS[KEY : BOX + 1]
 
 
 class Words(NamedTuple):
     words: batchsim.column(np.uint8, 4)  # the tokens of the mission
+
+
+class Worded:
+    """What definitions inherit whose mission differs by episode, and is in `words`."""
+
+    def say(s, i, p, out):
+        for k in range(len(env.WORDS)):
+            out[k] = s.words[i, k]
+
+
+def kind_number(name, value):
+    """Return the kind of a thing that an argument names."""
+    if value not in THINGS:
+        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(THINGS)}.")
+    return KEY + THINGS.index(value)
 
 
 def require_room(p, others):

@@ -8,6 +8,7 @@ import batchsim
 from batchsim.envs.minigrid.cells import AT_GOAL, BY_NAME, CLOSED, cell
 from batchsim.envs.minigrid.common import MiniGrid
 from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, WIDTH, clear, put, put_room
+from batchsim.envs.minigrid.rooms import DOWN, LEFT, RIGHT
 from batchsim.envs.minigrid.view import Scratch
 from batchsim.envs.minigrid.world import place_agent, place_thing
 from batchsim.family import merge
@@ -15,7 +16,6 @@ from batchsim.random import integers
 
 FEWEST, MOST, LARGEST = EXTRA, EXTRA + 1, EXTRA + 2
 SMALLEST, TRIES = 4, 8
-RIGHT, DOWN, LEFT, UP = range(4)  # walls
 
 
 def count(p):

@@ -181,8 +181,8 @@ class ObstructedMazeFull(ObstructedMaze):
 
     def furnish(s, i, p, rng, room, side):
         """Lock the two doors of a room that lead to corners, each with its key in the room."""
-        for turn in (3, 1):
-            colour = s.colours[i, (side + (turn if turn == 1 else 5)) % COLOURS]
+        for turn in (-1, 1):
+            colour = s.colours[i, (side + turn) % COLOURS]
             add_locked_door(s, i, p, rng, room, (side + turn) % 4, colour)
             add_key(s, i, p, rng, room, colour)
 
@@ -191,9 +191,8 @@ class ObstructedMazeFullV1(ObstructedMazeFull):
     __doc__ = ObstructedMazeFull.__doc__
 
     def furnish(s, i, p, rng, room, side):
-        for turn in (3, 1):
-            colour = s.colours[i, (side + (turn if turn == 1 else 5)) % COLOURS]
+        for turn in (-1, 1):
+            colour = s.colours[i, (side + turn) % COLOURS]
             add_locked_door(s, i, p, rng, room, (side + turn) % 4, colour)
-        for turn in (3, 1):
-            colour = s.colours[i, (side + (turn if turn == 1 else 5)) % COLOURS]
-            add_key(s, i, p, rng, room, colour)
+        for turn in (-1, 1):
+            add_key(s, i, p, rng, room, s.colours[i, (side + turn) % COLOURS])

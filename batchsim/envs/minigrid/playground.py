@@ -2,10 +2,9 @@
 
 from typing import NamedTuple
 
-from batchsim.envs.minigrid.cells import CLOSED, KEY, WALLED, cell
+from batchsim.envs.minigrid.cells import CLOSED, KEY, WALLED, cell, random_colour
 from batchsim.envs.minigrid.common import MiniGrid
 from batchsim.envs.minigrid.grid import clear, put, put_column, put_row
-from batchsim.envs.minigrid.rooms import random_colour
 from batchsim.envs.minigrid.world import place_agent, place_thing
 from batchsim.random import integers
 

@@ -5,7 +5,14 @@ from typing import NamedTuple
 from batchsim.envs.minigrid.cells import EMPTY, KEY, colour_of, kind_of
 from batchsim.envs.minigrid.common import MiniGrid, Open
 from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, WIDTH, at, clear, column_of, row_of
-from batchsim.envs.minigrid.missions import COLOURS, THINGS, Words, require_kinds, require_room
+from batchsim.envs.minigrid.missions import (
+    COLOURS,
+    THINGS,
+    Worded,
+    Words,
+    require_kinds,
+    require_room,
+)
 from batchsim.envs.minigrid.target import Target
 from batchsim.envs.minigrid.things import Things, draw_new
 from batchsim.envs.minigrid.view import Scratch
@@ -14,7 +21,7 @@ from batchsim.family import merge
 from batchsim.random import integers
 
 
-class PutNear(MiniGrid):
+class PutNear(Worded, MiniGrid):
     """# MiniGrid-PutNear
 
     Pick up the thing that the mission names, and drop it beside the other one that it names:
@@ -39,9 +46,6 @@ class PutNear(MiniGrid):
         numObjs: int = 2
         max_steps: int | None = None
 
-    def size_of(p):
-        return p.size, p.size
-
     def steps_of(p):
         return 5 * p.size
 
@@ -56,10 +60,6 @@ class PutNear(MiniGrid):
             f"put the {COLOURS[colour]} {THINGS[kind]} near the "
             f"{COLOURS[near_colour]} {THINGS[near_kind]}"
         )
-
-    def say(s, i, p, out):
-        for k in range(4):
-            out[k] = s.words[i, k]
 
     def reset(s, i, p, rng):
         clear(s, i, p)

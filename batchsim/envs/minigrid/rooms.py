@@ -12,15 +12,15 @@ import numpy as np
 
 import batchsim
 from batchsim.envs.minigrid.cells import (
-    BY_NAME,
     EMPTY,
-    KEY,
     WALL,
     cell,
     kind_of,
+    random_colour,
+    random_kind,
 )
 from batchsim.envs.minigrid.common import MiniGrid
-from batchsim.envs.minigrid.grid import Tables, at, clear, column_of, put_room, row_of
+from batchsim.envs.minigrid.grid import NOWHERE, Tables, at, clear, column_of, put_room, row_of
 from batchsim.envs.minigrid.view import Scratch
 from batchsim.envs.minigrid.world import State, front, put_agent
 from batchsim.family import merge
@@ -30,7 +30,6 @@ RIGHT, DOWN, LEFT, UP = range(4)
 ROOM_SIZE, ROWS, COLUMNS = range(3)  # places in the table `rooms`
 ROOMS = 16  # for which there is room at least; one kernel serves all that have no more
 TRIES = 1001  # of placing a thing in a room
-NOWHERE = 0  # a place that is none
 ANY = -1  # a room, wall, colour or kind that is to be drawn
 
 
@@ -82,28 +81,15 @@ def build(s, i, p, rng):
     put_agent(s, i, p, columns // 2 * side + middle, rows // 2 * side + middle, 0)
 
 
-def random_colour(rng, i):
-    """Return one of the six colours."""
-    return BY_NAME[integers(rng, i, 0, 6)]
-
-
-def other_colour(rng, i, avoided):
-    """Return one of the six colours, but not this one."""
-    chosen = integers(rng, i, 0, len(BY_NAME) - 1)
-    for k in range(len(BY_NAME) - 1):
-        if BY_NAME[k] == avoided and chosen >= k:
-            return BY_NAME[chosen + 1]
-    return BY_NAME[chosen]
-
-
-def random_kind(rng, i):
-    """Return a key, a ball or a box."""
-    return KEY + integers(rng, i, 0, 3)
-
-
 def room_at(p, column, row):
     """Return the number of the room in a column and a row of rooms."""
     return row * p.rooms[COLUMNS] + column
+
+
+def random_room(p, rng, i):
+    """Return the number of one of all rooms."""
+    column = integers(rng, i, 0, p.rooms[COLUMNS])
+    return room_at(p, column, integers(rng, i, 0, p.rooms[ROWS]))
 
 
 def find_in_room(s, i, p, rng, room, apart):
@@ -164,9 +150,7 @@ def place_agent_in(s, i, p, rng, room):
 
 def place_agent_anywhere(s, i, p, rng):
     """Put the agent into a random room; return whether there was room."""
-    column = integers(rng, i, 0, p.rooms[COLUMNS])
-    row = integers(rng, i, 0, p.rooms[ROWS])
-    return place_agent_in(s, i, p, rng, room_at(p, column, row))
+    return place_agent_in(s, i, p, rng, random_room(p, rng, i))
 
 
 def room_of(p, place):

@@ -5,9 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from batchsim.envs.minigrid.cells import EMPTY
+from batchsim.envs.minigrid.grid import NOWHERE
 from batchsim.envs.minigrid.world import PICKUP, act, front, success
-
-NOWHERE = 0  # where a thing is that was in a box or is gone
 
 
 class Target(NamedTuple):

@@ -5,8 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 import batchsim
-from batchsim.envs.minigrid.cells import KEY, cell
-from batchsim.envs.minigrid.rooms import random_colour
+from batchsim.envs.minigrid.cells import KEY, cell, random_colour
 from batchsim.random import integers
 
 MOST = 32  # for which there is room at least; one kernel serves all that have no more

@@ -2,18 +2,19 @@
 
 from typing import NamedTuple
 
-from batchsim.envs.minigrid.cells import BALL, BOX, DOOR, KEY, cell, colour_of, kind_of
-from batchsim.envs.minigrid.doors import add_door
-from batchsim.envs.minigrid.missions import COLOURS, Words
-from batchsim.envs.minigrid.rooms import (
-    ANY,
-    RIGHT,
-    RoomGrid,
-    add_thing,
-    build,
-    place_agent_in,
+from batchsim.envs.minigrid.cells import (
+    BALL,
+    BOX,
+    DOOR,
+    KEY,
+    cell,
+    colour_of,
+    kind_of,
     random_colour,
 )
+from batchsim.envs.minigrid.doors import add_door
+from batchsim.envs.minigrid.missions import COLOURS, Worded, Words
+from batchsim.envs.minigrid.rooms import ANY, RIGHT, RoomGrid, add_thing, build, place_agent_in
 from batchsim.envs.minigrid.target import Target, fetch
 from batchsim.envs.minigrid.world import TOGGLE, State, act, success
 from batchsim.family import merge
@@ -59,7 +60,7 @@ class Unlock(TwoRooms):
         return reward, terminated
 
 
-class UnlockPickup(TwoRooms):
+class UnlockPickup(Worded, TwoRooms):
     """# MiniGrid-UnlockPickup
 
     Pick up the box in the room behind a locked door.
@@ -75,9 +76,6 @@ class UnlockPickup(TwoRooms):
 
     def text(tokens):
         return f"pick up the {COLOURS[tokens[0]]} box"
-
-    def say(s, i, p, out):
-        out[0] = s.words[i, 0]
 
     def reset(s, i, p, rng):
         build(s, i, p, rng)

@@ -20,7 +20,7 @@ from batchsim.envs.minigrid.cells import (
     colour_of,
     kind_of,
 )
-from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, LIMIT, WIDTH, at
+from batchsim.envs.minigrid.grid import EXTRA, HEIGHT, LIMIT, NOWHERE, WIDTH, at
 from batchsim.random import integers
 
 TURN_LEFT, TURN_RIGHT, FORWARD, PICKUP, DROP, TOGGLE, DONE = range(7)
@@ -57,7 +57,7 @@ def place_thing(s, i, p, rng, x, y, width, height, code):
 
 def place_agent(s, i, p, rng, x, y, width, height):
     """Put the agent on a random empty place of a rectangle, heading anywhere."""
-    s.place[i] = 0
+    s.place[i] = NOWHERE
     s.place[i] = find_free(s, i, p, rng, x, y, width, height)
     s.heading[i] = integers(rng, i, 0, 4)
 
