@@ -21,9 +21,10 @@ from line_profiler import LineProfiler
 
 from batchsim import make_vec, random
 from batchsim.batch import checks
+from batchsim.batch.allocation import table_of
 from batchsim.batch.generators import Generators
 from batchsim.batch.vector import BatchEnv
-from batchsim.compiler import compile, kernels
+from batchsim.compiler import kernels
 from profiling.build import BuildError, build
 from profiling.cython_lines import CAN_TRACE
 from profiling.report import (
@@ -182,7 +183,7 @@ def output_arrays(envs: BatchEnv, actions: Any) -> list[Any] | None:
 
 def kernel_calls(envs: BatchEnv) -> Callable[[int, int], Callable[[], Any]]:
     """Return `bind(task, rows)`, whose result calls the machine code by ctypes."""
-    table = np.array([array.ctypes.data for array in compile.flatten(envs._tile)], np.int64)
+    table = table_of(envs._tile, envs.kernel.parts)[len(kernels.BEFORE_TABLE) :]
     result, exception = ctypes.c_int64(), ctypes.c_void_p()
     number, pointer = ctypes.c_int64, ctypes.c_void_p
     # The GIL is kept, as the driver keeps it in short steps.

@@ -103,7 +103,9 @@ def pytest_collection_finish(session):
     if worker is None:
         todo = shares(available_cpus())
     else:
-        todo = [shares(worker["workercount"])[int(worker["workerid"].removeprefix("gw"))]]
+        # One that replaces another that ended has a higher number.
+        number = int(worker["workerid"].removeprefix("gw")) % worker["workercount"]
+        todo = [shares(worker["workercount"])[number]]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     processes = [
         subprocess.Popen(

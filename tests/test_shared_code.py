@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
+import oracle
 import pytest
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Dict, Discrete
 
 import batchsim
 from batchsim.compiler import compile
@@ -56,6 +57,38 @@ class Reflecting(Swing):
         out[0] = s.x[i] * getattr(p, "scale")  # noqa: B009
 
 
+class Board:
+    """Nothing of it is as in `Swing` but the actions and the streams."""
+
+    class State(NamedTuple):
+        board: batchsim.column(np.int8, (2, 3))
+        turn: int
+
+    class Scratch(NamedTuple):
+        queue: batchsim.column(np.int32, (6,))
+
+    ACTION = Discrete(2)
+    OBSERVATION = Dict({"board": Box(0, 9, (2, 3), np.int8), "turn": Box(0, 99, (1,), np.int64)})
+
+    def reset(s, i, p, rng):  # noqa: N805
+        s.board[i, 1, 2] = 9 * uniform(rng, i, 0.0, 1.0)
+        s.turn[i] = 0
+
+    def step(s, i, action, p, rng):  # noqa: N805
+        s.queue[i, 3] = action + s.board[i, 1, 2]
+        s.board[i, action, s.turn[i] % 3] = s.queue[i, 3] % 9
+        s.turn[i] += 1
+        return 1.0 * s.queue[i, 3], s.turn[i] > 5
+
+    def observe(s, i, p, out):  # noqa: N805
+        out.board[:] = s.board[i]
+        out.turn[0] = s.turn[i]
+
+
+class Choosing(Swing):
+    ACTION = Discrete(3)
+
+
 def keys(definition=Swing, **settings):
     """What the parts of a kernel would be kept under."""
     env = batchsim.make_vec(definition, 3, backend="reference", **settings)
@@ -69,11 +102,11 @@ CHANGES = {
     "the autoreset mode": ({"autoreset_mode": "SameStep"}, {ENTRY}),
     "statistics": ({"record_episode_statistics": True}, {ENTRY}),
     "stacked frames": ({"frame_stack": 3}, {ENTRY}),
-    "what step reads": ({"weight": 4.0}, {ADVANCE, ENTRY}),
-    "what step reads, by row": ({"weight": ROWS}, {ADVANCE, ENTRY}),
-    "what reset reads": ({"low": 0.5}, {RESTART, ENTRY}),
-    "what observe reads": ({"scale": 0.5}, {OBSERVE, ENTRY}),
-    "what two read": ({"scale": 0.5, "low": ROWS}, {OBSERVE, RESTART, ENTRY}),
+    "what step reads": ({"weight": 4.0}, {ADVANCE}),
+    "what step reads, by row": ({"weight": ROWS}, {ADVANCE}),
+    "what reset reads": ({"low": 0.5}, {RESTART}),
+    "what observe reads": ({"scale": 0.5}, {OBSERVE}),
+    "what two read": ({"scale": 0.5, "low": ROWS}, {OBSERVE, RESTART}),
     "the precision": ({"precision": "fast"}, {ADVANCE, RESTART, OBSERVE, ENTRY}),
 }
 
@@ -83,6 +116,14 @@ def test_a_part_is_compiled_anew_for_what_it_reads_alone(change):
     settings, expected = CHANGES[change]
     before, after = keys(), keys(**settings)
     assert {name for name in before if before[name] != after[name]} == expected
+
+
+def test_environments_with_actions_alike_share_what_calls_their_parts():
+    one, other = keys(), keys(Board)
+    assert {name for name in one if one[name] == other[name]} == {ENTRY}
+    assert keys(Choosing)[ENTRY] != one[ENTRY]
+    same = {"autoreset_mode": "SameStep"}
+    assert keys(Board, **same)[ENTRY] != keys(**same)[ENTRY]  # It copies observations.
 
 
 def test_the_value_of_a_parameter_that_was_given_is_in_no_key():
@@ -107,14 +148,24 @@ GIVEN = [
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
 @pytest.mark.parametrize("given", GIVEN, ids=range(len(GIVEN)))
 def test_each_part_finds_what_it_reads(given, mode):
+    have_the_same_bits(Swing, {"push": ROWS}, autoreset_mode=mode, **given)
+
+
+@pytest.mark.parametrize("given", [{}, {"record_episode_statistics": True, "frame_stack": 2}])
+def test_what_is_shared_finds_what_another_environment_has(given):
+    for definition in (Swing, Board, Swing):
+        have_the_same_bits(definition, None, **given)
+
+
+def have_the_same_bits(definition, options, **settings):
     envs = [
-        batchsim.make_vec(Swing, 3, backend=backend, autoreset_mode=mode, **given)
+        batchsim.make_vec(definition, 3, backend=backend, **settings)
         for backend in ("native", "reference")
     ]
     rng = np.random.default_rng(0)
-    seen = [[env.reset(seed=5, options={"push": ROWS})[0]] for env in envs]
+    seen = [[env.reset(seed=5, options=options)[0]] for env in envs]
     for _ in range(12):
         actions = rng.integers(0, 2, 3)
         for env, results in zip(envs, seen, strict=True):
             results += env.step(actions)[:4]
-    assert [a.tobytes() for a in seen[0]] == [a.tobytes() for a in seen[1]]
+    assert oracle.bits(tuple(seen[0])) == oracle.bits(tuple(seen[1]))

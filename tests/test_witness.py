@@ -7,6 +7,8 @@ import pytest
 import witness
 
 import batchsim
+from batchsim.batch.allocation import table_of
+from batchsim.compiler.kernels import BEFORE_TABLE
 
 N = 70
 TASKS = {"check": witness.CHECK, "step": witness.STEP, "reset": witness.RESET}
@@ -25,9 +27,11 @@ SETTINGS = {
 }
 
 
-def run(kernel, arrays, task):
-    """Run a task of a kernel on these arrays."""
-    table = np.array([array.ctypes.data for array in arrays], np.int64)
+def run(kernel, tile, arrays, task):
+    """Run a task of a kernel on these arrays, which have the places of a tile's."""
+    whole = table_of(tile, kernel.parts)
+    table = whole[len(BEFORE_TABLE) :]
+    table[:] = [array.ctypes.data for array in arrays]
     result, exception = ctypes.c_int64(), ctypes.c_void_p()
     pointer, number = ctypes.c_void_p, ctypes.c_int64
     call = ctypes.CFUNCTYPE(ctypes.c_int32, pointer, pointer, pointer, number, number, number)(
@@ -56,7 +60,7 @@ def test_tasks_read_and_write_what_the_witness_says(settings, mode):
     )
     random = np.random.default_rng(0)
     for task, bit in TASKS.items():
-        after = run(envs.kernel, copies(arrays), bit)
+        after = run(envs.kernel, tile, copies(arrays), bit)
         for k, field in enumerate(fields):
             if not writers[k] & bit:
                 assert after[k].tobytes() == arrays[k].tobytes(), f"{task} writes {field}"
@@ -64,7 +68,7 @@ def test_tasks_read_and_write_what_the_witness_says(settings, mode):
                 scrambled = copies(arrays)
                 noise = random.bytes(arrays[k].nbytes)
                 scrambled[k] = np.frombuffer(bytearray(noise), arrays[k].dtype)
-                run(envs.kernel, scrambled, bit)
+                run(envs.kernel, tile, scrambled, bit)
                 assert scrambled[k].tobytes() == noise, f"{task} writes {field}"
                 for j in range(len(arrays)):
                     same = j == k or scrambled[j].tobytes() == after[j].tobytes()

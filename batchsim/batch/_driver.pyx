@@ -3,7 +3,6 @@
 It knows no environment: it has a kernel, a table of pointers to the columns, and pools of output arrays.
 """
 
-from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cpython.object cimport PyObject
 from libc.stdint cimport int32_t, int64_t, uint32_t
 from libcpp cimport bool as cbool
@@ -18,7 +17,7 @@ import time
 import numpy as np
 
 from batchsim import actions as actions_module
-from batchsim.compiler import kernels
+from batchsim.compiler import kernels as kernels_module
 from batchsim.batch._buffers import share_memory
 from batchsim.batch.infos import StepInfos
 
@@ -113,6 +112,7 @@ cdef class Driver:
     Args:
         kernels: the kernels for each kind of actions (`batchsim.batch.backends.Kernels`).
         tile: the `Tile` of full-length columns; the driver keeps it alive.
+        memory: the table of pointers to them (`batchsim.batch.allocation.table_of`).
         slots: position in the table of pointers of the action and of each output array; of the
             choice too where that is the callers' array of actions. Observations and infos have a tuple of
             positions, one a leaf.
@@ -133,6 +133,7 @@ cdef class Driver:
     cdef Kernel kernel
     cdef int kind
     cdef object interpreted, tile, checks, layout, outer, infos, guard
+    cdef int64_t[::1] memory
     cdef int64_t* table
     cdef readonly int64_t rows
     cdef readonly int num_threads
@@ -169,7 +170,7 @@ cdef class Driver:
     cdef readonly int64_t tile_rows
     cdef uint32_t tiles_a_look
 
-    def __cinit__(self, kernels, tile, arrays, dict slots, dict pools, action, checks, layout, outer, infos, guard,
+    def __cinit__(self, kernels, tile, memory, dict slots, dict pools, action, checks, layout, outer, infos, guard,
                   int num_threads, bint same_step, bint disabled, bint statistics):
         self.tile = tile
         self.checks = checks
@@ -182,11 +183,8 @@ cdef class Driver:
         self.disabled = disabled
         self.statistics = statistics
         self.status = UNRESET
-        self.table = <int64_t*> PyMem_RawMalloc(len(arrays) * sizeof(int64_t))
-        if self.table is NULL:
-            raise MemoryError()
-        for k, array in enumerate(arrays):
-            self.table[k] = <int64_t> cnp.PyArray_DATA(array)
+        self.memory = memory
+        self.table = &self.memory[len(kernels_module.BEFORE_TABLE)]
         self.action_slot = slots["action"]
         self.choice_slot = slots.get("choice", self.action_slot)
         self.observation_slots = slots["observation"]
@@ -225,8 +223,6 @@ cdef class Driver:
             self._leave_pool()
         except KeyboardInterrupt:
             PyErr_SetInterrupt()  # Nothing can be raised here; it is in the next line of Python.
-        finally:
-            PyMem_RawFree(self.table)
 
     # -- what the user calls -------------------------------------------------------------------
 
@@ -439,6 +435,8 @@ cdef class Driver:
         kernel = self.kernels.of(kind)
         self.interpreted = kernel.interpreted
         self.kernel = <Kernel> <size_t> kernel.address
+        for k, address in enumerate(kernel.parts, 1):
+            self.table[-k] = address
         self.kind = kind
 
     cdef void _set_action(self, object actions):
@@ -695,6 +693,6 @@ cdef int _raise_signal() except -1:
 
 
 cdef int OWN = actions_module.OWN
-cdef int64_t kernels_CHECK = kernels.CHECK_ACTIONS
-cdef int64_t kernels_STEP = kernels.STEP
-cdef int64_t kernels_RESET = kernels.RESET
+cdef int64_t kernels_CHECK = kernels_module.CHECK_ACTIONS
+cdef int64_t kernels_STEP = kernels_module.STEP
+cdef int64_t kernels_RESET = kernels_module.RESET

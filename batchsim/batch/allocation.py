@@ -4,7 +4,7 @@ table of pointers has both.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from batchsim.compiler.tables import used_as_arrays
 from batchsim.definition import Definition
 from batchsim.streams import module_of
 
-__all__ = ["Allocator", "counter_of", "number_of", "slots"]
+__all__ = ["Allocator", "counter_of", "number_of", "slots", "table_of"]
 
 Array = npt.NDArray[Any]
 
@@ -191,6 +191,18 @@ def slots(tile: kernels.Tile, choice_is_action: bool) -> dict[str, Any]:
         for name in ("returns", "lengths", "durations"):
             found[name] = places[id(getattr(tile.episode, name))]
     return found
+
+
+def table_of(tile: kernels.Tile, parts: Sequence[int] = (0,) * len(kernels.PARTS)) -> Array:
+    """Return the driver's table of pointers, behind what it has before its first array.
+
+    Args:
+        tile: the arrays.
+        parts: the addresses of a kernel's parts.
+    """
+    before = [*parts, *compile.places(tile).values()]
+    arrays = (array.ctypes.data for array in compile.flatten(tile))
+    return np.array([*reversed(before), *arrays], np.int64)
 
 
 def _each(make: Any, leaves: Layout | Infos, num_envs: int) -> list[Any]:

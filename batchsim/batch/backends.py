@@ -36,6 +36,11 @@ class Kernel(NamedTuple):
         """Of the machine code; 0 without."""
         return self.native.address if self.native else 0
 
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """The addresses of its parts; none without."""
+        return self.native.parts if self.native else ()
+
 
 class Kernels:
     """Makes them when they are asked for; copies and parts of a batch have the same ones.

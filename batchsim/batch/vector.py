@@ -19,11 +19,12 @@ from batchsim.actions import OWN
 from batchsim.batch import checked as checked_mode
 from batchsim.batch import checks, copies, snapshots
 from batchsim.batch._driver import Driver
-from batchsim.batch.allocation import Allocator, counter_of, number_of, slots
+from batchsim.batch.allocation import Allocator, counter_of, number_of, slots, table_of
 from batchsim.batch.attributes import FIXED, RowAttributes
 from batchsim.batch.backends import Kernels
 from batchsim.batch.generators import Generators
 from batchsim.batch.infos import Infos
+from batchsim.batch.originals import converted
 from batchsim.batch.processors import available_cpus
 from batchsim.batch.spaces import Layout, accepted_actions, require_alike, stacked
 from batchsim.batch.texts import TEXT_MODES, Texts, batched, batched_alike
@@ -278,7 +279,7 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
         self._driver = Driver(
             self._kernels,
             self._tile,
-            compile.flatten(self._tile),
+            table_of(self._tile),
             slots(self._tile, self._choice_is_action()),
             self._allocator(infos).pools(),
             batch,
@@ -673,9 +674,11 @@ def make_vec(id: Any, num_envs: int = 1, **arguments: Any) -> BatchEnv:
     """Return `num_envs` environments of one kind, stepped as a batch.
 
     Args:
-        id: an id of `batchsim.environments()`, or the class or module that defines an environment.
+        id: an id of `batchsim.environments()`, or the class or module that defines an environment;
+            or a class of `gymnasium.Env`, which `batchsim.convert` converts.
         num_envs: N, how many.
-        **arguments: those of `BatchEnv`, the environment's parameters included.
+        **arguments: those of `BatchEnv`, the environment's parameters included; with a class of
+            `gymnasium.Env`, the arguments of its constructor.
 
     Example:
         >>> import batchsim
@@ -685,6 +688,7 @@ def make_vec(id: Any, num_envs: int = 1, **arguments: Any) -> BatchEnv:
         (3, 4)
         >>> envs.close()
     """
+    id, arguments = converted(id, arguments, BatchEnv)
     envs = BatchEnv(id, num_envs, **arguments)
     of_batch = {"num_envs": num_envs, "vectorization_mode": "vector_entry_point"}
     envs.spec = registry.spec(envs.definition, envs.max_episode_steps, {**arguments, **of_batch})

@@ -17,9 +17,11 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic, register_jitable
 
-from batchsim.compiler.kernels import Tile
+from batchsim.compiler.arrays import load_invariant
+from batchsim.compiler.kernels import BEFORE_TABLE, PARTS, PLACES, Tile
 from batchsim.compiler.layouts import (
     ACCESSORS,
+    REPORTS,
     ArrayLayout,
     HiddenLayout,
     TupleLayout,
@@ -43,7 +45,8 @@ from batchsim.compiler.rows import (
 
 __all__ = [
     "NATIVE",
-    "call_part",
+    "NATIVE_PARTS",
+    "NATIVE_PLACES",
     "native_target",
     "native_view",
     "reference_accessors",
@@ -79,15 +82,24 @@ def _native_view(kind: RowsType) -> Any:
             number = context.get_value_type(types.intp)
             addresses = cgutils.alloca_once(builder, number, 1 + count(kind.layout))
             builder.store(builder.sub(end, first), addresses)
+            # None of a part, which does not see so far.
+            skipped = number(0)
 
             def enter(slot: int, layout: ArrayLayout | HiddenLayout | TupleLayout) -> int:
+                nonlocal skipped
                 if isinstance(layout, HiddenLayout):
                     return slot + layout.arrays
                 if isinstance(layout, TupleLayout):
-                    for member in layout.members:
+                    # A plain tuple's members have no names.
+                    names = layout.fields or ("",) * len(layout.members)
+                    for name, member in zip(names, layout.members, strict=False):
+                        if layout.type is Tile and name == REPORTS:
+                            place = _before_table(builder, pointers, number(_before("reports")))
+                            skipped = builder.sub(place, number(slot))
                         slot = enter(slot, member)
                     return slot
-                address = builder.load(builder.gep(pointers, [number(slot)]))
+                place = builder.add(skipped, number(slot))
+                address = builder.load(builder.gep(pointers, [place]))
                 if layout.length is None:
                     row = number(row_bytes(layout))
                     address = builder.add(address, builder.mul(first, row))
@@ -102,6 +114,16 @@ def _native_view(kind: RowsType) -> Any:
     return view
 
 
+def _before(name: str) -> int:
+    """Return where the driver's table has one of `BEFORE_TABLE`."""
+    return -1 - BEFORE_TABLE.index(name)
+
+
+def _before_table(builder: Any, pointers: Any, place: Any) -> Any:
+    """Return what the driver's table has in a place before its first array."""
+    return load_invariant(builder, builder.gep(pointers, [place]))
+
+
 @functools.cache
 def native_target(layout: ArrayLayout | TupleLayout) -> Any:
     """Return the intrinsic `target(table, lo, hi, frames, place)`: arrays to write into.
@@ -113,7 +135,8 @@ def native_target(layout: ArrayLayout | TupleLayout) -> Any:
     @intrinsic
     def target(typing_context: Any, table: Any, lo: Any, hi: Any, frames: Any, place: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            pointers, first, end, times, slot = arguments
+            pointers, first, end, times, place = arguments
+            slot = _before_table(builder, pointers, place)
             first, end = builder.mul(first, times), builder.mul(end, times)
 
             def build(layout: ArrayLayout | TupleLayout) -> Any:
@@ -346,27 +369,32 @@ def _fetch_row(typing_context: Any, nested: Any, i: Any) -> Any:
 # --- A part of a kernel ---------------------------------------------------------------------------
 
 
-def call_part(table, lo, hi, a, b, c):  # type: ignore[no-untyped-def]
-    """Call the part of a kernel whose name is PART, from another object file."""
-    return _call(PART, table, lo, hi, a, b, c)  # type: ignore[call-arg, name-defined]  # noqa: F821
+def _caller(name: str) -> Any:
+    """Return the intrinsic that calls a part, whose address the driver's table has."""
+
+    @intrinsic
+    def call(typing_context: Any, table: Any, lo: Any, hi: Any, a: Any, b: Any, c: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            place = context.get_value_type(types.intp)(_before(name))
+            address = _before_table(builder, arguments[0], place)
+            kind = context.call_conv.get_function_type(types.int64, signature.args)
+            status, result = context.call_conv.call_function(
+                *(builder, builder.inttoptr(address, kind.as_pointer())),
+                *(types.int64, signature.args, arguments),
+            )
+            with cgutils.if_unlikely(builder, status.is_error):
+                context.call_conv.return_status_propagate(builder, status)
+            return result
+
+        return types.int64(table, *[types.int64] * 5), codegen
+
+    return call
 
 
-@intrinsic(prefer_literal=True)
-def _call(
-    typing_context: Any, name: Any, table: Any, lo: Any, hi: Any, a: Any, b: Any, c: Any
-) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kinds = signature.args[1:]
-        kind = context.call_conv.get_function_type(types.int64, kinds)
-        part = cgutils.get_or_insert_function(builder.module, kind, name.literal_value)
-        status, result = context.call_conv.call_function(
-            builder, part, types.int64, kinds, arguments[1:]
-        )
-        with cgutils.if_unlikely(builder, status.is_error):
-            context.call_conv.return_status_propagate(builder, status)
-        return result
-
-    return types.int64(name, table, *[types.int64] * 5), codegen
+NATIVE_PARTS = {name: _caller(name) for name in PARTS}
+"""What the parts are called by in the native backend."""
+NATIVE_PLACES = {name: _before(name) for name in PLACES}
+"""Where the driver's table says which arrays are written."""
 
 
 # --- What a step returned -------------------------------------------------------------------------

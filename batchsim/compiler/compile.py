@@ -13,7 +13,6 @@ import marshal
 import sys
 import threading
 import time
-import types as python_types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -30,7 +29,7 @@ from batchsim.compiler import cache, kernels, layouts, target, ufuncs
 from batchsim.compiler import forks as forks  # sees to every fork from now on
 from batchsim.compiler.binder import Binder, rebuilt
 from batchsim.compiler.digest import LIBRARIES, OWN_CODE, WHOLE, Digest, extensions, hash_of_files
-from batchsim.compiler.kernels import Tile
+from batchsim.compiler.kernels import BEFORE_TABLE, PARTS, PLACES, Tile
 from batchsim.compiler.safety import may_step_finished_rows
 from batchsim.definition import Definition, record
 
@@ -43,6 +42,7 @@ __all__ = [
     "compile_native",
     "flatten",
     "interpret",
+    "places",
 ]
 
 # No reference counting: arrays reached through a tuple would cost atomic operations, and an
@@ -78,14 +78,14 @@ STEP_LOOPS = {
     AutoresetMode.DISABLED: kernels.step_disabled,
 }
 
-PARTS = ("advance_rows", "restart_rows", "observe_rows", "inform_rows")
-"""The parts of a kernel, by the names that they are called by."""
 SELDOM = "restart_rows"
 """The part that most steps do little of; many draws in it would be inlined at great length."""
 ENTRY = kernels.run_task.__name__
 """What calls them."""
 ACTIONS = ("action", "choice")
-"""The fields of a tile that `advance_rows` alone reads."""
+"""The fields of a tile that of the parts `advance_rows` alone reads."""
+COUNTED = ("elapsed",)
+"""Those that none of them reads."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,10 @@ def _placeholders(spec: KernelSpec) -> dict[str, Any]:
     discrete = isinstance(spec.bounds, kernels.DiscreteBounds)
     return {
         "reset": spec.definition.reset,
-        "step": spec.definition.step,
+        "step": spec.definition.finish or spec.definition.step,
+        "begin": spec.definition.begin,
+        "together": spec.definition.together,
+        "LANES": spec.definition.lanes,
         "observe": spec.definition.observe,
         "inform": spec.definition.inform or kernels.no_info,
         "mark": kernels.mark_row if spec.checked else kernels.skip_row,
@@ -163,8 +166,11 @@ def _placeholders(spec: KernelSpec) -> dict[str, Any]:
 
 def _part_loops(spec: KernelSpec, *, guarded: bool) -> dict[str, Any]:
     """Return the loops that are the parts, by name."""
+    advance_rows = kernels.advance_rows_guarded if guarded else kernels.advance_rows
+    if spec.definition.together:
+        advance_rows = kernels.advance_rows_together
     return {
-        "advance_rows": kernels.advance_rows_guarded if guarded else kernels.advance_rows,
+        "advance_rows": advance_rows,
         "restart_rows": kernels.restart_rows,
         "observe_rows": kernels.observe_rows,
         "inform_rows": kernels.inform_rows if spec.definition.info else kernels.skip_rows,
@@ -188,6 +194,11 @@ class NativeKernel:
     def address(self) -> int:
         """Where the kernel begins."""
         return self.addresses[ENTRY]
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """Where each of `PARTS` begins; 0 for one that there is none of."""
+        return tuple(self.addresses.get(name, 0) for name in PARTS)
 
 
 class ObjectFile(NamedTuple):
@@ -286,7 +297,7 @@ class _Plan:
 
     def __init__(self, spec: KernelSpec, *, for_numba: bool) -> None:
         self.spec = spec
-        self.common = _common_key(spec)
+        common = _common_key(spec)
         loops = _part_loops(spec, guarded=_is_guarded(spec))
         frame = _frame_layout(spec.tile)
         info = layouts.array_layout(spec.tile.info)
@@ -303,6 +314,7 @@ class _Plan:
             *PARTS,
         )
         given: dict[str, Any] = dict.fromkeys(names)
+        scratch = tuple(sorted(spec.definition.scratch))
         if for_numba:
             from batchsim.compiler import agreement, columns
 
@@ -310,12 +322,12 @@ class _Plan:
             compiler = agreement.Compiler if exact else agreement.FastCompiler
             options = {**CALLEE, "boundscheck": spec.checked}
             wrap = functools.partial(target.callee, pipeline_class=compiler, **options)
-            given.update(columns.NATIVE)
+            given.update({**columns.NATIVE, **columns.NATIVE_PARTS, **columns.NATIVE_PLACES})
             given["observation_at"] = columns.native_target(frame)
             given["info_at"] = columns.native_target(info)
         binder = _binder(spec, placeholders, wrap, given)
         self.keys: dict[str, str] = {}
-        """By name of a part, and of the whole at last: it is loaded when they are there."""
+        """By name of a part, and at last of what calls them."""
         self.names: dict[str, str] = {}
         """What machine code knows them by."""
         self.functions: dict[str, Any] = {}
@@ -326,30 +338,29 @@ class _Plan:
                 continue
             function = binder.copy(loops[name])
             constants = _read_of(spec.constants, binder.names[loops[name]])
-            hidden = () if name == "advance_rows" else ACTIONS
+            hidden = COUNTED if name == "advance_rows" else (*COUNTED, *ACTIONS)
             seen = layouts.part_layout(whole, hidden, constants._fields)
             if for_numba:
                 # Of this part alone: no function that two parts share may name it.
                 function.__globals__["part_view"] = columns.native_view(seen, constants)
             # Not `_hash`: equal numbers may be of different types.
-            made_of = Digest(constants).hexdigest(), seen, *writes.get(name, ())
-            self._add(name, function, binder.digests[loops[name]], made_of)
-            given[name] = wrap(_named_part(self.names[name])) if for_numba else None
+            made_of = Digest(constants).hexdigest(), seen, scratch, *writes.get(name, ())
+            self._add(name, function, (common, binder.digests[loops[name]], *made_of))
         if for_numba:
-            given["view"] = columns.native_view(whole, ())
-            given.update(_places(spec.tile))
+            # What its functions read is known once they are bound.
+            plain = _binder(spec, placeholders, _as_it_is, given)
+            plain.copy(kernels.run_task)
+            seen = layouts.entry_layout(whole, plain.names[kernels.run_task])
+            given["view"] = columns.native_view(seen, ())
         function = binder.copy(kernels.run_task)
-        made_of = whole, *self.names.values()
-        self._add(ENTRY, function, binder.digests[kernels.run_task], made_of)
-
-    @property
-    def key(self) -> str:
+        seen = layouts.entry_layout(whole, binder.names[kernels.run_task])
+        self._add(ENTRY, function, (common, binder.digests[kernels.run_task], seen))
+        self.key = _key(tuple(self.keys.items()))
         """Of the whole."""
-        return self.keys[ENTRY]
 
-    def _add(self, name: str, function: Any, digest: str, made_of: tuple[Any, ...]) -> None:
+    def _add(self, name: str, function: Any, made_of: tuple[Any, ...]) -> None:
         self.functions[name] = function
-        self.keys[name] = _key((self.common, digest, *made_of))
+        self.keys[name] = _key(made_of)
         self.names[name] = f"batchsim_{name}_{self.keys[name][:32]}"
 
     def translate(self, name: str) -> Any:
@@ -377,14 +388,14 @@ def _binder(
     )
 
 
-TARGETS = ("view", "part_view", "observation_at", "info_at")
-PLACES = ("OBSERVED", "INFO", "FINAL_INFO")
-
-
-def _places(tile: Tile) -> dict[str, int]:
-    """Return where the driver's table has the arrays that parts write into."""
-    fields = ("frames" if flatten(tile.frames) else "observation", "info", "final_info")
-    return {name: layouts.slot_of(tile, field) for name, field in zip(PLACES, fields, strict=True)}
+def places(tile: Tile) -> dict[str, int]:
+    """Return where the driver's table has the arrays behind those of an environment's own, and
+    those that parts write into: what it has before its first array beside the addresses of parts.
+    """
+    frames = "frames" if flatten(tile.frames) else "observation"
+    fields = (layouts.REPORTS, frames, "info", "final_info")
+    names = BEFORE_TABLE[len(PARTS) :]
+    return {name: layouts.slot_of(tile, field) for name, field in zip(names, fields, strict=True)}
 
 
 def _frame_layout(tile: Tile) -> Any:
@@ -422,14 +433,6 @@ def _is_guarded(spec: KernelSpec) -> bool:
         name: value for name, value in spec.constants._asdict().items() if name not in varying
     }
     return not may_step_finished_rows(spec.definition, constants)
-
-
-def _named_part(name: str) -> Any:
-    """Return the function that calls the part of a kernel with this name."""
-    from batchsim.compiler.columns import call_part as function
-
-    names = {**function.__globals__, "PART": name}
-    return python_types.FunctionType(function.__code__, names, function.__name__)
 
 
 def _as_it_is(copy: Any) -> Any:
@@ -476,8 +479,7 @@ def _key(made_of: tuple[Any, ...]) -> str:
 
 def _common_key(spec: KernelSpec) -> str:
     """Return a hash of what all parts of a kernel depend on."""
-    digest = Digest(sorted(spec.definition.scratch))
-    digest.add("options", (CALLEE, spec.checked))
+    digest = Digest((CALLEE, spec.checked))
     digest.add("precision", spec.precision)
     settings = tuple(getattr(numba.config, setting, None) for setting in SETTINGS)
     versions = (sys.version, np.__version__, numba.__version__, llvmlite.__version__)
@@ -500,18 +502,14 @@ def _load(key: str) -> Any:
         if content is None:
             return None
         if b"batchsim_numpy_" in content:
-            # It defines names that the code may call: LLVM ends the process where one is missing.
+            # They define names that the code may call: LLVM ends the process where one is missing.
             from batchsim.compiler import gufuncs, sorting  # noqa: F401
         _loaded_code[key] = target.generator().unserialize_library(marshal.loads(content))
     return _loaded_code[key]
 
 
 def _load_all(plan: _Plan) -> list[Any] | None:
-    """Return the libraries of a kernel, its parts first, or None if one is missing.
-
-    What calls the parts comes last, and is not loaded without them: LLVM ends the process where a
-    name stands for nothing.
-    """
+    """Return the libraries of a kernel, its parts first, or None if one is missing."""
     libraries = []
     for key in plan.keys.values():
         library = _load(key)

@@ -5,11 +5,14 @@ and either compiles them with Numba or runs them as they stand:
 
 - `view(table, lo, hi)`: the columns of rows [lo, hi) as a `Tile`; `part_view(table, lo, hi)`: those
   that parts see;
-- `reset`, `step`, `observe`, `inform`: the environment's own functions;
+- `reset`, `step`, `observe`, `inform`: the environment's own functions; of one whose rows do a
+  part of a step together, `step` is its `finish`, `begin` and `together` come before, and `LANES`
+  is how many rows that are;
 - `parameters_at(tile, i)`: the parameters of row i; `reset_parameters_at(tile, i, options_row)`: as
   its reset sees them, with the options that a row was given, or the defaults for row -1;
 - `observation_at(table, lo, hi, frames, place)`, `info_at(table, lo, hi, frames, place)`: arrays
-  that are written, one row a frame; `OBSERVED`, `INFO` and `FINAL_INFO`: the places;
+  that are written, one row a frame; `OBSERVED`, `INFO` and `FINAL_INFO`: where the table says
+  which;
 - `row_views(nested, i)`: row i of each array of a nested tuple;
 - `state_at(state, i)`: the columns as the functions of row i see them;
 - `outcome(returned)`: reward, terminated and truncated, of what `step` returned;
@@ -31,7 +34,9 @@ and either compiles them with Numba or runs them as they stand:
 
 A kernel consists of parts that are compiled by themselves, and kept on disk by themselves: the
 loops around each of an environment's functions, which all autoreset modes share, with statistics
-or without, with frames stacked or not; and `run_task`, which calls them.
+or without, with frames stacked or not; and `run_task`, which calls them. It has none of an
+environment's functions in it and sees none of its columns, so environments share it whose actions,
+and whatever else it reads of a tile, are alike.
 
 Rows of a tile are numbered from zero, so that the loop index is visibly not negative: only then
 does LLVM leave out Python's wrap-around of negative indices and turn the loop into vector
@@ -49,6 +54,16 @@ RESET = 2
 """The tasks of a kernel, its second argument."""
 
 
+PARTS = ("advance_rows", "restart_rows", "observe_rows", "inform_rows")
+"""The parts of a kernel, by the names that they are called by."""
+PLACES = ("OBSERVED", "INFO", "FINAL_INFO")
+"""What places in the table are called by."""
+BEFORE_TABLE = (*PARTS, "reports", *PLACES)
+"""What the driver's table has before its first array, from there backwards: the addresses of the
+parts, where the arrays behind `Tile.common` begin, and where those that parts write into.
+"""
+
+
 class Settings(NamedTuple):
     """Values that all rows share, most in arrays of one element; a view does not slice them."""
 
@@ -58,7 +73,7 @@ class Settings(NamedTuple):
     """Clock at the start of the step in seconds (float64)."""
     row: Any
     """The row at work, in the checked mode (int64)."""
-    lengths: Any
+    table_lengths: Any
     """Of each table (int64), so that one kernel serves tables of all lengths."""
 
 
@@ -76,15 +91,13 @@ class Tile(NamedTuple):
     """Every array that a kernel reads or writes, one row an environment.
 
     The order of the arrays, nested ones included, is the order of the driver's table of pointers.
-    What batches of one environment differ in comes last, so that they share what is compiled of its
-    functions: the parts of a kernel see the fields up to `common`, and of parameters, options and
-    tables those that their code names.
+    First comes what every environment has; then what is an environment's own, from `state` to
+    `common`; last what batches of one environment differ in. The parts of a kernel see the first
+    two, and of parameters, options and tables those that their code names: so batches of an
+    environment share what is compiled of its functions. `run_task` sees the first and the last, and
+    finds in the table where the last begins: so environments share it.
     """
 
-    state: Any
-    options: Any
-    tables: Any
-    """Arrays that all rows share; a view does not slice them."""
     rng: Any
     pending: Any
     """The row's episode is over and it has not been reset (bool)."""
@@ -103,15 +116,22 @@ class Tile(NamedTuple):
     down, in int32, of which twice as many fit into a vector as of the callers' int64; for others
     the memory of `action`, in the space's shape.
     """
+    elapsed: Any
+    """Steps since the start of the episode (the narrowest integers that hold the time limit)."""
+    state: Any
+    options: Any
+    tables: Any
+    """Arrays that all rows share; a view does not slice them."""
     parameters: Any
     """Those that differ from row to row."""
     common: Any
     """Those that are not the defaults, which are compiled in: arrays of one row, for all rows of
     the batch. So one kernel serves all values. A view does not slice them.
     """
-    elapsed: Any
-    """Steps since the start of the episode (the narrowest integers that hold the time limit)."""
     episode: Any
+    info: Any
+    """A namedtuple of arrays (N, …), empty if the environment has no infos."""
+    final_info: Any
     frames: Any
     """With stacking the last frames of each row, nested as an observation, arrays (N, FRAMES, …),
     else empty: that of an episode's step t is the one numbered t modulo FRAMES.
@@ -119,9 +139,6 @@ class Tile(NamedTuple):
     observation: Any
     """An array (N, …), or a nested tuple of them; every row is an array."""
     final_observation: Any
-    info: Any
-    """A namedtuple of arrays (N, …), empty if the environment has no infos."""
-    final_info: Any
 
 
 class DiscreteBounds(NamedTuple):
@@ -178,6 +195,12 @@ def advance(tile, i):
     tile.truncated[i] = truncated
 
 
+def start(tile, i):
+    """Begin the step of row i, which `advance` finishes."""
+    mark(tile, i)
+    begin(state_at(tile.state, i), i, tile.choice[i], parameters_at(tile, i), tile.rng)
+
+
 def count_step(tile, i, limit):
     """Count the step of row i, truncate its episode at the time limit, and note if it is over."""
     # Sums of narrow integers are wide in compiled code; comparisons would be, too.
@@ -212,7 +235,7 @@ def listed_row(tile, k):
     """Return the number of the k-th row that is listed, in 64 bits as others are: what the
     environment's functions call is compiled for one type of it.
     """
-    return 0 + tile.finished[k]
+    return int(tile.finished[k])
 
 
 # --- Parts: loops over the rows, compiled by themselves -------------------------------------------
@@ -236,6 +259,26 @@ def advance_rows_guarded(table, lo, hi, all_rows, _, __):
     for i in range(tile.reward.shape[0]):
         if all_rows != 0 or not tile.pending[i]:
             advance(tile, i)
+    return 0
+
+
+def advance_rows_together(table, lo, hi, all_rows, _, __):
+    """Step the rows, `LANES` at a time: each begins, what they do together, each finishes.
+
+    Those that are over are stepped only if `all_rows` is not 0.
+    """
+    tile = part_view(table, lo, hi)
+    count = tile.reward.shape[0]
+    for group in range((count + LANES - 1) // LANES):
+        first = group * LANES
+        last = min(first + LANES, count)
+        for i in range(first, last):
+            if all_rows != 0 or not tile.pending[i]:
+                start(tile, i)
+        together(state_at(tile.state, first), first, last)
+        for i in range(first, last):
+            if all_rows != 0 or not tile.pending[i]:
+                advance(tile, i)
     return 0
 
 
@@ -271,7 +314,7 @@ def observe_rows(table, lo, hi, count, frames, place):
         table, lo, hi: the tile.
         count: how many frames; they are numbered through all rows.
         frames: how many a row has.
-        place: of the arrays that are written.
+        place: where the table says which arrays are written.
     """
     tile = part_view(table, lo, hi)
     observation = observation_at(table, lo, hi, frames, place)
@@ -292,7 +335,7 @@ def inform_rows(table, lo, hi, count, place, _):
     Args:
         table, lo, hi: the tile.
         count: how many rows.
-        place: of the arrays that are written.
+        place: where the table says which arrays are written.
     """
     tile = part_view(table, lo, hi)
     info = info_at(table, lo, hi, 1, place)

@@ -16,6 +16,7 @@ from batchsim.compiler.kernels import Tile
 __all__ = [
     "ACCESSORS",
     "LIMIT",
+    "REPORTS",
     "SHARED",
     "UNKNOWN",
     "ArrayLayout",
@@ -24,6 +25,7 @@ __all__ = [
     "array_layout",
     "count",
     "cut_rows",
+    "entry_layout",
     "layout_of",
     "part_layout",
     "rebuild",
@@ -40,8 +42,12 @@ SHARED = ("common", "tables", "settings")
 """The fields of a `Tile` that hold no row: a view does not slice them."""
 NAMED = ("options", "tables", "parameters", "common")
 """The fields of a `Tile` whose members are read by their names, as `p.gravity`."""
-LAST_SEEN = "common"
+OWN = ("state", "options", "tables", "parameters", "common")
+"""The fields of a `Tile` that are an environment's own, one after the other."""
+LAST_SEEN = OWN[-1]
 """The last field of a tile that parts see."""
+REPORTS = "episode"
+"""The first of those that follow, which `run_task` finds at a place that the table tells."""
 ACCESSORS = (
     "parameters_at",
     "reset_parameters_at",
@@ -155,6 +161,34 @@ def part_layout(whole: TupleLayout, hidden: Collection[str], names: Collection[s
         if field == LAST_SEEN:
             break
     return TupleLayout(Tile, tuple(_without_hidden_end(members)))
+
+
+def entry_layout(whole: TupleLayout, names: Collection[str]) -> TupleLayout:
+    """Return the layout of a tile as what calls the parts of a kernel sees it: without what is an
+    environment's own, as if that took no place.
+
+    Args:
+        whole: the layout of the tile.
+        names: those of fields that its code may read.
+    """
+    members: list[Any] = []
+    for field, member in zip(whole.fields, whole.members, strict=True):
+        if field == "settings":
+            # How many tables there are is an environment's own, too.
+            member = part_of(member, names)
+        if field in OWN:
+            member = HiddenLayout(0)
+        elif field not in names:
+            member = HiddenLayout(count(member))
+        members.append(member)
+    return TupleLayout(Tile, tuple(_without_hidden_end(members)))
+
+
+def part_of(layout: TupleLayout, names: Collection[str]) -> TupleLayout:
+    """Return the layout of arrays of which those with these names are seen."""
+    members = zip(layout.fields, layout.members, strict=True)
+    seen = [member if name in names else HiddenLayout(count(member)) for name, member in members]
+    return TupleLayout(layout.type, tuple(seen))
 
 
 def _without_hidden_end(members: list[Any]) -> list[Any]:

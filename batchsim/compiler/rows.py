@@ -271,7 +271,7 @@ def array_at(
     elif layout.length == UNKNOWN:
         first, _ = tile.place("tables")
         before, settings = tile.place("settings")
-        lengths = _address(builder, addresses, before + settings.place("lengths")[0])
+        lengths = _address(builder, addresses, before + settings.place("table_lengths")[0])
         place = builder.gep(builder.bitcast(lengths, intp.as_pointer()), [intp(slot - first)])
         rows = load_invariant(builder, place)
     else:

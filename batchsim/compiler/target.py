@@ -24,13 +24,12 @@ from typing import Any
 import llvmlite.binding as llvm
 import numba
 from numba.core import codegen
-from numba.core.compiler import Compiler
 from numba.core.compiler_lock import global_compiler_lock, require_global_compiler_lock
 from numba.core.cpu import CPUContext
 from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.target_extension import jit_registry, target_registry
 
-from batchsim.compiler.interrupts import PollingCompiler
+from batchsim.compiler.interrupts import PlainCompiler, PollingCompiler
 
 __all__ = ["callee", "compile_function", "generator", "processor"]
 
@@ -230,7 +229,7 @@ def processor() -> tuple[str, str, str]:
 def _overload(**options: Any) -> Any:
     """Return what stands for `numba.jit` where Numba compiles the body of an `overload`."""
     wanted = {**options, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": False}
-    return functools.partial(callee, pipeline_class=Compiler, **wanted)
+    return functools.partial(callee, pipeline_class=PlainCompiler, **wanted)
 
 
 @contextlib.contextmanager

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 from batchsim.batch._buffers import aligned_zeros
 
+from batchsim.batch.allocation import table_of
 from batchsim.batch.vector import BatchEnv
 from batchsim.compiler import compile
+from batchsim.compiler.kernels import BEFORE_TABLE
 from benchmarks.roofline.machine import load_loops
 
 __all__ = ["Times", "measure_kernel", "measure_step"]
@@ -100,7 +102,7 @@ class Bare:
         self.subject = subject
         envs = subject.envs
         arrays = compile.flatten(envs._tile)
-        self.table = np.array([array.ctypes.data for array in arrays], np.int64)
+        self.table = table_of(envs._tile, envs.kernel.parts)[len(BEFORE_TABLE) :]
         places = {id(array): k for k, array in enumerate(arrays)}
         slots = {places[id(envs._tile.action)]}
         if envs._choice_is_action():
