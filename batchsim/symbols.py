@@ -1,14 +1,20 @@
-"""Observations whose numbers stand for kinds of things, and are no amounts."""
+"""Observations whose numbers stand for kinds of things or for words, and are no amounts."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from gymnasium.spaces import Box
+import numpy.typing as npt
+from gymnasium.spaces import Box, MultiDiscrete, Space
+from gymnasium.vector.utils import batch_space
 
-__all__ = ["Symbols"]
+__all__ = ["Symbols", "are_tokens", "mark_tokens", "token_values"]
+
+Array = npt.NDArray[Any]
+S = TypeVar("S", bound=Space[Any])
 
 
 class Symbols(Box):
@@ -39,3 +45,34 @@ class Symbols(Box):
         """Return random bytes that stand for something, (…) of uint8."""
         found: np.ndarray = self.np_random.integers(0, self.counts, self.shape, np.uint8)
         return found
+
+
+@batch_space.register(Symbols)
+def _batch_symbols(space: Symbols, n: int = 1) -> Symbols:
+    """Return the space of n of them, for Gymnasium: of a batch, or of frames."""
+    return Symbols((n, *space.shape), space.counts, copy.deepcopy(space.np_random))
+
+
+def mark_tokens(space: S) -> S:
+    """Return a copy of a space of whole numbers that says that they are the tokens of a text."""
+    marked: Any = copy.copy(space)
+    marked.of_text = True
+    return marked  # type: ignore[no-any-return]
+
+
+def are_tokens(space: Space[Any]) -> bool:
+    """Whether the numbers of a space are the tokens of a text, as it says itself."""
+    return getattr(space, "of_text", False)
+
+
+def token_values(space: Any) -> tuple[Array, Array]:
+    """Return how many values each number of a space has, and the least, both of Python's integers,
+    which have no bounds.
+
+    Args:
+        space: a MultiDiscrete or a Box of whole numbers.
+    """
+    if isinstance(space, MultiDiscrete):
+        return space.nvec.astype(object).flatten(), space.start.astype(object).flatten()
+    low, high = (bound.astype(object).flatten() for bound in (space.low, space.high))
+    return high - low + 1, low

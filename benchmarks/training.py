@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import gymnasium
 import torch
 
 import batchsim
-from batchsim import registry
 from batchsim.torch import PPO, ActorCritic, Collector, hyperparameters_for
+from batchsim.torch.baseline import make_baseline
 from batchsim.torch.policy import converter
 from benchmarks.pairs import Side
 
@@ -57,7 +56,7 @@ def iteration(id: str, simulator: str = "batchsim") -> Side:
     if simulator == "batchsim":
         envs: Any = batchsim.make_vec(id, how.num_envs)
     else:
-        envs = gymnasium.make_vec(registry.original(id), how.num_envs, vectorization_mode="sync")
+        envs = make_baseline(id, how.num_envs)
     return _iterating(f"PPO on {simulator}", envs, how)
 
 

@@ -740,6 +740,21 @@ TOLD_CASES = {
         ("def text(tokens):", "def text(tokens):"),
         ('{word} door"', '{word} door" + " door" * 4'),
     ),
+    "tokenize does not undo text": (
+        "string",
+        "tokenize returns (1, 1) for 'go to the",
+        ("def text(tokens):", "def tokenize(text):\n    return 1, 1\n\ndef text(tokens):"),
+    ),
+    "tokenize raises": (
+        "string",
+        "tokenize of environment raised IndexError for 'go to the",
+        ("def text(tokens):", "def tokenize(text):\n    return text[99]\n\ndef text(tokens):"),
+    ),
+    "tokenize takes two arguments": (
+        "arguments",
+        "tokenize takes (text, p), which is 2 arguments; it is called as tokenize(text)",
+        ("def text(tokens):", "def tokenize(text, p):\n    pass\n\ndef text(tokens):"),
+    ),
     "text takes two arguments": (
         "arguments",
         "text takes (tokens, p), which is 2 arguments; it is called as text(tokens)",

@@ -1,5 +1,6 @@
 """What `estimate` predicts and measures: Amdahl's law, over PPO that ends with the same agent."""
 
+import contextlib
 import json
 import re
 
@@ -9,6 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import batchsim  # noqa: E402
 from batchsim import __main__ as command  # noqa: E402
 from batchsim import registry  # noqa: E402
 from batchsim.torch import Hyperparameters, TimeSplit  # noqa: E402
@@ -61,10 +63,19 @@ def run(capsys, monkeypatch):
     return call
 
 
-def test_environments_with_texts_are_refused():
+def test_both_sides_of_an_id_with_texts_have_tokens():
     pytest.importorskip("minigrid")
-    with pytest.raises(ValueError, match="MiniGrid-Empty-5x5-v0 return texts as strings"):
-        estimates.EstimateSettings("MiniGrid-Empty-5x5-v0", HOW)
+    settings = estimates.EstimateSettings("MiniGrid-Fetch-5x5-N2-v0", HOW)
+    theirs = estimates._make(settings, "baseline")
+    with contextlib.closing(
+        batchsim.make_vec(settings.env_id, 4, text_mode="tokens", backend="reference")
+    ) as ours:
+        assert theirs.single_observation_space == ours.single_observation_space
+        assert theirs.observation_space == ours.observation_space
+        found, expected = theirs.reset(seed=1)[0], ours.reset(seed=1)[0]
+    np.testing.assert_array_equal(found["mission"], expected["mission"])
+    assert found["mission"].dtype == expected["mission"].dtype
+    theirs.close()
 
 
 def test_the_baseline_of_an_id_that_gymnasium_lacks_is_the_one_brought_along(monkeypatch):

@@ -7,14 +7,9 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Se
 from torch import distributions, nn
 
 from batchsim.torch import ActorCritic
-from batchsim.torch import policy as policies
-from batchsim.torch.policy import (
-    ByteConvolution,
-    Encoder,
-    Normalizer,
-    converter,
-    distribution_of,
-)
+from batchsim.torch import encoder as encoders
+from batchsim.torch.encoder import ByteConvolution, Encoder, Normalizer
+from batchsim.torch.policy import converter, distribution_of
 
 SEES = Box(-np.inf, np.inf, (3,), np.float32)
 SAMPLES = 40_000
@@ -360,7 +355,7 @@ def test_pictures_of_any_size_are_encoded(shape, channels):
 @pytest.mark.parametrize("at_a_time", [1, 3, 100])
 def test_bytes_are_convolved_as_numbers_from_0_to_1(rows, at_a_time, monkeypatch):
     """Outputs and gradients are PyTorch's own, however many rows are converted at a time."""
-    monkeypatch.setattr(policies, "CACHED", at_a_time * 3 * 20 * 24)
+    monkeypatch.setattr(encoders, "CACHED", at_a_time * 3 * 20 * 24)
     bytes_, plain = ByteConvolution(3, 5, 8, 4), nn.Conv2d(3, 5, 8, 4)
     plain.load_state_dict(bytes_.state_dict())
     pixels = torch.randint(0, 256, (rows, 3, 20, 24), generator=generator()).to(torch.uint8)

@@ -85,6 +85,7 @@ def test_random_and_best_are_shown(monkeypatch, capsys):
         (references, ["--seed", "-1"], "--seed is -1; expected"),
         (learning, ["--plot", "curves.txt"], "The plot file is curves.txt; expected"),
         (learning, ["--plot", "no/such/curves.png"], "cannot be written"),
+        (learning, ["--runs", "no/such.json"], "--runs names 'no/such.json', which cannot be read"),
         (learning, ["--env", "CartPol-v1"], "--env names 'CartPol-v1' (did you mean 'CartPole-v1'"),
     ],
 )
@@ -95,8 +96,11 @@ def test_bad_input_is_one_sentence_and_status_2(module, arguments, message, monk
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("baseline", [True, False])
-def test_a_table_figures_and_curves_are_written(baseline, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("options", "column"),
+    [([], "gymnasium, s"), (["--no-baseline"], "at random"), (["--iterations", 2], "successes")],
+)
+def test_a_table_figures_and_curves_are_written(options, column, tmp_path, monkeypatch, capsys):
     pytest.importorskip("matplotlib")
     how = Hyperparameters(num_envs=8, steps=16, total_steps=512, minibatches=2)
     monkeypatch.setattr(learning, "hyperparameters_for", lambda id: how)
@@ -104,7 +108,7 @@ def test_a_table_figures_and_curves_are_written(baseline, tmp_path, monkeypatch,
     places = {name: tmp_path / f"learning.{name}" for name in ("json", "md", "png")}
     arguments = ["--env", "CartPole-v1", "--seeds", 2, "--json", places["json"]]
     arguments += ["--markdown", places["md"], "--plot", places["png"]]
-    assert run(learning, [*arguments, *([] if baseline else ["--no-baseline"])], monkeypatch) == 0
+    assert run(learning, [*arguments, *options], monkeypatch) == 0
     torch.set_num_threads(threads)
     runs = json.loads(places["json"].read_text())
     assert [found["ours"]["seed"] for found in runs] == [0, 1]
@@ -113,11 +117,16 @@ def test_a_table_figures_and_curves_are_written(baseline, tmp_path, monkeypatch,
         seconds = [point["seconds"] for point in found["curve"]]
         assert seconds == sorted(seconds)
         assert seconds[0] > 0
-        assert found["same_agent"] is (True if baseline else None)
-        assert (found["reference"] is None) is baseline
+        assert found["same_agent"] is (None if "--no-baseline" in options else True)
+        assert (found["reference"] is None) is (not options)
+        if found["sample"] is not None:
+            assert found["sample"]["iterations"] == 2
+            assert found["sample"]["of"] == 4
     lines = places["md"].read_text().splitlines()
     assert lines[2].count("|") == lines[-1].count("|") == lines[3].count("|")
-    assert ("gymnasium" in lines[2]) is baseline
-    assert ("at random" in lines[2]) is not baseline
+    assert column in lines[2]
     assert places["png"].read_bytes().startswith(b"\x89PNG")
     assert "How soon an agent learns" in capsys.readouterr().out
+    again = ["--runs", places["json"], "--markdown", places["md"]]
+    assert run(learning, again, monkeypatch) == 0
+    assert places["md"].read_text().splitlines() == lines

@@ -1,6 +1,7 @@
 """Text observations: strings as SyncVectorEnv returns them, made of tokens that kernels write."""
 # ruff: noqa: N805 - the author's contract: plain functions, whose first argument is the state
 
+import contextlib
 import copy
 import pickle
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from gymnasium.wrappers import FrameStackObservation
 
 import batchsim
 from batchsim.batch import texts
+from batchsim.batch.tokenizer import Tokenizer
 from batchsim.random import integers
 
 N = 11
@@ -512,6 +514,82 @@ def test_a_text_needs_both_names(missing):
     del names[missing]
     with pytest.raises(TypeError, match=f"^The definition of V has a text in .* but no {missing};"):
         batchsim.make_vec(type("V", (), names), 2, backend="reference")
+
+
+# --- back to tokens -------------------------------------------------------------------------------
+
+
+def tokenizer(names, text="mission"):
+    """Of a variant of Walk."""
+    with contextlib.closing(batchsim.make_vec(type("V", (Walk,), names), 1, **PLAIN)) as envs:
+        return Tokenizer(envs.texts[text])
+
+
+PLAIN = {"backend": "reference"}
+FEW = MultiDiscrete([4, 5], np.int8, start=[0, 2])
+"""Of which the colour 3 makes no text."""
+
+
+@pytest.mark.parametrize(
+    "names",
+    [{"TOKENS": FEW}, {"tokenize": lambda text: (COLOURS.index(text[3:-2]), int(text[-1]))}],
+)
+def test_strings_are_made_tokens_again(names, monkeypatch):
+    monkeypatch.setattr("batchsim.batch.tokenizer.MOST_KEPT", 4)
+    found = tokenizer(names)
+    given = [[(0, 2), (2, 3), (0, 2)], [(1, 6)], [(2, 4), (1, 6)], [(0, 5), (2, 3)]]
+    for rows in given:
+        tokens = found(tuple(map(mission, rows)))
+        assert tokens.tolist() == list(map(list, rows))
+        assert tokens.dtype == names.get("TOKENS", Walk.TOKENS).dtype
+
+
+@pytest.mark.parametrize(
+    ("names", "text", "string", "error", "message"),
+    [
+        ({}, "mission", "", ValueError, r"^The definition of V has too many tokens of 'mission'"),
+        (
+            {"TOKENS": FEW},
+            "mission",
+            "go up",
+            ValueError,
+            "^No tokens of V of 'mission' make 'go u",
+        ),
+        (
+            {"OBSERVATION": Dict(mission=HINT), "TOKENS": BOX, "text": staticmethod(hint)},
+            "mission",
+            "hot",
+            ValueError,
+            "make 'hot', or several do; expected a string that text makes",
+        ),
+        ({"tokenize": lambda text: (0, 0)}, "mission", "go red 1", ValueError, "make 'go red 1'"),
+        (
+            {"tokenize": lambda text: 1 / 0},
+            "mission",
+            "",
+            RuntimeError,
+            "^tokenize of V raised Zero",
+        ),
+        ({"tokenize": lambda text: "ab"}, "mission", "", RuntimeError, "raised TypeError for ''"),
+        ({"tokenize": 3}, "mission", "", TypeError, r"^tokenize of V is 3 for .* tokenize\(text\)"),
+    ],
+)
+def test_strings_that_cannot_be_made_tokens_are_refused(names, text, string, error, message):
+    with pytest.raises(error, match=message):
+        tokenizer(names, text)((string,))
+
+
+@pytest.mark.parametrize("name", ["BabyAI-BossLevel-v0", "MiniGrid-PutNear-6x6-N2-v0"])
+def test_missions_of_grid_worlds_are_made_tokens_again(name, opened):
+    strings, tokens = (
+        opened(batchsim.make_vec(name, 24, backend="reference", text_mode=mode))
+        for mode in ("str", "tokens")
+    )
+    told, expected = strings.reset(seed=5)[0]["mission"], tokens.reset(seed=5)[0]["mission"]
+    found = Tokenizer(strings.texts["mission"])(told)
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == expected.dtype
+    assert not tokens.texts
 
 
 def test_observations_by_parameter_may_have_a_text_or_none(opened):

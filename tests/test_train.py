@@ -27,7 +27,7 @@ from batchsim.__main__ import main
 from batchsim.torch import ActorCritic, Hyperparameters, Settings, Training, TrainingError
 from batchsim.torch import checkpoint as checkpoints
 from batchsim.torch.checkpoint import load_actions, load_policy
-from batchsim.torch.evaluate import LONGEST, evaluate, most_likely
+from batchsim.torch.evaluate import LONGEST, Evaluation, evaluate, most_likely
 from batchsim.torch.presets import PIXELS, PRESETS, hyperparameters_for
 from batchsim.torch.train import read_device, to_json
 
@@ -151,6 +151,7 @@ def test_the_figures_are_written_as_json():
         "setup_seconds": float,
         "steps_per_second": float,
         "times": dict,
+        "draw": bool,
         "evaluation": dict,
     }
     assert {name: type(value) for name, value in found.items()} == kinds
@@ -168,7 +169,8 @@ def test_the_figures_are_written_as_json():
     assert sum(found["times"].values()) == pytest.approx(found["seconds"])
     assert found["steps_per_second"] == pytest.approx(found["steps"] / found["seconds"])
     evaluation = found["evaluation"]
-    assert evaluation.keys() == {"episodes", "mean", "std", "lowest", "highest", "mean_length"}
+    assert evaluation.keys() == {field.name for field in dataclasses.fields(Evaluation)}
+    assert evaluation["success_rate"] is None  # which standing upright is not
     assert evaluation["episodes"] == 5
     assert evaluation["lowest"] <= evaluation["mean"] <= evaluation["highest"]
     assert {"python", "batchsim", "gymnasium", "numpy", "torch"} <= found["versions"].keys()
@@ -456,15 +458,21 @@ def test_a_directory_without_permission_is_refused(monkeypatch):
 # -- the same agent --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("env_id", ["CartPole-v1", "Pendulum-v1", "Blackjack-v1"])
+@pytest.mark.parametrize(
+    "env_id", ["CartPole-v1", "Pendulum-v1", "Blackjack-v1", "BabyAI-GoToLocal-v0"]
+)
 @pytest.mark.filterwarnings("ignore")  # Gymnasium's, about its own environments
-def test_the_baseline_becomes_the_same_agent_bit_for_bit(env_id):
+def test_the_baseline_becomes_the_same_agent_bit_for_bit(env_id, capsys):
+    """Texts too are the same to it, as tokens; and nothing is said of what upstream says."""
+    if env_id.startswith("BabyAI"):
+        pytest.importorskip("minigrid")
     mine = trained(env_id, seed=3)
     theirs = trained(env_id, seed=3, baseline=True)
     assert_same(parameters(theirs), parameters(mine))
     assert_same(theirs.ppo.optimizer.state_dict(), mine.ppo.optimizer.state_dict())
     assert list(theirs.ppo.recent) == list(mine.ppo.recent)
     assert theirs.evaluate() == mine.evaluate()
+    assert capsys.readouterr().out == ""
 
 
 def test_the_baseline_is_one_option_away(capsys):
@@ -917,10 +925,11 @@ def test_an_evaluation_is_that_of_gymnasiums_environments(env_id, random_policy)
     act = most_likely(policy, envs.single_action_space)
     seeds = np.random.SeedSequence((4, 20)).generate_state(20)
     observations, _ = envs.reset(seed=seeds.tolist())
-    totals, lengths = np.zeros(20), np.zeros(20)
+    totals, lengths, succeeded = np.zeros(20), np.zeros(20), np.zeros(20, bool)
     running = np.ones(20, bool)
     while running.any():
         observations, rewards, terminated, truncated, _ = envs.step(act(observations))
+        succeeded |= running & terminated & (rewards > 0)
         totals[running] += rewards[running]
         lengths[running] += 1
         running &= ~(terminated | truncated)
@@ -931,6 +940,19 @@ def test_an_evaluation_is_that_of_gymnasiums_environments(env_id, random_policy)
     assert (found.lowest, found.highest) == (totals.min(), totals.max())
     assert found.mean_length == lengths.mean()
     assert not math.isnan(found.mean)
+    pays_at_the_end = env_id in ("FrozenLake-v1", "Blackjack-v1")
+    assert found.success_rate == (succeeded.mean() if pays_at_the_end else None)
+
+
+def test_actions_may_be_drawn_as_in_training(random_policy):
+    policy = random_policy("CartPole-v1")
+    one, again = (evaluate(policy, "CartPole-v1", 20, seed=4, draw=True) for _ in range(2))
+    assert one == again
+    assert evaluate(policy, "CartPole-v1", 20, seed=4) != one
+    with torch.no_grad():
+        policy.actor[-1].weight.mul_(1e6)  # which leaves nothing to chance
+    firm, best = (evaluate(policy, "CartPole-v1", 20, draw=draw) for draw in (True, False))
+    assert firm == best
 
 
 def test_episodes_without_a_time_limit_are_broken_off(random_policy):

@@ -283,6 +283,11 @@ class RowAttributes:
         arguments = self._arguments._asdict() if self._arguments else {}
         return Noted({**_of_row(params, row), **arguments, **self.tables})
 
+    @property
+    def texts(self) -> dict[str, Text]:
+        """The texts among the observations, by name; none where they are returned as tokens."""
+        return {text.name: text for text in self._layout.texts.values()}
+
     def _spaces_of(
         self, row: int, params: Mapping[str, Any]
     ) -> tuple[gymnasium.Space[Any], gymnasium.Space[Any], dict[str, Text]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import operator
 import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -19,6 +20,7 @@ from gymnasium.spaces import Box, Dict, MultiDiscrete, Space, Tuple
 from gymnasium.vector.utils import batch_differing_spaces, batch_space
 
 from batchsim.definition import Definition, Noted, suggest
+from batchsim.symbols import are_tokens, mark_tokens
 
 __all__ = [
     "TEXT_MODES",
@@ -37,9 +39,15 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 Decode = Callable[[tuple[int, ...]], str]
+Encode = Callable[[str], Sequence[int]]
 
 TEXT_MODES = ("str", "tokens")
 """What callers can have a text as."""
+CALLED = {
+    "text": "text(tokens) that returns a str",
+    "tokenize": "tokenize(text) that returns the tokens",
+}
+"""What a definition says of its texts by functions."""
 MOST_KEPT = 2**15
 """Strings that are kept of one text. An environment has fewer, or so many that few come again."""
 
@@ -100,7 +108,8 @@ def batched(spaces: Sequence[Any]) -> Space[Any]:
         how = {"sort_keys": first.sort_keys} if hasattr(first, "sort_keys") else {}
         return Dict(parts, **how)
     if all(space is first for space in spaces):
-        return batch_space(first, len(spaces))
+        space = batch_space(first, len(spaces))
+        return mark_tokens(space) if are_tokens(first) else space
     return batch_differing_spaces(spaces)
 
 
@@ -156,16 +165,24 @@ class Text:
         space: which its strings are to be members of.
         tokens: the space of its tokens, with one axis.
         decode: makes a string of a tuple of tokens.
+        encode: makes the tokens of a string, if the definition has that.
     """
 
     def __init__(
-        self, of: str, name: str, space: Space[Any], tokens: Space[Any], decode: Decode
+        self,
+        of: str,
+        name: str,
+        space: Space[Any],
+        tokens: Space[Any],
+        decode: Decode,
+        encode: Encode | None = None,
     ) -> None:
         self.of = of
         self.name = name
         self.space = space
-        self.tokens = tokens
+        self.tokens = mark_tokens(tokens)
         self.decode = decode
+        self.encode = encode
         self.kept: dict[bytes, str] = {}
         """Strings by the bytes of their tokens."""
 
@@ -212,6 +229,21 @@ class Text:
             )
         return text
 
+    def tokens_of(self, string: str) -> tuple[int, ...]:
+        """Return the tokens that the definition's `tokenize` finds in a string.
+
+        Raises:
+            RuntimeError: if it raises an exception, or what it returns are no whole numbers.
+        """
+        assert self.encode is not None
+        try:
+            return tuple(operator.index(token) for token in self.encode(string))
+        except Exception as error:
+            raise RuntimeError(
+                f"tokenize of {self.of} raised {type(error).__name__} for "
+                f"{reprlib.repr(string)}{self.of_which()}: {error}"
+            ) from error
+
 
 def read_texts(definition: Definition, space: Space[Any], p: Noted) -> dict[str, Text]:
     """Return the texts of an observation space by name, as the definition's names describe them.
@@ -243,16 +275,20 @@ def read_texts(definition: Definition, space: Space[Any], p: Noted) -> dict[str,
                 "makes a string of them."
             )
     given = {"TOKENS": definition.ask("TOKENS", p), "text": namespace.text}
+    if hasattr(namespace, "tokenize"):
+        given["tokenize"] = namespace.tokenize
     found = {part: _by_name(definition, part, value, names) for part, value in given.items()}
+    encode = found.get("tokenize", {})
     for name in names:
         _check_tokens(of, name, found["TOKENS"][name])
-        if not callable(found["text"][name]):
-            raise TypeError(
-                f"text of {of} is {found['text'][name]!r}{_for(name)}; expected a function "
-                "text(tokens) that returns a str."
-            )
+        for part, call in CALLED.items():
+            if part in found and not callable(found[part][name]):
+                raise TypeError(
+                    f"{part} of {of} is {found[part][name]!r}{_for(name)}; expected a function "
+                    f"{call}."
+                )
     return {
-        name: Text(of, name, leaf, found["TOKENS"][name], found["text"][name])
+        name: Text(of, name, leaf, found["TOKENS"][name], found["text"][name], encode.get(name))
         for name, leaf in leaves.items()
     }
 

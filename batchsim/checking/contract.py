@@ -45,6 +45,8 @@ CHOOSE = ("arguments",)
 """The argument of `choose`, which is ordinary Python too."""
 TEXT = ("tokens",)
 """The argument of `text`, which is ordinary Python too."""
+TOKENIZE = ("text",)
+"""The argument of `tokenize`, which is ordinary Python too."""
 
 COLUMNS = ("State", "Scratch", "Info")
 DEFAULTS = ("Params", "Options", "Arguments")
@@ -94,6 +96,8 @@ def examine_contract(namespace: Any, name: str, findings: Findings) -> Definitio
         _examine_arguments(namespace, "choose", CHOOSE, findings)
     if hasattr(namespace, "TOKENS") and inspect.isfunction(getattr(namespace, "text", None)):
         _examine_arguments(namespace, "text", TEXT, findings)
+        if inspect.isfunction(getattr(namespace, "tokenize", None)):
+            _examine_arguments(namespace, "tokenize", TOKENIZE, findings)
     for part in (*COLUMNS, *DEFAULTS):
         if hasattr(namespace, part):
             _examine_fields(namespace, part, findings)

@@ -39,6 +39,7 @@ from batchsim.streams import module_of
 __all__ = ["Actions", "Course", "Trial"]
 
 Array = npt.NDArray[Any]
+UNDOES = "tokenize(text) returns the tokens that observe writes where text makes this string."
 PATIENCE = 60.0
 """Seconds that one call may take: drawing a picture as watched plain Python takes some."""
 
@@ -486,6 +487,22 @@ class _Run:
                 f"{text.space}{_missing(text.space, string)}.",
                 "Correct text, or the space in OBSERVATION.",
                 place,
+            )
+        if text.encode is None:
+            return
+        try:
+            undone = text.tokens_of(string)
+        except RuntimeError as error:
+            cause = error.__cause__
+            place = (cause and self.watch.place_of(cause)) or place_of(text.encode)
+            self.watch.findings.add("string", _sentence(error), UNDOES, place)
+            return
+        if undone != tuple(tokens):
+            self.watch.findings.add(
+                "string",
+                f"tokenize returns {undone} for {string!r}, which text made of {tuple(tokens)}.",
+                UNDOES,
+                place_of(text.encode),
             )
 
     def trace(self, name: str) -> Callable[[tuple[int, ...]], Place]:

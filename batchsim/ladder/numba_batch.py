@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from batchsim import random
 from batchsim.batch.spaces import Layout, action_bounds
 from batchsim.compiler import columns, kernels
 from batchsim.compiler.binder import Binder
 from batchsim.ladder.kind import Kind
 from batchsim.ladder.rung import Array
+from batchsim.streams import module_of
 
 __all__ = ["OPTIONS", "NumbaBatch", "RowFunctions", "absent", "row_functions"]
 
@@ -58,7 +58,13 @@ def row_functions(kind: Kind) -> RowFunctions:
     bounds = action_bounds(kind.frame_spaces()[1])
     row_views: Any = columns.NATIVE["row_views"]
     outcome: Any = columns.NATIVE["outcome"]
-    binder = Binder("exact", {}, numba.njit(**INNER), namespace=definition.namespace)
+    binder = Binder(
+        "exact",
+        {},
+        numba.njit(**INNER),
+        namespace=definition.namespace,
+        random=definition.random,
+    )
     reset, step, observe = map(binder.bind, (definition.reset, definition.step, definition.observe))
 
     @numba.njit(**INNER)
@@ -144,14 +150,15 @@ class NumbaBatch:
                 for column in (*definition.columns.values(), *definition.scratch.values())
             )
         )
-        self.rng = random.allocate(num_envs)
+        self.streams = module_of(definition.random)
+        self.rng = self.streams.allocate(num_envs)
         self.elapsed = np.zeros(num_envs, np.int32)
         self.over = np.zeros(num_envs, np.bool_)
 
     def reset(self, *, seed: int) -> tuple[Array, dict[str, Any]]:
         """Seed every row and start an episode in it."""
         rows = np.arange(self.num_envs)
-        random.seed_rows(self.rng, rows, seed + rows)
+        self.streams.seed_rows(self.rng, rows, seed + rows)
         leaves = self._new_leaves()
         self.restart_all(self.state, self.rng, self.elapsed, self.over, self.layout.inner(leaves))
         return self.layout.outer(leaves), {}

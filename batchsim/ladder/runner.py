@@ -11,6 +11,7 @@ import itertools
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -150,12 +151,14 @@ def _measure_row(row: Row, settings: Settings) -> Iterator[str]:
         return
     try:
         yield "checking"
-        _prepare(row, settings)
+        with redirect_stdout(None):  # Some originals print while they make a level.
+            _prepare(row, settings)
         if row.verdict is not None and not row.verdict.correct:
             return
         for num_envs in sizes:
             yield f"{num_envs:,} environments"
-            row.measurements[num_envs] = _fastest(row.rung, settings, num_envs)
+            with redirect_stdout(None):
+                row.measurements[num_envs] = _fastest(row.rung, settings, num_envs)
     except Exception as error:
         # Whatever goes wrong in one rung, an import or a compilation too, is its result.
         first_line = str(error).strip().partition("\n")[0]

@@ -20,7 +20,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import gymnasium
 from gymnasium.vector import VectorEnv
 
 from batchsim import registry
@@ -30,6 +29,7 @@ from batchsim.ladder import runner
 from batchsim.ladder.kind import Kind
 from batchsim.ladder.machine import describe_machine, find_versions
 from batchsim.ladder.rungs import RUNGS
+from batchsim.torch.baseline import make_baseline
 from batchsim.torch.ppo import PPO, Hyperparameters
 from batchsim.torch.train import Settings, TimeSplit, Training
 
@@ -71,12 +71,6 @@ class EstimateSettings:
 
     def __post_init__(self) -> None:
         registry.original(self.env_id)
-        if hasattr(registry.load(self.env_id).namespace, "text"):
-            raise ValueError(
-                f"The per-object environments of {self.env_id} return texts as strings, which no "
-                "policy reads, so that no agent learns from them; expected an environment without "
-                "texts. `ladder` compares the environments alone."
-            )
         whole_number("iterations", self.iterations, at_least=1)
         whole_number("repeats", self.repeats, at_least=1)
         # Those of every run.
@@ -268,9 +262,8 @@ def _training(settings: EstimateSettings) -> contextlib.closing[Training]:
 def _make(settings: EstimateSettings, name: str) -> VectorEnv[Any, Any, Any]:
     num_envs = settings.hyperparameters.num_envs
     if name == "baseline":
-        name = registry.original(settings.env_id)
-        return gymnasium.make_vec(name, num_envs, vectorization_mode="sync")
-    return BatchEnv(settings.env_id, num_envs, precision=MEASURED[name])
+        return make_baseline(settings.env_id, num_envs)
+    return BatchEnv(settings.env_id, num_envs, precision=MEASURED[name], text_mode="tokens")
 
 
 def _measure(ppo: PPO, iterations: int) -> TimeSplit:

@@ -12,19 +12,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete, Space
 from torch import nn
-from torch.nn.grad import conv2d_weight
 
-from batchsim.batch.spaces import Layout
-from batchsim.symbols import Symbols
-from batchsim.torch.nested import leaves
+from batchsim.torch.encoder import Encoder, Lookup
 from batchsim.torch.threads import one_thread
 
 __all__ = ["ActorCritic", "Decision", "Policy", "converter", "distribution_of"]
 
 Array = npt.NDArray[Any]
-
-CACHED = 2**20
-"""Numbers that pixels are made into at a time, on a CPU; 4 MiB."""
 
 
 class Decision(NamedTuple):
@@ -190,231 +184,6 @@ def converter(space: Space[Any]) -> Callable[[Array], Array]:
     return lambda actions: actions.astype(dtype, copy=False)
 
 
-class Normalizer(nn.Module):
-    """Shifts and scales numbers to mean 0 and deviation 1 over all that it was shown.
-
-    Args:
-        size: how many numbers.
-    """
-
-    mean: torch.Tensor
-    scale: torch.Tensor
-    count: torch.Tensor
-    variance: torch.Tensor
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(size))
-        self.register_buffer("variance", torch.ones(size))
-        self.register_buffer("scale", torch.ones(size))
-        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
-
-    def forward(self, numbers: torch.Tensor) -> torch.Tensor:
-        """Return (rows, size), no further than 10 from 0."""
-        return ((numbers - self.mean) * self.scale).clamp(-10.0, 10.0)
-
-    @torch.no_grad()
-    def show(self, numbers: torch.Tensor) -> None:
-        """Take (rows, size) into account: means and variances put together (Chan and others)."""
-        variance, mean = torch.var_mean(numbers, 0, correction=0)
-        share = len(numbers) / (self.count + len(numbers))
-        difference = mean - self.mean
-        self.variance += ((variance - self.variance) + difference**2 * (1 - share)) * share
-        self.mean += difference * share
-        self.count += len(numbers)
-        self.scale.copy_((self.variance + 1e-8).rsqrt())
-
-
-class Encoder(nn.Module):
-    """Turns observations of any space into vectors.
-
-    Pixels (a Box of uint8 with three axes, or four where frames are stacked) go through
-    convolutions, numbers are flattened, what is discrete becomes a one for its value among zeros;
-    `Symbols` are looked up, each in a vector of its own for its place and kind.
-
-    Args:
-        space: of one environment's observations.
-        normalize: shift and scale numbers by what was seen of them.
-    """
-
-    def __init__(self, space: Space[Any], normalize: bool) -> None:
-        super().__init__()
-        self.kinds: list[str] = []
-        self.counts: dict[int, tuple[list[int], list[int]]] = {}
-        self.convolutions = nn.ModuleDict()
-        self.lookups = nn.ModuleDict()
-        self.normalizers = nn.ModuleDict()
-        self.features = 0
-        for k, leaf in enumerate(Layout(space, "The observation space").leaves):
-            size = int(np.prod(leaf.shape or ()))
-            if isinstance(leaf, Symbols):
-                self.kinds.append("symbols")
-                self.lookups[str(k)] = lookup = Lookup(leaf)
-                size = lookup.features
-            elif isinstance(leaf, Box) and leaf.dtype == np.uint8 and len(leaf.shape) in (3, 4):
-                self.kinds.append("pixels")
-                self.convolutions[str(k)] = module = Convolutions(leaf.shape)
-                size = module.features
-            elif isinstance(leaf, (Discrete, MultiDiscrete)):
-                self.kinds.append("discrete")
-                counts = np.atleast_1d(leaf.n if isinstance(leaf, Discrete) else leaf.nvec)
-                starts = np.atleast_1d(leaf.start)
-                self.counts[k] = counts.flatten().tolist(), starts.flatten().tolist()
-                size = int(counts.sum())
-            else:
-                self.kinds.append("numbers")
-                if normalize and isinstance(leaf, Box):
-                    self.normalizers[str(k)] = Normalizer(size)
-            self.features += size
-
-    def forward(self, observations: Any) -> torch.Tensor:
-        """Return (rows, features)."""
-        found = [self._encode(k, leaf) for k, leaf in enumerate(leaves(observations))]
-        return found[0] if len(found) == 1 else torch.cat(found, -1)
-
-    def _encode(self, k: int, leaf: torch.Tensor) -> torch.Tensor:
-        kind = self.kinds[k]
-        if kind == "pixels":
-            found: torch.Tensor = self.convolutions[str(k)](leaf)
-            return found
-        if kind == "symbols":
-            looked_up: torch.Tensor = self.lookups[str(k)](leaf)
-            return looked_up
-        if kind == "discrete":
-            counts, starts = self.counts[k]
-            columns = leaf.reshape(len(leaf), -1).long()
-            return torch.cat(
-                [
-                    F.one_hot(columns[:, j] - start, count)
-                    for j, (count, start) in enumerate(zip(counts, starts, strict=True))
-                ],
-                -1,
-            ).float()
-        numbers = leaf.flatten(1) if leaf.dim() > 1 else leaf.unsqueeze(1)
-        if numbers.dtype != torch.float32:
-            numbers = numbers.float()
-        if str(k) in self.normalizers:
-            numbers = self.normalizers[str(k)](numbers)
-        return numbers
-
-    def show(self, observations: Any) -> None:
-        """Take (rows, …) into account for the scale of numbers."""
-        for k, leaf in enumerate(leaves(observations)):
-            if str(k) in self.normalizers:
-                normalizer: Any = self.normalizers[str(k)]
-                normalizer.show(leaf.reshape(len(leaf), -1).float())
-
-
-class Convolutions(nn.Module):
-    """A small convolutional network after Mnih and others (2015), for pictures of any size.
-
-    The first windows are side by side (stride 8, not 4), which costs a third on a CPU; where a
-    thing is within a window, the filters tell.
-
-    Args:
-        shape: (height, width, channels), or channels first where the first axis is the shortest;
-            (k, …) of k frames, whose channels come one after the other.
-    """
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        super().__init__()
-        *stack, first, second, third = shape
-        self.channels_last = third <= min(first, second)
-        frame = (third, first, second) if self.channels_last else (first, second, third)
-        channels, height, width = math.prod(stack) * frame[0], *frame[1:]
-        layers: list[nn.Module] = []
-        for kernel, stride, filters in ((8, 8, 16), (4, 2, 32), (3, 1, 32)):
-            # Small pictures get small windows.
-            kernel = min(kernel, height, width)
-            stride = stride if min(height, width) >= 2 * kernel else 1
-            convolution = nn.Conv2d if layers else ByteConvolution
-            layers += [convolution(channels, filters, kernel, stride), nn.ReLU()]
-            channels, height, width = (
-                filters,
-                (height - kernel) // stride + 1,
-                (width - kernel) // stride + 1,
-            )
-        self.features = 256
-        linear = nn.Linear(channels * height * width, self.features)
-        self.layers = nn.Sequential(*layers, nn.Flatten(), linear, nn.ReLU())
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Return (rows, features) for (rows, …) of uint8."""
-        if self.channels_last:
-            pixels = pixels.movedim(-1, -3)
-        found: torch.Tensor = self.layers(pixels.flatten(1, -3))
-        return found
-
-
-class Lookup(nn.Module):
-    """A layer over `Symbols`, as over a one for each byte's value among zeros, but looked up.
-
-    Args:
-        space: of one environment's observations.
-    """
-
-    first: torch.Tensor
-
-    def __init__(self, space: Symbols) -> None:
-        super().__init__()
-        self.features = 128
-        counts = torch.tensor(space.counts).repeat(math.prod(space.shape[:-1]))
-        # Where the vectors of each byte begin.
-        self.register_buffer("first", counts.cumsum(0) - counts, persistent=False)
-        self.vectors = nn.EmbeddingBag(int(counts.sum()), self.features, mode="sum")
-        self.bias = nn.Parameter(torch.zeros(self.features))
-
-    def forward(self, symbols: torch.Tensor) -> torch.Tensor:
-        """Return (rows, features) for (rows, …) of uint8."""
-        found: torch.Tensor = self.vectors(symbols.flatten(1).long() + self.first)
-        return torch.relu(found + self.bias)
-
-
-class ByteConvolution(nn.Conv2d):
-    """A convolution of bytes, taken for numbers from 0 to 1, without a gradient for them."""
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Return (rows, filters, …) for (rows, channels, height, width) of uint8."""
-        assert self.bias is not None
-        # Far fewer weights are to be scaled than pixels.
-        weight, stride = self.weight * (1 / 255), (self.stride[0], self.stride[1])
-        found: torch.Tensor = _ByteConvolution.apply(pixels, weight, self.bias, stride)
-        return found
-
-
-class _ByteConvolution(torch.autograd.Function):
-    """Makes numbers of bytes some rows at a time, forward and again backward.
-
-    Those of a whole minibatch fit into no cache, and go to memory that the system takes back and
-    clears each time: that took longer than all the rest of the network.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, pixels: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, stride: Any
-    ) -> torch.Tensor:
-        ctx.save_for_backward(pixels, weight)
-        ctx.stride, ctx.rows = stride, _rows_at_a_time(pixels)
-        parts = [F.conv2d(p.float(), weight, bias, stride) for p in pixels.split(ctx.rows)]
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        (gradient,) = gradients
-        pixels, weight = ctx.saved_tensors
-        of_weight = torch.zeros_like(weight)
-        pairs = zip(pixels.split(ctx.rows), gradient.split(ctx.rows), strict=True)
-        for some, its in pairs:
-            of_weight += conv2d_weight(some.float(), weight.shape, its, ctx.stride)
-        return None, of_weight, gradient.sum((0, 2, 3)), None
-
-
-def _rows_at_a_time(pixels: torch.Tensor) -> int:
-    if pixels.device.type != "cpu":
-        return len(pixels)
-    return max(1, CACHED // math.prod(pixels.shape[1:]))
-
-
 class ActorCritic(nn.Module):
     """A policy and a value function, each a perceptron over the same encoded observations.
 
@@ -467,9 +236,9 @@ class ActorCritic(nn.Module):
         last = {self.actor[-1]: 0.01, self.critic[-1]: 0.01}
         for module in self.modules():
             if isinstance(module, Lookup):
-                # As many vectors are added up as there are bytes.
-                deviation = math.sqrt(2 / len(module.first))
-                module.vectors.weight.normal_(0.0, deviation, generator=generator)
+                # As many vectors are added up as there are places.
+                deviation = math.sqrt(2 / module.places)
+                module.vectors.normal_(0.0, deviation, generator=generator)
             elif isinstance(module, (nn.Linear, nn.Conv2d)):
                 gain = last.get(module, math.sqrt(2))
                 nn.init.orthogonal_(module.weight, gain, generator=generator)

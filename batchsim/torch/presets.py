@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from gymnasium.spaces import Box
 
 from batchsim.batch.spaces import Layout
@@ -35,6 +36,13 @@ GRIDS: Mapping[str, Any] = {
     "entropy": 0.02,
 }
 """For grid worlds, where the reward comes at the end, and only once in a while at first."""
+
+FAMILIES: Mapping[str, Mapping[str, Any]] = {
+    "BabyAI-": {**GRIDS, "total_steps": 3_000_000, "entropy": 0.002}
+}
+"""By how ids begin. What a mission of BabyAI asks for is often done by chance, so that there is
+less to explore; and the less random a policy is while it learns, the better are its most likely
+actions."""
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "Acrobot-v1": {"total_steps": 600_000, "gae_lambda": 0.94, "normalize": True},
@@ -87,7 +95,11 @@ def hyperparameters_for(env: Any, **given: Any) -> Hyperparameters:
     layout = Layout(envs.single_observation_space, "The observation space")
     envs.close()
     symbols = any(isinstance(leaf, Symbols) for leaf in layout.leaves)
-    pixels = any(isinstance(leaf, Box) and len(leaf.shape) == 3 for leaf in layout.leaves)
-    others = GRIDS if symbols else PIXELS if pixels else {}
-    chosen = PRESETS.get(envs.definition.name, others)
+    pixels = any(
+        isinstance(leaf, Box) and len(leaf.shape) == 3 and leaf.dtype == np.uint8
+        for leaf in layout.leaves
+    )
+    name, others = envs.definition.name, GRIDS if symbols else PIXELS if pixels else {}
+    of_family = (preset for start, preset in FAMILIES.items() if name.startswith(start))
+    chosen = PRESETS.get(name, next(of_family, others))
     return Hyperparameters(**chosen).replace(**given)

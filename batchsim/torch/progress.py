@@ -75,7 +75,8 @@ class TrainingBar:
 def _mean_return(iteration: Iteration) -> str:
     if math.isnan(iteration.mean_return):
         return "no episode has ended yet"
-    return f"mean return {iteration.mean_return:,.1f}"
+    digits = 1 if abs(iteration.mean_return) >= 10.0 else 2
+    return f"mean return {iteration.mean_return:,.{digits}f}"
 
 
 def describe_split(times: TimeSplit) -> str:
@@ -97,10 +98,17 @@ def describe_training(training: Training) -> str:
 
 def describe_evaluation(evaluation: Evaluation, threshold: float | None) -> str:
     """Return how good a policy is in one line; `threshold` is where the task counts as solved."""
-    text = (
-        f"evaluation: {evaluation.episodes} episodes, mean return {evaluation.mean:,.1f} ± "
-        f"{evaluation.std:,.1f} (from {evaluation.lowest:,.1f} to {evaluation.highest:,.1f})"
+    rate = evaluation.success_rate
+    mean, std, lowest, highest = (
+        f"{amount:,.1f}" if rate is None else f"{amount:,.2f}"
+        for amount in (evaluation.mean, evaluation.std, evaluation.lowest, evaluation.highest)
     )
+    text = (
+        f"evaluation: {evaluation.episodes} episodes, mean return {mean} ± {std} (from {lowest} to "
+        f"{highest})"
+    )
+    if rate is not None:
+        text += f", {rate:.0%} successes"
     if threshold is None:
         return text
     solved = "solved" if evaluation.mean >= threshold else "not solved"

@@ -15,17 +15,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 import numpy as np
 import torch
 
 from batchsim import registry
 from batchsim.batch import checks
 from batchsim.batch.arguments import settle
-from batchsim.batch.texts import text_names
 from batchsim.batch.vector import PRECISIONS, BatchEnv
 from batchsim.ladder.machine import describe_machine, find_versions
 from batchsim.torch import checkpoint as checkpoints
+from batchsim.torch.baseline import make_baseline
 from batchsim.torch.checkpoint import Checkpoint
 from batchsim.torch.evaluate import Evaluation, evaluate
 from batchsim.torch.nested import mapped
@@ -60,6 +59,7 @@ class Settings:
         resume: go on from the checkpoint there.
         tensorboard: directory for TensorBoard's event files, of this training alone; None for none.
         episodes: of the evaluation at the end.
+        draw: evaluate actions drawn as in training, not the most likely ones.
 
     Raises:
         TypeError, ValueError: for a value out of place.
@@ -78,6 +78,7 @@ class Settings:
     resume: bool = False
     tensorboard: Path | None = None
     episodes: int = 100
+    draw: bool = False
 
     def __post_init__(self) -> None:
         checks.whole_number("seed", self.seed, at_least=0, at_most=LARGEST_SEED)
@@ -91,10 +92,10 @@ class Settings:
             )
         read_device(self.device)
         # What a checkpoint says must hold when a file that was named is another or gone.
-        arguments = settle(self.env, self.arguments)
-        if not self.baseline and hasattr(registry.read(self.env)[0].namespace, "TOKENS"):
-            arguments = {"text_mode": "tokens", **arguments}  # Policies read numbers.
-        object.__setattr__(self, "arguments", arguments)
+        given = settle(self.env, self.arguments)
+        of_texts = hasattr(registry.read(self.env)[0].namespace, "TOKENS")
+        arguments = {"text_mode": "tokens"} if of_texts else {}  # Policies read numbers.
+        object.__setattr__(self, "arguments", {**arguments, **given})
         if self.baseline:
             if not isinstance(self.env, str):
                 name = registry.read(self.env)[0].name
@@ -109,7 +110,7 @@ class Settings:
                     f"precision is {self.precision!r}, but Gymnasium's environments know only "
                     "'exact'."
                 )
-            if self.arguments:
+            if given:
                 raise ValueError(
                     "Gymnasium's environments have parameters of their own; expected either "
                     "baseline or parameters."
@@ -249,18 +250,7 @@ class Training:
     def _make_envs(self) -> Any:
         settings = self.settings
         if settings.baseline:
-            envs = gymnasium.make_vec(
-                registry.original(self.name),
-                settings.hyperparameters.num_envs,
-                vectorization_mode="sync",
-            )
-            if text_names(envs.single_observation_space):
-                envs.close()
-                raise ValueError(
-                    f"Gymnasium's environments of {self.name} return texts as strings, which no "
-                    "policy reads; train without baseline, on the tokens that they are made of."
-                )
-            return envs
+            return make_baseline(self.name, settings.hyperparameters.num_envs)
         return BatchEnv(
             settings.env,
             settings.hyperparameters.num_envs,
@@ -426,8 +416,11 @@ class Training:
         """What was learned."""
         return self.ppo.policy
 
-    def evaluate(self) -> Evaluation:
-        """Return how good the policy is in fresh episodes of its most likely actions.
+    def evaluate(self, draw: bool | None = None) -> Evaluation:
+        """Return how good the policy is in fresh episodes.
+
+        Args:
+            draw: whether to draw actions as in training; None for what the settings say.
 
         Raises:
             TrainingError: if an environment fails.
@@ -438,6 +431,7 @@ class Training:
                 self.settings.env,
                 self.settings.episodes,
                 seed=self.settings.seed,
+                draw=self.settings.draw if draw is None else draw,
                 precision=self.settings.precision,
                 **self.settings.arguments,
             )
@@ -454,8 +448,8 @@ def to_json(training: Training, evaluation: Evaluation) -> str:
     (of PyTorch), `precision`, `arguments` (of the environments, if any), `baseline` (bool),
     `hyperparameters`, `steps`, `seconds` (wall time of training), `setup_seconds` (before it:
     kernels, threads), `steps_per_second`, `times` (seconds in `environment`, `policy`, `learning`
-    and `rest`), and `evaluation` with `episodes`, `mean`, `std`, `lowest`, `highest` and
-    `mean_length`.
+    and `rest`), `draw` (bool, of the evaluation), and `evaluation` with `episodes`, `mean`, `std`,
+    `lowest`, `highest`, `mean_length` and `success_rate`, null where episodes pay before they end.
     """
     settings = training.settings
     return json.dumps(
@@ -477,6 +471,7 @@ def to_json(training: Training, evaluation: Evaluation) -> str:
             "setup_seconds": training.setup_seconds,
             "steps_per_second": training.steps / training.seconds,
             "times": dataclasses.asdict(training.times),
+            "draw": settings.draw,
             "evaluation": dataclasses.asdict(evaluation),
         },
         indent=2,

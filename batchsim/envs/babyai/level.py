@@ -27,7 +27,7 @@ from batchsim.envs.babyai.things import (
     unpack,
 )
 from batchsim.envs.babyai.validity import is_valid
-from batchsim.envs.babyai.words import LONGEST, VALUES, Mission, mission_text
+from batchsim.envs.babyai.words import LONGEST, VALUES, Mission, mission_text, mission_words
 from batchsim.envs.minigrid.cells import BOX, WALLED, kind_of
 from batchsim.envs.minigrid.grid import EXTRA, LIMIT, NOWHERE
 from batchsim.envs.minigrid.rooms import AllTables, RoomGrid, build
@@ -143,6 +143,9 @@ class Level(RoomGrid):
 
     def text(tokens):
         return mission_text(tokens)
+
+    def tokenize(text):
+        return mission_words(text)
 
     def say(s, i, p, out):
         out[:] = s.words[i]

@@ -8,6 +8,7 @@ Source: Chevalier-Boisvert and others, "BabyAI: A Platform to Study the Sample E
 Grounded Language Learning" (2019), section 3.2.
 """
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +32,17 @@ LOCATIONS = ("", " on your left", " on your right", " in front of you", " behind
 ANYWHERE, ON_LEFT, ON_RIGHT, IN_FRONT, BEHIND = range(5)
 ANYTHING = DOOR - 1  # a kind that all kinds are of
 ANY_COLOUR = -1
+
+ARTICLES = ("the", "a")
+
+# Patterns of texts. The empty words come last, since the first that fits is taken.
+DESCRIBED = f"({'|'.join(ARTICLES)}) " + "".join(
+    f"({'|'.join(reversed(words))})" for words in (COLOUR_WORDS, THINGS, LOCATIONS)
+)
+CLAUSES_IN = re.compile(
+    f"({'|'.join(reversed(JOINTS))})({'|'.join(ACTIONS[GO_TO:])}) {DESCRIBED}"
+    f"(?: next to {DESCRIBED})?"
+)
 
 VALUES = CLAUSES * (
     len(JOINTS),
@@ -75,9 +87,8 @@ def join(s, i, clause, joint):
 def description(words):
     """Return the text of a description."""
     thing, colour, location = words
-    article = "the" if thing <= len(THINGS) else "a"
-    noun = THINGS[(thing - 1) % len(THINGS)]
-    return f"{article} {COLOUR_WORDS[colour]}{noun}{LOCATIONS[location]}"
+    article, noun = divmod(thing - 1, len(THINGS))
+    return f"{ARTICLES[article]} {COLOUR_WORDS[colour]}{THINGS[noun]}{LOCATIONS[location]}"
 
 
 def clause_text(words):
@@ -93,3 +104,28 @@ def mission_text(words):
     """Return the text of a mission."""
     starts = range(0, CLAUSES * CLAUSE, CLAUSE)
     return "".join(clause_text(words[start : start + CLAUSE]) for start in starts)
+
+
+def description_words(article, colour, noun, location):
+    """Return the words of a description, given the parts of its text, all empty if it has none."""
+    if not noun:
+        return 0, 0, 0
+    thing = 1 + ARTICLES.index(article) * len(THINGS) + THINGS.index(noun)
+    return thing, COLOUR_WORDS.index(colour), LOCATIONS.index(location)
+
+
+def mission_words(text):
+    """Return the words of a mission, given its text."""
+    words = [0] * (CLAUSES * CLAUSE)
+    clause = 0
+    for joint_text, action, *parts in CLAUSES_IN.findall(text):
+        joint = JOINTS.index(joint_text)
+        if joint == AND:
+            clause += 1
+        elif joint in (THEN, AFTER):
+            clause = CLAUSES // 2
+        start = clause * CLAUSE
+        words[start : start + MOVED] = joint, ACTIONS.index(action)
+        words[start + MOVED : start + FIXED] = description_words(*parts[:4])
+        words[start + FIXED : start + CLAUSE] = description_words(*parts[4:])
+    return words
