@@ -1,0 +1,1 @@
+"""Games on a board of ten by ten cells, with the bits of the package MinAtar."""
