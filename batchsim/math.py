@@ -9,8 +9,10 @@ branch, so that LLVM turns a loop over rows into vector instructions.
 
 from __future__ import annotations
 
+import ctypes
 import math
 import platform
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +25,9 @@ from batchsim.compiler import libm
 from batchsim.compiler.lanes import FUSES, Lanes, lanewise
 from batchsim.compiler.libm import fused_multiply_add
 
-__all__ = ["cos", "cos32", "pi", "power", "sin", "sin32", "wrap_angle", "wrap_turns"]
+__all__ = [
+    "cos", "cos32", "cosf", "pi", "power", "sin", "sin32", "sinf", "wrap_angle", "wrap_turns",
+]  # fmt: skip
 
 pi = math.pi
 sin = math.sin
@@ -303,6 +307,68 @@ def cos32(angle: Any) -> Any:
     return _cos32(np.float32(angle))
 
 
+# The C library's own functions of float32 numbers, which C++ programs call.
+_C = ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None)
+
+
+def _of_c(name: str) -> Any:
+    function = getattr(_C, name)
+    function.argtypes, function.restype = [ctypes.c_float], ctypes.c_float
+    return function
+
+
+_c_sinf, _c_cosf = _of_c("sinf"), _of_c("cosf")
+
+
+def _called(name: str) -> Any:
+    @intrinsic
+    def call(typing_context: Any, angle: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            function = builder.module.globals.get(name)
+            if function is None:
+                kind = ir.FloatType()
+                function = ir.Function(builder.module, ir.FunctionType(kind, [kind]), name)
+                function.attributes.add("nobuiltin")
+            return builder.call(function, arguments)
+
+        return types.float32(types.float32), codegen
+
+    return call
+
+
+_call_sinf, _call_cosf = _called("sinf"), _called("cosf")
+
+
+def _sinf(angle):  # type: ignore[no-untyped-def]
+    return np.float32(_c_sinf(angle))
+
+
+def _cosf(angle):  # type: ignore[no-untyped-def]
+    return np.float32(_c_cosf(angle))
+
+
+@overload(_sinf)
+def _overload_sinf(angle):  # type: ignore[no-untyped-def]
+    return lambda angle: _call_sinf(angle)
+
+
+@overload(_cosf)
+def _overload_cosf(angle):  # type: ignore[no-untyped-def]
+    return lambda angle: _call_cosf(angle)
+
+
+@register_jitable
+def sinf(angle: Any) -> Any:
+    """The sine of a float32 angle in radians as the C library's `sinf` computes it."""
+    return _sinf(np.float32(angle))
+
+
+@register_jitable
+def cosf(angle: Any) -> Any:
+    """The cosine of a float32 angle in radians as the C library's `cosf` computes it."""
+    return _cosf(np.float32(angle))
+
+
 # --- Fast: float32 polynomials --------------------------------------------------------------------
 
 # Two over pi, and pi over two in three parts whose products with a small whole number are exact in
@@ -401,6 +467,8 @@ FAST: dict[Callable[..., Any], Callable[..., Any]] = {
     cos: _fast_cos,
     sin32: _fast_sin,
     cos32: _fast_cos,
+    sinf: _fast_sin,
+    cosf: _fast_cos,
     wrap_angle: _fast_wrap_angle,
     wrap_turns: _fast_wrap_angle,
     power: _fast_power,

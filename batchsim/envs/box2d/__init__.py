@@ -1,0 +1,7 @@
+"""Environments on a two-dimensional physics engine whose worlds are columns.
+
+The engine is the part of Box2D 2.3 by Erin Catto (zlib licence) that these environments exercise:
+its algorithms, its constants, and its order of operations in float32, so that bodies move by the
+same bits. One file a subject: `settings`, `vectors`, `shapes`, `collide`, `distance`, `impact`,
+`contacts`, `contact_solver`, `joints`, `island`, `world`.
+"""

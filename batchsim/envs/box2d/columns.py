@@ -1,0 +1,180 @@
+"""The columns of a world: its bodies, shapes, contacts, and the working space of its solver.
+
+Bodies that move have the numbers from 0 on. Shapes of the ground follow: number `BODIES + k` is
+shape k of the ground, as a fixture. What is static is at the origin and does not turn; where a
+solver needs a body for it, that is number `BODIES`.
+
+The algorithms are those of Box2D 2.3 by Erin Catto (zlib licence).
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from batchsim.columns import column
+
+NONE = -1  # in place of a node or a shape
+LANES = 16  # rows whose joints are solved together
+FIELDS = 22  # what is known of a joint in a lane
+
+
+class Sizes(NamedTuple):
+    """How many there are at most in a world."""
+
+    bodies: int
+    joints: int
+    grounds: int  # shapes that do not move
+    contacts: int  # shapes whose boxes overlap
+    corners: int  # of a shape
+
+
+def _fields(name: str, **fields: Any) -> Any:
+    return NamedTuple(name, list(fields.items()))
+
+
+def state_of(sizes: Sizes) -> Any:
+    """Return the columns of a world of these sizes that last from step to step."""
+    bodies, joints, grounds, contacts, _ = sizes
+
+    def floats(*shape: int) -> Any:
+        return column(np.float32, shape)
+
+    return _fields(
+        "State",
+        place=floats(bodies, 2),  # of the body's origin
+        turn=floats(bodies, 2),  # sine and cosine of its angle
+        center=floats(bodies, 2),  # of mass
+        angle=floats(bodies),
+        center_before=floats(bodies, 2),  # where the motion of this step began
+        angle_before=floats(bodies),
+        velocity=floats(bodies, 2),
+        spin=floats(bodies),
+        asleep=column(bool, (bodies,)),
+        rest_time=floats(bodies),  # how long it has been slow enough to fall asleep
+        box=floats(bodies, 4),  # fat: left, bottom, right, top
+        touched=column(bool, (bodies,)),  # as upstream's listener of contacts sees it
+        seed=np.int8,  # the body that this step's island begins with, -1 if all sleep
+        waits=bool,  # for its joints to be solved together with those of other rows
+        is_over=bool,  # body 0 has touched the ground
+        ground=floats(grounds, 4),  # corners of edges
+        ground_normal=floats(grounds, 2),
+        ground_box=floats(grounds, 4),
+        motor_speed=floats(joints),
+        max_torque=floats(joints),  # of the motors
+        joint_impulse=floats(joints, 3),
+        motor_impulse=floats(joints),
+        limit=column(np.int8, (joints,)),
+        contacts=np.int32,  # how many there are
+        slot=column(np.int16, (contacts,)),  # of each contact, the oldest first
+        is_used=column(bool, (contacts,)),
+        side=column(np.int16, (contacts, 2)),  # the fixtures of ground and body
+        is_flipped=column(bool, (contacts,)),  # Box2D has the body first
+        is_touching=column(bool, (contacts,)),
+        is_enabled=column(bool, (contacts,)),
+        kind=column(np.int8, (contacts,)),  # the side whose face the manifold refers to
+        points=column(np.int8, (contacts,)),
+        local_normal=floats(contacts, 2),
+        local_point=floats(contacts, 2),
+        point=floats(contacts, 2, 2),
+        feature=column(np.int32, (contacts, 2)),
+        normal_impulse=floats(contacts, 2),
+        tangent_impulse=floats(contacts, 2),
+    )
+
+
+def scratch_of(sizes: Sizes) -> Any:
+    """Return the working space of a world of these sizes."""
+    bodies, joints, grounds, contacts, corners = sizes
+
+    def floats(*shape: int) -> Any:
+        return column(np.float32, shape)
+
+    def integers(*shape: int) -> Any:
+        return column(np.int32, shape)
+
+    return _fields(
+        "Scratch",
+        moved=column(bool, (bodies,)),  # whose fat box is new
+        stack=integers(bodies),
+        in_island=column(bool, (bodies,)),
+        joint_in_island=column(bool, (joints,)),
+        # The solver: bodies, joints and contacts of the island.
+        body_velocity=floats(bodies + 1, 3),
+        body_position=floats(bodies + 1, 3),
+        joint_order=integers(joints),
+        arm_a=floats(joints, 2),
+        arm_b=floats(joints, 2),
+        joint_mass=floats(joints, 6),
+        joint_inverse=floats(joints, 6),
+        lane_velocity=floats(3 * bodies, LANES),
+        lane_joint=floats(joints, FIELDS, LANES),
+        island_slot=integers(contacts),
+        island_body=integers(contacts, 2),
+        island_points=integers(contacts),
+        friction=floats(contacts),
+        along=floats(2, 2),  # torques of the normals about both bodies
+        normal=floats(contacts, 2),
+        lever_a=floats(contacts, 2, 2),
+        lever_b=floats(contacts, 2, 2),
+        normal_mass=floats(contacts, 2),
+        tangent_mass=floats(contacts, 2),
+        pushed=floats(contacts, 2),  # impulses along the normals
+        rubbed=floats(contacts, 2),  # and along the tangents
+        block=floats(contacts, 3),
+        block_inverse=floats(contacts, 4),
+        seen_velocity=floats(bodies, 3),
+        seen_joint=floats(joints, 4),
+        seen_contact=floats(contacts, 4),
+        # Collision of an edge and a polygon.
+        corner=floats(corners, 2),
+        face=floats(corners, 2),
+        old_feature=integers(2),
+        old_impulse=floats(2, 2),
+        # Time of impact: the corners of both shapes, how they move, and the simplex between them.
+        outline=floats(2, corners, 2),
+        outline_length=integers(2),
+        outline_normal=floats(2, corners, 2),
+        outline_center=floats(2, 2),
+        motion=floats(2, 8),
+        moves=column(bool, (2,)),
+        pose=floats(2, 4),
+        found=integers(2),
+        simplex=floats(3, 7),
+        simplex_corner=integers(3, 2),
+        alpha=floats(bodies + grounds),  # up to when bodies have been moved within the step
+        impact=floats(contacts),
+        impact_is_known=column(bool, (contacts,)),
+        sub_steps=integers(contacts),
+        is_in_substep=column(bool, (contacts,)),
+    )
+
+
+def tree_of(shapes: int, contacts: int) -> tuple[type, type]:
+    """Return the columns of a tree of so many shapes, for `State`, and of searches, for `Scratch`.
+
+    Args:
+        shapes: how many there are at most.
+        contacts: how many pairs a search finds at most.
+    """
+    nodes = 2 * shapes - 1
+
+    class Tree(NamedTuple):
+        is_planted: bool = False
+        root: np.int16 = NONE
+        free_nodes: np.int16 = 0
+        free_node: column(np.int16, (nodes,)) = 0
+        parent: column(np.int16, (nodes,)) = NONE
+        child: column(np.int16, (nodes, 2)) = NONE
+        height: column(np.int16, (nodes,)) = NONE
+        node_box: column(np.float32, (nodes, 4)) = 0.0
+        node_shape: column(np.int16, (nodes,)) = NONE
+        shape_node: column(np.int16, (shapes,)) = NONE
+
+    class Search(NamedTuple):
+        waiting: column(np.int32, (nodes,))
+        shapes_found: column(np.int32, (shapes,))
+        pair_rank: column(np.int32, (contacts,))
+        pair_body: column(np.int32, (contacts,))
+        pair_shape: column(np.int32, (contacts,))
+
+    return Tree, Search
