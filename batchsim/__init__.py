@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from batchsim.batch.vector import BatchEnv, make_vec
     from batchsim.checking import CheckError, check
     from batchsim.columns import column
+    from batchsim.convert import ConversionError, convert
     from batchsim.definition import CompileError
 
 __version__ = "0.1.0"
@@ -22,9 +23,11 @@ __all__ = [
     "BatchEnv",
     "CheckError",
     "CompileError",
+    "ConversionError",
     "SingleEnv",
     "check",
     "column",
+    "convert",
     "environments",
     "make",
     "make_vec",
@@ -35,6 +38,7 @@ _MODULES = {
     "BatchEnv": "batchsim.batch.vector",
     "CheckError": "batchsim.checking",
     "CompileError": "batchsim.definition",
+    "ConversionError": "batchsim.convert",
     "SingleEnv": "batchsim.batch.single",
     "check": "batchsim.checking",
     "column": "batchsim.columns",
@@ -45,9 +49,11 @@ _MODULES = {
 
 def __getattr__(name: str) -> Any:
     # The compiler is loaded when an environment is made: listing ids or printing help needs none.
-    if name in _MODULES:
-        import importlib
+    import importlib
 
+    if name == "convert":  # a package that can be called
+        return importlib.import_module("batchsim.convert")
+    if name in _MODULES:
         return getattr(importlib.import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'batchsim' has no attribute {name!r}")
 

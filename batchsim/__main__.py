@@ -6,6 +6,7 @@ import typer
 
 from batchsim.commands import options
 from batchsim.commands.check import check
+from batchsim.commands.convert import convert
 from batchsim.commands.doctor import doctor
 from batchsim.commands.environments import list_environments
 from batchsim.commands.estimate import estimate
@@ -32,7 +33,7 @@ def no_command(context: typer.Context) -> None:
 
 
 app.command("list")(list_environments)
-for command in (ladder, watch, play, train, estimate, check, doctor):
+for command in (ladder, watch, play, train, estimate, check, convert, doctor):
     app.command()(command)
 
 

@@ -22,6 +22,8 @@ from batchsim.family import env
 __all__ = ["UNKNOWN", "Function", "reached_functions", "return_place"]
 
 INSTALLED = frozenset(("site-packages", "dist-packages"))
+LISTS = "batchsim.containers"
+"""Its functions raise where a list is full, and that ends the call: all that can be done there."""
 UNKNOWN = object()
 """What a name stands for that only a run can tell."""
 
@@ -122,7 +124,7 @@ def _is_authors(function: types.FunctionType) -> bool:
     file = Path(function.__code__.co_filename)
     installed = module.startswith("batchsim.") or not INSTALLED & set(file.parts)
     return (
-        module not in LIBRARIES
+        module not in (*LIBRARIES, LISTS)
         and module.partition(".")[0] not in sys.stdlib_module_names
         and installed
     )

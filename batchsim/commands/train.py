@@ -49,6 +49,10 @@ def train(
         Path | None, typer.Option(help="Directory for TensorBoard's event files.")
     ] = None,
     episodes: Annotated[int, typer.Option(help="Of the evaluation at the end.")] = 100,
+    draw: Annotated[
+        bool,
+        typer.Option("--draw", help="Evaluate actions drawn as in training, not the most likely."),
+    ] = False,
     json: Annotated[Path | None, typer.Option(help="Write the figures to this file.")] = None,
 ) -> None:
     """Teach an agent by PPO, and evaluate it in fresh episodes.
@@ -90,6 +94,7 @@ def train(
             resume=resume,
             tensorboard=tensorboard,
             episodes=episodes,
+            draw=draw,
         )
         training = Training(settings)
     except (TypeError, ValueError) as error:

@@ -1,0 +1,347 @@
+"""How values are written into places."""
+
+from __future__ import annotations
+
+import ast
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from batchsim.convert import kinds
+from batchsim.convert.kinds import Array, Maybe, Number, Tuple
+from batchsim.convert.places import Places
+from batchsim.convert.refusal import at
+from batchsim.convert.values import (
+    Group,
+    Known,
+    Made,
+    Perhaps,
+    Place,
+    Plain,
+    Value,
+    expression,
+    for_each,
+    statement,
+)
+
+__all__ = ["Assignment"]
+
+LARGEST = 64  # elements of an array that compiled code computes with as a value
+
+
+class Assignment(Places):
+    """How values are written into places."""
+
+    def _now(self, value: Value, node: ast.AST) -> Value:
+        """Return a value as it is before other assignments of the same line."""
+        if isinstance(value, Place):
+            value = self.load(value)
+        if isinstance(value, Plain) and not isinstance(value.node, ast.Constant):
+            copied = value.node
+            if isinstance(value.kind, Array):
+                copied = expression("_0.copy()", copied)
+            return Plain(self.kept(copied), value.kind)
+        return value
+
+    def store(self, target: ast.expr, value: Value, node: ast.AST) -> None:
+        """Write the assignment of a value to whatever a target is."""
+        match target:
+            case ast.Name():
+                self.bind(target.id, value, node)
+            case ast.Tuple() | ast.List():
+                members = self.members_for(target, value)
+                for part, member in zip(target.elts, members, strict=True):
+                    self.store(part, member, node)
+            case ast.Attribute():
+                if self.is_dropped(target):
+                    if isinstance(value, Plain) and self.has_effect(value.node):
+                        self.emit(ast.Expr(value.node))
+                    return
+                self.assign(self.attribute_place(target), value, node)
+            case ast.Subscript():
+                self.store_item(target, value, node)
+            case ast.Starred():
+                self.store(target.value, value, node)
+            case _:
+                raise at(target, _construct(target), "nothing can be assigned to it here")
+
+    def assign(self, place: Place, value: Value, node: ast.AST) -> None:
+        """Write the assignment of a value to a place."""
+        self.written.writes.add(place.name)
+        if isinstance(value, Place) and value == place:
+            return
+        kind = place.kind
+        if (
+            isinstance(value, Known)
+            and value.value is None
+            and not isinstance(kind, Maybe | kinds.Nothing)
+        ):
+            self.whole.make_optional(place, node)
+        match kind:
+            case kinds.Nothing():
+                return
+            case Maybe():
+                self._assign_perhaps(place, kind, value, node)
+            case Number() | kinds.Text() | kinds.Member():
+                self._set(place.leaf(), self.plain(value, node))
+            case Array():
+                self._set(place.leaf(), stored(self.plain(value, node), kind))
+            case Tuple():
+                self._assign_tuple(place, kind, value, node)
+            case kinds.Sequence():
+                self._assign_sequence(place, kind, value, node)
+            case kinds.Record() | kinds.Object():
+                self._assign_fields(place, kind, value, node)
+            case kinds.Map():
+                self._assign_map(place, kind, value, node)
+            case _:
+                raise at(node, "an assignment", f"what is assigned was seen to be {kind}")
+
+    def _set(self, target: ast.expr, value: ast.expr) -> None:
+        target.ctx = ast.Store()  # type: ignore[attr-defined]
+        self.emit(ast.Assign([target], value, lineno=1))
+
+    def _assign_perhaps(self, place: Place, kind: Maybe, value: Value, node: ast.AST) -> None:
+        missing, inner = self.optional(value, node)
+        if inner is not None:
+            within = Place(kind.value, place.name, place.index, place.base, place.scratch)
+            if isinstance(missing, ast.Constant) or self.is_plain(kind.value):
+                self.assign(within, inner, node)
+            else:
+                with self.block() as body:
+                    self.assign(within, inner, node)
+                self.emit(ast.If(expression("not _0", missing), body, []))
+        elif isinstance(kind.value, Number) and not place.scratch:
+            # Written all the same: rows whose columns a reset writes all can be stepped on.
+            self._set(place.leaf(), self.default(kind.value))
+        self._set(place.leaf("missing"), missing)
+
+    def _assign_tuple(self, place: Place, kind: Tuple, value: Value, node: ast.AST) -> None:
+        if kinds.common_dtype(kind) is not None and not place.index:
+            loaded = self.load(value) if isinstance(value, Place) else value
+            if isinstance(loaded, Plain | Group) or (
+                isinstance(loaded, Known) and loaded.value is not None
+            ):
+                self._set(place.leaf(), self.plain(loaded, node))
+                return
+        elements = _elements(value)
+        if (
+            kind.form == kinds.SPREAD
+            and elements is not None
+            and len(elements) == len(kind.members)
+        ):
+            value = Group([Plain(part) for part in elements])
+        members = self.members(value, len(kind.members), node)
+        held = [self._taken(member, place) for member in members]
+        common = kinds.common_dtype(kind) is not None
+        for k, (member, part) in enumerate(zip(held, kind.members, strict=True)):
+            if common:
+                self._set(place.leaf("", ast.Constant(k)), self.plain(member, node))
+            else:
+                self.assign(place.part(str(k), part), member, node)
+
+    def _taken(self, value: Value, place: Place) -> Value:
+        """Return a value that writing to a place does not change."""
+        if isinstance(value, Plain) and any(
+            isinstance(part, ast.Attribute)
+            and (part.attr == place.name or part.attr.startswith(f"{place.name}_"))
+            for part in ast.walk(value.node)
+        ):
+            return Plain(self.kept(value.node), value.kind)
+        return value
+
+    def _assign_sequence(
+        self, place: Place, kind: kinds.Sequence, value: Value, node: ast.AST
+    ) -> None:
+        if isinstance(value, Plain) and isinstance(value.kind, Array) and self.is_fixed(place):
+            self._set(place.leaf(), self.plain(value, node))
+            return
+        if isinstance(value, Place) and isinstance(value.kind, kinds.Sequence):
+            self._copy(place, value, node)
+            return
+        if isinstance(value, Known) and isinstance(
+            value.value, list | tuple | set | frozenset | deque
+        ):
+            value = self._known_as_members(value, node)
+            if isinstance(value, Place):
+                self._copy(place, value, node)
+                return
+        members = [self._taken(member, place) for member in self.members(value, None, node)]
+        if self.is_fixed(place) and len(members) != kind.greatest:
+            self.whole.resize(place.key)
+        for k, member in enumerate(members):
+            self.assign(place.part("", kind.element, ast.Constant(k)), member, node)
+        if not self.is_fixed(place):
+            self._set(place.count(), ast.Constant(len(members)))
+
+    def _known_as_members(self, value: Known, node: ast.AST) -> Value:
+        held = list(value.value)
+        if len(held) <= 8:
+            return Group([Known(member) for member in held], "list")
+        return self.constant_place(Known(held), "initial", node)
+
+    def _copy(self, place: Place, source: Place, node: ast.AST) -> None:
+        """Write the copy of a list into another."""
+        assert isinstance(place.kind, kinds.Sequence)
+        assert isinstance(source.kind, kinds.Sequence)
+        if place.count() == source.count():
+            return
+        if (
+            self.is_fixed(place)
+            and self.is_fixed(source)
+            and self.row(source) is not None
+            and place.kind.greatest == source.kind.greatest
+        ):
+            self._set(place.leaf(), source.leaf())
+            return
+        if self.is_fixed(place) and not self.is_fixed(source):
+            self.whole.resize(place.key)
+        count = self.plain(self.length(source, node), node)
+        if not isinstance(count, ast.Constant):
+            count = self.kept(count, "count")
+        k = self.fresh("k")
+        with self.block() as body:
+            where = ast.Name(k, ast.Load())
+            self.assign(
+                place.part("", place.kind.element, where),
+                self.load(source.part("", source.kind.element, where)),
+                node,
+            )
+        loop = statement(f"for {k} in range(_0): pass", count)
+        assert isinstance(loop, ast.For)
+        loop.body = body
+        self.emit(loop)
+        if not self.is_fixed(place):
+            self._set(place.count(), count)
+
+    def _assign_fields(
+        self, place: Place, kind: kinds.Record | kinds.Object, value: Value, node: ast.AST
+    ) -> None:
+        if isinstance(value, Perhaps):
+            value = value.value
+        for key, part in kind.fields:
+            target = place.part(key, part)
+            if isinstance(value, Place):
+                source = self._field_of(value, key)
+                if source is not None:
+                    self.assign(target, self.load(source), node)
+            elif isinstance(value, Made):
+                if key in value.fields:
+                    self.assign(target, value.fields[key], node)
+            elif isinstance(value, Known):
+                held = value.value
+                self.assign(
+                    target, Known(held[key] if isinstance(held, dict) else getattr(held, key)), node
+                )
+            else:
+                raise at(node, "an assignment", f"{self.words(value)} is no {kind}")
+
+    def _assign_map(self, place: Place, kind: kinds.Map, value: Value, node: ast.AST) -> None:
+        if isinstance(value, Place) and isinstance(value.kind, kinds.Map):
+            self._copy_map(place, value, node)
+            return
+        pairs: list[tuple[Value, Value]]
+        if isinstance(value, Known) and isinstance(value.value, dict):
+            pairs = [(Known(key), Known(member)) for key, member in value.value.items()]
+        elif isinstance(value, Made):
+            pairs = [(Known(key), member) for key, member in value.fields.items()]
+        else:
+            raise at(
+                node, "an assignment", f"{self.words(value)} is no dict that can be written out"
+            )
+        for k, (key, member) in enumerate(pairs):
+            self.assign(place.part("keys", kind.key, ast.Constant(k)), key, node)
+            self.assign(place.part("values", kind.value, ast.Constant(k)), member, node)
+        self._set(place.count(), ast.Constant(len(pairs)))
+
+    def _copy_map(self, place: Place, source: Place, node: ast.AST) -> None:
+        assert isinstance(place.kind, kinds.Map)
+        assert isinstance(source.kind, kinds.Map)
+        k = self.fresh("k")
+        where = ast.Name(k, ast.Load())
+        with self.block() as body:
+            for suffix, mine, theirs in (
+                ("keys", place.kind.key, source.kind.key),
+                ("values", place.kind.value, source.kind.value),
+            ):
+                self.assign(
+                    place.part(suffix, mine, where),
+                    self.load(source.part(suffix, theirs, where)),
+                    node,
+                )
+        self.emit(for_each(k, source.count(), body))
+        self._set(place.count(), source.count())
+
+    def _is_changing(self, source: ast.AST) -> bool:
+        """Return whether the list that a loop goes through was seen to change in the loop."""
+        return getattr(source, "k", None) in self.whole.changing
+
+    def _noting_changes(
+        self,
+        source: ast.expr,
+        inner: ast.expr,
+        target: ast.expr,
+        body: Callable[[], None],
+        node: ast.AST,
+    ) -> None:
+        """Write a loop; if its body changes the list, all is written again, with a copy of it."""
+        value = self.expr(inner)
+        if not isinstance(value, Place):
+            self._loop_value(value, target, body, node)
+            return
+        before = self.written.writes
+        self.written.writes = set()
+        self._loop_value(value, target, body, node)
+        if value.name in self.written.writes:
+            self.whole.change(source.k)  # type: ignore[attr-defined]
+        self.written.writes |= before
+
+
+def _construct(node: ast.AST) -> str:
+    return {
+        "Try": "try … except",
+        "With": "with",
+        "FunctionDef": "a function within a function",
+        "ClassDef": "a class within a function",
+        "Lambda": "lambda",
+        "Await": "await",
+        "Yield": "yield",
+        "Match": "match",
+        "Nonlocal": "nonlocal",
+    }.get(type(node).__name__, type(node).__name__)
+
+
+def _elements(value: Value) -> list[ast.expr] | None:
+    """Return the numbers of an array that is written out there, if its dtype does not matter."""
+    node = value.node if isinstance(value, Plain) else None
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("array", "asarray")
+        and len(node.args) == 1
+        and isinstance(node.args[0], ast.List)
+        and isinstance(value, Plain)
+        and isinstance(value.kind, Array)
+        and len(value.kind.shape) == 1
+        and value.kind.dtype == np.float64
+    ):
+        return list(node.args[0].elts)
+    return None
+
+
+def stored(node: ast.expr, kind: Array) -> ast.expr:
+    """Return what a row is assigned; a large array is converted by being stored, not before."""
+    large = -1 in kind.shape or kinds.size_of(kind) > LARGEST
+    if (
+        large
+        and isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "astype"
+        and ast.unparse(node.args[0]) == f"np.{kind.dtype.name}"
+    ):
+        return node.func.value
+    if large and isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        # To be stored is to be copied.
+        return node.func.value if node.func.attr == "copy" else node
+    return node

@@ -1,0 +1,198 @@
+"""Methods of containers."""
+
+from __future__ import annotations
+
+import ast
+
+import numpy as np
+
+from batchsim.convert import kinds
+from batchsim.convert.names import INT
+from batchsim.convert.python import Python
+from batchsim.convert.refusal import at
+from batchsim.convert.values import Group, Known, Made, Place, Plain, Value, expression
+
+__all__ = ["Methods"]
+
+
+class Methods(Python):
+    """Methods of containers."""
+
+    def method_of_list(self, base: Place, name: str, node: ast.Call) -> Value:
+        """A method of a list, deque, set or dict in columns."""
+        if isinstance(base.kind, kinds.Map):
+            return self._method_of_map(base, name, node)
+        if isinstance(base.kind, kinds.Record):
+            return self._method_of_record(base, name, node)
+        args = node.args
+        match name:
+            case "append" | "add":
+                value = self.expr(args[0])
+                if name == "add":
+                    value = self._held(self.expr_of(value), node)
+                    with self.block() as body:
+                        self.append(base, value, node)
+                    self.emit(ast.If(expression("_0 < 0", self.find(base, value, node)), body, []))
+                else:
+                    self.append(base, value, node)
+                return Known(None)
+            case "appendleft":
+                self.prepend(base, self.expr(args[0]), ast.Constant(0), node)
+                return Known(None)
+            case "insert":
+                where = self.plain(self.expr(args[0]), node)
+                self.prepend(base, self.expr(args[1]), where, node)
+                return Known(None)
+            case "pop":
+                return self.pop(base, self.expr(args[0]) if args else None, node)
+            case "popleft":
+                return self.pop(base, Known(0, ast.Constant(0)), node)
+            case "extend" | "update":
+                self._each_of(args[0], lambda member: self.append(base, member, node), node)
+                return Known(None)
+            case "clear":
+                self._resized(base)
+                self.say("_0 = 0", base.count())
+                return Known(None)
+            case "remove" | "discard":
+                where = self.kept(self.find(base, self.expr(args[0]), node), "k")
+                with self.block() as body:
+                    self._remove(base, where, node)
+                self.emit(ast.If(expression("_0 >= 0", where), body, []))
+                return Known(None)
+            case "index":
+                return Plain(self.find(base, self.expr(args[0]), node), INT)
+            case "count":
+                return self._count(base, self.expr(args[0]), node)
+            case "copy":
+                target = self.scratch_place(
+                    f"copy_{node.lineno}_{node.col_offset}", base.kind, node
+                )
+                self.assign(target, base, node)
+                return target
+            case "sort":
+                raise at(
+                    node,
+                    ".sort()",
+                    "a list in columns is not sorted in place",
+                    "Write x = sorted(x).",
+                )
+            case "reverse":
+                return self._reversed(base, node)
+        raise at(
+            node,
+            f".{name}()",
+            f"a {getattr(base.kind, 'form', 'dict')} in columns has no such method",
+        )
+
+    def _reversed(self, base: Place, node: ast.Call) -> Value:
+        raise at(
+            node,
+            ".reverse()",
+            "a list in columns is not turned round in place",
+            "Go through reversed(x).",
+        )
+
+    def _count(self, base: Place, value: Value, node: ast.Call) -> Value:
+        total = self.fresh("count")
+        self.say(f"{total} = 0")
+        value = self._held(self.expr_of(value), node)
+
+        def one(member: Value) -> None:
+            truth = self.truth(self.compare(member, ast.Eq(), value, node), node)
+            with self.block() as body:
+                self.say(f"{total} += 1")
+            self.emit(ast.If(ast.Constant(truth) if isinstance(truth, bool) else truth, body, []))
+
+        self.each(base, one, node)
+        return Plain(ast.Name(total, ast.Load()), INT)
+
+    def _method_of_map(self, base: Place, name: str, node: ast.Call) -> Value:
+        assert isinstance(base.kind, kinds.Map)
+        match name:
+            case "get" | "pop":
+                where = self.kept(self.find(base, self.expr(node.args[0]), node), "k")
+                default = self.expr(node.args[1]) if len(node.args) > 1 else Known(None)
+                kind = self.seen_kind(node)
+                found = self.load(base.part("values", base.kind.value, where))
+                if isinstance(kind, kinds.Unknown):
+                    kind = base.kind.value
+                if not self.is_plain(kind):
+                    raise at(
+                        node,
+                        f".{name}()",
+                        f"what it returns was seen to be {kind}",
+                        "Ask with `in` first.",
+                    )
+                result = self.fresh("found")
+                with self.block() as body:
+                    self.say(f"{result} = _0", self.plain(found, node))
+                    if name == "pop":
+                        self._remove(base, where, node)
+                with self.block() as orelse:
+                    held = (
+                        self.plain(default, node)
+                        if not (isinstance(default, Known) and default.value is None)
+                        else self.default(kind)
+                    )
+                    self.say(f"{result} = _0", held)
+                self.emit(ast.If(expression("_0 >= 0", where), body, orelse))
+                return Plain(ast.Name(result, ast.Load()), kind)
+            case "clear":
+                self.written.writes.add(base.name)
+                self.say("_0 = 0", base.count())
+                return Known(None)
+        raise at(node, f".{name}()", "a dict in columns has no such method here")
+
+    def _method_of_record(self, base: Place, name: str, node: ast.Call) -> Value:
+        assert isinstance(base.kind, kinds.Record)
+        if name == "get":
+            key = self.expr(node.args[0])
+            if isinstance(key, Known):
+                part = dict(base.kind.fields).get(key.value)
+                if part is not None:
+                    return self.load(base.part(key.value, part))
+                return self.expr(node.args[1]) if len(node.args) > 1 else Known(None)
+        if name == "copy":
+            target = self.scratch_place(f"copy_{node.lineno}_{node.col_offset}", base.kind, node)
+            self.assign(target, base, node)
+            return target
+        raise at(node, f".{name}()", "a dict in columns has no such method here")
+
+    def method_of_known(self, base: Value, name: str, node: ast.Call) -> Value | None:
+        """A method of a container that is known, or that is written there."""
+        args = [self.expr(part) for part in node.args]
+        if isinstance(base, Known) and isinstance(base.value, np.ndarray):
+            return None
+        if isinstance(base, Known) and all(isinstance(arg, Known) for arg in args):
+            method = getattr(base.value, name)
+            if name in (
+                "append",
+                "pop",
+                "clear",
+                "update",
+                "extend",
+                "insert",
+                "remove",
+                "add",
+                "setdefault",
+            ):
+                return Known(None)
+            return Known(method(*[arg.value for arg in args if isinstance(arg, Known)]))
+        if isinstance(base, Known) and isinstance(base.value, dict) and name == "get":
+            place = self.constant_place(base, "table", node)
+            if isinstance(place.kind, kinds.Map):
+                return self._method_of_map(place, name, node)
+            return self._item_of_place(place, [args[0]], node)
+        if isinstance(base, Known) and name == "index":
+            place = self.constant_place(base, "members", node)
+            return Plain(self.find(place, args[0], node), INT)
+        if isinstance(base, Known) and isinstance(base.value, str):
+            return Known("")
+        if isinstance(base, Group) and name == "copy":
+            return base
+        if isinstance(base, Made) and name == "get" and isinstance(args[0], Known):
+            return base.fields.get(args[0].value, args[1] if len(args) > 1 else Known(None))
+        if isinstance(base, Made) and name == "copy":
+            return Made(dict(base.fields))
+        raise at(node, f".{name}()", f"{self.words(base)} has no such method here")

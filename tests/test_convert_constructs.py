@@ -1,0 +1,153 @@
+"""Constructs of ordinary Python, one by one: each in a class of its own, proved as plain Python."""
+
+import pickle
+import sys
+
+import pytest
+from gymnasium.vector import AutoresetMode
+
+from batchsim.convert.refusal import ConversionError
+from batchsim.convert.stages import Request, convert_class
+
+CLASS = """
+import random
+from collections import deque
+
+import gymnasium
+import numpy as np
+from gymnasium.spaces import Box, Discrete
+
+LEVELS = np.arange(100) % 7
+
+
+class Env(gymnasium.Env):
+    observation_space = Box(-1000.0, 1000.0, ({size},), np.float64)
+    action_space = Discrete(3)
+
+    def reset(self, seed=None, options=None):
+        super().reset(seed=seed)
+        self.t = 0
+{reset}
+        return self.look(), {{}}
+
+    def step(self, action):
+        self.t += 1
+        reward = 0.0
+{step}
+        return self.look(), reward, self.t >= 12, False, {{}}
+
+    def look(self):
+{look}
+"""
+LOOK = "return np.array([self.x, self.t], dtype=np.float64)"
+CONSTRUCTS = {
+    "a name for things of two kinds": (
+        "self.x = 0.0",
+        "u = np.array([action, 2.0])\nu = u[0] * u[1]\nself.x += u",
+        LOOK,
+    ),
+    "places of an array, axis by axis": (
+        "self.board = np.zeros((3, 4), np.int8)\nself.x = 0",
+        "self.board[self.np_random.integers(3), action] = 1\n"
+        "for row, column in zip(*np.nonzero(self.board)):\n    self.x += row - column",
+        LOOK,
+    ),
+    "an observation that is put together": (
+        "self.x = self.np_random.random()",
+        "self.x *= 1.5",
+        "found = []\nfor k in range(2):\n    found.append(self.x + k)\nreturn found",
+    ),
+    "a large array that is copied": (
+        "self.levels = LEVELS.copy()\nself.x = 0",
+        "self.levels[self.t] += action\nself.x = self.levels.max() + self.levels[self.t]",
+        LOOK,
+    ),
+    "a deque that forgets": (
+        "self.last = deque(maxlen=3)\nself.x = 0",
+        "self.last.append(action + self.t)\nself.x = sum(self.last) - self.last[0]",
+        LOOK,
+    ),
+    "None in a loop": (
+        "self.best = None\nself.x = 0",
+        "if self.best is None or action > self.best:\n    self.best = action\n"
+        "self.x = -1 if self.best is None else self.best\n"
+        "if self.t % 5 == 0:\n    self.best = None",
+        LOOK,
+    ),
+    "the least by a key": (
+        "self.things = [(k, int(self.np_random.integers(9))) for k in range(4)]\nself.x = 0",
+        "nearest = min(self.things, key=lambda thing: abs(thing[1] - action))\nself.x = nearest[0]",
+        LOOK,
+    ),
+    "a set of cells": (
+        "self.seen = set()\nself.x = 0",
+        "cell = (action, self.t % 3)\nif cell not in self.seen:\n    self.seen.add(cell)\n"
+        "    reward = 1.0\nself.x = len(self.seen)",
+        LOOK,
+    ),
+    "draws of the module random": (
+        "self.x = random.uniform(0.0, 2.0)",
+        "self.x += random.choice([1, 5, 9]) * random.random()",
+        LOOK,
+    ),
+    "branches that only assign": (
+        "self.x = 0.0\nself.count = 0",
+        "if action == 0:\n    self.count += 1\n    self.x += 1.0\nelif self.count > 2:\n"
+        "    self.count = 0\nelse:\n    self.x -= 0.5",
+        LOOK,
+    ),
+}
+
+
+def indented(text, depth):
+    return "\n".join(" " * 4 * depth + line for line in text.splitlines())
+
+
+def converted(tmp_path, reset, step, look):
+    file = tmp_path / f"env_{abs(hash((reset, step)))}.py"
+    size = 2
+    parts = {"reset": indented(reset, 2), "step": indented(step, 2), "look": indented(look, 2)}
+    file.write_text(CLASS.format(size=size, **parts))
+    asked = Request(
+        str(file),
+        "Env",
+        pickle.dumps({}),
+        "",
+        tuple(sys.path),
+        300,
+        file=tmp_path / "definition.py",
+        capacities={},
+        modes=(AutoresetMode.NEXT_STEP,),
+        timed=False,
+        backend="reference",
+    )
+    return convert_class(asked, lambda **said: None)[0]
+
+
+@pytest.mark.parametrize("name", CONSTRUCTS)
+def test_a_construct_is_converted_and_proved(name, tmp_path):
+    report = converted(tmp_path, *CONSTRUCTS[name])
+    assert report.proof.mismatches == 0
+    assert report.proof.episodes > 8
+
+
+@pytest.mark.parametrize(
+    ("reset", "step", "words"),
+    [
+        (
+            "self.state = np.zeros(2)\nself.x = 0.0",
+            "self.x = float(self.state[0] * 0.1)\n"
+            "self.state = np.array([0.1 * self.t, action], np.float32)",
+            "float32 here and float64 there",
+        ),
+        ("self.x = 0", "for cell in {self.t, action}:\n    self.x += cell", "for over a set"),
+        ("self.x = 0", "self.x = round(self.t / 7, 2)", "round"),
+        ("self.x = 0", "import time\nself.x = time.time()", "time"),
+    ],
+)
+def test_what_cannot_be_converted_is_refused_with_its_line(reset, step, words, tmp_path):
+    with pytest.raises(ConversionError, match=words) as found:
+        converted(tmp_path, reset, step, LOOK)
+    refusal = found.value.refusals[0]
+    assert refusal.source
+    assert refusal.line
