@@ -42,6 +42,9 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
+TOGETHER = ("begin", "together", "finish", "LANES")
+"""Names of a definition whose rows do a part of a step together, so many at a time."""
+
 OF_BATCHES = {
     "autoreset_mode",
     "backend",
@@ -183,6 +186,11 @@ class Definition:
         self.name = name
         for required in ("State", "ACTION", "OBSERVATION", "reset", "step", "observe"):
             if not hasattr(namespace, required):
+                if isinstance(namespace, type) and issubclass(namespace, gymnasium.Env):
+                    raise TypeError(
+                        f"{name} is a class of gymnasium.Env; expected a definition, which "
+                        "batchsim.convert makes of it (python -m batchsim convert)."
+                    )
                 raise TypeError(
                     f"The definition of {name} has no {required}; it needs State, ACTION, "
                     "OBSERVATION, reset, step and observe."
@@ -197,6 +205,14 @@ class Definition:
         self.reset: Callable[..., Any] = namespace.reset
         self.step: Callable[..., Any] = namespace.step
         self.observe: Callable[..., Any] = namespace.observe
+        parts = [getattr(namespace, part, None) for part in TOGETHER]
+        if any(parts) and not all(parts):
+            missing = next(part for part, found in zip(TOGETHER, parts, strict=True) if not found)
+            raise TypeError(
+                f"The definition of {name} has no {missing}; it needs all of begin, together, "
+                "finish and LANES, or none."
+            )
+        self.begin, self.together, self.finish, self.lanes = parts
         self.State: Any = namespace.State
         self.columns = self._read_columns("State")
         self.scratch = self._read_columns("Scratch")

@@ -32,15 +32,19 @@ class Entry:
     """Entry point of the per-object environment, `module:Class`, of an id that Gymnasium does not
     have."""
     package: str | None = None
-    """The package that has the per-object environment of the same id, and registers it with
-    Gymnasium when it is imported."""
+    """The package that has the per-object environment of the same id."""
+    registered_by: str | None = None
+    """Its function, `module:function`, that registers the id with Gymnasium; None if importing the
+    package does."""
 
 
 _CLASSIC = "batchsim.envs.classic_control"
+_BOX2D = "batchsim.envs.box2d"
 _TOY = "batchsim.envs.toy_text"
 _EGO = "batchsim.envs.egocentric"
 _GRID = "batchsim.envs.minigrid"
 _BABYAI = "batchsim.envs.babyai"
+_MINATAR = "batchsim.envs.minatar"
 
 
 def _egocentric(
@@ -68,9 +72,32 @@ def _babyai(definition: str, ids: Mapping[str, Mapping[str, Any]]) -> dict[str, 
     }
 
 
+def _minatar(module: str, name: str) -> dict[str, Entry]:
+    """Return the ids of a game of MinAtar's: all actions, and those that the game knows."""
+    return {
+        f"MinAtar/{name}-v{version}": Entry(
+            f"{_MINATAR}.{module}:{name}",
+            kwargs={"use_minimal_action_set": version == 1},
+            package="minatar",
+            registered_by="minatar.gym:register_envs",
+        )
+        for version in (0, 1)
+    }
+
+
 _entries = {
     "Acrobot-v1": Entry(f"{_CLASSIC}.acrobot", max_episode_steps=500, reward_threshold=-100.0),
     "CartPole-v1": Entry(f"{_CLASSIC}.cartpole", max_episode_steps=500, reward_threshold=475.0),
+    "BipedalWalker-v3": Entry(
+        f"{_BOX2D}.bipedal_walker:BipedalWalker", 1600, 300.0, package="Box2D"
+    ),
+    "BipedalWalkerHardcore-v3": Entry(
+        f"{_BOX2D}.bipedal_walker:BipedalWalker", 2000, 300.0, {"hardcore": True}, package="Box2D"
+    ),
+    "LunarLander-v3": Entry(f"{_BOX2D}.lunar_lander:LunarLander", 1000, 200.0, package="Box2D"),
+    "LunarLanderContinuous-v3": Entry(
+        f"{_BOX2D}.lunar_lander:LunarLander", 1000, 200.0, {"continuous": True}, package="Box2D"
+    ),
     "MountainCar-v0": Entry(
         f"{_CLASSIC}.mountain_car", max_episode_steps=200, reward_threshold=-110.0
     ),
@@ -632,6 +659,11 @@ _entries = {
             "BossLevelNoUnlock-v0": {},
         },
     ),
+    **_minatar("asterix", "Asterix"),
+    **_minatar("breakout", "Breakout"),
+    **_minatar("freeway", "Freeway"),
+    **_minatar("seaquest", "Seaquest"),
+    **_minatar("space_invaders", "SpaceInvaders"),
 }
 
 ENTRIES: Mapping[str, Entry] = MappingProxyType(_entries)

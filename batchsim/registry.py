@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 NAMESPACE = "batchsim"
-"""Ids are registered with Gymnasium as `batchsim/<id>`."""
+"""Ids are registered with Gymnasium as `batchsim/<id>`, a slash in them as a hyphen."""
 BASELINE = "batchsim-baseline"
 """Baselines of ids that Gymnasium does not have are registered as `batchsim-baseline/<id>`."""
 ENTRY_POINTS: Mapping[str, Any] = MappingProxyType(
@@ -52,6 +52,18 @@ ENTRY_POINTS: Mapping[str, Any] = MappingProxyType(
 
 _entries = dict(ENTRIES)
 ENVIRONMENTS: Mapping[str, Entry] = MappingProxyType(_entries)
+_WITH_SLASH = {name.replace("/", "-"): name for name in ENTRIES if "/" in name}
+
+
+def _gymnasium_id(name: str) -> str:
+    """Return what Gymnasium calls an id; a name there has no slash but that of its namespace."""
+    return f"{NAMESPACE}/{name.replace('/', '-')}"
+
+
+def _short(name: str) -> str:
+    """Return the id that a name stands for, which may be Gymnasium's for it."""
+    short = name.removeprefix(f"{NAMESPACE}/")
+    return _WITH_SLASH.get(short, short)
 
 
 def find(name: str) -> tuple[str, Entry]:
@@ -63,7 +75,7 @@ def find(name: str) -> tuple[str, Entry]:
     """
     if not isinstance(name, str):
         raise TypeError(f"The environment id is {name!r}; expected a string such as 'CartPole-v1'.")
-    short = name.removeprefix(f"{NAMESPACE}/")
+    short = _short(name)
     if short not in ENVIRONMENTS:
         from batchsim.definition import suggest
 
@@ -92,6 +104,9 @@ def original(name: str) -> str:
     short, entry = find(name)
     if entry.package is not None:
         _import_package(short, entry.package)
+    if entry.registered_by is not None and short not in registration.registry:
+        module, _, function = entry.registered_by.partition(":")
+        getattr(importlib.import_module(module), function)()
     if short in registration.registry:
         return short
     if entry.baseline is None:
@@ -103,7 +118,7 @@ def original(name: str) -> str:
 
 
 def _import_package(name: str, package: str) -> None:
-    """Import the package that registers the per-object environment of an id."""
+    """Import the package that has the per-object environment of an id."""
     try:
         importlib.import_module(package)
     except ImportError as error:
@@ -202,7 +217,8 @@ def register(
     name = _own_name(definition) if id is None else id
     if not isinstance(name, str) or not name or "/" in name:
         raise ValueError(f"The id is {name!r}; expected text without a slash, such as 'Snake-v0'.")
-    if name in _entries and isinstance(_entries[name].module, str):
+    known = _entries.get(_short(name))
+    if known is not None and isinstance(known.module, str):
         raise ValueError(f"The id {name!r} is taken by an environment of batchsim; choose another.")
     if max_episode_steps is not None and (
         isinstance(max_episode_steps, bool)
@@ -225,7 +241,7 @@ def register(
     if max_episode_steps is None and not callable(read.time_limit):
         max_episode_steps = read.time_limit  # For Gymnasium, too: a number.
     entry = Entry(definition, max_episode_steps, reward_threshold, given)
-    full_name = f"{NAMESPACE}/{name}"
+    full_name = _gymnasium_id(name)
     replaced = registration.registry.pop(full_name, None)
     try:
         _register_with_gymnasium(name, entry)
@@ -258,7 +274,7 @@ def spec(
     of = definition.name if known else definition.author
     try:
         return EnvSpec(
-            f"{NAMESPACE}/{definition.name}",
+            _gymnasium_id(definition.name),
             **ENTRY_POINTS,
             reward_threshold=entry.reward_threshold,
             max_episode_steps=max_episode_steps,
@@ -283,7 +299,7 @@ def resolve(text: str) -> Any:
     """
     module, _, name = (text, "", "") if text.endswith(".py") else text.rpartition(":")
     if not module:
-        if text.removeprefix(f"{NAMESPACE}/") in ENVIRONMENTS:
+        if _short(text) in ENVIRONMENTS:
             return find(text)[0]
         loaded = _load_module(text)
         return loaded if loaded is not None else find(text)  # which raises
@@ -369,7 +385,7 @@ def register_with_gymnasium() -> None:
     from gymnasium.envs import registration
 
     for name, entry in ENVIRONMENTS.items():
-        if f"{NAMESPACE}/{name}" not in registration.registry:
+        if _gymnasium_id(name) not in registration.registry:
             _register_with_gymnasium(name, entry)
 
 
@@ -377,7 +393,7 @@ def _register_with_gymnasium(name: str, entry: Entry) -> None:
     from gymnasium.envs import registration
 
     registration.register(
-        f"{NAMESPACE}/{name}",
+        _gymnasium_id(name),
         **ENTRY_POINTS,
         max_episode_steps=entry.max_episode_steps,
         reward_threshold=entry.reward_threshold,

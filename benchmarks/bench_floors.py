@@ -38,6 +38,8 @@ GRIDS = [
     "BabyAI-GoToLocal-v0",
 ]
 """Grid worlds that stand for all of them."""
+GAMES = ["MinAtar/Breakout-v1", "MinAtar/Seaquest-v1"]
+"""The fastest of MinAtar's games, and the one with most in it."""
 GAME_SIZE = {"width": 160, "height": 120}
 """The smallest pictures of ViZDoom."""
 
@@ -166,6 +168,10 @@ for _id in GRIDS:
         compare_with_objects, _id
     )
     PAIRS[f"step-{_id}-1024-one-core-over-envpool"] = functools.partial(compare_with_envpool, _id)
+for _id in GAMES:
+    PAIRS[f"step-{_id.replace('/', '-')}-1024-one-core-over-gymnasium-sync"] = functools.partial(
+        compare_with_objects, _id
+    )
 for _id, _scenario in (("EgoBasic-v0", "basic"), ("EgoBattle-v0", "deathmatch")):
     # ViZDoom has no smaller pictures; 128 x 72 are cut down from these, which is not counted.
     for _name, _size in (("160x120", GAME_SIZE), ("128x72", {})):

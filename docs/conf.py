@@ -56,7 +56,7 @@ def write_environment_pages(app: Sphinx) -> None:
         ids.setdefault(entry.module, []).append(name)
     for names in ids.values():
         page = environment_page(names)
-        (PAGES / f"{names[0]}.md").write_text(page, encoding="utf-8")
+        (PAGES / f"{names[0].replace('/', '-')}.md").write_text(page, encoding="utf-8")
 
 
 def setup(app: Sphinx) -> None:

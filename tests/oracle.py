@@ -22,8 +22,14 @@ OWN = sorted(name for name, entry in ENVIRONMENTS.items() if entry.baseline is n
 GRIDS = sorted(name for name, entry in ENVIRONMENTS.items() if entry.package == "minigrid")
 """Ids of the package minigrid, of which there are many: each test takes some."""
 
+BOXES = sorted(name for name, entry in ENVIRONMENTS.items() if entry.package == "Box2D")
+"""Ids that Gymnasium has if Box2D is installed, whose kernels take long to compile."""
+
 KINDS_OF_GRIDS = sorted({ENVIRONMENTS[name].module: name for name in GRIDS}.values())
 """One id of each definition among them."""
+
+GAMES = sorted(name for name, entry in ENVIRONMENTS.items() if entry.package == "minatar")
+"""Ids of the package MinAtar: every game with all actions, and with those that it knows."""
 
 ALL_BUT_SLOW = [*IDS, "EgoBattle-v0"]
 """Ids for what holds without an oracle; one stands for those whose kernels take long to compile."""

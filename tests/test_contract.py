@@ -202,7 +202,9 @@ def test_the_thresholds_of_a_spec_are_upstreams(name):
     ours, theirs = gymnasium.spec(f"batchsim/{name}"), gymnasium.spec(name)
     assert ours.max_episode_steps == theirs.max_episode_steps
     assert ours.reward_threshold == theirs.reward_threshold
-    assert batchsim.environments() == sorted([*oracle.IDS, *oracle.OWN, *oracle.GRIDS])
+    assert batchsim.environments() == sorted(
+        [*oracle.IDS, *oracle.OWN, *oracle.GRIDS, *oracle.GAMES, *oracle.BOXES]
+    )
 
 
 # -- A single environment --------------------------------------------------------------------------

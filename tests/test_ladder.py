@@ -255,6 +255,14 @@ def test_rung_draws_the_baselines_pictures(name):
         assert verdict.digest == check.oracle(kind(PICTURES), 4, 60).digest
 
 
+@pytest.mark.parametrize("name", COMPILED)
+def test_a_rung_draws_from_streams_of_another_kind(name):
+    pytest.importorskip("minatar")
+    rung = BY_NAME[name]
+    verdict = rung.check(rung.make, kind("MinAtar/Breakout-v1"), 4, 60)
+    assert verdict.correct, verdict.detail
+
+
 class OneLighter(batchsim.BatchEnv):
     def step(self, actions):
         results = super().step(actions)

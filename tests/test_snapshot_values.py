@@ -268,7 +268,9 @@ def refusal(envs, state):
     return ""
 
 
-@pytest.mark.parametrize("name", [*oracle.IDS, *oracle.OWN, *oracle.KINDS_OF_GRIDS])
+@pytest.mark.parametrize(
+    "name", [*oracle.IDS, *oracle.OWN, *oracle.KINDS_OF_GRIDS, *oracle.GAMES[1::2]]
+)
 def test_whatever_a_snapshot_holds_nothing_is_read_elsewhere(name, opened):
     """Plain Python notices each index beyond an array, and a negative one shows outside of the
     space; environments without a `check_state` have no arrays that they look into.

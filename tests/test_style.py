@@ -21,6 +21,9 @@ ENVS = [path for path in MODULES if "envs" in path.parts and path.name != "__ini
 CONTRACT = {
     "reset",
     "step",
+    "begin",
+    "together",
+    "finish",
     "observe",
     "inform",
     "OBSERVATION",
@@ -29,6 +32,7 @@ CONTRACT = {
     "REWARD_TYPE",
     "choose",
     "text",
+    "tokenize",
     "settle",
     "tables",
     "check_params",
@@ -40,7 +44,9 @@ CONTRACT = {
 HOOKS = {
     *("build", "follow", "furnish", "image_of", "play", "shape_of", "show"),
     *("extras_of", "rooms_of", "say", "size_of", "steps_of"),
+    "throttles",
     *("chance_of", "dists_of", "generate", "limit_of", "numbers_of", "things_of"),
+    "check_board",
 }
 """What a family's definitions have each of their own; the family's class describes it."""
 

@@ -12,6 +12,7 @@ from gymnasium.vector import AutoresetMode
 
 from batchsim import registry
 from batchsim.batch.checks import NO_TIME_LIMIT, ChecksOfOne
+from batchsim.batch.originals import converted
 from batchsim.batch.spaces import member
 from batchsim.batch.vector import BatchEnv
 from batchsim.streams import GENERATOR
@@ -169,7 +170,7 @@ def _one_info(infos: dict[str, Any]) -> dict[str, Any]:
 
 
 def make(id: Any, *, max_episode_steps: int | None = None, **arguments: Any) -> SingleEnv:
-    """Return one environment with its own time limit; see `BatchEnv` for the arguments.
+    """Return one environment with its own time limit; see `make_vec` for the arguments.
 
     Example:
         >>> import batchsim
@@ -179,6 +180,7 @@ def make(id: Any, *, max_episode_steps: int | None = None, **arguments: Any) -> 
         (4,)
         >>> env.close()
     """
+    id, arguments = converted(id, arguments, SingleEnv)
     env = SingleEnv(id, max_episode_steps=max_episode_steps, **arguments)
     if max_episode_steps is not None:
         arguments["max_episode_steps"] = max_episode_steps
