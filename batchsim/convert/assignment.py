@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from batchsim.convert import kinds
+from batchsim.convert.core import LARGEST_VALUE
 from batchsim.convert.kinds import Array, Maybe, Number, Tuple
 from batchsim.convert.places import Places
 from batchsim.convert.refusal import at
@@ -22,12 +23,9 @@ from batchsim.convert.values import (
     Value,
     expression,
     for_each,
-    statement,
 )
 
 __all__ = ["Assignment"]
-
-LARGEST = 64  # elements of an array that compiled code computes with as a value
 
 
 class Assignment(Places):
@@ -64,7 +62,7 @@ class Assignment(Places):
             case ast.Starred():
                 self.store(target.value, value, node)
             case _:
-                raise at(target, _construct(target), "nothing can be assigned to it here")
+                raise at(target, construct(target), "nothing can be assigned to it here")
 
     def assign(self, place: Place, value: Value, node: ast.AST) -> None:
         """Write the assignment of a value to a place."""
@@ -105,7 +103,7 @@ class Assignment(Places):
     def _assign_perhaps(self, place: Place, kind: Maybe, value: Value, node: ast.AST) -> None:
         missing, inner = self.optional(value, node)
         if inner is not None:
-            within = Place(kind.value, place.name, place.index, place.base, place.scratch)
+            within = place.part("", kind.value)
             if isinstance(missing, ast.Constant) or self.is_plain(kind.value):
                 self.assign(within, inner, node)
             else:
@@ -185,8 +183,6 @@ class Assignment(Places):
         """Write the copy of a list into another."""
         assert isinstance(place.kind, kinds.Sequence)
         assert isinstance(source.kind, kinds.Sequence)
-        if place.count() == source.count():
-            return
         if (
             self.is_fixed(place)
             and self.is_fixed(source)
@@ -208,10 +204,7 @@ class Assignment(Places):
                 self.load(source.part("", source.kind.element, where)),
                 node,
             )
-        loop = statement(f"for {k} in range(_0): pass", count)
-        assert isinstance(loop, ast.For)
-        loop.body = body
-        self.emit(loop)
+        self.emit(for_each(k, count, body))
         if not self.is_fixed(place):
             self._set(place.count(), count)
 
@@ -223,7 +216,7 @@ class Assignment(Places):
         for key, part in kind.fields:
             target = place.part(key, part)
             if isinstance(value, Place):
-                source = self._field_of(value, key)
+                source = self.field(value, key)
                 if source is not None:
                     self.assign(target, self.load(source), node)
             elif isinstance(value, Made):
@@ -298,7 +291,7 @@ class Assignment(Places):
         self.written.writes |= before
 
 
-def _construct(node: ast.AST) -> str:
+def construct(node: ast.AST) -> str:
     return {
         "Try": "try … except",
         "With": "with",
@@ -331,17 +324,10 @@ def _elements(value: Value) -> list[ast.expr] | None:
 
 
 def stored(node: ast.expr, kind: Array) -> ast.expr:
-    """Return what a row is assigned; a large array is converted by being stored, not before."""
-    large = -1 in kind.shape or kinds.size_of(kind) > LARGEST
-    if (
-        large
-        and isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "astype"
-        and ast.unparse(node.args[0]) == f"np.{kind.dtype.name}"
-    ):
-        return node.func.value
-    if large and isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        # To be stored is to be copied.
-        return node.func.value if node.func.attr == "copy" else node
-    return node
+    """Return what a row is assigned; a large array is copied and converted by being stored."""
+    large = -1 in kind.shape or kinds.size_of(kind) > LARGEST_VALUE
+    if not large or not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return node
+    is_copy = node.func.attr == "copy"
+    is_cast = node.func.attr == "astype" and ast.unparse(node.args[0]) == f"np.{kind.dtype.name}"
+    return node.func.value if is_copy or is_cast else node

@@ -383,7 +383,6 @@ class Calls(Methods):
                 "Keep what is left to do in a list, and take it from there in a loop.",
             )
         self.written.writes |= written.writes
-        self.written.reads |= written.reads
         self.written.draws |= written.draws
         call = ast.Call(
             ast.Name(written.name, ast.Load()),
@@ -462,19 +461,11 @@ class Calls(Methods):
     ) -> list[tuple[str, Value]]:
         names = [argument.arg for argument in (*tree.args.posonlyargs, *tree.args.args)]
         given: list[Value] = [] if owner is None else [owner]
-        nodes: list[ast.expr] = []
         for part in args:
             if isinstance(part, ast.Starred):
-                nodes.append(part)
+                given += self.members(self.expr(part.value), None, part)
             else:
-                nodes.append(part)
-        values: list[Value] = []
-        for part in nodes:
-            if isinstance(part, ast.Starred):
-                values += self.members(self.expr(part.value), None, part)
-            else:
-                values += self.in_order([part])
-        given += values
+                given.append(self.expr(part))
         if len(given) > len(names) and tree.args.vararg is None:
             raise at(node, "a call", f"{function.__qualname__} takes {len(names)} arguments")
         found = dict(zip(names, given, strict=False))
@@ -553,7 +544,7 @@ class Calls(Methods):
                     passed.append(part)
                     index.append(ast.Name(label, ast.Load()))
                 signature.append(("place", value.name, tuple(map(ast.dump, index))))
-                return Place(value.kind, value.name, tuple(index), value.base, value.scratch)
+                return replace(value, index=tuple(index))
             case Group():
                 signature.append(("group", len(value.members), value.names))
                 members = [

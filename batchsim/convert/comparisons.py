@@ -10,8 +10,8 @@ import numpy as np
 
 from batchsim.convert import kinds
 from batchsim.convert.attributes import lookup
-from batchsim.convert.kinds import UNKNOWN, Array, Kind, Maybe, Number, Text, Tuple
-from batchsim.convert.operators import BOOL, Operators, _bare
+from batchsim.convert.kinds import BOOL, UNKNOWN, Array, Kind, Maybe, Number, Text, Tuple
+from batchsim.convert.operators import Operators, bare
 from batchsim.convert.refusal import at
 from batchsim.convert.values import (
     Group,
@@ -94,7 +94,7 @@ class Comparisons(Operators):
             op = ast.Eq() if isinstance(op, ast.Is) else ast.NotEq()
         if isinstance(left, Perhaps) or isinstance(right, Perhaps):
             return self._compare_perhaps(left, op, right, node)
-        made = self.of_elements(left, lambda x, y: self.compare(x, op, y, _bare(node)), right, node)
+        made = self.of_elements(left, lambda x, y: self.compare(x, op, y, bare(node)), right, node)
         if made is not None:
             return made
         if isinstance(op, ast.Eq | ast.NotEq) and not self._is_array_like(left, right):

@@ -42,7 +42,6 @@ MOST_RESTARTS = 200
 RESIZE = ("append", "appendleft", "extend", "insert", "pop", "popleft", "remove", "clear")
 NO_INFOS = ("episode", "final_info", "final_obs", "view")
 OBSERVATION = "observation"
-BOOL = Number(np.dtype(bool), True)
 
 
 @dataclass

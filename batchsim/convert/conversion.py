@@ -40,7 +40,7 @@ class Written:
         name: its name.
         node: its tree.
         passed: which of s, i, p and rng it is given.
-        returns: what a call's value is, by the tree of the call.
+        result: what a call's value is: `_call` stands for the call; None of none.
         writes: names of attributes and columns that it changes.
         draws: whether it draws.
     """
@@ -50,7 +50,6 @@ class Written:
     passed: tuple[str, ...] = ()
     result: Value | None = None
     writes: set[str] = field(default_factory=set)
-    reads: set[str] = field(default_factory=set)
     draws: bool = False
 
 

@@ -49,7 +49,6 @@ class Core:
     body: list[ast.stmt]
     used: set[str]
     result_kind: Kind
-    depth: int
     line: int
     bindings: dict[str, list[ast.expr | None]]
     renamed: dict[str, str]
@@ -69,11 +68,9 @@ class Core:
     def block(self) -> Iterator[list[ast.stmt]]:
         """Collect what is written meanwhile."""
         before, self.body = self.body, []
-        self.depth += 1
         try:
             yield self.body
         finally:
-            self.depth -= 1
             self.body = before
 
     def fresh(self, wanted: str) -> str:
@@ -146,10 +143,6 @@ class Core:
             case Bound():
                 return "a function as a value"
         return type(value).__name__.lower()
-
-    def whole_reads(self, place: Place) -> None:
-        """Note that a column is read."""
-        self.written.reads.add(place.name)
 
     def is_fixed(self, place: Place) -> bool:
         """Return whether the list at a place never changes its length."""

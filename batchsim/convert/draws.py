@@ -9,8 +9,8 @@ import numpy as np
 
 from batchsim.convert import kinds, streams
 from batchsim.convert.expressions import Expressions
-from batchsim.convert.kinds import UNKNOWN, Array, Member, Number, Text
-from batchsim.convert.names import DRAWS, INT
+from batchsim.convert.kinds import FLOAT, INT, UNKNOWN, Array, Member, Number, Text
+from batchsim.convert.names import DRAWS
 from batchsim.convert.refusal import at
 from batchsim.convert.values import (
     Draw,
@@ -21,11 +21,10 @@ from batchsim.convert.values import (
     Value,
     constant,
     expression,
+    for_each,
 )
 
 __all__ = ["Drawing"]
-
-FLOAT = Number(np.dtype(float), True)
 
 
 class Drawing(Expressions):
@@ -52,8 +51,7 @@ class Drawing(Expressions):
             )
         bound = self._bind_draw(name, node)
         size = bound.pop("size", None)
-        for unused in ("dtype",):
-            bound.pop(unused, None)
+        bound.pop("dtype", None)
         if name == "integers":
             if bound["high"] is None:
                 bound["low"], bound["high"] = ast.Constant(0), bound["low"]
@@ -131,21 +129,21 @@ class Drawing(Expressions):
             source if isinstance(self.kind_of_value(source), Number) else self.length(source, node)
         )
         size = given.get("size")
-        weights = given.get("p")
-        if isinstance(weights, Known) and weights.value is None:
-            weights = None
         if size is not None and not (isinstance(size, Known) and size.value is None):
             return self._choices(source, count, size, given, node)
-        if weights is not None:
-            function = self.whole.imported(self.random_module, "choice_weighted")
-            index = expression("_0(rng, i, _1)", function, self._array_of(weights, node))
-        else:
-            function = self.whole.imported(self.random_module, "choice")
-            index = expression("_0(rng, i, _1)", function, self.plain(count, node))
-        where = self.kept(index, "drawn")
+        where = self.kept(self._drawn_index(count, given, node), "drawn")
         if isinstance(self.kind_of_value(source), Number):
             return Plain(where, self.seen_kind(node))
         return self._chosen(source, where, node)
+
+    def _drawn_index(self, count: Value, given: Mapping[str, Value], node: ast.Call) -> ast.expr:
+        """Return the draw of an index, by the weights `p` if any are given."""
+        weights = given.get("p")
+        if weights is None or (isinstance(weights, Known) and weights.value is None):
+            function = self.whole.imported(self.random_module, "choice")
+            return expression("_0(rng, i, _1)", function, self.plain(count, node))
+        function = self.whole.imported(self.random_module, "choice_weighted")
+        return expression("_0(rng, i, _1)", function, self._array_of(weights, node))
 
     def _array_of(self, value: Value, node: ast.AST) -> ast.expr:
         if isinstance(value, Known):
@@ -207,20 +205,11 @@ class Drawing(Expressions):
                         self._chosen(source, place.leaf("", ast.Name(k, ast.Load())), node), node
                     ),
                 )
-            loop = ast.parse(f"for {k} in range({n}): pass").body[0]
-            assert isinstance(loop, ast.For)
-            loop.body = body
-            self.emit(loop)
+            self.emit(for_each(k, ast.Constant(n), body))
             return target
-        weights = given.get("p")
         target = self.scratch_place(f"chosen_{node.lineno}", kind, node)
         k = self.fresh("k")
-        if weights is None or (isinstance(weights, Known) and weights.value is None):
-            function = self.whole.imported(self.random_module, "choice")
-            index = expression("_0(rng, i, _1)", function, self.plain(count, node))
-        else:
-            function = self.whole.imported(self.random_module, "choice_weighted")
-            index = expression("_0(rng, i, _1)", function, self._array_of(weights, node))
+        index = self._drawn_index(count, given, node)
         with self.block() as body:
             found: Value = Plain(self.kept(index, "drawn"), INT)
             if not isinstance(self.kind_of_value(source), Number):
@@ -231,10 +220,7 @@ class Drawing(Expressions):
             for part in (k_is_zero, *body):
                 self.emit(part)
         else:
-            loop = ast.parse(f"for {k} in range({n}): pass").body[0]
-            assert isinstance(loop, ast.For)
-            loop.body = body
-            self.emit(loop)
+            self.emit(for_each(k, ast.Constant(n), body))
         return target
 
     def _draw_shuffle(self, node: ast.Call) -> Value:

@@ -11,7 +11,7 @@ import numpy as np
 
 from batchsim.convert import kinds, layout
 from batchsim.convert.assignment import Assignment
-from batchsim.convert.kinds import UNKNOWN, Array, Kind, Maybe, Number, Tuple
+from batchsim.convert.kinds import INT, UNKNOWN, Array, Maybe, Number, Tuple
 from batchsim.convert.refusal import at
 from batchsim.convert.values import (
     Group,
@@ -24,7 +24,7 @@ from batchsim.convert.values import (
     constant,
     element,
     expression,
-    statement,
+    for_each,
 )
 
 __all__ = ["Elements"]
@@ -49,7 +49,7 @@ class Elements(Assignment):
             case Place() if isinstance(value.kind, kinds.Sequence) and self.is_fixed(value):
                 return Known(value.kind.greatest, ast.Constant(value.kind.greatest))
             case Place() if isinstance(value.kind, kinds.Sequence | kinds.Map):
-                return Plain(value.count(), Number(np.dtype(np.int64), True))
+                return Plain(value.count(), INT)
             case Place():
                 return self.length(self.load(value), node)
             case Plain() if isinstance(value.kind, Tuple):
@@ -57,7 +57,7 @@ class Elements(Assignment):
             case Plain() if isinstance(value.kind, Array):
                 return Known(value.kind.shape[0], ast.Constant(value.kind.shape[0]))
             case Plain():
-                return Plain(expression("len(_0)", value.node), Number(np.dtype(np.int64), True))
+                return Plain(expression("len(_0)", value.node), INT)
             case Perhaps():
                 return self.length(value.value, node)
         raise at(node, "len", f"{self.words(value)} has no length here")
@@ -89,7 +89,7 @@ class Elements(Assignment):
         if isinstance(base, Perhaps):
             base = base.value
         if isinstance(base, Place) and isinstance(base.kind, Maybe):
-            base = Place(base.kind.value, base.name, base.index, base.base, base.scratch)
+            base = base.part("", base.kind.value)
         if isinstance(base, Place) and isinstance(base.kind, Tuple):
             base = self.load(base)
         if isinstance(node.slice, ast.Slice) and not self._is_array(base):
@@ -135,7 +135,7 @@ class Elements(Assignment):
                 raise at(node, "[…]", f"{type(error).__name__}: {error}") from error
         if isinstance(base.value, dict) and any(map(callable, base.value.values())):
             return self._option(index, {k: Known(v) for k, v in base.value.items()}, node)
-        place = self.constant_place(base, _spelled(node.value), node)
+        place = self.constant_place(base, spelled_name(node.value), node)
         index_ = self._index(node) if isinstance(base.value, np.ndarray) else [index]
         return self._item_of_place(place, index_, node)
 
@@ -157,8 +157,7 @@ class Elements(Assignment):
         kind = self.seen_kind(node)
         numbers = all(isinstance(self.kind_of_value(part), Number) for part in indices)
         if isinstance(kind, kinds.Unknown) and isinstance(base.kind, Array) and numbers:
-            rest = base.kind.shape[len(parts) :]
-            kind = Array(base.kind.dtype, rest) if rest else Number(base.kind.dtype, False)
+            kind = kinds.element_of(base.kind, len(parts))
         return Plain(element(base.node, parts, numbers), kind)
 
     def _index(self, node: ast.Subscript) -> list[Value]:
@@ -227,8 +226,13 @@ class Elements(Assignment):
                 return inner
             case kinds.Record():
                 if not isinstance(first, Known):
-                    return self._computed_key(place, kind, first, node)
-                found = self._field_of(place, first.value)
+                    raise at(
+                        node,
+                        "a computed key",
+                        "each key of a dict of strings is a column of its own",
+                        "Use an array, and numbers for the keys.",
+                    )
+                found = self.field(place, first.value)
                 if found is None:
                     raise at(
                         node, "[…]", f"the dict was never seen to have the key {first.value!r}"
@@ -240,22 +244,8 @@ class Elements(Assignment):
             case Tuple():
                 if isinstance(first, Known) and kinds.common_dtype(kind) is None:
                     return place.part(str(first.value), kind.members[first.value])
-                return Place(
-                    kind.members[0],
-                    place.name,
-                    (*place.index, self.plain(first, node)),
-                    place.base,
-                    place.scratch,
-                )
+                return place.part("", kind.members[0], self.plain(first, node))
         raise at(node, "[…]", f"{kind} has no elements here")
-
-    def _computed_key(self, place: Place, kind: kinds.Record, key: Value, node: ast.AST) -> Value:
-        raise at(
-            node,
-            "a computed key",
-            "each key of a dict of strings is a column of its own",
-            "Use an array, and numbers for the keys.",
-        )
 
     def _item_of_array(
         self, place: Place, kind: Array, index: Sequence[Value], node: ast.AST
@@ -263,10 +253,7 @@ class Elements(Assignment):
         numbers = all(isinstance(self.kind_of_value(value), Number) for value in index)
         if numbers and len(index) <= len(kind.shape):
             parts = tuple(self._index_part(value) for value in index)
-            rest = kind.shape[len(index) :]
-            inner: Kind = Array(kind.dtype, rest) if rest else Number(kind.dtype, False)
-            return Place(inner, place.name, (*place.index, *parts), place.base, place.scratch)
-        self.written.reads.add(place.name)
+            return place.part("", kinds.element_of(kind, len(index)), *parts)
         parts_ = [self._index_part(value) for value in index]
         where = parts_[0] if len(parts_) == 1 else ast.Tuple(parts_, ast.Load())
         seen = self.seen_kind(node) if isinstance(node, ast.expr) else UNKNOWN
@@ -319,7 +306,7 @@ class Elements(Assignment):
                 "Take arrays of the table in the constructor.",
             )
         if isinstance(base, Known):
-            base = self.constant_place(base, _spelled(node.value), node)
+            base = self.constant_place(base, spelled_name(node.value), node)
         if (
             not isinstance(base, Place)
             or not isinstance(base.kind, kinds.Sequence)
@@ -343,10 +330,7 @@ class Elements(Assignment):
                 self.load(source),
                 node,
             )
-        loop = statement(f"for {k} in range(_0, _1): pass", low, high)
-        assert isinstance(loop, ast.For)
-        loop.body = body
-        self.emit(loop)
+        self.emit(for_each(k, high, body, low))
         self._set(target.count(), expression("max(_1 - _0, 0)", low, high))
         return target
 
@@ -427,12 +411,12 @@ class Elements(Assignment):
             raise at(node, "del", f"{self.words(base)} keeps its elements")
 
 
-def _spelled(node: Any) -> str:
+def spelled_name(node: Any) -> str:
     """Return a name for what an expression says."""
     if isinstance(node, ast.Attribute):
         return node.attr.strip("_") or "constant"
     if isinstance(node, ast.Name):
         return node.id.strip("_") or "constant"
     if isinstance(node, ast.Subscript):
-        return _spelled(node.value)
+        return spelled_name(node.value)
     return "constant"

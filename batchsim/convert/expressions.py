@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from batchsim.convert import kinds
-from batchsim.convert.kinds import Maybe, Number
-from batchsim.convert.names import INT, Names
+from batchsim.convert.kinds import INT, Maybe, Number
+from batchsim.convert.names import Names
 from batchsim.convert.refusal import at
 from batchsim.convert.values import (
     Bound,
@@ -231,7 +231,7 @@ class Expressions(Names):
             kind = kinds.Sequence(
                 Number(element.dtype, False), place.kind.least, place.kind.greatest, "array"
             )
-            return Place(kind, place.name, place.index, place.base, place.scratch)
+            return place.part("", kind)
         count = self.plain(self.length(place, node), node)
         k = self.fresh("k")
         where = ast.Name(k, ast.Load())

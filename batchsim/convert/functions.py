@@ -12,7 +12,7 @@ from typing import Any
 import gymnasium
 
 from batchsim.convert import kinds
-from batchsim.convert.assignment import _construct
+from batchsim.convert.assignment import construct
 from batchsim.convert.calls import NEVER_RAN, Calls
 from batchsim.convert.conversion import Conversion, Written
 from batchsim.convert.kinds import UNKNOWN, Array, Kind, Maybe, Number, Tuple
@@ -55,11 +55,9 @@ class Writer(Calls):
         self.body: list[ast.stmt] = []
         self.used: set[str] = set()
         self.result_kind: Kind = UNKNOWN
-        self.depth = 0  # of loops and branches
         self.line = 0
         self.bindings = _bindings(node)
         self.renamed: dict[str, str] = {}
-        self.observations: list[tuple[ast.Return, Value]] = []
         self.skipped: set[int] = set()
         self.hints: dict[int, str] = {}
 
@@ -86,7 +84,7 @@ class Writer(Calls):
             if method is None:
                 raise at(
                     node,
-                    _construct(node),
+                    construct(node),
                     "a definition has nothing of the kind",
                     _instead(node),
                 )

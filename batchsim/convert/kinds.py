@@ -202,6 +202,9 @@ class Other(Kind):
 
 UNKNOWN = Unknown()
 NOTHING = Nothing()
+BOOL = Number(np.dtype(bool), True)
+INT = Number(np.dtype(np.int64), True)
+FLOAT = Number(np.dtype(float), True)
 
 
 def kind_of(value: Any, own: Mapping[type, Any] | None = None, depth: int = 0) -> Kind:
@@ -217,9 +220,9 @@ def kind_of(value: Any, own: Mapping[type, Any] | None = None, depth: int = 0) -
     if isinstance(value, enum.Enum):
         return Member(type(value))
     if isinstance(value, bool):
-        return Number(np.dtype(bool), True)
+        return BOOL
     if isinstance(value, int):
-        return Number(np.dtype(np.int64), True)
+        return INT
     if isinstance(value, np.generic):
         if value.dtype.kind in "biuf":
             return Number(value.dtype, False)
@@ -227,7 +230,7 @@ def kind_of(value: Any, own: Mapping[type, Any] | None = None, depth: int = 0) -
             return Text(frozenset([str(value)]))
         return Other(f"a NumPy scalar of {value.dtype.name}")
     if isinstance(value, float):
-        return Number(np.dtype(float), True)
+        return FLOAT
     if isinstance(value, str):
         return Text(frozenset([value]))
     if isinstance(value, np.random.Generator):
@@ -407,9 +410,13 @@ def _as_array(row: Array, other: Kind) -> Kind:
 
 def _as_list(kind: Array) -> Sequence:
     """Return the kind of a list that an array is whose first axis changes its length."""
-    rest = kind.shape[1:]
-    element = Array(kind.dtype, rest) if rest else Number(kind.dtype, False)
-    return Sequence(element, kind.shape[0], kind.shape[0], "array")
+    return Sequence(element_of(kind), kind.shape[0], kind.shape[0], "array")
+
+
+def element_of(kind: Array, axes: int = 1) -> Array | Number:
+    """Return the kind of what whole numbers find in an array, one for each of its first axes."""
+    rest = kind.shape[axes:]
+    return Array(kind.dtype, rest) if rest else Number(kind.dtype, False)
 
 
 def _join_records(a: Record, b: Record) -> Kind:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-import numpy as np
-
 from batchsim.convert import kinds
 from batchsim.convert.elements import CONTAINERS, Elements
-from batchsim.convert.kinds import Array, Kind, Maybe, Number, Tuple
+from batchsim.convert.kinds import BOOL, INT, Array, Kind, Maybe, Number, Tuple
 from batchsim.convert.refusal import at
 from batchsim.convert.values import (
     Group,
@@ -52,9 +50,8 @@ class Lists(Elements):
                     for leaf in self.leaves(place.part(str(k), member), member)
                 ]
             case Maybe():
-                flag = Number(np.dtype(bool), True)
                 return [
-                    place.part("missing", flag),
+                    place.part("missing", BOOL),
                     *self.leaves(place.part("", kind.value), kind.value),
                 ]
             case kinds.Record() | kinds.Object():
@@ -66,12 +63,7 @@ class Lists(Elements):
             case kinds.Sequence():
                 inner = self.leaves(place.part("", kind.element), kind.element)
                 if not self.whole.is_fixed(place.key, kind):
-                    inner.insert(
-                        0,
-                        place.part(
-                            count_suffix(len(place.index)), Number(np.dtype(np.int64), True)
-                        ),
-                    )
+                    inner.insert(0, place.part(count_suffix(len(place.index)), INT))
                 return inner
         return []
 
@@ -87,7 +79,7 @@ class Lists(Elements):
         """Write `append`; a deque that is full loses its first."""
         assert isinstance(place.kind, kinds.Sequence)
         self._resized(place)
-        limit = self.limit_of(place)
+        limit = self.whole.limits.get(place.key)  # the `maxlen` of a deque
         if isinstance(value, Place):
             value = self.load(value)
         if limit is not None:
@@ -101,10 +93,6 @@ class Lists(Elements):
         self.assign(place.part("", place.kind.element, end), value, node)
         self.say("_0 += 1", place.count())
 
-    def limit_of(self, place: Place) -> int | None:
-        """Return the `maxlen` of a deque."""
-        return self.whole.limits.get(place.key)
-
     def _resized(self, place: Place) -> None:
         self.written.writes.add(place.name)
         if self.is_fixed(place):
@@ -114,7 +102,7 @@ class Lists(Elements):
         """Write `insert` and `appendleft`."""
         assert isinstance(place.kind, kinds.Sequence)
         self._resized(place)
-        limit = self.limit_of(place)
+        limit = self.whole.limits.get(place.key)
         if isinstance(value, Plain):
             value = Plain(self.kept(value.node), value.kind)
         if limit is not None:
@@ -202,10 +190,8 @@ class Lists(Elements):
                 return
             whole = self.kept(value.node)
             k = self.fresh("k")
-            rest = value.kind.shape[1:]
-            kind: Kind = Array(value.kind.dtype, rest) if rest else Number(value.kind.dtype, False)
             with self.block() as inner:
-                body(Plain(expression(f"_0[{k}]", whole), kind))
+                body(Plain(expression(f"_0[{k}]", whole), kinds.element_of(value.kind)))
             self.emit(for_each(k, ast.Constant(value.kind.shape[0]), inner))
             return
         raise at(node, "for", f"{self.words(value)} is not gone through")
@@ -215,21 +201,23 @@ class Lists(Elements):
         if isinstance(place.kind, kinds.Map):
             return self.find_key(place, value, node)
         assert isinstance(place.kind, kinds.Sequence)
-        return self._search(place, place.kind.element, place, value, node)
+        count = self.plain(self.length(place, node), node)
+        return self.search(place, place.kind.element, count, value, node)
 
     def find_key(self, place: Place, key: Value, node: ast.AST) -> ast.expr:
         """Return the index of a key, or -1."""
         assert isinstance(place.kind, kinds.Map)
-        return self._search(place.part("keys", place.kind.key), place.kind.key, place, key, node)
+        keys = place.part("keys", place.kind.key)
+        return self.search(keys, place.kind.key, place.count(), key, node)
 
-    def _search(
-        self, keys: Place, element: Kind, whole: Place, value: Value, node: ast.AST
+    def search(
+        self, keys: Place, element: Kind, count: ast.expr, value: Value, node: ast.AST
     ) -> ast.expr:
-        count = self.plain(self.length(whole, node), node)
+        """Return the index of the first of so many elements that equals a value, or -1."""
         if isinstance(value, Place):
             value = self.load(value)
         if isinstance(value, Perhaps):
-            inner = self._search(keys, element, whole, value.value, node)
+            inner = self.search(keys, element, count, value.value, node)
             return expression("-1 if _0 else _1", value.missing, inner)
         if isinstance(element, Number | kinds.Text | kinds.Member):
             find = self.whole.imported(CONTAINERS, "find")
@@ -249,9 +237,3 @@ class Lists(Elements):
             self.emit(ast.If(test, found, []))
         self.emit(for_each(k, count, body))
         return ast.Name(at_, ast.Load())
-
-    def _search_first(self, place: Place, value: Value, count: ast.expr, node: ast.AST) -> ast.expr:
-        assert isinstance(place.kind, kinds.Sequence)
-        name = "find" if isinstance(place.kind.element, Number) else "find_row"
-        find = self.whole.imported(CONTAINERS, name)
-        return expression("_0(_1, _2, _3)", find, place.leaf(), count, self.plain(value, node))

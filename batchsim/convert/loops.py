@@ -5,11 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from batchsim.convert import kinds
-from batchsim.convert.elements import CONTAINERS, _spelled
-from batchsim.convert.kinds import Array, Kind, Number, Tuple
+from batchsim.convert.elements import CONTAINERS, spelled_name
+from batchsim.convert.kinds import INT, Array, Number, Tuple
 from batchsim.convert.lists import Lists
 from batchsim.convert.refusal import at
 from batchsim.convert.values import (
@@ -131,9 +129,7 @@ class Loops(Lists):
 
     def _bind_counter(self, target: ast.expr, name: str) -> None:
         if isinstance(target, ast.Name):
-            self.names[target.id] = Plain(
-                ast.Name(name, ast.Load()), Number(np.dtype(np.int64), True)
-            )
+            self.names[target.id] = Plain(ast.Name(name, ast.Load()), INT)
 
     def _loop_value(
         self,
@@ -143,15 +139,15 @@ class Loops(Lists):
         node: ast.AST,
         backwards: bool = False,
     ) -> None:
-        if isinstance(value, Known) and isinstance(value.value, dict):
-            value = Known(list(value.value))
-        if isinstance(value, Known) and isinstance(value.value, set | frozenset):
+        if _is_set(value):
             raise at(
                 node,
                 "for over a set",
                 "the order of its elements is not the class's to say",
                 "Use a list, or sorted(…).",
             )
+        if isinstance(value, Known) and isinstance(value.value, dict):
+            value = Known(list(value.value))
         if isinstance(value, Known) and isinstance(value.value, range):
             value = Known(list(value.value))
         if isinstance(value, Known):
@@ -162,17 +158,10 @@ class Loops(Lists):
                 kinds.joined(kinds.kind_of(x, self.whole.seen.own) for x in held), kinds.Other
             ):
                 value = self.constant_place(
-                    Known(held), _spelled(getattr(node, "iter", None)), node
+                    Known(held), spelled_name(getattr(node, "iter", None)), node
                 )
             else:
                 value = Group([Known(x) for x in held])
-        if isinstance(value, Group) and value.form == "set":
-            raise at(
-                node,
-                "for over a set",
-                "the order of its elements is not the class's to say",
-                "Use a list, or sorted(…).",
-            )
         if isinstance(value, Group) and self._is_uniform(value):
             items = [self.plain(member, node) for member in value.members]
             if backwards:
@@ -198,17 +187,6 @@ class Loops(Lists):
         if isinstance(value, Place) and isinstance(value.kind, kinds.Record):
             self._unrolled(Group([Known(key) for key, _ in value.kind.fields]), target, body, node)
             return
-        if (
-            isinstance(value, Place)
-            and isinstance(value.kind, kinds.Sequence)
-            and value.kind.form == "set"
-        ):
-            raise at(
-                node,
-                "for over a set",
-                "the order of its elements is not the class's to say",
-                "Use a list, or sorted(…).",
-            )
         k = self.fresh("k")
         with self.block() as inner:
             index: ast.expr = ast.Name(k, ast.Load())
@@ -282,9 +260,8 @@ class Loops(Lists):
         if isinstance(value, Place):
             value = self.load(value)
         if isinstance(value, Plain) and isinstance(value.kind, Array):
-            rest = value.kind.shape[1:]
-            kind: Kind = Array(value.kind.dtype, rest) if rest else Number(value.kind.dtype, False)
-            return Plain(ast.Subscript(value.node, index, ast.Load()), kind)
+            found = ast.Subscript(value.node, index, ast.Load())
+            return Plain(found, kinds.element_of(value.kind))
         if isinstance(value, Plain) and isinstance(value.kind, Tuple):
             return Plain(ast.Subscript(value.node, index, ast.Load()), value.kind.members[0])
         raise at(node, "for", f"{self.words(value)} is not gone through")
@@ -313,7 +290,7 @@ class Loops(Lists):
                 if held and not isinstance(
                     kinds.joined(kinds.kind_of(x, self.whole.seen.own) for x in held), kinds.Other
                 ):
-                    value = self.constant_place(Known(held), _spelled(source), node)
+                    value = self.constant_place(Known(held), spelled_name(source), node)
             if isinstance(value, Group):
                 kind = kinds.Sequence(
                     kinds.joined(map(self.kind_of_value, value.members)),
@@ -438,7 +415,7 @@ class Loops(Lists):
                 with self.block() as inner:
                     self.assign(place.part("", kind.element, end), value, node)
                     self.say(f"{count} += 1")
-                found = self._search_first(place, value, where, node)
+                found = self.search(place, kind.element, where, value, node)
                 self.emit(ast.If(expression("_0 < 0", found), inner, []))
                 return
             self.assign(place.part("", kind.element, end), value, node)
@@ -475,3 +452,15 @@ class Loops(Lists):
             self.emit(ast.If(test_, held or [ast.Pass()], []))
 
         self.loop(first.iter, first.target, inner, node)
+
+
+def _is_set(value: Value) -> bool:
+    """Return whether a value is a set: known, written there, or in columns."""
+    match value:
+        case Known():
+            return isinstance(value.value, set | frozenset)
+        case Group():
+            return value.form == "set"
+        case Place():
+            return isinstance(value.kind, kinds.Sequence) and value.kind.form == "set"
+    return False

@@ -7,7 +7,7 @@ import ast
 import numpy as np
 
 from batchsim.convert import kinds
-from batchsim.convert.names import INT
+from batchsim.convert.kinds import INT
 from batchsim.convert.python import Python
 from batchsim.convert.refusal import at
 from batchsim.convert.values import Group, Known, Made, Place, Plain, Value, expression
@@ -78,19 +78,16 @@ class Methods(Python):
                     "Write x = sorted(x).",
                 )
             case "reverse":
-                return self._reversed(base, node)
+                raise at(
+                    node,
+                    ".reverse()",
+                    "a list in columns is not turned round in place",
+                    "Go through reversed(x).",
+                )
         raise at(
             node,
             f".{name}()",
             f"a {getattr(base.kind, 'form', 'dict')} in columns has no such method",
-        )
-
-    def _reversed(self, base: Place, node: ast.Call) -> Value:
-        raise at(
-            node,
-            ".reverse()",
-            "a list in columns is not turned round in place",
-            "Go through reversed(x).",
         )
 
     def _count(self, base: Place, value: Value, node: ast.Call) -> Value:

@@ -17,7 +17,7 @@ import numpy as np
 from batchsim.convert import kinds
 from batchsim.convert.attributes import lookup
 from batchsim.convert.comparisons import Comparisons
-from batchsim.convert.kinds import UNKNOWN, Array, Kind, Maybe, Member, Number, Tuple
+from batchsim.convert.kinds import INT, UNKNOWN, Array, Kind, Maybe, Member, Tuple
 from batchsim.convert.refusal import at
 from batchsim.convert.streams import Draw as ForeignDraw
 from batchsim.convert.streams import Draws, SpaceDraw
@@ -41,7 +41,6 @@ from batchsim.convert.values import (
 
 __all__ = ["Names"]
 
-INT = Number(np.dtype(np.int64), True)
 DRAWS = {
     # A generator's methods: their parameters with defaults, as `batchsim.random` names them.
     "random": "size=None",
@@ -266,9 +265,7 @@ class Names(Comparisons):
                 return self.load(place)
             found = lookup(kind.cls, node.attr)
             if found is not None:
-                return self.method_or_property(
-                    found[1], Place(kind, base.name, base.index, base.base, base.scratch), node
-                )
+                return self.method_or_property(found[1], base.part("", kind), node)
         if isinstance(kind, kinds.Record):
             raise at(node, f".{node.attr}", "a dict has no such attribute here")
         loaded = self.load(base)
@@ -352,10 +349,9 @@ class Names(Comparisons):
                 return Known(attribute.value, name=name)
             case "parameter":
                 self.whole.parameters[name] = attribute
-                return Plain(expression(f"p.{self.parameter_name(name)}"), attribute.kind)
+                return Plain(expression(f"p.{name.lstrip('_')}"), attribute.kind)
             case "derived":
                 return Plain(self.derived(name, node), attribute.kind)
-        self.written.reads.add(name)
         return self.load(self.state_place(name, node))
 
     def method_or_property(self, raw: Any, owner: Value, node: ast.Attribute) -> Value:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from batchsim.convert import kinds
-from batchsim.convert.draws import FLOAT, Drawing
-from batchsim.convert.kinds import UNKNOWN, Array, Kind, Number
+from batchsim.convert.draws import Drawing
+from batchsim.convert.kinds import FLOAT, UNKNOWN, Array, Kind, Number
 from batchsim.convert.refusal import at
 from batchsim.convert.values import (
     Group,
@@ -25,6 +25,7 @@ from batchsim.convert.values import (
     Plain,
     Value,
     expression,
+    for_each,
 )
 
 __all__ = ["Numeric"]
@@ -242,10 +243,7 @@ class Numeric(Drawing):
             self.say(f"{count} += 1")
         loops: list[ast.stmt] = [ast.If(expression(f"_0[{index}]", mask), body, [])]
         for k in reversed(range(axes)):
-            loop = ast.parse(f"for {names[k]} in range({kind.shape[k]}): pass").body[0]
-            assert isinstance(loop, ast.For)
-            loop.body = loops
-            loops = [loop]
+            loops = [for_each(names[k], ast.Constant(kind.shape[k]), loops)]
         self.emit(loops[0])
         for place in lists:
             self.say("_0 = _1", place.count(), where)
@@ -392,8 +390,6 @@ class Numeric(Drawing):
             if isinstance(kind, Array):
                 return Group(self.members(Plain(held, kind), None, node), "list")
             return Plain(held, kind)
-        if name == "astype" and isinstance(kind, Array) and not self.is_plain(kind):
-            pass  # where it is used
         args = [self._argument(value, UNKNOWN, node) for value in self.in_order(node.args)]
         named = [
             ast.keyword(key, self._argument(self.expr(part), UNKNOWN, node))

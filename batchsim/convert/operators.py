@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from batchsim.convert import kinds
-from batchsim.convert.kinds import UNKNOWN, Array, Kind, Member, Number, Tuple
+from batchsim.convert.kinds import BOOL, UNKNOWN, Array, Kind, Member, Number, Tuple
 from batchsim.convert.loops import Loops
 from batchsim.convert.refusal import ConversionError, at
 from batchsim.convert.values import (
@@ -32,7 +32,6 @@ from batchsim.convert.values import (
 __all__ = ["Operators"]
 
 Dicts = dict[int, tuple[Made, dict[Any, Value]]]
-BOOL = Number(np.dtype(bool), True)
 
 
 class Operators(Loops):
@@ -234,7 +233,7 @@ class Operators(Loops):
         ):
             return Known("")
         made = self.of_elements(
-            left, lambda x, y: self.operation(x, op, y, _bare(node)), right, node
+            left, lambda x, y: self.operation(x, op, y, bare(node)), right, node
         )
         if made is not None:
             return made
@@ -403,7 +402,7 @@ def is_changing_array(value: Value) -> bool:
     )
 
 
-def _bare(node: ast.AST) -> ast.AST:
+def bare(node: ast.AST) -> ast.AST:
     """Return a node at the same place of the source of which nothing was seen."""
     bare = ast.copy_location(ast.Pass(), node)
     bare.source = getattr(node, "source", None)  # type: ignore[attr-defined]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+from dataclasses import replace
 
 import numpy as np
 
@@ -52,13 +53,7 @@ class Places(Plainly):
 
     def frozen(self, place: Place) -> Place:
         """Return a place whose index is evaluated now."""
-        return Place(
-            place.kind,
-            place.name,
-            tuple(self.kept(k, "k") for k in place.index),
-            place.base,
-            place.scratch,
-        )
+        return replace(place, index=tuple(self.kept(k, "k") for k in place.index))
 
     def members_for(self, target: ast.Tuple | ast.List, value: Value) -> list[Value]:
         """Return what each part of a target is assigned; a starred one takes what is over."""
@@ -74,11 +69,9 @@ class Places(Plainly):
         """Return what lies at a place, if it is a number, an array or a tuple of numbers."""
         match place.kind:
             case Number() | Text() | Member() | Array():
-                self.whole_reads(place)
                 return Plain(place.leaf(), place.kind)
             case Tuple():
                 if kinds.common_dtype(place.kind) is not None:
-                    self.whole_reads(place)
                     parts: list[ast.expr] = [
                         place.leaf("", ast.Constant(k)) for k in range(len(place.kind.members))
                     ]
@@ -92,7 +85,7 @@ class Places(Plainly):
                     place.name if place.kind.form == kinds.SPREAD else "",
                 )
             case Maybe():
-                inner = Place(place.kind.value, place.name, place.index, place.base, place.scratch)
+                inner = place.part("", place.kind.value)
                 return Perhaps(place.leaf("missing"), self.load(inner))
             case kinds.Nothing():
                 return Known(None)
@@ -105,13 +98,7 @@ class Places(Plainly):
                 return place.leaf()
             if isinstance(place.kind.element, Tuple) and kinds.common_dtype(place.kind.element):
                 return place.leaf()
-            inner = Place(
-                place.kind.element,
-                place.name,
-                (*place.index, ast.Constant(0)),
-                place.base,
-                place.scratch,
-            )
+            inner = place.part("", place.kind.element, ast.Constant(0))
             if isinstance(inner.kind, kinds.Sequence) and self.row(inner) is not None:
                 return place.leaf()
         return None
@@ -189,10 +176,6 @@ class Places(Plainly):
         self.whole.state[column] = attribute.kind
         return Place(attribute.kind, column)
 
-    def parameter_name(self, name: str) -> str:
-        """Return the name of a parameter."""
-        return name.lstrip("_")
-
     def derived(self, name: str, node: ast.AST) -> ast.expr:
         """Return the call of the function that computes an attribute from parameters."""
         attribute = self.whole.attributes[name]
@@ -263,11 +246,3 @@ class Places(Plainly):
         if count is not None and len(found) != count:
             raise at(node, "unpacking", f"{len(found)} members go into {count} names")
         return found
-
-    def _field_of(self, place: Place, name: str) -> Place | None:
-        kind = place.kind.value if isinstance(place.kind, Maybe) else place.kind
-        if isinstance(kind, kinds.Record | kinds.Object):
-            for key, part in kind.fields:
-                if key == name:
-                    return place.part(key, part)
-        return None

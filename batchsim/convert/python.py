@@ -8,11 +8,8 @@ from typing import Any
 import numpy as np
 
 from batchsim.convert import kinds
-from batchsim.convert.draws import FLOAT
-from batchsim.convert.kinds import UNKNOWN, Array, Kind, Number, Text, Tuple
-from batchsim.convert.names import INT
+from batchsim.convert.kinds import BOOL, FLOAT, INT, UNKNOWN, Array, Kind, Number, Text, Tuple
 from batchsim.convert.numeric import Numeric
-from batchsim.convert.operators import BOOL
 from batchsim.convert.refusal import at
 from batchsim.convert.values import Group, Known, Made, Place, Plain, Self, Value, expression
 

@@ -232,9 +232,12 @@ def statement(text: str, *parts: ast.expr) -> ast.stmt:
     return _Filler(parts).visit(copy.deepcopy(_parsed(text)))  # type: ignore[no-any-return]
 
 
-def for_each(name: str, count: ast.expr, body: list[ast.stmt]) -> ast.For:
-    """Return the loop over the numbers below one."""
-    loop = statement(f"for {name} in range(_0): pass", count)
+def for_each(
+    name: str, count: ast.expr, body: list[ast.stmt], start: ast.expr | None = None
+) -> ast.For:
+    """Return the loop over the numbers below one, from 0 or another one on."""
+    bounds = "_0" if start is None else "_1, _0"
+    loop = statement(f"for {name} in range({bounds}): pass", count, start or count)
     assert isinstance(loop, ast.For)
     loop.body = body or [ast.Pass()]
     return loop
