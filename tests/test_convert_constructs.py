@@ -104,10 +104,13 @@ def indented(text, depth):
 
 
 def converted(tmp_path, reset, step, look):
-    file = tmp_path / f"env_{abs(hash((reset, step)))}.py"
-    size = 2
     parts = {"reset": indented(reset, 2), "step": indented(step, 2), "look": indented(look, 2)}
-    file.write_text(CLASS.format(size=size, **parts))
+    return proved(tmp_path, CLASS.format(size=2, **parts))
+
+
+def proved(tmp_path, text):
+    file = tmp_path / f"env_{abs(hash(text))}.py"
+    file.write_text(text)
     asked = Request(
         str(file),
         "Env",
@@ -127,6 +130,16 @@ def converted(tmp_path, reset, step, look):
 @pytest.mark.parametrize("name", CONSTRUCTS)
 def test_a_construct_is_converted_and_proved(name, tmp_path):
     report = converted(tmp_path, *CONSTRUCTS[name])
+    assert report.proof.mismatches == 0
+    assert report.proof.episodes > 8
+
+
+def test_an_observation_of_several_parts_that_is_drawn_is_kept_in_columns(tmp_path):
+    look = "return int(self.np_random.integers(5)), np.array([self.x, self.t], np.float64)"
+    parts = {"reset": "        self.x = 0.0", "step": "        self.x += action"}
+    text = CLASS.format(size=2, look=indented(look, 2), **parts)
+    box = "Box(-1000.0, 1000.0, (2,), np.float64)"
+    report = proved(tmp_path, text.replace(box, f"gymnasium.spaces.Tuple((Discrete(5), {box}))"))
     assert report.proof.mismatches == 0
     assert report.proof.episodes > 8
 

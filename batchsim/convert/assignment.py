@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from batchsim.convert import kinds
 from batchsim.convert.core import LARGEST_VALUE
-from batchsim.convert.kinds import Array, Maybe, Number, Tuple
+from batchsim.convert.kinds import Array, Kind, Maybe, Number, Tuple
 from batchsim.convert.places import Places
 from batchsim.convert.refusal import at
 from batchsim.convert.values import (
@@ -96,6 +97,30 @@ class Assignment(Places):
             case _:
                 raise at(node, "an assignment", f"what is assigned was seen to be {kind}")
 
+    def changing_place(self, label: str, kind: kinds.Sequence, node: ast.AST) -> Place:
+        """Return working space for a list whose length changes."""
+        place = self.scratch_place(f"{label}_{position_of(node)}", kind, node)
+        self.whole.resized.add(place.key)
+        return place
+
+    def copied(self, value: Value, kind: Kind, node: ast.AST) -> Place:
+        """Return a copy of a value in working space."""
+        place = self.scratch_place(f"copy_{position_of(node)}", kind, node)
+        self.assign(place, value, node)
+        return place
+
+    def listed(self, value: Group, label: str, node: ast.AST) -> Place:
+        """Return a list that is written there in working space: any element can be asked for."""
+        kind = kinds.Sequence(
+            kinds.joined(map(self.kind_of_value, value.members)),
+            len(value.members),
+            len(value.members),
+            "list",
+        )
+        place = self.scratch_place(f"{label}_{getattr(node, 'lineno', 0)}", kind, node)
+        self.assign(place, value, node)
+        return place
+
     def _set(self, target: ast.expr, value: ast.expr) -> None:
         target.ctx = ast.Store()  # type: ignore[attr-defined]
         self.emit(ast.Assign([target], value, lineno=1))
@@ -123,7 +148,7 @@ class Assignment(Places):
             ):
                 self._set(place.leaf(), self.plain(loaded, node))
                 return
-        elements = _elements(value)
+        elements = elements_of(value, np.dtype(float))
         if (
             kind.form == kinds.SPREAD
             and elements is not None
@@ -291,6 +316,11 @@ class Assignment(Places):
         self.written.writes |= before
 
 
+def position_of(node: ast.AST) -> str:
+    """Return where in the source something stands, as part of a name."""
+    return f"{getattr(node, 'lineno', 0)}_{getattr(node, 'col_offset', 0)}"
+
+
 def construct(node: ast.AST) -> str:
     return {
         "Try": "try … except",
@@ -305,19 +335,19 @@ def construct(node: ast.AST) -> str:
     }.get(type(node).__name__, type(node).__name__)
 
 
-def _elements(value: Value) -> list[ast.expr] | None:
-    """Return the numbers of an array that is written out there, if its dtype does not matter."""
+def elements_of(value: Value, *dtypes: np.dtype[Any]) -> list[ast.expr] | None:
+    """Return the numbers of an array that is written out there, if it is of one of these dtypes."""
     node = value.node if isinstance(value, Plain) else None
     if (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in ("array", "asarray")
-        and len(node.args) == 1
         and isinstance(node.args[0], ast.List)
+        and not any(isinstance(part, ast.List | ast.Starred) for part in node.args[0].elts)
         and isinstance(value, Plain)
         and isinstance(value.kind, Array)
         and len(value.kind.shape) == 1
-        and value.kind.dtype == np.float64
+        and value.kind.dtype in dtypes
     ):
         return list(node.args[0].elts)
     return None

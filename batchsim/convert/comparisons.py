@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from typing import Any
 
 import numpy as np
 
@@ -22,7 +21,10 @@ from batchsim.convert.values import (
     Plain,
     Value,
     constant,
+    evaluated,
     expression,
+    joined,
+    negated,
 )
 
 __all__ = ["Comparisons"]
@@ -62,7 +64,7 @@ class Comparisons(Operators):
                 parts.append(truth)
         if not parts:
             return Known(True)
-        return Plain(parts[0] if len(parts) == 1 else ast.BoolOp(ast.And(), parts), BOOL)
+        return Plain(joined(ast.And(), parts), BOOL)
 
     def compare(self, left: Value, op: ast.cmpop, right: Value, node: ast.AST) -> Value:
         """Return a comparison."""
@@ -78,7 +80,8 @@ class Comparisons(Operators):
         self.gathered(left)
         self.gathered(right)
         if isinstance(left, Known) and isinstance(right, Known):
-            return Known(_compared(left.value, op, right.value))
+            test = ast.Compare(ast.Name("a", ast.Load()), [op], [ast.Name("b", ast.Load())])
+            return Known(evaluated(test, left.value, right.value))
         for one, other in ((left, right), (right, left)):
             if (
                 isinstance(other, Known)
@@ -129,8 +132,7 @@ class Comparisons(Operators):
     def _compare_perhaps(self, left: Value, op: ast.cmpop, right: Value, node: ast.AST) -> Value:
         missing = [side.missing for side in (left, right) if isinstance(side, Perhaps)]
         inner = [side.value if isinstance(side, Perhaps) else side for side in (left, right)]
-        alike = self.truth(self.compare(inner[0], op, inner[1], node), node)
-        alike = ast.Constant(alike) if isinstance(alike, bool) else alike
+        alike = self.condition(self.compare(inner[0], op, inner[1], node), node)
         if len(missing) == 2 and isinstance(op, ast.Eq | ast.NotEq):
             both = expression(
                 "_0 == _1 and (_0 or _2)"
@@ -180,7 +182,7 @@ class Comparisons(Operators):
             )
             if not isinstance(truth, bool):
                 parts.append(truth)
-        return ast.BoolOp(ast.And(), parts) if len(parts) > 1 else parts[0] if parts else True
+        return joined(ast.And(), parts) if parts else True
 
     def _alike_members(self, left: Value, right: Value, node: ast.AST) -> ast.expr | bool | None:
         """Return whether two tuples or lists of known length are equal; None if they are none."""
@@ -210,7 +212,7 @@ class Comparisons(Operators):
                 parts.append(truth)
         if not parts:
             return True
-        return parts[0] if len(parts) == 1 else ast.BoolOp(ast.And(), parts)
+        return joined(ast.And(), parts)
 
     def contains(self, value: Value, container: Value, node: ast.AST) -> Value:
         """Return whether a container holds a value."""
@@ -264,7 +266,7 @@ class Comparisons(Operators):
                     parts.append(truth)
             if not parts:
                 return Known(False)
-            return Plain(parts[0] if len(parts) == 1 else ast.BoolOp(ast.Or(), parts), BOOL)
+            return Plain(joined(ast.Or(), parts), BOOL)
         if isinstance(container, Place):
             if isinstance(container.kind, kinds.Record):
                 raise at(node, "in", "which keys a dict has is always the same")
@@ -290,22 +292,7 @@ def _not(node: ast.expr) -> ast.expr:
         searched = isinstance(node.ops[0], ast.GtE) and _is_search(node.left)
         if kind is not None and (kind in (ast.Eq, ast.NotEq) or searched):
             return ast.Compare(node.left, [kind()], node.comparators)
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        return node.operand
-    return ast.UnaryOp(ast.Not(), node)
-
-
-def _compared(left: Any, op: ast.cmpop, right: Any) -> Any:
-    code = compile(
-        ast.fix_missing_locations(
-            ast.Expression(
-                ast.Compare(ast.Name("a", ast.Load()), [op], [ast.Name("b", ast.Load())])
-            )
-        ),
-        "<constant>",
-        "eval",
-    )
-    return eval(code, {"a": left, "b": right})
+    return negated(node)
 
 
 def _is_search(node: ast.expr) -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 from gymnasium import spaces
 
 from batchsim.convert import kinds
+from batchsim.convert.assignment import elements_of
 from batchsim.convert.attributes import Attribute, is_own, lookup
 from batchsim.convert.conversion import Conversion, RestartError
 from batchsim.convert.functions import Writer
@@ -44,6 +45,10 @@ NO_INFOS = ("episode", "final_info", "final_obs", "view")
 OBSERVATION = "observation"
 
 
+class MomentError(RestartError):
+    """What is observed, or told in infos, depends on when: it must be kept in columns."""
+
+
 @dataclass
 class Composed:
     """A definition before it is text.
@@ -67,7 +72,7 @@ class Top(Writer):
     plan: Plan
     space: gymnasium.Space[Any]
 
-    def whole_return(self, node: ast.Return) -> None:
+    def do_Return(self, node: ast.Return) -> None:
         """Write what `reset` or `step` returns, or what is observed."""
         if self.top == "inform":
             assert node.value is not None
@@ -127,8 +132,7 @@ class Top(Writer):
         kind = self.kind_of_value(value)
         if isinstance(kind, Number) and kind.dtype.kind != "b" and not isinstance(value, Known):
             return expression("_0 != 0", self.plain(value, node))
-        truth = self.truth(value, node)
-        return ast.Constant(truth) if isinstance(truth, bool) else truth
+        return self.condition(value, node)
 
     def _inform(self, source: Any, node: ast.Return) -> None:
         """Write what infos hold into columns."""
@@ -185,6 +189,11 @@ class Top(Writer):
             for key, part in place.kind.fields:
                 self.write_observation(place.part(key, part), self.key_of(value, key, node), node)
             return
+        if isinstance(place.kind, kinds.Tuple):
+            members = self.members(value, len(place.kind.members), node)
+            for k, (part, member) in enumerate(zip(place.kind.members, members, strict=True)):
+                self.write_observation(place.part(str(k), part), member, node)
+            return
         self.write_array(place.leaf(), place.kind, value, node)
 
     def key_of(self, value: Value, key: str, node: ast.AST) -> Value:
@@ -227,8 +236,7 @@ class Top(Writer):
             of_one_length = isinstance(seen, kinds.Sequence) and seen.least == seen.greatest == n
             if numbers and of_one_length:
                 # It is put together element by element, but always of so many.
-                whole = expression("_0[:]", target) if isinstance(target, ast.Name) else target
-                self._set(whole, value.leaf("", ast.Slice(None, ast.Constant(n))))
+                self._set(_all_of(target), value.leaf("", ast.Slice(None, ast.Constant(n))))
                 return
             raise at(
                 node,
@@ -254,14 +262,7 @@ class Top(Writer):
                 f"its shape is {held.shape}, and that of its space {kind.shape}",
                 "Let the two be the same.",
             )
-        whole = (
-            ast.Subscript(target, ast.Slice(), ast.Load())
-            if isinstance(target, ast.Name)
-            else target
-        )
-        if isinstance(target, ast.Attribute):
-            whole = ast.Subscript(target, ast.Slice(), ast.Load())
-        self._set(whole, found)
+        self._set(_all_of(target), found)
 
     def _items(self, value: Value, kind: Array) -> list[ast.expr] | None:
         """Return the elements of an array that is written out as a list of numbers."""
@@ -271,20 +272,8 @@ class Top(Writer):
             if all(isinstance(self.kind_of_value(m), Number) for m in value.members):
                 return [self.plain(member, self.node) for member in value.members]
             return None
-        node = value.node if isinstance(value, Plain) else None
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr in ("array", "asarray")
-            and isinstance(node.args[0], ast.List)
-            and len(node.args[0].elts) == kind.shape[0]
-            and isinstance(value, Plain)
-            and isinstance(value.kind, Array)
-            and value.kind.dtype in (kind.dtype, np.dtype(float))
-            and not any(isinstance(part, ast.List | ast.Starred) for part in node.args[0].elts)
-        ):
-            return list(node.args[0].elts)
-        return None
+        elements = elements_of(value, kind.dtype, np.dtype(float))
+        return elements if elements is not None and len(elements) == kind.shape[0] else None
 
     def write_out(
         self, out: ast.expr, space: gymnasium.Space[Any], value: Value, node: ast.AST
@@ -303,6 +292,11 @@ class Top(Writer):
         kind = kind_of_space(space)
         target = expression("_0[0]", out) if isinstance(kind, Number) else out
         self.write_array(target, kind, value, node)
+
+
+def _all_of(target: ast.expr) -> ast.expr:
+    """Return all elements of an array that is to be written: of `out`, `out.key` or a column."""
+    return expression("_0[:]", target) if isinstance(target, ast.Name | ast.Attribute) else target
 
 
 @dataclass
@@ -335,15 +329,13 @@ def kind_of_space(space: gymnasium.Space[Any]) -> Kind:
     if isinstance(space, spaces.Dict):
         return kinds.Record(tuple((key, kind_of_space(part)) for key, part in space.items()))
     if isinstance(space, spaces.Tuple):
-        return kinds.Tuple(tuple(kind_of_space(part) for part in space.spaces))
+        return kinds.Tuple(tuple(map(kind_of_space, space.spaces)), kinds.SPREAD)
     if isinstance(space, spaces.Box | spaces.MultiDiscrete | spaces.MultiBinary):
         assert space.dtype is not None
         if space.shape == ():
             return Number(np.dtype(space.dtype), False)
         return Array(np.dtype(space.dtype), space.shape)
-    raise ConversionError(
-        Refusal("", 0, "", type(space).__name__, "observations of this space are not written")
-    )
+    raise ConversionError(Refusal("", 0, "", type(space).__name__, "this space has no arrays"))
 
 
 def compose(
@@ -375,7 +367,8 @@ def compose(
         whole.spread()
         try:
             return _written(whole, observation_column)
-        except RestartError:
+        except RestartError as error:
+            observation_column |= isinstance(error, MomentError)
             resized |= whole.resized
             scratch = whole.scratch
     raise ConversionError(Refusal("", 0, "", "the class", "its writing came to no end"))
@@ -425,7 +418,7 @@ def _written(whole: Conversion, observation_column: bool) -> Composed:
         observe = _of_state(whole, plan, plan.observe, "observe", step, space)
         if observe.written.draws or observe.written.writes - set(whole.scratch):
             # What is observed depends on when: it is kept from where the original makes it.
-            return _written(whole, True)
+            raise MomentError("observe")
         functions.append(observe.written.node)
     for name, function, node in (("reset", reset, reset_node), ("step", step, step_node)):
         writer = _top(whole, plan, space, function, node, name)
@@ -448,7 +441,7 @@ def _written(whole: Conversion, observation_column: bool) -> Composed:
     if plan.inform is not None:
         inform = _of_state(whole, plan, plan.inform, "inform", step, space)
         if inform.written.draws or inform.written.writes - set(whole.scratch):
-            return _written(whole, True)
+            raise MomentError("inform")
         functions.append(inform.written.node)
     ordered = sorted(
         (f for f in functions if f is not None),
@@ -471,14 +464,12 @@ def _top(
 
 
 def _kind_of_action(space: gymnasium.Space[Any]) -> Kind:
-    if isinstance(space, spaces.Discrete):
-        return Number(np.dtype(np.int64), False)
-    if isinstance(space, spaces.Box | spaces.MultiDiscrete | spaces.MultiBinary):
-        assert space.dtype is not None
-        return Array(np.dtype(space.dtype), space.shape)
-    raise ConversionError(
-        Refusal("", 0, "", type(space).__name__, "actions of this space are not taken")
-    )
+    kind = kind_of_space(space)
+    if not isinstance(kind, Number | Array):
+        raise ConversionError(
+            Refusal("", 0, "", type(space).__name__, "actions of this space are not taken")
+        )
+    return kind
 
 
 def _of_state(
@@ -525,20 +516,20 @@ def _of_state(
 def _observe_column(whole: Conversion, space: gymnasium.Space[Any]) -> ast.FunctionDef:
     body: list[ast.stmt] = []
 
-    def write(out: ast.expr, part: gymnasium.Space[Any], place: Place) -> None:
-        if isinstance(part, spaces.Dict):
-            for key, inner in part.items():
-                assert isinstance(place.kind, kinds.Record)
-                write(
-                    ast.Attribute(out, key, ast.Load()),
-                    inner,
-                    place.part(key, dict(place.kind.fields)[key]),
-                )
-            return
-        where: ast.expr = ast.Slice() if isinstance(place.kind, Array) else ast.Constant(0)
-        body.append(ast.Assign([ast.Subscript(out, where, ast.Store())], place.leaf(), lineno=1))
+    def write(out: ast.expr, place: Place) -> None:
+        match place.kind:
+            case kinds.Record():
+                for key, part in place.kind.fields:
+                    write(ast.Attribute(out, key, ast.Load()), place.part(key, part))
+            case kinds.Tuple():
+                for k, part in enumerate(place.kind.members):
+                    write(expression(f"_0[{k}]", out), place.part(str(k), part))
+            case _:
+                where: ast.expr = ast.Slice() if isinstance(place.kind, Array) else ast.Constant(0)
+                target = ast.Subscript(out, where, ast.Store())
+                body.append(ast.Assign([target], place.leaf(), lineno=1))
 
-    write(ast.Name("out", ast.Load()), space, Place(kind_of_space(space), OBSERVATION))
+    write(ast.Name("out", ast.Load()), Place(kind_of_space(space), OBSERVATION))
     return ast.FunctionDef(
         name="observe",
         args=ast.arguments(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import ast
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,7 +35,7 @@ __all__ = ["Core"]
 LARGEST_VALUE = 64  # elements of an array that a variable can hold
 
 
-class Core:
+class Core(abc.ABC):
     """What all parts of a writer of functions use: statements, names and kinds."""
 
     whole: Conversion
@@ -167,27 +168,25 @@ class Core:
             f"it is {kind} or None, of which only numbers are chosen so",
         )
 
-    def whole_return(self, node: ast.Return) -> None:
-        """Write what `reset` and `step` return to the caller of a batch."""
-        raise NotImplementedError
-
     # -- what later parts define ----------------------------------------------------------------
 
+    @abc.abstractmethod
     def _array(self, place: Place) -> ast.expr:
         """Return the column of a row in which a list's elements lie."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _is_constant(self, target: ast.expr) -> bool:
-        raise NotImplementedError
+        """Return whether a target is of a constant of the definition; spaces may be made anew."""
 
+    @abc.abstractmethod
     def _is_of_moment(self, value: Value) -> bool:
         """Return whether a value is an array of an attribute that is given others elsewhere."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _keywords(self, node: ast.Call) -> dict[str, ast.expr]:
-        """Return what is defined by a later part."""
-        raise NotImplementedError
+        """Return the arguments of a call that are passed by name."""
 
+    @abc.abstractmethod
     def _loop_value(
         self,
         value: Value,
@@ -196,25 +195,25 @@ class Core:
         node: ast.AST,
         backwards: bool = False,
     ) -> None:
-        """Return what is defined by a later part."""
-        raise NotImplementedError
+        """Write a loop over the elements of a value."""
 
+    @abc.abstractmethod
     def _option(self, key: Value, fields: Mapping[Any, Value], node: ast.Subscript) -> Value:
         """Return what a dict that is written out holds under a computed key."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _remove(self, place: Place, where: ast.expr, node: ast.AST) -> None:
         """Write the removal of the element at an index."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def bind(self, name: str, value: Value, node: ast.AST) -> None:
         """Write the assignment of a value to a variable."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def call(self, node: ast.Call) -> Value:
         """Return what a call becomes."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def call_function(
         self,
         raw: Any,
@@ -224,68 +223,71 @@ class Core:
         node: ast.AST,
     ) -> Value:
         """Return what a call of the author's function becomes; it is written if it is new."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def call_value(self, callee: Value, node: ast.Call) -> Value:
         """Return what a call of a value becomes."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def compare(self, left: Value, op: ast.cmpop, right: Value, node: ast.AST) -> Value:
         """Return a comparison."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def constant_place(self, value: Known, wanted: str, node: ast.AST) -> Place:
         """Return the place of a known container among the constants of the module."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def expr(self, node: ast.expr) -> Value:
         """Return what an expression becomes."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def find_key(self, place: Place, key: Value, node: ast.AST) -> ast.expr:
         """Return the index of a key, or -1."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def has_effect(self, node: ast.expr) -> bool:
         """Return whether evaluating an expression changes something."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def idle_is_used(self, value: Idle, node: ast.AST) -> ConversionError:
         """Return the error about what is used of a call that is left out."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def is_dropped(self, target: ast.expr) -> bool:
         """Return whether an expression is an attribute that is not kept."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def item_place(self, base: Value, node: ast.Subscript) -> Value:
         """Return the place of an element, or the value that an index or slice finds."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def length(self, value: Value, node: ast.AST) -> Value:
         """Return how many elements a container has."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def load(self, place: Place) -> Value:
         """Return what lies at a place, if it is a number, an array or a tuple of numbers."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def members(self, value: Value, count: int | None, node: ast.AST) -> list[Value]:
         """Return the members of a value that is taken apart."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def row(self, place: Place) -> ast.expr | None:
         """Return a list of numbers that never changes its length as a row of its column."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def store_item(self, target: ast.Subscript, value: Value, node: ast.AST) -> None:
         """Write an assignment to an element."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def test(self, node: ast.expr) -> ast.expr | bool:
         """Return a condition, or its value where that is known."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def truth(self, value: Value, node: ast.AST) -> ast.expr | bool:
         """Return whether a value counts as true."""
-        raise NotImplementedError
+
+    @abc.abstractmethod
+    def condition(self, value: Value, node: ast.AST) -> ast.expr:
+        """Return whether a value counts as true, as an expression."""

@@ -161,15 +161,7 @@ class Drawing(Expressions):
         if isinstance(source, Known):
             source = self.constant_place(source, "choices", node)
         if isinstance(source, Group):
-            kind = kinds.Sequence(
-                kinds.joined(map(self.kind_of_value, source.members)),
-                len(source.members),
-                len(source.members),
-                "list",
-            )
-            place = self.scratch_place(f"choices_{getattr(node, 'lineno', 0)}", kind, node)
-            self.assign(place, source, node)
-            source = place
+            source = self.listed(source, "choices", node)
         found = self._element(source, where, node)
         return self._held(found, node)
 

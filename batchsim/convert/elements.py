@@ -318,8 +318,7 @@ class Elements(Assignment):
         high = self._bound(bounds[1], count, count, node)
         seen = self.seen_kind(node)
         kind = seen if isinstance(seen, kinds.Sequence) else base.kind
-        target = self.scratch_place(f"slice_{node.lineno}_{node.col_offset}", kind, node)
-        self.whole.resized.add(target.key)
+        target = self.changing_place("slice", kind, node)
         low, high = self.kept(low, "low"), self.kept(high, "high")
         k = self.fresh("k")
         with self.block() as body:

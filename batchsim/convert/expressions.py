@@ -238,8 +238,7 @@ class Expressions(Names):
         here = place.leaf("", where)
         if name == "cumsum":
             kind = kinds.Sequence(Number(element.dtype, False), 0, place.kind.greatest, "array")
-            target = self.scratch_place(f"sums_{node.lineno}_{node.col_offset}", kind, node)
-            self.whole.resized.add(target.key)
+            target = self.changing_place("sums", kind, node)
             total = self.fresh("total")
             self.say(f"{total} = _0", ast.Constant(0.0 if element.dtype.kind == "f" else 0))
             with self.block() as body:

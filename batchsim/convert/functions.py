@@ -19,7 +19,17 @@ from batchsim.convert.kinds import UNKNOWN, Array, Kind, Maybe, Number, Tuple
 from batchsim.convert.names import DRAWS
 from batchsim.convert.numeric import filled
 from batchsim.convert.refusal import ConversionError, at
-from batchsim.convert.values import Group, Known, Made, Perhaps, Place, Plain, Value, expression
+from batchsim.convert.values import (
+    Group,
+    Known,
+    Made,
+    Perhaps,
+    Place,
+    Plain,
+    Value,
+    expression,
+    negated,
+)
 
 __all__ = ["Writer"]
 
@@ -296,7 +306,7 @@ class Writer(Calls):
         if not body and not orelse:
             return
         if not body:
-            self.emit(ast.If(_negated(test), orelse, []))
+            self.emit(ast.If(negated(test), orelse, []))
         else:
             self.emit(ast.If(test, body, orelse))
 
@@ -308,7 +318,7 @@ class Writer(Calls):
             test = self.test(node.test)
             ahead = bool(body)
             if ahead and not isinstance(test, bool):
-                self.emit(ast.If(_negated(test), [ast.Break()], []))
+                self.emit(ast.If(negated(test), [ast.Break()], []))
             self.statements(node.body)
         if test is False:
             return
@@ -325,9 +335,6 @@ class Writer(Calls):
 
     def do_Return(self, node: ast.Return) -> None:
         """Write what is returned."""
-        if self.top:
-            self.whole_return(node)
-            return
         value = self.expr(node.value) if node.value is not None else Known(None)
         self.emit_return(value, node)
 
@@ -452,12 +459,6 @@ def _within(result: Value, k: int) -> Value:
 def _stored(node: ast.expr) -> Any:
     node.ctx = ast.Store()  # type: ignore[attr-defined]
     return node
-
-
-def _negated(node: ast.expr) -> ast.expr:
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        return node.operand
-    return ast.UnaryOp(ast.Not(), node)
 
 
 def _bindings(function: ast.FunctionDef) -> dict[str, list[ast.expr | None]]:

@@ -229,10 +229,8 @@ class Lists(Elements):
         self.say(f"{at_} = -1")
         with self.block() as body:
             where = ast.Name(k, ast.Load())
-            alike = self.truth(
-                self.compare(self.load(keys.part("", element, where)), ast.Eq(), value, node), node
-            )
-            test = ast.Constant(alike) if isinstance(alike, bool) else alike
+            here = self.load(keys.part("", element, where))
+            test = self.condition(self.compare(here, ast.Eq(), value, node), node)
             found = [statement(f"{at_} = {k}"), ast.Break()]
             self.emit(ast.If(test, found, []))
         self.emit(for_each(k, count, body))

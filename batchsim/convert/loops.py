@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from batchsim.convert import kinds
 from batchsim.convert.elements import CONTAINERS, spelled_name
@@ -19,6 +20,7 @@ from batchsim.convert.values import (
     Value,
     expression,
     for_each,
+    joined,
     statement,
 )
 
@@ -154,14 +156,8 @@ class Loops(Lists):
             held = list(value.value)
             if held and all(type(x) in (int, float) for x in held) and len(held) <= UNROLLED:
                 value = Group([Known(x) for x in held])
-            elif held and not isinstance(
-                kinds.joined(kinds.kind_of(x, self.whole.seen.own) for x in held), kinds.Other
-            ):
-                value = self.constant_place(
-                    Known(held), spelled_name(getattr(node, "iter", None)), node
-                )
             else:
-                value = Group([Known(x) for x in held])
+                value = self._placed(held, getattr(node, "iter", None), node)
         if isinstance(value, Group) and self._is_uniform(value):
             items = [self.plain(member, node) for member in value.members]
             if backwards:
@@ -207,6 +203,13 @@ class Loops(Lists):
             self.emit(loop)
             return
         self.emit(for_each(k, count, inner))
+
+    def _placed(self, held: list[Any], source: ast.AST | None, node: ast.AST) -> Value:
+        """Return known values as a constant, or as they are if they are of different kinds."""
+        alike = kinds.joined(kinds.kind_of(x, self.whole.seen.own) for x in held)
+        if not held or isinstance(alike, kinds.Other):
+            return Group([Known(x) for x in held])
+        return self.constant_place(Known(held), spelled_name(source), node)
 
     def _is_uniform(self, value: Group) -> bool:
         found = {self.kind_of_value(member) for member in value.members}
@@ -285,24 +288,9 @@ class Loops(Lists):
                 found.append((source, self.expr(source)))
         for source, value in found:
             if isinstance(value, Known):
-                held = list(value.value)
-                value = Group([Known(x) for x in held])
-                if held and not isinstance(
-                    kinds.joined(kinds.kind_of(x, self.whole.seen.own) for x in held), kinds.Other
-                ):
-                    value = self.constant_place(Known(held), spelled_name(source), node)
+                value = self._placed(list(value.value), source, node)
             if isinstance(value, Group):
-                kind = kinds.Sequence(
-                    kinds.joined(map(self.kind_of_value, value.members)),
-                    len(value.members),
-                    len(value.members),
-                    "list",
-                )
-                place = self.scratch_place(
-                    f"row_{getattr(node, 'lineno', 0)}_{len(values)}", kind, node
-                )
-                self.assign(place, value, node)
-                value = place
+                value = self.listed(value, f"row_{len(values)}", node)
             values.append(value)
         name = self._loop_name(counter) if counter is not None else self.fresh("k")
         counts = [self.plain(self.length(value, node), node) for value in values]
@@ -448,8 +436,7 @@ class Loops(Lists):
                 return
             with self.block() as held:
                 self.generators(generators[1:], body, node)
-            test_ = conditions[0] if len(conditions) == 1 else ast.BoolOp(ast.And(), conditions)
-            self.emit(ast.If(test_, held or [ast.Pass()], []))
+            self.emit(ast.If(joined(ast.And(), conditions), held or [ast.Pass()], []))
 
         self.loop(first.iter, first.target, inner, node)
 

@@ -65,11 +65,7 @@ class Methods(Python):
             case "count":
                 return self._count(base, self.expr(args[0]), node)
             case "copy":
-                target = self.scratch_place(
-                    f"copy_{node.lineno}_{node.col_offset}", base.kind, node
-                )
-                self.assign(target, base, node)
-                return target
+                return self.copied(base, base.kind, node)
             case "sort":
                 raise at(
                     node,
@@ -96,10 +92,10 @@ class Methods(Python):
         value = self._held(self.expr_of(value), node)
 
         def one(member: Value) -> None:
-            truth = self.truth(self.compare(member, ast.Eq(), value, node), node)
+            test = self.condition(self.compare(member, ast.Eq(), value, node), node)
             with self.block() as body:
                 self.say(f"{total} += 1")
-            self.emit(ast.If(ast.Constant(truth) if isinstance(truth, bool) else truth, body, []))
+            self.emit(ast.If(test, body, []))
 
         self.each(base, one, node)
         return Plain(ast.Name(total, ast.Load()), INT)
@@ -151,9 +147,7 @@ class Methods(Python):
                     return self.load(base.part(key.value, part))
                 return self.expr(node.args[1]) if len(node.args) > 1 else Known(None)
         if name == "copy":
-            target = self.scratch_place(f"copy_{node.lineno}_{node.col_offset}", base.kind, node)
-            self.assign(target, base, node)
-            return target
+            return self.copied(base, base.kind, node)
         raise at(node, f".{name}()", "a dict in columns has no such method here")
 
     def method_of_known(self, base: Value, name: str, node: ast.Call) -> Value | None:

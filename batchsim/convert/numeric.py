@@ -116,7 +116,7 @@ class Numeric(Drawing):
         if name in ("hstack", "vstack", "stack", "concatenate", "column_stack"):
             dtype = keywords.pop("dtype", None)
         widest = self._narrowest(values, name)
-        self.making_array = name in ("array", "asarray")
+        whole = name not in ("array", "asarray")  # arrays that are made of elements need no more
         circular = (
             self._circular(name, values, node)
             or self._square(name, values)
@@ -124,12 +124,11 @@ class Numeric(Drawing):
         )
         if circular is not None:
             return circular
-        args = [self._argument(value, widest, node) for value in values]
+        args = [self._argument(value, widest, node, whole) for value in values]
         named = [
-            ast.keyword(key, self._argument(value, UNKNOWN, node))
+            ast.keyword(key, self._argument(value, UNKNOWN, node, whole))
             for key, value in keywords.items()
         ]
-        self.making_array = False
         call: ast.expr = ast.Call(self.spelled(node, function), args, named)
         if dtype is not None:
             call = ast.Call(
@@ -173,8 +172,6 @@ class Numeric(Drawing):
             return None
         function = self.whole.imported("batchsim.math", name)
         return Plain(ast.Call(function, [self.plain(values[0], node)], []), self.seen_kind(node))
-
-    making_array = False
 
     def _kind_of_result(
         self, name: str, values: Sequence[Value], keywords: Mapping[str, Value], node: ast.Call
@@ -319,16 +316,18 @@ class Numeric(Drawing):
                 return kind
         return UNKNOWN
 
-    def _argument(self, value: Value, widest: Kind, node: ast.AST) -> ast.expr:
+    def _argument(self, value: Value, widest: Kind, node: ast.AST, whole: bool = True) -> ast.expr:
+        """Return an argument; an array whose elements are columns is gathered if needed whole."""
         if isinstance(value, Known) and value.value is None:
             return ast.Constant(None)
         if isinstance(value, Known) and isinstance(value.value, str):
             return ast.Constant(value.value)
-        if not self.making_array:
+        if whole:
             self.gathered(value)
         if isinstance(value, Group):
             return ast.List(
-                [self._argument(member, widest, node) for member in value.members], ast.Load()
+                [self._argument(member, widest, node, whole) for member in value.members],
+                ast.Load(),
             )
         return self.operand(value, widest, node)
 
@@ -359,9 +358,7 @@ class Numeric(Drawing):
         if isinstance(value, Place) and isinstance(value.kind, Array) and not keywords:
             if self.is_plain(value.kind):
                 return Plain(expression("_0.copy()", value.leaf()), value.kind)
-            target = self.scratch_place(f"copy_{node.lineno}", value.kind, node)
-            self.assign(target, value, node)
-            return target
+            return self.copied(value, value.kind, node)
         if isinstance(value, Plain) and isinstance(value.kind, Number) and isinstance(kind, Number):
             wanted = kind.dtype.name
             return Plain(
@@ -377,9 +374,7 @@ class Numeric(Drawing):
         kind = self.kind_of_value(base)
         held = self.plain(base, node)
         if name == "copy" and isinstance(base, Place) and not self.is_plain(kind):
-            target = self.scratch_place(f"copy_{node.lineno}_{node.col_offset}", kind, node)
-            self.assign(target, base, node)
-            return target
+            return self.copied(base, kind, node)
         if name == "item":
             number = Number(kind.dtype, True) if isinstance(kind, Number | Array) else FLOAT
             if isinstance(kind, Array):

@@ -24,8 +24,10 @@ from batchsim.convert.values import (
     Plain,
     Self,
     Value,
+    evaluated,
     expression,
     for_each,
+    joined,
     statement,
 )
 
@@ -107,6 +109,11 @@ class Operators(Loops):
             return True
         return self.plain(value, node)
 
+    def condition(self, value: Value, node: ast.AST) -> ast.expr:
+        """Return whether a value counts as true, as an expression."""
+        truth = self.truth(value, node)
+        return ast.Constant(truth) if isinstance(truth, bool) else truth
+
     def of_BoolOp(self, node: ast.BoolOp) -> Value:
         """`and` and `or`, of which what is known is left out."""
         is_and = isinstance(node.op, ast.And)
@@ -134,9 +141,7 @@ class Operators(Loops):
             parts.append(truth)
         if not parts:
             return value
-        if len(parts) == 1:
-            return Plain(parts[0], BOOL)
-        return Plain(ast.BoolOp(node.op, parts), BOOL)
+        return Plain(joined(node.op, parts), BOOL)
 
     def _in_turn(
         self,
@@ -149,8 +154,7 @@ class Operators(Loops):
     ) -> Value:
         """Write `and` or `or` as branches, where a part needs statements of its own."""
         name = self.fresh("holds")
-        before = parts[0] if len(parts) == 1 else ast.BoolOp(node.op, parts)
-        self.say(f"{name} = _0", before)
+        self.say(f"{name} = _0", joined(node.op, parts))
         held = ast.Name(name, ast.Load())
         rest = node.values[k + 1 :]
         with self.block() as body:
@@ -158,12 +162,10 @@ class Operators(Loops):
                 self.emit(part)
             self.say(f"{name} = _0", truth)
             if rest:
-                more = rest[0] if len(rest) == 1 else ast.BoolOp(node.op, rest)
+                more = joined(node.op, rest)
                 guard = held if is_and else expression("not _0", held)
                 with self.block() as inner:
-                    found = self.truth(self.expr(more), node)
-                    found = ast.Constant(found) if isinstance(found, bool) else found
-                    self.say(f"{name} = _0", found)
+                    self.say(f"{name} = _0", self.condition(self.expr(more), node))
                 self.emit(ast.If(guard, inner, []))
         self.emit(ast.If(held if is_and else expression("not _0", held), body, []))
         return Plain(held, BOOL)
@@ -277,8 +279,7 @@ class Operators(Loops):
             if isinstance(element, Number):
                 element = Number(element.dtype, False)
             kind = kinds.Sequence(element, 0, first.kind.greatest, "array")
-            place = self.scratch_place(f"elements_{_position(node)}", kind, node)
-            self.whole.resized.add(place.key)
+            place = self.changing_place("elements", kind, node)
             self.assign(place.part("", element, where), made, node)
         count = self.plain(self.length(first, node), node)
         self.emit(for_each(k, count, body))
@@ -325,15 +326,9 @@ class Operators(Loops):
         return UNKNOWN
 
     def _folded(self, left: Known, op: ast.operator, right: Known, node: ast.AST) -> Value:
-        code = compile(
-            ast.fix_missing_locations(
-                ast.Expression(ast.BinOp(ast.Name("a", ast.Load()), op, ast.Name("b", ast.Load())))
-            ),
-            "<constant>",
-            "eval",
-        )
+        both = ast.BinOp(ast.Name("a", ast.Load()), op, ast.Name("b", ast.Load()))
         try:
-            result = eval(code, {"a": left.value, "b": right.value})
+            result = evaluated(both, left.value, right.value)
         except Exception as error:
             raise at(
                 node, "a constant", f"computing it ends with {type(error).__name__}: {error}"
@@ -407,8 +402,3 @@ def bare(node: ast.AST) -> ast.AST:
     bare = ast.copy_location(ast.Pass(), node)
     bare.source = getattr(node, "source", None)  # type: ignore[attr-defined]
     return bare
-
-
-def _position(node: ast.AST) -> str:
-    """Return where in the source something stands, as part of a name."""
-    return f"{getattr(node, 'lineno', 0)}_{getattr(node, 'col_offset', 0)}"

@@ -179,8 +179,7 @@ class Python(Numeric):
             else:
                 judged = member = self._steady(member, node)
             current: Value = Plain(ast.Name(score, ast.Load()), self.kind_of_value(judged))
-            test = self.truth(self.compare(judged, better, current, node), node)
-            test = ast.Constant(test) if isinstance(test, bool) else test
+            test = self.condition(self.compare(judged, better, current, node), node)
             with self.block() as body:
                 if target is not None:
                     self.assign(target, member, node)
@@ -310,7 +309,7 @@ class Python(Numeric):
 
     def call_list(self, node: ast.Call) -> Value:
         """`list(x)`: a copy."""
-        return self._copied(node)
+        return self._list_of(node)
 
     def call_tuple(self, node: ast.Call) -> Value:
         """`tuple(x)`."""
@@ -325,7 +324,7 @@ class Python(Numeric):
                 return Known(tuple(value.value))
             if isinstance(kind, Tuple):
                 return Group(self.members(value, len(kind.members), node))
-        return self._copied(node)
+        return self._list_of(node)
 
     def call_set(self, node: ast.Call) -> Value:
         """`set(x)`: each element once."""
@@ -338,8 +337,7 @@ class Python(Numeric):
         value = self.expr(node.args[0])
         if isinstance(value, Known):
             return Known(set(value.value))
-        place = self.scratch_place(f"set_{node.lineno}_{node.col_offset}", kind, node)
-        self.whole.resized.add(place.key)
+        place = self.changing_place("set", kind, node)
         self.say("_0 = 0", place.count())
 
         def one(member: Value) -> None:
@@ -351,7 +349,7 @@ class Python(Numeric):
         self.each(value, one, node)
         return place
 
-    def _copied(self, node: ast.Call) -> Value:
+    def _list_of(self, node: ast.Call) -> Value:
         if not node.args:
             return Group([], "list")
         source = node.args[0]
@@ -371,9 +369,7 @@ class Python(Numeric):
         if isinstance(value, Place) and isinstance(value.kind, kinds.Sequence):
             if value.scratch:
                 return value
-            place = self.scratch_place(f"copy_{node.lineno}_{node.col_offset}", value.kind, node)
-            self.assign(place, value, node)
-            return place
+            return self.copied(value, value.kind, node)
         if isinstance(kind, kinds.Sequence):
             return Group(self.members(value, None, node), "list")
         raise at(node, "a copy", f"{self.words(value)} is not copied")
@@ -388,8 +384,7 @@ class Python(Numeric):
         kind = self.seen_kind(node)
         if not isinstance(kind, kinds.Sequence):
             raise at(node, "reversed", "it never ran while episodes were watched")
-        place = self.scratch_place(f"reversed_{node.lineno}_{node.col_offset}", kind, node)
-        self.whole.resized.add(place.key)
+        place = self.changing_place("reversed", kind, node)
         self.say("_0 = 0", place.count())
         name = self.fresh("member")
         turned = ast.Call(ast.Name("reversed", ast.Load()), [source], [])
@@ -418,9 +413,7 @@ class Python(Numeric):
         ):
             return Plain(expression("_0.copy()", self.plain(value, node)), value.kind)
         if isinstance(value, Place) and not value.scratch:
-            target = self.scratch_place(f"copy_{node.lineno}_{node.col_offset}", value.kind, node)
-            self.assign(target, value, node)
-            return target
+            return self.copied(value, value.kind, node)
         return value
 
     call_deepcopy = call_copy
@@ -431,8 +424,7 @@ class Python(Numeric):
         kind = self.seen_kind(node)
         if not isinstance(kind, kinds.Sequence):
             raise at(node, "sorted", "it never ran while episodes were watched")
-        place = self.scratch_place(f"sorted_{node.lineno}_{node.col_offset}", kind, node)
-        self.whole.resized.add(place.key)
+        place = self.changing_place("sorted", kind, node)
         backwards = self.expr(keywords["reverse"]) if "reverse" in keywords else Known(False)
         if not isinstance(backwards, Known):
             raise at(node, "sorted", "reverse= is computed")
@@ -449,12 +441,8 @@ class Python(Numeric):
                 before = self.load(place.part("", kind.element, expression("_0 - 1", at_)))
                 theirs = self._apply(key, before, node) if key is not None else before
                 op: ast.cmpop = ast.GtE() if backwards.value else ast.LtE()
-                stays = self.truth(self.compare(theirs, op, mine, node), node)
-                self.emit(
-                    ast.If(
-                        ast.Constant(stays) if isinstance(stays, bool) else stays, [ast.Break()], []
-                    )
-                )
+                stays = self.condition(self.compare(theirs, op, mine, node), node)
+                self.emit(ast.If(stays, [ast.Break()], []))
                 self.say(f"{where} -= 1")
             self.emit(ast.While(expression("_0 > 0", at_), body, []))
             self.prepend(place, member, at_, node)

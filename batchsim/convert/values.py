@@ -232,6 +232,24 @@ def statement(text: str, *parts: ast.expr) -> ast.stmt:
     return _Filler(parts).visit(copy.deepcopy(_parsed(text)))  # type: ignore[no-any-return]
 
 
+def negated(node: ast.expr) -> ast.expr:
+    """Return the opposite of a condition."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        return node.operand
+    return ast.UnaryOp(ast.Not(), node)
+
+
+def joined(op: ast.boolop, parts: list[ast.expr]) -> ast.expr:
+    """Return one or several conditions as one."""
+    return parts[0] if len(parts) == 1 else ast.BoolOp(op, parts)
+
+
+def evaluated(node: ast.expr, a: Any, b: Any) -> Any:
+    """Return the value of an expression of the names `a` and `b`."""
+    tree = ast.fix_missing_locations(ast.Expression(node))
+    return eval(compile(tree, "<constant>", "eval"), {"a": a, "b": b})
+
+
 def for_each(
     name: str, count: ast.expr, body: list[ast.stmt], start: ast.expr | None = None
 ) -> ast.For:
