@@ -55,7 +55,7 @@ def store(payloads: Mapping[str, bytes]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for key, payload in payloads.items():
-            _write(folder, key, payload)
+            write_whole(_file(key), hashlib.sha256(payload).digest() + payload)
     except OSError as error:
         warnings.warn(
             f"batchsim cannot keep compiled kernels in {folder} ({error.strerror or error}): every "
@@ -68,13 +68,13 @@ def store(payloads: Mapping[str, bytes]) -> None:
     _remove_oldest()
 
 
-def _write(folder: Path, key: str, payload: bytes) -> None:
-    """Write a file that appears whole."""
-    handle, name = tempfile.mkstemp(dir=folder, prefix=key[:16], suffix=".part")
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that appears whole, or not at all."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name[:16], suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(hashlib.sha256(payload).digest() + payload)
-        os.replace(name, _file(key))
+            file.write(content)
+        os.replace(name, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(name)

@@ -322,6 +322,7 @@ def position_of(node: ast.AST) -> str:
 
 
 def construct(node: ast.AST) -> str:
+    """Return what a statement or expression is called in a message."""
     return {
         "Try": "try … except",
         "With": "with",

@@ -69,6 +69,7 @@ class Reach:
         read: names of attributes whose values are used.
         written: those that are assigned, or changed in place.
         of_reset: those that every `reset` assigns.
+        lines: of each, the statements that write it.
         rebound: those that are given another object; others keep theirs, which may change in place.
     """
 
@@ -89,18 +90,20 @@ class Reach:
                 self.rebound |= rebound(node)
             self.functions |= found
         self.of_reset = self._assigned_by("reset", None, ())
+        self.lines: dict[str, list[ast.stmt]] = {}
+        for function in self.functions.values():
+            for node in ast.walk(function):
+                parts = ast.iter_child_nodes(node)
+                if isinstance(node, ast.stmt) and not any(isinstance(p, ast.stmt) for p in parts):
+                    for name in uses(node)[1]:
+                        self.lines.setdefault(name, []).append(node)
 
     def was_written(self, name: str, seen: Sightings) -> bool:
         """Return whether a line ran that writes an attribute, as far as can be told."""
-        for function in self.functions.values():
-            for node in ast.walk(function):
-                if not isinstance(node, ast.stmt) or name not in uses(node)[1]:
-                    continue
-                if any(isinstance(part, ast.stmt) for part in ast.iter_child_nodes(node)):
-                    continue  # of its parts, one is the line
-                marked = [part for part in ast.walk(node) if is_seen(part)]
-                if not marked or any(getattr(part, "k", -1) in seen.kinds for part in marked):
-                    return True
+        for node in self.lines.get(name, ()):
+            marked = [part for part in ast.walk(node) if is_seen(part)]
+            if not marked or any(getattr(part, "k", -1) in seen.kinds for part in marked):
+                return True
         return False
 
     def _assigned_by(self, name: str, after: type | None, within: tuple[str, ...]) -> set[str]:
@@ -218,9 +221,9 @@ def _only_for_its_own(node: ast.If) -> set[int]:
     changed = set()
     for part in node.body:
         targets = part.targets if isinstance(part, ast.Assign) else [_changed(part)]
-        if not all(target is not None and is_own(_whole(target)) for target in targets):
+        if not all(target is not None and is_own(whole_of(target)) for target in targets):
             return set()
-        changed |= {_whole(target).attr for target in targets}
+        changed |= {whole_of(target).attr for target in targets}
     names = {part.attr for part in asked}
     return (
         set(map(id, asked)) if not node.orelse and names == changed and len(names) == 1 else set()
@@ -262,13 +265,13 @@ def _changed(node: ast.AST) -> Any:
         and isinstance(node.value.func, ast.Attribute)
         and node.value.func.attr in MUTATORS
     ):
-        return _whole(node.value.func.value)
+        return whole_of(node.value.func.value)
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
-        return _whole(node.value)
+        return whole_of(node.value)
     return None
 
 
-def _whole(node: ast.AST) -> Any:
+def whole_of(node: ast.AST) -> Any:
     """Return the attribute of `self` that an element is of."""
     while isinstance(node, ast.Subscript):
         node = node.value
@@ -283,7 +286,7 @@ def sort_attributes(program: Program, seen: Sightings) -> dict[str, Attribute]:
     found: dict[str, Attribute] = {}
     names = sorted({*seen.made, *seen.attributes})
     for name in names:
-        kind = kinds.join(seen.made.get(name, kinds.UNKNOWN), kinds.UNKNOWN)
+        kind = seen.made.get(name, kinds.UNKNOWN)
         later = seen.attributes.get(name, kinds.UNKNOWN)
         value = seen.initial.get(name)
         if (

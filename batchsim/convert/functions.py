@@ -13,6 +13,7 @@ import gymnasium
 
 from batchsim.convert import kinds
 from batchsim.convert.assignment import construct
+from batchsim.convert.attributes import whole_of
 from batchsim.convert.calls import NEVER_RAN, Calls
 from batchsim.convert.conversion import Conversion, Written
 from batchsim.convert.kinds import UNKNOWN, Array, Kind, Maybe, Number, Tuple
@@ -209,10 +210,8 @@ class Writer(Calls):
 
     def _is_constant(self, target: ast.expr) -> bool:
         """Return whether a target is of a constant of the definition; spaces may be made anew."""
-        while isinstance(target, ast.Subscript):
-            target = target.value
-        name = target.attr if isinstance(target, ast.Attribute) else ""
-        attribute = self.whole.attributes.get(name)
+        whole = whole_of(target)
+        attribute = self.whole.attributes.get(whole.attr) if whole is not None else None
         known = attribute is not None and attribute.role == "known"
         return known and not isinstance(getattr(attribute, "value", None), gymnasium.Space)
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import re
-import tempfile
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -76,7 +74,5 @@ def keep(file: Path, report: Mapping[str, Any], sources: Iterable[str]) -> None:
     """Say that a definition holds, and which files it was made of."""
     own = [file, file.with_suffix(".npz")]
     files = {str(path): _hash(path) for path in [*map(Path, sources), *own]}
-    handle, name = tempfile.mkstemp(dir=file.parent, suffix=".part")
-    with os.fdopen(handle, "w", encoding="utf-8") as part:
-        json.dump({"report": dict(report), "files": files}, part, indent=1)
-    os.replace(name, file.parent / HELD)
+    held = json.dumps({"report": dict(report), "files": files}, indent=1)
+    cache.write_whole(file.parent / HELD, held.encode())

@@ -24,7 +24,7 @@ import gymnasium
 import batchsim
 from batchsim import registry
 from batchsim.convert import kept
-from batchsim.convert.refusal import ConversionError, Refusal
+from batchsim.convert.refusal import ConversionError, Refusal, line_of
 from batchsim.convert.report import Report
 
 __all__ = ["LEAST_STEPS", "PATIENCE", "convert", "report_of"]
@@ -330,11 +330,7 @@ class _Worker:
     ) -> ConversionError:
         """Return a refusal at the innermost line of the author's that a dump shows."""
         path, line = _innermost(dump)
-        source = ""
-        if path:
-            read = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
-            source = read[line - 1].strip() if line <= len(read) else ""
-        return ConversionError(Refusal(path, line, source, construct, reason, instead))
+        return ConversionError(Refusal(path, line, line_of(path, line), construct, reason, instead))
 
 
 def _listen(stream: Any, lines: queue.Queue[bytes | None]) -> None:

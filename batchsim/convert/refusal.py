@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import traceback
 from dataclasses import dataclass
+from pathlib import Path
 
 __all__ = ["ConversionError", "Refusal"]
 
@@ -33,6 +35,26 @@ class Refusal:
         shown = f"\n    {self.source}" if self.source else ""
         instead = f"\n  {self.instead}" if self.instead else ""
         return f"{where}{self.construct}: {self.reason}.{shown}{instead}"
+
+
+def line_of(path: str, number: int) -> str:
+    """Return a line of a file, without the space around it; an empty one if there is none."""
+    if not path:
+        return ""
+    lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    return lines[number - 1].strip() if 0 < number <= len(lines) else ""
+
+
+def raised(error: BaseException, construct: str, reason: str) -> Refusal:
+    """Return the refusal of what raised an exception, at the innermost line of the author's."""
+    here = Path(__file__).parent
+    frames = traceback.extract_tb(error.__traceback__)
+    others = [frame for frame in frames if not Path(frame.filename).is_relative_to(here)]
+    own = [frame for frame in others if "site-packages" not in frame.filename] or others
+    if not own:
+        return Refusal("", 0, "", construct, reason)
+    place = own[-1]
+    return Refusal(place.filename, place.lineno or 0, place.line or "", construct, reason)
 
 
 class ConversionError(Exception):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import ast
 import inspect
 import pickle
 import re
@@ -28,11 +28,11 @@ from batchsim.convert.functions import Writer
 from batchsim.convert.lines import lines_of
 from batchsim.convert.program import Program, load
 from batchsim.convert.prove import ROWS, Mismatch, prove, refused
-from batchsim.convert.refusal import ConversionError, Refusal
+from batchsim.convert.refusal import ConversionError, Refusal, line_of
 from batchsim.convert.report import Place, Report
 from batchsim.convert.source import room_of, text_of
 from batchsim.convert.watch import Sightings, watch
-from batchsim.definition import CompileError
+from batchsim.definition import CompileError, suggest
 
 __all__ = ["MistakeError", "Request", "convert_class"]
 
@@ -119,7 +119,8 @@ def convert_class(request: Request, say: Callable[..., None]) -> tuple[Report, l
     with stages.stage("watching") as share:
         seen = watch(program, kwargs, min(MOST_WATCHED, request.steps), share, coverage)
     attributes = sort_attributes(program, seen)
-    unrun = coverage.unrun(Reach(program, type(seen.env)).functions.values())
+    reached = Reach(program, type(seen.env)).functions.values()
+    unrun = coverage.unrun(reached)
     for has_column in (False, True):
         with stages.stage("writing"), _explained(unrun, seen.steps):
             composed = compose(program, seen, attributes, request.capacities, has_column)
@@ -157,7 +158,7 @@ def convert_class(request: Request, say: Callable[..., None]) -> tuple[Report, l
         arguments=request.shown,
         file=str(request.file),
         seconds=stages.seconds,
-        lines_of_class=_lines_of_logic(composed),
+        lines_of_class=_lines_of_logic(composed, reached),
         lines=len(request.file.read_text(encoding="utf-8").splitlines()),
     )
     return report, [module.path for module in program.modules.values()]
@@ -196,15 +197,10 @@ def _arguments(program: Program, pickled: bytes) -> dict[str, Any]:
         if strange:
             takes = f"it takes {', '.join(known)}" if known else "it takes none"
             raise MistakeError(
-                f"{name} has no argument {strange[0]!r}{_near(strange[0], known)}; {takes}."
+                f"{name} has no argument {strange[0]!r}{suggest(strange[0], known)}; {takes}."
             ) from None
         raise MistakeError(f"{name} needs more arguments: {error}.") from None
     return kwargs
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def _check_capacities(composed: Composed, capacities: Mapping[str, int]) -> None:
@@ -220,7 +216,7 @@ def _check_capacities(composed: Composed, capacities: Mapping[str, int]) -> None
     for name in capacities:
         if name not in known:
             there = f"the lists are {', '.join(sorted(set(known)))}" if known else "there are none"
-            raise MistakeError(f"There is no list {name!r}{_near(name, known)}; {there}.")
+            raise MistakeError(f"There is no list {name!r}{suggest(name, known)}; {there}.")
 
 
 def _write(request: Request, composed: Composed) -> None:
@@ -266,7 +262,7 @@ def _placed(file: Path, composed: Composed) -> Iterator[None]:
         if line:
             text = file.read_text(encoding="utf-8")
             place = lines_of(composed, text).get(line, place)
-            source = _source(place)
+            source = line_of(*place)
             full = FULL.search(text.splitlines()[line - 1])
             if full and isinstance(error, IndexError):
                 raise ConversionError(
@@ -311,14 +307,6 @@ def _refuse_full(composed: Composed) -> None:
         )
 
 
-def _source(place: tuple[str, int]) -> str:
-    path, line = place
-    if not path:
-        return ""
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    return lines[line - 1].strip() if 0 < line <= len(lines) else ""
-
-
 @contextmanager
 def _explained(unrun: Sequence[Place], steps: int) -> Iterator[None]:
     """Say at which of the author's lines the writing came to a stop, whatever stopped it.
@@ -346,7 +334,7 @@ def _explained(unrun: Sequence[Place], steps: int) -> Iterator[None]:
             )
         if not refusal.file:
             file, line = _line_at_work(error)
-            refusal = replace(refusal, file=file, line=line, source=_source((file, line)))
+            refusal = replace(refusal, file=file, line=line, source=line_of(file, line))
         if (refusal.file, refusal.line) in {(place.file, place.line) for place in unrun}:
             refusal = replace(
                 refusal,
@@ -420,12 +408,10 @@ def _different(
     )
 
 
-def _lines_of_logic(composed: Composed) -> int:
+def _lines_of_logic(composed: Composed, reached: Iterable[ast.AST]) -> int:
     """Return how many lines the author's functions have that were written, and the constructor."""
     program = composed.whole.program
     cls = type(composed.whole.seen.env)
     makers = [program.definition(vars(base).get("__init__")) for base in cls.__mro__]
-    functions: dict[int, Any] = {
-        id(node): node for node in (*Reach(program, cls).functions.values(), *filter(None, makers))
-    }
+    functions: dict[int, Any] = {id(node): node for node in (*reached, *filter(None, makers))}
     return sum(node.end_lineno - node.lineno + 1 for node in functions.values())

@@ -10,7 +10,6 @@ import inspect
 import io
 import sys
 import time
-import traceback
 import types
 import warnings
 from collections import deque
@@ -26,7 +25,7 @@ from batchsim.convert import kinds
 from batchsim.convert.coverage import RAN, Coverage
 from batchsim.convert.kinds import UNKNOWN, Kind, Number, Text, kind_of
 from batchsim.convert.program import SEE, Marker, Program
-from batchsim.convert.refusal import ConversionError, Refusal
+from batchsim.convert.refusal import ConversionError, Refusal, raised
 from batchsim.convert.streams import Draw, Draws, Lender, Maker, SpaceDraw
 
 __all__ = ["Actions", "Adapter", "Sightings", "watch"]
@@ -439,19 +438,8 @@ def _made(cls: Any, kwargs: Mapping[str, Any], seen: Sightings) -> Any:
 
 
 def _raised(error: BaseException, construct: str, doing: str) -> ConversionError:
-    frames = traceback.extract_tb(error.__traceback__)
-    others = [frame for frame in frames if "batchsim/convert" not in frame.filename]
-    own = [frame for frame in others if "site-packages" not in frame.filename] or others
-    frame = own[-1] if own else None
-    return ConversionError(
-        Refusal(
-            frame.filename if frame else "",
-            (frame.lineno or 0) if frame else 0,
-            (frame.line or "") if frame else "",
-            construct,
-            f"{doing} ends with {type(error).__name__}: {error}",
-        )
-    )
+    reason = f"{doing} ends with {type(error).__name__}: {error}"
+    return ConversionError(raised(error, construct, reason))
 
 
 def _episode(watcher: Watcher, adapter: Adapter, number: int, steps: int, begun: float) -> None:

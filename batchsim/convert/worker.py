@@ -14,7 +14,6 @@ import json
 import os
 import pickle
 import sys
-import traceback
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -52,7 +51,7 @@ def _work(request: Any, messages: Any) -> None:
     _note_opened(opened)
     # The stages are slow to import: they count as the first.
     say(stage=stage)
-    from batchsim.convert.refusal import ConversionError, Refusal
+    from batchsim.convert.refusal import ConversionError, raised
     from batchsim.convert.stages import MistakeError, Request, convert_class
 
     try:
@@ -62,20 +61,8 @@ def _work(request: Any, messages: Any) -> None:
     except ConversionError as error:
         say(refusals=[asdict(refusal) for refusal in error.refusals])
     except BaseException as error:  # of the author's: SystemExit, KeyboardInterrupt …
-        frames = [
-            frame
-            for frame in traceback.extract_tb(error.__traceback__)
-            if not Path(frame.filename).is_relative_to(Path(__file__).parent)
-        ]
-        frame = frames[-1] if frames else None
-        refusal = Refusal(
-            frame.filename if frame else "",
-            (frame.lineno or 0) if frame else 0,
-            (frame.line or "") if frame else "",
-            f"an exception while {stage}",
-            f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ."),
-        )
-        say(refusals=[asdict(refusal)])
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": .")
+        say(refusals=[asdict(raised(error, f"an exception while {stage}", reason))])
     else:
         files = {*sources, *_data(opened, sources)}
         say(report=report.to_json(), sources=sorted(files))
