@@ -37,21 +37,25 @@ cos = math.cos
 # --- Exact: the C library's results, computed without calling it where that is certain ---------
 
 
+def _call_c(builder: Any, name: str, arguments: Any) -> Any:
+    """Call a function of the C library whose arguments and result are of one type."""
+    function = builder.module.globals.get(name)
+    if function is None:
+        kinds = [argument.type for argument in arguments]
+        function = ir.Function(builder.module, ir.FunctionType(kinds[0], kinds), name)
+        # LLVM replaces pow(x, 2.0) by x * x, which is not what the C library returns: about one
+        # result in a thousand differs in the last bit. This keeps the call.
+        function.attributes.add("nobuiltin")
+    return builder.call(function, arguments)
+
+
 @intrinsic
 def _call_pow(typing_context: Any, x: Any, y: Any) -> Any:
-    # LLVM replaces pow(x, 2.0) by x * x, which is not what the C library returns: about one result
-    # in a thousand differs in the last bit. "nobuiltin" keeps the call.
     if x not in (types.float32, types.float64):
         return None
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kind = context.get_value_type(x)
-        name = "powf" if x is types.float32 else "pow"
-        function = builder.module.globals.get(name)
-        if function is None:
-            function = ir.Function(builder.module, ir.FunctionType(kind, [kind, kind]), name)
-            function.attributes.add("nobuiltin")
-        return builder.call(function, arguments)
+        return _call_c(builder, "powf" if x is types.float32 else "pow", arguments)
 
     return x(x, x), codegen
 
@@ -324,12 +328,7 @@ def _called(name: str) -> Any:
     @intrinsic
     def call(typing_context: Any, angle: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            function = builder.module.globals.get(name)
-            if function is None:
-                kind = ir.FloatType()
-                function = ir.Function(builder.module, ir.FunctionType(kind, [kind]), name)
-                function.attributes.add("nobuiltin")
-            return builder.call(function, arguments)
+            return _call_c(builder, name, arguments)
 
         return types.float32(types.float32), codegen
 

@@ -281,10 +281,8 @@ def sampled(run: Run) -> list[str]:
     assert run.reference is not None
     assert run.sample is not None
     return [
-        run.ours["env_id"],
-        str(run.ours["seed"]),
-        f"{run.ours['steps']:,}",
-        f"{run.ours['processor_seconds'] / 60:.1f}",
+        *named(run),
+        minutes(run),
         f"{run.reference.random.mean:,.2f}",
         *outcome(run.ours["evaluation"]),
         *outcome(run.ours["drawn"]),
@@ -292,6 +290,16 @@ def sampled(run: Run) -> list[str]:
         f"×{run.sample.seconds / run.ours['processor_seconds']:.1f}",
         "yes" if run.same_agent else "no",
     ]
+
+
+def named(run: Run) -> list[str]:
+    """Return the first cells of a run's row: its id, its seed, and how many steps it took."""
+    return [run.ours["env_id"], str(run.ours["seed"]), f"{run.ours['steps']:,}"]
+
+
+def minutes(run: Run) -> str:
+    """Return how many minutes of the processor's time a run took."""
+    return f"{run.ours['processor_seconds'] / 60:.1f}"
 
 
 def outcome(evaluation: dict[str, Any]) -> list[str]:
@@ -306,10 +314,8 @@ def scores(run: Run) -> list[str]:
     assert run.reference is not None
     evaluation, random, best = run.ours["evaluation"], run.reference.random, run.reference.best
     return [
-        run.ours["env_id"],
-        str(run.ours["seed"]),
-        f"{run.ours['steps']:,}",
-        f"{run.ours['processor_seconds'] / 60:.1f}",
+        *named(run),
+        minutes(run),
         f"{random.mean:,.1f}",
         f"{evaluation['mean']:,.1f} ± {evaluation['std']:,.1f}",
         "–" if best is None else f"{best:,.1f}",
@@ -323,9 +329,7 @@ def cells(run: Run) -> list[str]:
     """Return a row of the table."""
     evaluation = run.ours["evaluation"]
     return [
-        run.ours["env_id"],
-        str(run.ours["seed"]),
-        f"{run.ours['steps']:,}",
+        *named(run),
         *timing([run]),
         f"{evaluation['mean']:,.1f} ± {evaluation['std']:,.1f}",
         f"{share(run):.1%}",

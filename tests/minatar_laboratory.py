@@ -5,6 +5,7 @@ are read and written while they run: `told` makes of a row what such an object w
 """
 
 import numpy as np
+from minatar_player import columns_of
 
 GAMES = ("Asterix", "Breakout", "Freeway", "Seaquest", "SpaceInvaders")
 
@@ -266,20 +267,19 @@ class Laboratory:
         self.envs.reset(seed=seed)
         self.rewards = self.ends = 0
 
-    def told(self, snapshot, k):
-        """Return row k of a snapshot in the words of the package."""
-        columns = {name[6:]: v for name, v in snapshot.items() if name.startswith("state.")}
+    def told(self, columns, k):
+        """Return row k of a snapshot's columns in the words of the package."""
         return TOLD[self.game](columns, k)
 
     def arrange(self):
         """Put batch and games into new situations; both show the same."""
         snapshot = self.envs.get_state()
-        columns = {name[6:]: v for name, v in snapshot.items() if name.startswith("state.")}
+        columns = columns_of(snapshot)
         for k, game in enumerate(self.games):
             ARRANGE[self.game](columns, k, self.rng)
             columns["last_action"][k] = game.last_action
             stream = snapshot["rng.key"][k], int(snapshot["rng.position"][k])
-            put(game, self.told(snapshot, k), ("MT19937", *stream))
+            put(game, self.told(columns, k), ("MT19937", *stream))
         snapshot["pending"][:] = False  # Episodes that are over go on from there, too.
         shown = self.envs.set_state(snapshot)
         self.compare(shown, "arranged")
@@ -287,8 +287,9 @@ class Laboratory:
     def compare(self, shown, where):
         """Assert that batch and games show and hold the same."""
         snapshot = self.envs.get_state()
+        columns = columns_of(snapshot)
         for k, game in enumerate(self.games):
-            told = self.told(snapshot, k)
+            told = self.told(columns, k)
             held = read(game, told)
             assert told == held, f"{where}, row {k}:\n" + "\n".join(
                 f"{name}: {told[name]}, not {held[name]}"
@@ -303,7 +304,7 @@ class Laboratory:
     def step(self):
         """Step batch and games with random actions; both do the same."""
         actions = self.rng.integers(self.envs.single_action_space.n, size=len(self.games))
-        before = self.envs.get_state()
+        before = columns_of(self.envs.get_state())
         shown, rewards, ends, _, _ = self.envs.step(actions)
         deeds = self.games[0].minimal_action_set()
         for k, game in enumerate(self.games):

@@ -86,16 +86,10 @@ def _native_view(kind: RowsType) -> Any:
             skipped = number(0)
 
             def enter(slot: int, layout: ArrayLayout | HiddenLayout | TupleLayout) -> int:
-                nonlocal skipped
                 if isinstance(layout, HiddenLayout):
                     return slot + layout.arrays
                 if isinstance(layout, TupleLayout):
-                    # A plain tuple's members have no names.
-                    names = layout.fields or ("",) * len(layout.members)
-                    for name, member in zip(names, layout.members, strict=False):
-                        if layout.type is Tile and name == REPORTS:
-                            place = _before_table(builder, pointers, number(_before("reports")))
-                            skipped = builder.sub(place, number(slot))
+                    for member in layout.members:
                         slot = enter(slot, member)
                     return slot
                 place = builder.add(skipped, number(slot))
@@ -106,7 +100,12 @@ def _native_view(kind: RowsType) -> Any:
                 builder.store(address, builder.gep(addresses, [ir.IntType(32)(1 + slot)]))
                 return slot + 1
 
-            enter(0, kind.layout)
+            slot = 0
+            for name, member in zip(kind.layout.fields, kind.layout.members, strict=False):
+                if name == REPORTS:
+                    place = _before_table(builder, pointers, number(_before("reports")))
+                    skipped = builder.sub(place, number(slot))
+                slot = enter(slot, member)
             return addresses
 
         return kind(table, types.intp, types.intp), codegen

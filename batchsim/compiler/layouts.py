@@ -5,7 +5,7 @@ Of the compiler nothing else is needed where a kernel is found on disk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -149,18 +149,16 @@ def part_layout(whole: TupleLayout, hidden: Collection[str], names: Collection[s
     members: list[Any] = []
     for field, member in zip(whole.fields, whole.members, strict=True):
         if field in NAMED:
-            parts = zip(member.fields, member.members, strict=True)
-            seen = [part if name in names else HiddenLayout(1) for name, part in parts]
+            member = _seen_alone(member, names)
             if field == LAST_SEEN:
-                seen = _without_hidden_end(seen)
-            member = TupleLayout(member.type, tuple(seen))
-            is_hidden = all(isinstance(part, HiddenLayout) for part in seen)
+                member = TupleLayout(member.type, _without_hidden_end(member.members))
+            is_hidden = all(isinstance(part, HiddenLayout) for part in member.members)
         else:
             is_hidden = field in hidden
         members.append(HiddenLayout(count(member)) if is_hidden else member)
         if field == LAST_SEEN:
             break
-    return TupleLayout(Tile, tuple(_without_hidden_end(members)))
+    return TupleLayout(Tile, _without_hidden_end(members))
 
 
 def entry_layout(whole: TupleLayout, names: Collection[str]) -> TupleLayout:
@@ -175,26 +173,26 @@ def entry_layout(whole: TupleLayout, names: Collection[str]) -> TupleLayout:
     for field, member in zip(whole.fields, whole.members, strict=True):
         if field == "settings":
             # How many tables there are is an environment's own, too.
-            member = part_of(member, names)
+            member = _seen_alone(member, names)
         if field in OWN:
             member = HiddenLayout(0)
         elif field not in names:
             member = HiddenLayout(count(member))
         members.append(member)
-    return TupleLayout(Tile, tuple(_without_hidden_end(members)))
+    return TupleLayout(Tile, _without_hidden_end(members))
 
 
-def part_of(layout: TupleLayout, names: Collection[str]) -> TupleLayout:
-    """Return the layout of arrays of which those with these names are seen."""
+def _seen_alone(layout: TupleLayout, names: Collection[str]) -> TupleLayout:
+    """Return the layout of members of which those with these names are seen."""
     members = zip(layout.fields, layout.members, strict=True)
     seen = [member if name in names else HiddenLayout(count(member)) for name, member in members]
     return TupleLayout(layout.type, tuple(seen))
 
 
-def _without_hidden_end(members: list[Any]) -> list[Any]:
+def _without_hidden_end(members: Sequence[Any]) -> tuple[Any, ...]:
     """Return members without the last ones, if they are hidden: no slot is counted from them."""
     seen = [k for k, member in enumerate(members) if not isinstance(member, HiddenLayout)]
-    return members[: 1 + max(seen, default=-1)]
+    return tuple(members[: 1 + max(seen, default=-1)])
 
 
 def array_layout(nested: Any, name: str = "") -> Any:

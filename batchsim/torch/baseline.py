@@ -11,7 +11,7 @@ from gymnasium.vector import VectorEnv, VectorObservationWrapper
 from gymnasium.vector.utils import batch_space
 
 from batchsim import registry
-from batchsim.batch.texts import is_text
+from batchsim.batch.texts import is_text, with_tokens
 from batchsim.batch.tokenizer import Tokenizer
 from batchsim.batch.vector import BatchEnv
 
@@ -34,9 +34,8 @@ def make_baseline(env_id: str, num_envs: int) -> VectorEnv[Any, Any, Any]:
     envs = gymnasium.make_vec(original, num_envs, vectorization_mode="sync")
     if not tokenizers:
         return envs
-    with closing(BatchEnv(env_id, 1, backend="reference", text_mode="tokens")) as as_tokens:
-        space = as_tokens.single_observation_space
-    return Tokenized(envs, ours.single_observation_space, space, tokenizers)
+    strings = ours.single_observation_space
+    return Tokenized(envs, strings, with_tokens(strings, ours.texts), tokenizers)
 
 
 class Tokenized(VectorObservationWrapper[Any, Any, Any, Any]):

@@ -28,6 +28,7 @@ from batchsim.envs.box2d.settings import FRAMES_PER_SECOND, ZERO
 from batchsim.envs.box2d.terrain import (
     GRASS,
     LENGTH,
+    SCALE,
     STEP,
     Terrain,
     clear,
@@ -127,7 +128,7 @@ class BipedalWalker(walker.World):
     @classmethod
     def renderer(cls, p):
         """Return a function (s, i) -> frame (400, 600, 3) that draws with Gymnasium's renderer."""
-        return draw_walker(walker.VIEW_WIDTH, walker.SCALE, STEP, cls.polygons_of)
+        return draw_walker(walker.VIEW_WIDTH, SCALE, STEP, cls.polygons_of)
 
     def polygons_of(s, i):
         """Return the corners of the polygons of the ground."""
@@ -188,4 +189,4 @@ def walk(s, i, force):
     finish_step(s, i)
     look(s, i)
     x, angle = float(s.place[i, HULL, 0]), float(s.angle[i, HULL])
-    s.worth[i] = 130 * x / walker.SCALE - 5.0 * abs(angle)
+    s.worth[i] = 130 * x / SCALE - 5.0 * abs(angle)

@@ -32,37 +32,42 @@ def _fields(name: str, **fields: Any) -> Any:
     return NamedTuple(name, list(fields.items()))
 
 
+def _floats(*shape: int) -> Any:
+    return column(np.float32, shape)
+
+
+def _integers(*shape: int) -> Any:
+    return column(np.int32, shape)
+
+
 def state_of(sizes: Sizes) -> Any:
     """Return the columns of a world of these sizes that last from step to step."""
     bodies, joints, grounds, contacts, _ = sizes
 
-    def floats(*shape: int) -> Any:
-        return column(np.float32, shape)
-
     return _fields(
         "State",
-        place=floats(bodies, 2),  # of the body's origin
-        turn=floats(bodies, 2),  # sine and cosine of its angle
-        center=floats(bodies, 2),  # of mass
-        angle=floats(bodies),
-        center_before=floats(bodies, 2),  # where the motion of this step began
-        angle_before=floats(bodies),
-        velocity=floats(bodies, 2),
-        spin=floats(bodies),
+        place=_floats(bodies, 2),  # of the body's origin
+        turn=_floats(bodies, 2),  # sine and cosine of its angle
+        center=_floats(bodies, 2),  # of mass
+        angle=_floats(bodies),
+        center_before=_floats(bodies, 2),  # where the motion of this step began
+        angle_before=_floats(bodies),
+        velocity=_floats(bodies, 2),
+        spin=_floats(bodies),
         asleep=column(bool, (bodies,)),
-        rest_time=floats(bodies),  # how long it has been slow enough to fall asleep
-        box=floats(bodies, 4),  # fat: left, bottom, right, top
+        rest_time=_floats(bodies),  # how long it has been slow enough to fall asleep
+        box=_floats(bodies, 4),  # fat: left, bottom, right, top
         touched=column(bool, (bodies,)),  # as upstream's listener of contacts sees it
         seed=np.int8,  # the body that this step's island begins with, -1 if all sleep
         waits=bool,  # for its joints to be solved together with those of other rows
         is_over=bool,  # body 0 has touched the ground
-        ground=floats(grounds, 4),  # corners of edges
-        ground_normal=floats(grounds, 2),
-        ground_box=floats(grounds, 4),
-        motor_speed=floats(joints),
-        max_torque=floats(joints),  # of the motors
-        joint_impulse=floats(joints, 3),
-        motor_impulse=floats(joints),
+        ground=_floats(grounds, 4),  # corners of edges
+        ground_normal=_floats(grounds, 2),
+        ground_box=_floats(grounds, 4),
+        motor_speed=_floats(joints),
+        max_torque=_floats(joints),  # of the motors
+        joint_impulse=_floats(joints, 3),
+        motor_impulse=_floats(joints),
         limit=column(np.int8, (joints,)),
         contacts=np.int32,  # how many there are
         slot=column(np.int16, (contacts,)),  # of each contact, the oldest first
@@ -73,12 +78,12 @@ def state_of(sizes: Sizes) -> Any:
         is_enabled=column(bool, (contacts,)),
         kind=column(np.int8, (contacts,)),  # the side whose face the manifold refers to
         points=column(np.int8, (contacts,)),
-        local_normal=floats(contacts, 2),
-        local_point=floats(contacts, 2),
-        point=floats(contacts, 2, 2),
+        local_normal=_floats(contacts, 2),
+        local_point=_floats(contacts, 2),
+        point=_floats(contacts, 2, 2),
         feature=column(np.int32, (contacts, 2)),
-        normal_impulse=floats(contacts, 2),
-        tangent_impulse=floats(contacts, 2),
+        normal_impulse=_floats(contacts, 2),
+        tangent_impulse=_floats(contacts, 2),
     )
 
 
@@ -86,66 +91,59 @@ def scratch_of(sizes: Sizes) -> Any:
     """Return the working space of a world of these sizes."""
     bodies, joints, grounds, contacts, corners = sizes
 
-    def floats(*shape: int) -> Any:
-        return column(np.float32, shape)
-
-    def integers(*shape: int) -> Any:
-        return column(np.int32, shape)
-
     return _fields(
         "Scratch",
         moved=column(bool, (bodies,)),  # whose fat box is new
-        stack=integers(bodies),
+        stack=_integers(bodies),
         in_island=column(bool, (bodies,)),
         joint_in_island=column(bool, (joints,)),
         # The solver: bodies, joints and contacts of the island.
-        body_velocity=floats(bodies + 1, 3),
-        body_position=floats(bodies + 1, 3),
-        joint_order=integers(joints),
-        arm_a=floats(joints, 2),
-        arm_b=floats(joints, 2),
-        joint_mass=floats(joints, 6),
-        joint_inverse=floats(joints, 6),
-        lane_velocity=floats(3 * bodies, LANES),
-        lane_joint=floats(joints, FIELDS, LANES),
-        island_slot=integers(contacts),
-        island_body=integers(contacts, 2),
-        island_points=integers(contacts),
-        friction=floats(contacts),
-        along=floats(2, 2),  # torques of the normals about both bodies
-        normal=floats(contacts, 2),
-        lever_a=floats(contacts, 2, 2),
-        lever_b=floats(contacts, 2, 2),
-        normal_mass=floats(contacts, 2),
-        tangent_mass=floats(contacts, 2),
-        pushed=floats(contacts, 2),  # impulses along the normals
-        rubbed=floats(contacts, 2),  # and along the tangents
-        block=floats(contacts, 3),
-        block_inverse=floats(contacts, 4),
-        seen_velocity=floats(bodies, 3),
-        seen_joint=floats(joints, 4),
-        seen_contact=floats(contacts, 4),
+        body_velocity=_floats(bodies + 1, 3),
+        body_position=_floats(bodies + 1, 3),
+        joint_order=_integers(joints),
+        arm_a=_floats(joints, 2),
+        arm_b=_floats(joints, 2),
+        joint_mass=_floats(joints, 6),
+        joint_inverse=_floats(joints, 6),
+        lane_velocity=_floats(3 * bodies, LANES),
+        lane_joint=_floats(joints, FIELDS, LANES),
+        island_slot=_integers(contacts),
+        island_body=_integers(contacts, 2),
+        island_points=_integers(contacts),
+        friction=_floats(contacts),
+        along=_floats(2, 2),  # torques of the normals about both bodies
+        normal=_floats(contacts, 2),
+        lever_a=_floats(contacts, 2, 2),
+        lever_b=_floats(contacts, 2, 2),
+        normal_mass=_floats(contacts, 2),
+        tangent_mass=_floats(contacts, 2),
+        pushed=_floats(contacts, 2),  # impulses along the normals
+        rubbed=_floats(contacts, 2),  # and along the tangents
+        block=_floats(contacts, 3),
+        block_inverse=_floats(contacts, 4),
+        seen_velocity=_floats(bodies, 3),
+        seen_joint=_floats(joints, 4),
+        seen_contact=_floats(contacts, 4),
         # Collision of an edge and a polygon.
-        corner=floats(corners, 2),
-        face=floats(corners, 2),
-        old_feature=integers(2),
-        old_impulse=floats(2, 2),
+        corner=_floats(corners, 2),
+        face=_floats(corners, 2),
+        old_feature=_integers(2),
+        old_impulse=_floats(2, 2),
         # Time of impact: the corners of both shapes, how they move, and the simplex between them.
-        outline=floats(2, corners, 2),
-        outline_length=integers(2),
-        outline_normal=floats(2, corners, 2),
-        outline_center=floats(2, 2),
-        motion=floats(2, 8),
+        outline=_floats(2, corners, 2),
+        outline_length=_integers(2),
+        outline_normal=_floats(2, corners, 2),
+        outline_center=_floats(2, 2),
+        motion=_floats(2, 8),
         moves=column(bool, (2,)),
-        pose=floats(2, 4),
-        found=integers(2),
-        simplex=floats(3, 7),
-        simplex_corner=integers(3, 2),
-        alpha=floats(bodies + grounds),  # up to when bodies have been moved within the step
-        impact=floats(contacts),
+        pose=_floats(2, 4),
+        found=_integers(2),
+        simplex=_floats(3, 7),
+        simplex_corner=_integers(3, 2),
+        alpha=_floats(bodies + grounds),  # up to when bodies have been moved within the step
+        impact=_floats(contacts),
         impact_is_known=column(bool, (contacts,)),
-        sub_steps=integers(contacts),
-        is_in_substep=column(bool, (contacts,)),
+        sub_steps=_integers(contacts),
     )
 
 

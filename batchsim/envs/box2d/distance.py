@@ -18,7 +18,17 @@ from batchsim.envs.box2d.simplex import (
     solve_segment,
     solve_triangle,
 )
-from batchsim.envs.box2d.vectors import cross, dot, transform, unrotate
+from batchsim.envs.box2d.vectors import cross, dot, rotate, transform, unrotate
+
+
+def turned(s, i, side, x, y):
+    """Return a direction of an outline in the world."""
+    return rotate(s.pose[i, side, 2], s.pose[i, side, 3], x, y)
+
+
+def turned_back(s, i, side, x, y):
+    """Return a direction of the world as an outline has it."""
+    return unrotate(s.pose[i, side, 2], s.pose[i, side, 3], x, y)
 
 
 def support(s, i, side, x, y):
@@ -33,7 +43,7 @@ def support(s, i, side, x, y):
 
 def towards(s, i, side, x, y):
     """Return the number of the corner that is farthest in a direction of the world."""
-    x, y = unrotate(s.pose[i, side, 2], s.pose[i, side, 3], x, y)
+    x, y = turned_back(s, i, side, x, y)
     return support(s, i, side, x, y)
 
 
@@ -42,6 +52,11 @@ def put(s, i, side, x, y):
     return transform(
         s.pose[i, side, 0], s.pose[i, side, 1], s.pose[i, side, 2], s.pose[i, side, 3], x, y
     )
+
+
+def put_corner(s, i, side, k):
+    """Return where a corner of an outline is in the world."""
+    return put(s, i, side, s.outline[i, side, k, 0], s.outline[i, side, k, 1])
 
 
 def farthest(s, i, x, y):
@@ -57,8 +72,8 @@ def farthest(s, i, x, y):
 def locate(s, i, k):
     """Compute where vertex k of the simplex is from the corners that it is of."""
     corner_a, corner_b = int(s.simplex_corner[i, k, 0]), int(s.simplex_corner[i, k, 1])
-    ax, ay = put(s, i, 0, s.outline[i, 0, corner_a, 0], s.outline[i, 0, corner_a, 1])
-    bx, by = put(s, i, 1, s.outline[i, 1, corner_b, 0], s.outline[i, 1, corner_b, 1])
+    ax, ay = put_corner(s, i, 0, corner_a)
+    bx, by = put_corner(s, i, 1, corner_b)
     s.simplex[i, k, AX], s.simplex[i, k, AY] = ax, ay
     s.simplex[i, k, BX], s.simplex[i, k, BY] = bx, by
     s.simplex[i, k, X], s.simplex[i, k, Y] = bx - ax, by - ay

@@ -10,10 +10,15 @@ def put_edge(s, i, k, x1, y1, x2, y2):
     s.ground[i, k, 2], s.ground[i, k, 3] = x2, y2
     x, y = normalize(x2 - x1, y2 - y1)
     s.ground_normal[i, k, 0], s.ground_normal[i, k, 1] = y, -x
-    s.ground_box[i, k, 0] = lesser(x1, x2) - POLYGON_RADIUS - AABB_EXTENSION
-    s.ground_box[i, k, 1] = lesser(y1, y2) - POLYGON_RADIUS - AABB_EXTENSION
-    s.ground_box[i, k, 2] = greater(x1, x2) + POLYGON_RADIUS + AABB_EXTENSION
-    s.ground_box[i, k, 3] = greater(y1, y2) + POLYGON_RADIUS + AABB_EXTENSION
+    put_box(s, i, k, lesser(x1, x2), lesser(y1, y2), greater(x1, x2), greater(y1, y2))
+
+
+def put_box(s, i, k, left, bottom, right, top):
+    """Give shape k of the ground its fat box, around what it covers."""
+    s.ground_box[i, k, 0] = left - POLYGON_RADIUS - AABB_EXTENSION
+    s.ground_box[i, k, 1] = bottom - POLYGON_RADIUS - AABB_EXTENSION
+    s.ground_box[i, k, 2] = right + POLYGON_RADIUS + AABB_EXTENSION
+    s.ground_box[i, k, 3] = top + POLYGON_RADIUS + AABB_EXTENSION
 
 
 def is_body_second(s, i, k, body):

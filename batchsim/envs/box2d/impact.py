@@ -6,7 +6,7 @@ the centres of mass and angles at the beginning and the end, and where the centr
 
 import numpy as np
 
-from batchsim.envs.box2d.distance import distance, farthest, put, towards
+from batchsim.envs.box2d.distance import distance, farthest, put, put_corner, towards, turned
 from batchsim.envs.box2d.settings import (
     HALF,
     MAX_CORNERS,
@@ -52,21 +52,18 @@ def axis_of(s, i, count):
     """Return the kind of the axis that separates the shapes, the axis, and a point on its face."""
     a0, b0 = int(s.simplex_corner[i, 0, 0]), int(s.simplex_corner[i, 0, 1])
     if count == 1:
-        x, y = corner(s, i, 0, a0)
-        ax, ay = put(s, i, 0, x, y)
-        x, y = corner(s, i, 1, b0)
-        bx, by = put(s, i, 1, x, y)
+        ax, ay = put_corner(s, i, 0, a0)
+        bx, by = put_corner(s, i, 1, b0)
         x, y = normalize(bx - ax, by - ay)
         return POINTS, x, y, ZERO, ZERO
     face = 1 if a0 == s.simplex_corner[i, 1, 0] else 0
     x1, y1 = corner(s, i, face, int(s.simplex_corner[i, 0, face]))
     x2, y2 = corner(s, i, face, int(s.simplex_corner[i, 1, face]))
     ax, ay = normalize(y2 - y1, -(x2 - x1))
-    nx, ny = rotate(s.pose[i, face, 2], s.pose[i, face, 3], ax, ay)
+    nx, ny = turned(s, i, face, ax, ay)
     mx, my = HALF * (x1 + x2), HALF * (y1 + y2)
     px, py = put(s, i, face, mx, my)
-    x, y = corner(s, i, 1 - face, int(s.simplex_corner[i, 0, 1 - face]))
-    x, y = put(s, i, 1 - face, x, y)
+    x, y = put_corner(s, i, 1 - face, int(s.simplex_corner[i, 0, 1 - face]))
     if dot(x - px, y - py, nx, ny) < ZERO:
         ax, ay = -ax, -ay
     return face, ax, ay, mx, my
@@ -77,7 +74,7 @@ def nearest(s, i, kind, ax, ay, time):
     move_to(s, i, time)
     if kind == POINTS:
         return farthest(s, i, ax, ay)
-    nx, ny = rotate(s.pose[i, kind, 2], s.pose[i, kind, 3], ax, ay)
+    nx, ny = turned(s, i, kind, ax, ay)
     k = towards(s, i, 1 - kind, -nx, -ny)
     return k, k
 
@@ -86,15 +83,12 @@ def separation(s, i, kind, ax, ay, mx, my, corner_a, corner_b, time):
     """Return how far corners are apart along an axis at a time."""
     move_to(s, i, time)
     if kind == POINTS:
-        x, y = corner(s, i, 0, corner_a)
-        px, py = put(s, i, 0, x, y)
-        x, y = corner(s, i, 1, corner_b)
-        x, y = put(s, i, 1, x, y)
+        px, py = put_corner(s, i, 0, corner_a)
+        x, y = put_corner(s, i, 1, corner_b)
         return dot(x - px, y - py, ax, ay)
-    nx, ny = rotate(s.pose[i, kind, 2], s.pose[i, kind, 3], ax, ay)
+    nx, ny = turned(s, i, kind, ax, ay)
     px, py = put(s, i, kind, mx, my)
-    x, y = corner(s, i, 1 - kind, corner_b)
-    x, y = put(s, i, 1 - kind, x, y)
+    x, y = put_corner(s, i, 1 - kind, corner_b)
     return dot(x - px, y - py, nx, ny)
 
 

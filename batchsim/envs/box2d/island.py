@@ -10,7 +10,13 @@ from batchsim.envs.box2d.contact_positions import are_apart, are_apart_at_impact
 from batchsim.envs.box2d.contact_velocities import warm_start
 from batchsim.envs.box2d.iterations import iterate
 from batchsim.envs.box2d.joints import prepare_joint, solve_joint_position
-from batchsim.envs.box2d.loading import load_body, load_ground, move_body, store_body
+from batchsim.envs.box2d.loading import (
+    load_body,
+    load_ground,
+    move_body,
+    store_body,
+    store_velocity,
+)
 from batchsim.envs.box2d.settings import (
     ANGULAR_SLEEP_SQUARED,
     LARGEST,
@@ -105,9 +111,7 @@ def solve_velocities(s, i, count):
     iterate(s, i, env.JOINT_COUNT, count)
     constraints.store_impulses(s, i, count)
     for body in range(env.BODIES):
-        s.velocity[i, body, 0] = s.body_velocity[i, body, 0]
-        s.velocity[i, body, 1] = s.body_velocity[i, body, 1]
-        s.spin[i, body] = s.body_velocity[i, body, 2]
+        store_velocity(s, i, body)
 
 
 def finish(s, i):

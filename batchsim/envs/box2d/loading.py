@@ -37,10 +37,15 @@ def store_body(s, i, body):
     s.center[i, body, 0] = s.body_position[i, body, 0]
     s.center[i, body, 1] = s.body_position[i, body, 1]
     s.angle[i, body] = s.body_position[i, body, 2]
+    store_velocity(s, i, body)
+    place_body(s, i, body)
+
+
+def store_velocity(s, i, body):
+    """Take the velocity of a body back from the solver."""
     s.velocity[i, body, 0] = s.body_velocity[i, body, 0]
     s.velocity[i, body, 1] = s.body_velocity[i, body, 1]
     s.spin[i, body] = s.body_velocity[i, body, 2]
-    place_body(s, i, body)
 
 
 def move_body(s, i, body, time):

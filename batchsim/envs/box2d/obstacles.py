@@ -9,16 +9,10 @@ import numpy as np
 
 from batchsim.columns import column
 from batchsim.envs.box2d.collide import edge_and_polygon
+from batchsim.envs.box2d.ground import put_box
 from batchsim.envs.box2d.impacts import outline_body, outline_edge
 from batchsim.envs.box2d.polygons import two_polygons
-from batchsim.envs.box2d.settings import (
-    AABB_EXTENSION,
-    HALF,
-    ONE,
-    POLYGON_RADIUS,
-    THIRD,
-    ZERO,
-)
+from batchsim.envs.box2d.settings import HALF, ONE, THIRD, ZERO
 from batchsim.envs.box2d.terrain import (
     EDGES,
     GRASS,
@@ -64,10 +58,7 @@ def put_rectangle(s, i, left, bottom, right, top):
         cx += triangle * THIRD * (x + next_x)
         cy += triangle * THIRD * (y + next_y)
     s.polygon_center[i, k, 0], s.polygon_center[i, k, 1] = cx * (ONE / area), cy * (ONE / area)
-    s.ground_box[i, EDGES + k, 0] = left - POLYGON_RADIUS - AABB_EXTENSION
-    s.ground_box[i, EDGES + k, 1] = bottom - POLYGON_RADIUS - AABB_EXTENSION
-    s.ground_box[i, EDGES + k, 2] = right + POLYGON_RADIUS + AABB_EXTENSION
-    s.ground_box[i, EDGES + k, 3] = top + POLYGON_RADIUS + AABB_EXTENSION
+    put_box(s, i, EDGES + k, left, bottom, right, top)
     hang_ground(s, i, EDGES + k)
 
 

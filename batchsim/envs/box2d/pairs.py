@@ -14,15 +14,8 @@ def find_in_tree(s, i):
         if s.moved[i, body]:
             leaf = int(s.shape_node[i, body])
             remove_leaf(s, i, leaf)
-            put_leaf(
-                s,
-                i,
-                leaf,
-                s.box[i, body, 0],
-                s.box[i, body, 1],
-                s.box[i, body, 2],
-                s.box[i, body, 3],
-            )
+            box = s.box[i, body]
+            put_leaf(s, i, leaf, box[0], box[1], box[2], box[3])
     make_pairs(s, i)
 
 

@@ -12,19 +12,9 @@ from batchsim.envs.box2d.collide import (
     clip,
     swapped,
 )
-from batchsim.envs.box2d.distance import put
+from batchsim.envs.box2d.distance import put, put_corner, towards, turned, turned_back
 from batchsim.envs.box2d.settings import HALF, LARGEST, TOTAL_RADIUS
-from batchsim.envs.box2d.vectors import dot, normalize, rotate, unrotate, untransform
-
-
-def turned(s, i, side, x, y):
-    """Return a direction of an outline in the world."""
-    return rotate(s.pose[i, side, 2], s.pose[i, side, 3], x, y)
-
-
-def turned_back(s, i, side, x, y):
-    """Return a direction of the world as an outline has it."""
-    return unrotate(s.pose[i, side, 2], s.pose[i, side, 3], x, y)
+from batchsim.envs.box2d.vectors import dot, normalize, untransform
 
 
 def separation(s, i, side, edge):
@@ -32,16 +22,8 @@ def separation(s, i, side, edge):
     nx, ny = turned(
         s, i, side, s.outline_normal[i, side, edge, 0], s.outline_normal[i, side, edge, 1]
     )
-    x, y = turned_back(s, i, 1 - side, nx, ny)
-    nearest, least = 0, LARGEST
-    for k in range(s.outline_length[i, 1 - side]):
-        value = dot(s.outline[i, 1 - side, k, 0], s.outline[i, 1 - side, k, 1], x, y)
-        if value < least:
-            nearest, least = k, value
-    ax, ay = put(s, i, side, s.outline[i, side, edge, 0], s.outline[i, side, edge, 1])
-    bx, by = put(
-        s, i, 1 - side, s.outline[i, 1 - side, nearest, 0], s.outline[i, 1 - side, nearest, 1]
-    )
+    ax, ay = put_corner(s, i, side, edge)
+    bx, by = put_corner(s, i, 1 - side, towards(s, i, 1 - side, -nx, -ny))
     return dot(bx - ax, by - ay, nx, ny)
 
 
@@ -107,8 +89,8 @@ def two_polygons(s, i, slot):
     second = first + 1 if first + 1 < s.outline_length[i, other] else 0
     feature0 = edge + first * SECOND + FIRST_IS_FACE
     feature1 = edge + second * SECOND + FIRST_IS_FACE
-    ax, ay = put(s, i, other, s.outline[i, other, first, 0], s.outline[i, other, first, 1])
-    bx, by = put(s, i, other, s.outline[i, other, second, 0], s.outline[i, other, second, 1])
+    ax, ay = put_corner(s, i, other, first)
+    bx, by = put_corner(s, i, other, second)
 
     end = edge + 1 if edge + 1 < s.outline_length[i, side] else 0
     x1, y1 = s.outline[i, side, edge, 0], s.outline[i, side, edge, 1]
@@ -116,8 +98,8 @@ def two_polygons(s, i, slot):
     local_x, local_y = normalize(x2 - x1, y2 - y1)
     tx, ty = turned(s, i, side, local_x, local_y)
     nx, ny = ty, -tx
-    rx, ry = put(s, i, side, x1, y1)
-    ox, oy = put(s, i, side, x2, y2)
+    rx, ry = put_corner(s, i, side, edge)
+    ox, oy = put_corner(s, i, side, end)
     front = dot(nx, ny, rx, ry)
     offset1, offset2 = -dot(tx, ty, rx, ry) + TOTAL_RADIUS, dot(tx, ty, ox, oy) + TOTAL_RADIUS
     n, ax, ay, feature0, bx, by, feature1 = clip(

@@ -12,13 +12,12 @@ from batchsim.envs.box2d.columns import Sizes, tree_of
 from batchsim.envs.box2d.joints import relax
 from batchsim.envs.box2d.settings import ONE, ZERO
 from batchsim.envs.box2d.shapes import box, mass, polygon
-from batchsim.envs.box2d.terrain import EDGES, GROUNDS, HEIGHT, STARTPAD, STEP
+from batchsim.envs.box2d.terrain import EDGES, GROUNDS, HEIGHT, SCALE, STARTPAD, STEP
 from batchsim.envs.box2d.tree import hang
 from batchsim.envs.box2d.vectors import dot
 from batchsim.envs.box2d.worlds import Joint, world_of
 from batchsim.family import env, merge
 
-SCALE = 30.0
 VIEW_WIDTH, VIEW_HEIGHT = 600 / SCALE, 400 / SCALE
 MOTORS_TORQUE = 80
 SPEED_HIP, SPEED_KNEE = 4, 6

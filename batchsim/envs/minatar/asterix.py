@@ -112,31 +112,20 @@ class Asterix(MinAtar):
         y = moved(int(s.y[i]), action, UP, DOWN, 1, LANES)
         s.x[i], s.y[i] = x, y
 
-        reward, caught = 0.0, False
-        lane = y - 1
-        if s.place[i, lane] == x:
-            if s.gold[i, lane]:
-                s.place[i, lane] = EMPTY
-                reward = 1.0
-            else:
-                caught = True
+        found, caught = catch(s, i, x, y - 1)
         if s.move_timer[i] == 0:
             s.move_timer[i] = s.move_interval[i]
             for k in range(LANES):
                 if s.place[i, k] != EMPTY:
                     place = s.place[i, k] + s.way[i, k]
                     s.place[i, k] = place if 0 <= place < SIDE else EMPTY
-            if s.place[i, lane] == x:
-                if s.gold[i, lane]:
-                    s.place[i, lane] = EMPTY
-                    reward = 1.0
-                else:
-                    caught = True
+            more, met = catch(s, i, x, y - 1)
+            found, caught = found or more, caught or met
         s.spawn_timer[i] -= 1
         s.move_timer[i] -= 1
         if p.difficulty_ramping:
             ramp(s, i)
-        return reward, caught
+        return float(found), caught
 
     def show(s, i, p, out):
         out[s.y[i], s.x[i], PLAYER] = True
@@ -147,6 +136,16 @@ class Asterix(MinAtar):
                 trail = place - s.way[i, k]
                 if 0 <= trail < SIDE:
                     out[k + 1, trail, TRAIL] = True
+
+
+def catch(s, i, x, lane):
+    """Tell whether the player has gold, which is taken away then, and whether an enemy."""
+    if s.place[i, lane] != x:
+        return False, False
+    if not s.gold[i, lane]:
+        return False, True
+    s.place[i, lane] = EMPTY
+    return True, False
 
 
 def spawn(s, i, rng):

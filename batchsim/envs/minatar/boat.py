@@ -51,7 +51,7 @@ def steer(s, i, action):
             s.cooldown[i] = COOLDOWN
     way = int(action == RIGHT) - int(action == LEFT)
     s.way[i] = way if way != 0 else s.way[i]
-    s.x[i] = min(max(s.x[i] + way, 0), SIDE - 1)
+    s.x[i] = moved(int(s.x[i]), action, LEFT, RIGHT, 0, SIDE - 1)
     s.y[i] = moved(int(s.y[i]), action, UP, DOWN, 0, DEEPEST)
 
 
@@ -68,8 +68,7 @@ def move_bullets(s, i):
             if gone:
                 hits += 1
         if gone:
-            remove(s.bullets[i], k, s.num_bullets[i])
-            s.num_bullets[i] -= 1
+            s.num_bullets[i] = remove(s.bullets[i], k, s.num_bullets[i])
     return hits
 
 
@@ -77,8 +76,7 @@ def is_fish_hit(s, i, x, y):
     """Take away a fish in a cell, if there is one, and tell whether there was."""
     k = find(s.fish[i], s.num_fish[i], x, y)
     if k >= 0:
-        remove(s.fish[i], k, s.num_fish[i])
-        s.num_fish[i] -= 1
+        s.num_fish[i] = remove(s.fish[i], k, s.num_fish[i])
     return k >= 0
 
 
@@ -86,8 +84,7 @@ def is_submarine_hit(s, i, x, y):
     """Take away an enemy's submarine in a cell, if there is one, and tell whether there was."""
     k = find(s.submarines[i], s.num_submarines[i], x, y)
     if k >= 0:
-        remove(s.submarines[i], k, s.num_submarines[i])
-        s.num_submarines[i] -= 1
+        s.num_submarines[i] = remove(s.submarines[i], k, s.num_submarines[i])
     return k >= 0
 
 
@@ -107,5 +104,4 @@ def move_divers(s, i):
         if on_board:
             s.crew[i] += 1
         if gone or on_board:
-            remove(s.divers[i], k, s.num_divers[i])
-            s.num_divers[i] -= 1
+            s.num_divers[i] = remove(s.divers[i], k, s.num_divers[i])

@@ -27,9 +27,7 @@ class Arguments(NamedTuple):
 
 
 class Last(NamedTuple):
-    last_action: np.int8 = np.int8(
-        0
-    )  # what was done in the step before, whichever episode that was in
+    last_action: np.int8 = np.int8(0)  # of the step before, whichever episode that was in
 
 
 class Tables(NamedTuple):

@@ -55,13 +55,16 @@ def come(things, k, y, way, timer):
 
 
 def remove(things, k, count):
-    """Take away the first of `count` things that is like number k, and keep the others in order."""
+    """Take away the first of `count` things that is like number k, and keep the others in order;
+    return how many they are.
+    """
     first = 0
     while not is_like(things, first, k):
         first += 1
     for j in range(first + 1, count):
         for field in range(things.shape[1]):
             things[j - 1, field] = things[j, field]
+    return count - 1
 
 
 def is_like(things, j, k):

@@ -63,8 +63,7 @@ def swim(s, i, things, k):
     bullet = find(s.bullets[i], s.num_bullets[i], things[k, X], things[k, Y])
     if bullet < 0:
         return False, False, met
-    remove(s.bullets[i], bullet, s.num_bullets[i])
-    s.num_bullets[i] -= 1
+    s.num_bullets[i] = remove(s.bullets[i], bullet, s.num_bullets[i])
     return True, True, met
 
 
@@ -77,8 +76,7 @@ def move_fish(s, i):
         if is_hit:
             hits += 1
         if is_gone:
-            remove(s.fish[i], k, s.num_fish[i])
-            s.num_fish[i] -= 1
+            s.num_fish[i] = remove(s.fish[i], k, s.num_fish[i])
     return hits, met
 
 
@@ -96,8 +94,7 @@ def move_submarines(s, i):
             s.submarines[i, k, SHOT] = RELOAD
             fire(s, i, k)
         if is_gone:
-            remove(s.submarines[i], k, s.num_submarines[i])
-            s.num_submarines[i] -= 1
+            s.num_submarines[i] = remove(s.submarines[i], k, s.num_submarines[i])
     return hits, met
 
 
@@ -118,6 +115,5 @@ def move_enemy_bullets(s, i):
         s.enemy_bullets[i, k, X] += s.enemy_bullets[i, k, WAY]
         met = met or is_met(s, i, s.enemy_bullets[i], k)
         if is_outside(s.enemy_bullets[i, k, X]):
-            remove(s.enemy_bullets[i], k, s.num_enemy_bullets[i])
-            s.num_enemy_bullets[i] -= 1
+            s.num_enemy_bullets[i] = remove(s.enemy_bullets[i], k, s.num_enemy_bullets[i])
     return met
