@@ -20,16 +20,19 @@ RUN := $(VENV)/bin/python
 # The ladder needs few packages and is set up soonest; to everything else belong those of ci.txt.
 LADDER_REQUIREMENTS := $(VENV)/ladder.stamp
 REQUIREMENTS := $(VENV)/ci.stamp
+RELEASE_REQUIREMENTS := $(VENV)/release.stamp
 
 # An installation with other build options (see setup.py) replaces the one before.
 INSTALLATION := $(VENV)/batchsim-$(BATCHSIM_CYTHON_CHECKS)-$(BATCHSIM_CYTHON_PROFILE).stamp
 NATIVE_SOURCES := $(shell find batchsim -name '*.pyx' -o -name '*.pxd' -o -name '*.hpp')
 
-.PHONY: help ladder test fuzz sanitize soak bench profile lint docs clean
+.PHONY: help ladder test fuzz sanitize soak bench profile lint docs wheel test-wheel clean
+# Two at a time would install into one environment at once.
+.NOTPARALLEL:
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 ladder: $(INSTALLATION) ## measure the table of improvements (LADDER_ARGS="--env … --seconds …")
 	$(RUN) -m batchsim ladder $(LADDER_ARGS)
@@ -64,6 +67,15 @@ lint: $(REQUIREMENTS) ## check style, formatting and types
 
 docs: $(REQUIREMENTS) $(INSTALLATION) ## build the documentation into docs/_build/html
 	$(RUN) -m sphinx -W --keep-going -b html docs docs/_build/html
+
+wheel: $(RELEASE_REQUIREMENTS) ## build the sdist and, of it, the wheel for this Python, into dist
+	rm -rf dist
+	$(RUN) -m build --no-isolation
+	case $$(uname) in Linux) PATH="$$PWD/$(VENV)/bin:$$PATH" $(RUN) -m auditwheel repair \
+		--wheel-dir dist dist/*-linux_*.whl && rm dist/*-linux_*.whl;; esac
+
+test-wheel: $(LADDER_REQUIREMENTS) ## try the wheel in dist: without a compiler, with the oldest dependencies
+	$(RUN) tests/wheel.py
 
 clean: ## remove everything built, but keep the virtual environment
 	rm -rf build dist batchsim.egg-info docs/_build docs/environments docs/reference $(BENCH_JSON)
