@@ -12,7 +12,7 @@ import batchsim
 from batchsim.registry import ENVIRONMENTS, original
 
 YOUNG = {"CliffWalking-v1", "CliffWalkingSlippery-v1", "Taxi-v4"} - {*gymnasium.registry}
-"""Ids that this Gymnasium, which is older than 1.3, does not have yet; batchsim runs with it, too."""
+"""Ids that this Gymnasium does not have yet, being older than 1.3; batchsim runs with it, too."""
 
 IDS = sorted(
     name
