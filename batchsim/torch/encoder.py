@@ -15,6 +15,7 @@ from torch.nn.grad import conv2d_weight
 
 from batchsim.batch.spaces import Layout
 from batchsim.symbols import Symbols, are_tokens, token_values
+from batchsim.torch.distributed import ALONE, Ranks
 from batchsim.torch.nested import leaves
 
 __all__ = ["Cells", "Encoder", "Lookup", "Normalizer", "Words"]
@@ -51,14 +52,17 @@ class Normalizer(nn.Module):
         return ((numbers - self.mean) * self.scale).clamp(-10.0, 10.0)
 
     @torch.no_grad()
-    def show(self, numbers: torch.Tensor) -> None:
-        """Take (rows, size) into account: means and variances put together (Chan and others)."""
-        variance, mean = torch.var_mean(numbers, 0, correction=0)
-        share = len(numbers) / (self.count + len(numbers))
-        difference = mean - self.mean
-        self.variance += ((variance - self.variance) + difference**2 * (1 - share)) * share
-        self.mean += difference * share
-        self.count += len(numbers)
+    def show(self, numbers: torch.Tensor, ranks: Ranks) -> None:
+        """Take (rows, size) of each rank into account: means and variances put together (Chan and
+        others).
+        """
+        own = torch.var_mean(numbers, 0, correction=0)
+        for count, variance, mean in ranks.moments(len(numbers), *own):
+            share = count / (self.count + count)
+            difference = mean - self.mean
+            self.variance += ((variance - self.variance) + difference**2 * (1 - share)) * share
+            self.mean += difference * share
+            self.count += count
         self.scale.copy_((self.variance + 1e-8).rsqrt())
 
 
@@ -143,19 +147,24 @@ class Encoder(nn.Module):
                 ],
                 -1,
             ).float()
-        numbers = leaf.flatten(1) if leaf.dim() > 1 else leaf.unsqueeze(1)
+        numbers = _flat(leaf)
         if numbers.dtype != torch.float32:
             numbers = numbers.float()
         if str(k) in self.normalizers:
             numbers = self.normalizers[str(k)](numbers)
         return numbers
 
-    def show(self, observations: Any) -> None:
-        """Take (rows, …) into account for the scale of numbers."""
+    def show(self, observations: Any, ranks: Ranks = ALONE) -> None:
+        """Take (rows, …) of each rank into account for the scale of numbers."""
         for k, leaf in enumerate(leaves(observations)):
             if str(k) in self.normalizers:
                 normalizer: Any = self.normalizers[str(k)]
-                normalizer.show(leaf.reshape(len(leaf), -1).float())
+                normalizer.show(_flat(leaf).float(), ranks)
+
+
+def _flat(leaf: torch.Tensor) -> torch.Tensor:
+    """Return (rows, numbers)."""
+    return leaf.flatten(1) if leaf.dim() > 1 else leaf.unsqueeze(1)
 
 
 def _says_something(space: Space[Any]) -> bool:
