@@ -119,7 +119,7 @@ class Ranks:
         """
         if not self.several or device.type != "cuda":
             return device
-        if device.index is not None:
+        if str(device) != "cuda":
             raise ValueError(
                 f"device is {asked!r}, but each of the {self.size} ranks has a GPU of its own; "
                 "expected 'cuda'."

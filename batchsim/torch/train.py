@@ -493,7 +493,8 @@ def to_json(training: Training, evaluation: Evaluation) -> str:
     if any), `baseline` (bool), `hyperparameters`, `steps`, `seconds` (wall time of training),
     `setup_seconds` (before it: kernels, threads), `steps_per_second`, `times` (seconds in
     `environment`, `policy`, `learning` and `rest`), `draw` (bool, of the evaluation), and
-    `evaluation` with `episodes`, `mean`, `std`, `lowest`, `highest`, `mean_length` and `success_rate`, null where episodes pay before they end.
+    `evaluation` with `episodes`, `mean`, `std`, `lowest`, `highest`, `mean_length` and
+    `success_rate`, null where episodes pay before they end.
     """
     settings = training.settings
     return json.dumps(
