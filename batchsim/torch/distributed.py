@@ -226,7 +226,7 @@ class Ranks:
             if one[-1] > 0  # Of no samples there is no mean.
         ]
 
-    def add_up(self, parameters: Iterable[torch.nn.Parameter], losses: torch.Tensor) -> None:
+    def add_up(self, parameters: Sequence[torch.nn.Parameter], losses: torch.Tensor) -> None:
         """Make gradients and losses the sums over all ranks, as one tensor.
 
         Args:
@@ -235,15 +235,12 @@ class Ranks:
         """
         if not self.several:
             return
-        changed = list(parameters)
-        flat = torch.cat(
-            [(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in changed]
-            + [losses]
-        )
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        flat = torch.cat([*(gradient.flatten() for gradient in gradients), losses])
         with self._connected():
             dist.all_reduce(flat)
-        *gradients, summed = flat.split([*(p.numel() for p in changed), len(losses)])
-        for parameter, gradient in zip(changed, gradients, strict=True):
+        *added, summed = flat.split([*(p.numel() for p in parameters), len(losses)])
+        for parameter, gradient in zip(parameters, added, strict=True):
             parameter.grad = gradient.view_as(parameter)
         losses.copy_(summed)
 

@@ -345,6 +345,8 @@ class PPO:
         minibatches = [
             slice(start, min(start + size, count)) for start in range(0, count - 1, size)
         ]
+        # Those of the policy, which takes a while to list them.
+        parameters = self.optimizer.param_groups[0]["params"]
         sums = torch.zeros(3, device=self.device)
         for _ in range(h.epochs):
             order = valid[torch.randperm(count, generator=self.generator)]
@@ -358,8 +360,8 @@ class PPO:
                 self.optimizer.zero_grad()
                 samples = [one[part] for one in epoch]
                 losses = self._go_back(rows[part], samples, compared[whole])
-                ranks.add_up(policy.parameters(), losses)
-                nn.utils.clip_grad_norm_(policy.parameters(), h.max_gradient)
+                ranks.add_up(parameters, losses)
+                nn.utils.clip_grad_norm_(parameters, h.max_gradient)
                 self.optimizer.step()
                 sums += losses
         if h.normalize:
