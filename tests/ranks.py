@@ -1,6 +1,7 @@
 """What the tests of several ranks have each of them do: torchrun starts this file."""
 
 import os
+import shutil
 import signal
 import sys
 from contextlib import closing
@@ -38,25 +39,29 @@ def train_all(directory):
             rollout = training.ppo.collector.rollout
             seen = [rollout.observations, rollout.actions, rollout.rewards, rollout.terminated]
             torch.save(seen, Path(directory, f"{name}-{ranks.rank}.pt"))
-        told = [ranks.rank, training.cpus, ranks.first_to_fail()]
+        told = [ranks.rank, training.most_threads, ranks.first_to_fail()]
         Path(directory, f"told-{ranks.rank}").write_text(repr(told))
 
 
-def train_and_die(arguments):
+def train_and_die(left, directory, arguments):
+    """The command; but one rank dies, and what it leaves is copied before torchrun's next try."""
     iterate = PPO.iterate
 
     def dying(ppo):
-        if ppo.ranks.rank == 1 and ppo.iteration == KILLED_AFTER:
+        ranks = ppo.ranks
+        if ranks.rank == 1 and not ranks.restarts and ppo.iteration == KILLED_AFTER:
             os.kill(os.getpid(), signal.SIGKILL)
         return iterate(ppo)
 
     PPO.iterate = dying
-    sys.argv = ["batchsim", *arguments]
+    if os.environ["RANK"] == "0" and os.environ["TORCHELASTIC_RESTART_COUNT"] != "0":
+        shutil.copytree(directory, left)
+    sys.argv = ["batchsim", "train", *arguments, "--checkpoint", directory]
     main()
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "train":
-        train_and_die(sys.argv[1:])
+    if len(sys.argv) > 2:
+        train_and_die(*sys.argv[1:3], sys.argv[3:])
     else:
         train_all(sys.argv[1])

@@ -171,69 +171,69 @@ def test_where_sums_are_arranged_alike_all_bits_are_the_same(name, together):
 # -- the command -----------------------------------------------------------------------------------
 
 
-def arguments(directory):
+def arguments():
     """Of the training `plain`, with a checkpoint after each iteration."""
     env, how = script.TRAININGS["plain"]
-    changed = {name: getattr(how, name) for name in ("num_envs", "total_steps")}
-    found = [env, *(f"--{name.replace('_', '-')}={value}" for name, value in changed.items())]
+    found = [env, "--num-envs", how.num_envs, "--total-steps", how.total_steps]
     for name in ("steps", "epochs", "minibatches", "learning_rate"):
         found += ["--set", f"{name}={getattr(how, name)}"]
-    found += ["--seed", script.SEED, "--threads", 1, "--episodes", 5]
-    return [*map(str, found), "--checkpoint", str(directory), "--checkpoint-seconds", "0"]
+    found += ["--seed", script.SEED, "--threads", 1, "--episodes", 5, "--checkpoint-seconds", 0]
+    return [str(argument) for argument in found]
+
+
+class Killed:
+    """A training of two ranks, of which one was killed; torchrun started both again."""
+
+    def __init__(self, place):
+        self.left, self.ended = place / "left", place / "ended"
+        self.figures = place / "figures.json"
+        started = ["--max-restarts=1", "--monitor-interval=2", script.__file__]
+        more = ["--json", self.figures]
+        self.done = torchrun(*started, self.left, self.ended, *arguments(), *more)
 
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory):
-    """The directory of a training of two ranks, one of which was killed, and what they said."""
-    directory = tmp_path_factory.mktemp("killed") / "run"
-    return directory, torchrun(script.__file__, "train", *arguments(directory))
+    return Killed(tmp_path_factory.mktemp("killed"))
 
 
-def test_a_rank_that_dies_ends_the_training_and_leaves_the_checkpoint(killed):
-    directory, ended = killed
-    assert ended.returncode == 1
-    told = [line for line in ended.stderr.splitlines() if line.startswith("batchsim: ")]
+def test_a_rank_that_dies_ends_the_training_with_a_sentence_and_a_checkpoint(killed):
+    told = [line for line in killed.done.stderr.splitlines() if line.startswith("batchsim: ")]
     assert told == [
         "batchsim: Another of the 2 ranks has ended, or cannot be reached; where there is a "
         "checkpoint, --resume goes on from the last."
     ]
-    assert ended.stdout == ""
-    assert checkpoints.load(directory).training["iteration"] == script.KILLED_AFTER
+    found = checkpoints.load(killed.left)
+    assert (found.training["iteration"], found.ranks) == (script.KILLED_AFTER, 2)
 
 
-def test_two_ranks_go_on_to_the_same_bits_and_only_one_shows_it(killed, together, tmp_path):
-    directory, _ = killed
-    copy = tmp_path / "run"
-    copy.mkdir()
-    (copy / checkpoints.FILE).write_bytes((directory / checkpoints.FILE).read_bytes())
-    figures = tmp_path / "figures.json"
-    done = torchrun(
-        *("-m", "batchsim", "train", *arguments(copy), "--resume", "--json", figures),
-    )
-    assert done.returncode == 0, done.stderr
-    assert differences(state(copy), state(together / "plain")) == {}
-    steps = re.findall(r"^([\d,]+) steps: ", done.stderr, re.M)
-    assert steps == ["384", "480", "576"]
-    assert "batchsim: " not in done.stderr
-    summary = done.stdout.splitlines()
+def test_ranks_that_are_started_again_go_on_to_the_same_bits(killed, together):
+    assert killed.done.returncode == 0, killed.done.stderr
+    assert differences(state(killed.ended), state(together / "plain")) == {}
+
+
+def test_one_rank_shows_a_training_and_writes_its_figures(killed):
+    steps = re.findall(r"^([\d,]+) steps: ", killed.done.stderr, re.M)
+    assert steps == ["96", "192", "288", "384", "480", "576"]
+    summary = killed.done.stdout.splitlines()
     assert len(summary) == 3
     assert " on cpu, 2 ranks of 1 thread each; " in summary[0]
-    found = json.loads(figures.read_text())
-    assert found["ranks"] == 2
-    assert found["steps"] == script.PLAIN.total_steps
+    found = json.loads(killed.figures.read_text())
+    assert (found["ranks"], found["steps"]) == (2, 576)
 
 
 def test_another_number_of_ranks_goes_on_and_says_what_changes(killed, alone, capsys):
-    directory, _ = killed
+    command = ["batchsim", "train", *arguments(), "--checkpoint", str(killed.left), "--resume"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["batchsim", "train", *arguments(directory), "--resume"])
+        patch.setattr(sys, "argv", command)
         with pytest.raises(SystemExit) as ended:
             main()
     assert not ended.value.code
     told = capsys.readouterr().err.splitlines()[0]
-    assert told.startswith(f"batchsim: The checkpoint in {directory} was saved by 2 ranks; 1 rank ")
+    start = f"batchsim: The checkpoint in {killed.left} was saved by 2 ranks; with 1 rank "
+    assert told.startswith(start)
     assert "in another order" in told
-    assert_near("plain", state(directory), state(alone["plain"].settings.checkpoint))
+    assert_near("plain", state(killed.left), state(alone["plain"].settings.checkpoint))
 
 
 def test_of_ranks_that_fail_together_one_says_why(together):
@@ -257,7 +257,7 @@ def test_samples_are_shared_out_by_row_in_their_order(size):
     for rank in range(size):
         ranks = Ranks(rank, size)
         own = numbers[:, ranks.rows_of(rows)].flatten()
-        places, its_parts = ranks.share_out(samples, rows, parts)
+        places, its_parts = ranks.share_out(samples, steps, rows, parts)
         for k, (part, its) in enumerate(zip(parts, its_parts, strict=True)):
             mine = own[places[its]].tolist()
             order = samples[part].tolist()

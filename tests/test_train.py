@@ -142,6 +142,7 @@ def test_the_figures_are_written_as_json():
         "seed": int,
         "device": str,
         "threads": int,
+        "ranks": int,
         "precision": str,
         "arguments": dict,
         "baseline": bool,
@@ -158,6 +159,7 @@ def test_the_figures_are_written_as_json():
     assert found["schema"] == 1
     assert found["env_id"] == "CartPole-v1"
     assert (found["seed"], found["precision"], found["threads"]) == (7, "fast", 1)
+    assert found["ranks"] == 1
     assert found["baseline"] is False
     assert found["arguments"] == {}
     how = found["hyperparameters"]
@@ -870,7 +872,7 @@ def test_tensorboard_shows_each_iteration_once():
 def test_the_code_of_the_page_runs(capsys):
     page = Path(__file__).parents[1] / "docs" / "training.md"
     blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     names = {}
     for block in blocks:
         exec(compile(block, str(page), "exec"), names)

@@ -69,6 +69,9 @@ def train(
         from batchsim.torch.train import Settings, Training, to_json
 
     with _joined() as ranks:
+        if ranks.restarts and checkpoint is not None:
+            # Started again by torchrun, with the same options, since a rank had ended.
+            resume = resume or (checkpoint / checkpoints.FILE).is_file()
         try:
             if json is not None:
                 check_writable(json)

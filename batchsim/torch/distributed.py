@@ -9,6 +9,7 @@ process does alone, and differ from it only in the order in which gradients are 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import time
 from collections import Counter
@@ -19,6 +20,7 @@ import torch
 import torch.distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
+from batchsim.batch.checks import MOST_THREADS
 from batchsim.batch.processors import allowed_cpus, cpu_quota
 
 __all__ = ["ALONE", "Ranks", "TrainingError", "join_ranks", "share_of_cpus"]
@@ -26,8 +28,8 @@ __all__ = ["ALONE", "Ranks", "TrainingError", "join_ranks", "share_of_cpus"]
 NAMES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
 """Environment variables that torchrun sets."""
 
-FAILED = "batchsim/failed"
-"""Counts, in the store that ranks share, those that have failed."""
+FAILED = "batchsim/failed/{restarts}"
+"""Counts, in the store that ranks share, those that have failed since they were started."""
 
 MOMENT = 1.0
 """Seconds that others wait while the rank that has failed first says why: once one process has
@@ -49,6 +51,7 @@ class Ranks:
         size: how many there are.
         local_rank, local_size: likewise, of those on this machine.
         store: what ranks can read and write as long as any of them lives.
+        restarts: how often torchrun has started all of them anew, since one had ended.
     """
 
     def __init__(
@@ -58,12 +61,15 @@ class Ranks:
         local_rank: int = 0,
         local_size: int = 1,
         store: Any = None,
+        restarts: int = 0,
     ) -> None:
         self.rank = rank
         self.size = size
         self.local_rank = local_rank
         self.local_size = local_size
         self.store = store
+        self.restarts = restarts
+        self._places: tuple[tuple[int, int], torch.Tensor] | None = None
 
     @property
     def several(self) -> bool:
@@ -92,24 +98,33 @@ class Ranks:
         return slice(self.rank * own, (self.rank + 1) * own)
 
     def share_out(
-        self, samples: torch.Tensor, num_envs: int, parts: Sequence[slice]
+        self, samples: torch.Tensor, steps: int, num_envs: int, parts: Sequence[slice]
     ) -> tuple[torch.Tensor, Sequence[slice]]:
         """Return this rank's samples of a rollout (T, N), counted in its own, and its parts.
 
         Args:
             samples: places in the flattened rollout of all ranks, on the CPU.
-            num_envs: N, of all ranks.
-            parts: of the samples; what is returned are the parts of this rank's.
+            steps, num_envs: T and N, of all ranks.
+            parts: of the samples, one behind the other; what is returned are the parts of this
+                rank's.
         """
         if not self.several:
             return samples, parts
-        rows = self.rows_of(num_envs)
-        row = samples % num_envs
-        mine = (row >= rows.start) & (row < rows.stop)
-        own = num_envs // self.size
-        places = samples.div(num_envs, rounding_mode="floor") * own + (row - rows.start)
-        before = [0, *mine.cumsum(0).tolist()]
-        return places[mine], [slice(before[part.start], before[part.stop]) for part in parts]
+        places = self._own_places(steps, num_envs)[samples]
+        mine = places >= 0
+        sizes = [int(mine[part].sum()) for part in parts]
+        stops = itertools.accumulate(sizes)
+        shares = [slice(stop - size, stop) for stop, size in zip(stops, sizes, strict=True)]
+        return places[mine], shares
+
+    def _own_places(self, steps: int, num_envs: int) -> torch.Tensor:
+        """Return by place in the flattened rollout of all the place in this rank's, -1 for none."""
+        if self._places is None or self._places[0] != (steps, num_envs):
+            own = num_envs // self.size
+            table = torch.full((steps, num_envs), -1)
+            table[:, self.rows_of(num_envs)] = torch.arange(steps * own).view(steps, own)
+            self._places = (steps, num_envs), table.flatten()
+        return self._places[1]
 
     def own_device(self, asked: str, device: torch.device) -> torch.device:
         """Return the device of this rank, given the one that was asked for: each has its own GPU.
@@ -134,14 +149,14 @@ class Ranks:
         torch.cuda.set_device(found)
         return found
 
-    def count_cpus(self) -> int | None:
-        """Return how many threads this rank may compute with; None for as many as there are."""
+    def count_threads(self) -> int | None:
+        """Return how many threads suit this rank's share of the CPUs; None for all there are."""
         if not self.several:
             return None
         here = self.rank - self.local_rank  # The first rank of this machine.
         everyones = self.gather_all((here, allowed_cpus()))
         beside = [cpus for place, cpus in everyones if place == here]
-        return share_of_cpus(allowed_cpus(), beside, cpu_quota())
+        return min(share_of_cpus(allowed_cpus(), beside, cpu_quota()), MOST_THREADS)
 
     # -- exchange ------------------------------------------------------------------------------
 
@@ -278,7 +293,7 @@ class Ranks:
         if not self.several:
             return True
         try:
-            if self.store.add(FAILED, 1) == 1:
+            if self.store.add(FAILED.format(restarts=self.restarts), 1) == 1:
                 return True
         except RuntimeError:
             return True  # The store has gone with torchrun.
@@ -326,7 +341,8 @@ def join_ranks() -> Ranks:
     Without torchrun, or where it has started one alone, that is `ALONE`. Close it at the end.
 
     Raises:
-        ValueError: if environment variables say only a part of it, or something else.
+        ValueError: if environment variables say only a part of it, or something else, or the others
+            cannot be reached.
     """
     if any(name not in os.environ for name in NAMES[:2]):
         return ALONE
@@ -334,12 +350,17 @@ def join_ranks() -> Ranks:
     if size == 1:
         return ALONE
     local_rank, local_size = (_read(name) for name in NAMES[2:])
-    store, rank, size = next(iter(rendezvous("env://", rank, size)))
     with_gpus = torch.cuda.is_available() and dist.is_nccl_available()
     # What lies in the host's memory goes by gloo, gradients on GPUs by NCCL.
     backend = "cpu:gloo,cuda:nccl" if with_gpus else "gloo"
-    dist.init_process_group(backend, store=store, rank=rank, world_size=size)
-    return Ranks(rank, size, local_rank, local_size, store)
+    try:
+        store, rank, size = next(iter(rendezvous("env://", rank, size)))
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size)
+    except RuntimeError as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise ValueError(f"The {size} ranks cannot reach each other: {reason}.") from error
+    restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
+    return Ranks(rank, size, local_rank, local_size, store, restarts)
 
 
 def _read(name: str) -> int:

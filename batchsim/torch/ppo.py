@@ -350,7 +350,7 @@ class PPO:
         sums = torch.zeros(3, device=self.device)
         for _ in range(h.epochs):
             order = valid[torch.randperm(count, generator=self.generator)]
-            rows, parts = ranks.share_out(order, h.num_envs, minibatches)
+            rows, parts = ranks.share_out(order, h.steps, h.num_envs, minibatches)
             rows = rows.to(self.device)
             compared = everyones.index_select(0, order.to(self.device))
             epoch = [
@@ -365,7 +365,7 @@ class PPO:
                 self.optimizer.step()
                 sums += losses
         if h.normalize:
-            own, _ = ranks.share_out(valid, h.num_envs, [])
+            own, _ = ranks.share_out(valid, h.steps, h.num_envs, [])
             policy.encoder.show(self._seen(own.to(self.device)), ranks)
         policy_loss, value_loss, entropy = (sums / max(1, h.epochs * len(minibatches))).tolist()
         if not all(map(math.isfinite, (policy_loss, value_loss, entropy))):

@@ -266,7 +266,7 @@ class Training:
     def _make_envs(self) -> Any:
         settings = self.settings
         num_envs = settings.hyperparameters.num_envs // self.ranks.size
-        self.cpus = self.ranks.count_cpus()
+        self.most_threads = self.ranks.count_threads()
         if settings.baseline:
             return make_baseline(self.name, num_envs)
         with self.ranks.one_first():
@@ -274,7 +274,7 @@ class Training:
                 settings.env,
                 num_envs,
                 precision=settings.precision,
-                num_threads=None if self.cpus is None else min(self.cpus, checks.MOST_THREADS),
+                num_threads=self.most_threads,
                 **settings.arguments,
             )
 
@@ -283,9 +283,9 @@ class Training:
             return None
         before, now = count_ranks(found.ranks), count_ranks(self.ranks.size)
         return (
-            f"The checkpoint in {self.settings.checkpoint} was saved by {before}; {now} go on with "
-            "the same environments, noise and minibatches, but add gradients up in another order: "
-            "last bits, and in time actions, differ from those of a training left alone."
+            f"The checkpoint in {self.settings.checkpoint} was saved by {before}; with {now} "
+            "environments, noise and minibatches are the same, but gradients are added up in "
+            "another order: last bits, and in time actions, will differ from those of before."
         )
 
     def _check_same(self, found: Checkpoint) -> None:
@@ -327,7 +327,7 @@ class Training:
         if wanted is not None or self.device.type != "cpu":
             choice = pick_threads(lambda: None, candidates=[wanted if wanted is not None else 1])
             return choice.threads, "as asked for" if self.settings.threads else choice.reason
-        candidates = None if self.cpus is None else [1, min(self.cpus, checks.MOST_THREADS)]
+        candidates = None if self.most_threads is None else [1, self.most_threads]
         choice = pick_threads(self._minibatch(), candidates=candidates)
         self.ppo.optimizer.zero_grad()
         least = self.ranks.least(choice.threads)
