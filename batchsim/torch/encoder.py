@@ -52,7 +52,7 @@ class Normalizer(nn.Module):
         return ((numbers - self.mean) * self.scale).clamp(-10.0, 10.0)
 
     @torch.no_grad()
-    def show(self, numbers: torch.Tensor, ranks: Ranks) -> None:
+    def show(self, numbers: torch.Tensor, ranks: Ranks = ALONE) -> None:
         """Take (rows, size) of each rank into account: means and variances put together (Chan and
         others).
         """
