@@ -28,8 +28,8 @@ __all__ = ["ALONE", "Ranks", "TrainingError", "join_ranks", "share_of_cpus"]
 NAMES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
 """Environment variables that torchrun sets."""
 
-FAILED = "batchsim/failed/{restarts}"
-"""Counts, in the store that ranks share, those that have failed since they were started."""
+FAILED = "failed"
+"""Counts, in the store that ranks share, those that have failed."""
 
 MOMENT = 1.0
 """Seconds that others wait while the rank that has failed first says why: once one process has
@@ -293,7 +293,7 @@ class Ranks:
         if not self.several:
             return True
         try:
-            if self.store.add(FAILED.format(restarts=self.restarts), 1) == 1:
+            if self.store.add(FAILED, 1) == 1:
                 return True
         except RuntimeError:
             return True  # The store has gone with torchrun.
@@ -350,16 +350,18 @@ def join_ranks() -> Ranks:
     if size == 1:
         return ALONE
     local_rank, local_size = (_read(name) for name in NAMES[2:])
+    restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
     with_gpus = torch.cuda.is_available() and dist.is_nccl_available()
     # What lies in the host's memory goes by gloo, gradients on GPUs by NCCL.
     backend = "cpu:gloo,cuda:nccl" if with_gpus else "gloo"
     try:
         store, rank, size = next(iter(rendezvous("env://", rank, size)))
+        # What ranks of before have left in it, such as their addresses, is not for those of now.
+        store = dist.PrefixStore(f"batchsim/{restarts}", store)
         dist.init_process_group(backend, store=store, rank=rank, world_size=size)
     except RuntimeError as error:
         reason = str(error).partition("\n")[0].rstrip(".")
         raise ValueError(f"The {size} ranks cannot reach each other: {reason}.") from error
-    restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
     return Ranks(rank, size, local_rank, local_size, store, restarts)
 
 
