@@ -357,7 +357,7 @@ def join_ranks() -> Ranks:
     try:
         store, rank, size = next(iter(rendezvous("env://", rank, size)))
         # What ranks of before have left in it, such as their addresses, is not for those of now.
-        store = dist.PrefixStore(f"batchsim/{restarts}", store)
+        store = dist.PrefixStore(f"batchsim/{restarts}", store)  # type: ignore[attr-defined]
         dist.init_process_group(backend, store=store, rank=rank, world_size=size)
     except RuntimeError as error:
         reason = str(error).partition("\n")[0].rstrip(".")
