@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -139,9 +138,7 @@ class BatchEnvRunner(SingleAgentEnvRunner):
                 )
         self.env = BatchEnv(config.env, config.num_envs_per_env_runner, **arguments)
         # RLlib's networks read numbers.
-        refuse_texts(
-            self.env.single_observation_space, f"The observation space of {self.env}"
-        )
+        refuse_texts(self.env.single_observation_space, f"The observation space of {self.env}")
         self.num_envs = self.env.num_envs
         self._needs_initial_reset = True
         make_callback(
