@@ -26,7 +26,6 @@ try:
     from ray.rllib.utils.numpy import convert_to_numpy
     from ray.rllib.utils.spaces.space_utils import (
         clip_action,
-        get_base_struct_from_space,
         unsquash_action,
     )
     from ray.rllib.utils.torch_utils import convert_to_torch_tensor
@@ -84,7 +83,7 @@ class _Steps:
             setattr(self, name, getattr(self, name)[steps - count :])
 
 
-class BatchEnvRunner(SingleAgentEnvRunner):
+class BatchEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
     """Samples a BatchEnv for RLlib, and makes the episodes of arrays once a call.
 
     RLlib's own `SingleAgentEnvRunner` appends every row of every step to lists in Python. This
@@ -110,6 +109,8 @@ class BatchEnvRunner(SingleAgentEnvRunner):
         >>> config = config.env_runners(env_runner_cls=BatchEnvRunner, num_envs_per_env_runner=64)
     """
 
+    env: Any
+
     def __init__(self, *, config: Any, **kwargs: Any) -> None:
         _refuse(config)
         super().__init__(config=config, **kwargs)
@@ -120,9 +121,6 @@ class BatchEnvRunner(SingleAgentEnvRunner):
             )
         self._steps = _Steps()
         self._get_actions = GetActions()
-        self._action_struct = get_base_struct_from_space(self.config.action_space)
-        if self.env is not None:
-            self._action_struct = get_base_struct_from_space(self.env.single_action_space)
 
     def make_env(self) -> None:
         """Make the BatchEnv that the config asks for; one that there was is closed."""
@@ -172,7 +170,9 @@ class BatchEnvRunner(SingleAgentEnvRunner):
         self._needs_initial_reset = num_episodes is not None
         taken = ended = 0
         before = len(self._steps.actions)
-        while taken < num_timesteps if num_timesteps is not None else ended < num_episodes:
+        by_steps = num_timesteps is not None
+        wanted = num_timesteps if by_steps else num_episodes
+        while (taken if by_steps else ended) < wanted:  # type: ignore[operator]
             over = self._over
             self._step(explore, random_actions, taken)
             # A step that only resets a row does not count.
@@ -209,9 +209,9 @@ class BatchEnvRunner(SingleAgentEnvRunner):
         actions = outputs.pop(Columns.ACTIONS)
         for_env = actions
         if not random_actions and self.config.normalize_actions:
-            for_env = unsquash_action(actions, self._action_struct)
+            for_env = unsquash_action(actions, self.env.single_action_space)
         elif not random_actions and self.config.clip_actions:
-            for_env = clip_action(actions, self._action_struct)
+            for_env = clip_action(actions, self.env.single_action_space)
         observations, rewards, terminated, truncated, _ = self.env.step(for_env)
         outputs[WEIGHTS_SEQ_NO] = np.full(self.num_envs, self._weights_seq_no)
         steps.actions.append(actions)
