@@ -2,7 +2,9 @@
 
 import importlib
 import os
+import re
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ pytest.importorskip("ray.rllib", reason="RLlib is not installed here; run make t
 import ray
 import torch
 import tree
+from gymnasium.spaces import Box, MultiDiscrete
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.callbacks.callbacks import RLlibCallback
 from ray.rllib.connectors.env_to_module import FlattenObservations
@@ -164,6 +167,45 @@ def test_example_learns_with_several_runners_under_ray(env, runner, iterations, 
     assert len(returns) == iterations
     if iterations > 1:
         assert returns[-1] > 1.4 * returns[0]
+
+
+def test_the_code_of_the_page_runs(capsys):
+    page = EXAMPLES.parent / "training-libraries.md"
+    blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)
+    (code,) = [block for block in blocks if "batchsim.adapters.rllib" in block]
+    exec(compile(code, str(page), "exec"), {})
+    assert 9.0 < float(capsys.readouterr().out) < 60.0
+
+
+class Ticking:
+    """Episodes of four steps, in which nothing happens."""
+
+    class State(NamedTuple):
+        """How long the episode has lasted."""
+
+        steps: int
+
+    OBSERVATION = Box(0.0, 4.0, (1,), np.float32)
+    ACTION = MultiDiscrete([2, 3])
+
+    def reset(s, i, p, rng):  # noqa: N805
+        s.steps[i] = 0
+
+    def step(s, i, action, p, rng):  # noqa: N805
+        s.steps[i] += 1
+        return 1.0 + action[1], s.steps[i] >= 4
+
+    def observe(s, i, p, out):  # noqa: N805
+        out[0] = s.steps[i]
+
+
+def test_a_definition_of_ones_own_is_sampled():
+    config = PPOConfig().environment(Ticking, env_config={"backend": "reference"})
+    config = config.env_runners(num_env_runners=0, num_envs_per_env_runner=2)
+    episodes = BatchEnvRunner(config=config, worker_index=0).sample(num_episodes=3)
+    for episode in episodes:
+        assert np.array_equal(episode.get_observations().ravel(), [0, 1, 2, 3, 4])
+        assert np.array_equal(episode.get_rewards(), 1.0 + episode.get_actions()[:, 1])
 
 
 class Noticing(RLlibCallback):
