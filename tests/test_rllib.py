@@ -112,18 +112,30 @@ def test_episodes_are_those_of_rllibs_own_runner_bit_for_bit(env, example):
 
 
 def test_chunks_look_back_as_far_as_is_asked_for(example):
-    """Even where a call makes fewer steps, or an episode has not had so many."""
+    """Or as an episode has lasted."""
     found = []
     for runner in RUNNERS:
         config = config_of(example, runner, "CartPole-v1", max_episode_steps=14)
         config = config.env_runners(episode_lookback_horizon=4)
         made = runner(config=config, worker_index=0)
-        torch.manual_seed(0)
-        found.append(
-            [made.sample(random_actions=True, num_timesteps=steps * N) for steps in (9, 5, 9)]
-        )
-        for episode in found[-1][-1]:
+        how = {"random_actions": True}
+        found.append([sampled(made, k, num_timesteps=k * N, **how) for k in (9, 5, 6)])
+    for theirs, ours in zip(*found, strict=True):
+        assert_same_episodes(theirs, ours)
+        for episode in ours:
             assert episode.observations.lookback == min(4, episode.t_started)
+
+
+def test_random_actions_go_over_into_those_of_the_module(example):
+    """As before learning starts; a chunk does not look back on steps of the other kind."""
+    made = BatchEnvRunner(config=config_of(example, BatchEnvRunner, "CartPole-v1"), worker_index=0)
+    for random_actions in (True, False, True):
+        assert made.sample(num_timesteps=0) == []
+        found = made.sample(num_timesteps=4 * N, random_actions=random_actions)
+        assert [len(episode) for episode in found] == [4] * N
+        assert {episode.observations.lookback for episode in found} == {0}
+        outputs = set(found[0].extra_model_outputs)
+        assert ("action_logp" in outputs) != random_actions
 
 
 def test_a_learner_gets_the_same_from_both(example):

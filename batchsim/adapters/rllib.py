@@ -41,21 +41,13 @@ Array = npt.NDArray[Any]
 
 BY_ROW = ("on_episode_created", "on_episode_start", "on_episode_step", "on_episode_end")
 """Callbacks that RLlib makes for each row while it steps."""
-CONNECTORS = (
-    ("env_to_module_connector", "_env_to_module_connector", None),
-    ("module_to_env_connector", "_module_to_env_connector", None),
-    (
-        "add_default_connectors_to_env_to_module_pipeline",
-        "add_default_connectors_to_env_to_module_pipeline",
-        True,
-    ),
-    (
-        "add_default_connectors_to_module_to_env_pipeline",
-        "add_default_connectors_to_module_to_env_pipeline",
-        True,
-    ),
-)
-"""Settings by their names, where RLlib keeps them, and the only values they may have."""
+CONNECTORS = {
+    "_env_to_module_connector": None,
+    "_module_to_env_connector": None,
+    "add_default_connectors_to_env_to_module_pipeline": True,
+    "add_default_connectors_to_module_to_env_pipeline": True,
+}
+"""Settings of connectors, where RLlib keeps them, and the only values that they may have."""
 
 
 @dataclass
@@ -121,6 +113,7 @@ class BatchEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
             )
         self._steps = _Steps()
         self._get_actions = GetActions()
+        self._random = False
 
     def make_env(self) -> None:
         """Make the BatchEnv that the config asks for; one that there was is closed."""
@@ -167,7 +160,12 @@ class BatchEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
     ) -> list[SingleAgentEpisode]:
         if force_reset or num_episodes is not None or self._needs_initial_reset:
             self._reset()
-        self._needs_initial_reset = num_episodes is not None
+        if random_actions != self._random:
+            # Of random actions a module has said nothing, and a chunk has one kind of step.
+            self._steps.keep_last(0)
+            self._random = random_actions
+        # Until all is well: what a call leaves behind that an exception ends fits nothing.
+        self._needs_initial_reset = True
         taken = ended = 0
         before = len(self._steps.actions)
         by_steps = num_timesteps is not None
@@ -179,6 +177,7 @@ class BatchEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
             taken += self.num_envs - int(np.count_nonzero(over))
             ended += int(np.count_nonzero(self._over))
         found = self._cut(before, num_episodes)
+        self._needs_initial_reset = num_episodes is not None
         self._log_env_steps(metric=self._metrics_num_env_steps_sampled, num_steps=taken)
         self._increase_sampled_metrics(taken, sum(episode.is_done for episode in found))
         return found
@@ -250,6 +249,8 @@ class BatchEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         """
         steps = self._steps
         count = len(steps.actions) - before
+        if count == 0:
+            return []
         terminated, truncated = np.array(steps.terminated), np.array(steps.truncated)
         over = (terminated | truncated)[before:]
         columns = _Columns(steps, before)
@@ -280,22 +281,18 @@ class BatchEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         lookback = min(columns.before, begin - first)
         start, stop = columns.before + begin - lookback, columns.before + end
         env = self.env
-        observations = tree.map_structure(
-            lambda leaf: leaf[row, start : stop + 1], columns.observations
-        )
         episode = SingleAgentEpisode(
             self._ids[row],
-            observations=observations,
+            observations=_part(columns.observations, row, start, stop + 1),
             observation_space=env.single_observation_space,
             infos=[{} for _ in range(stop + 1 - start)],
-            actions=tree.map_structure(lambda leaf: leaf[row, start:stop], columns.actions),
+            actions=_part(columns.actions, row, start, stop),
             action_space=env.single_action_space,
             rewards=columns.rewards[row, start:stop],
             terminated=done[0],
             truncated=done[1],
             extra_model_outputs={
-                name: tree.map_structure(lambda leaf: leaf[row, start:stop], values)
-                for name, values in columns.outputs.items()
+                name: _part(values, row, start, stop) for name, values in columns.outputs.items()
             },
             t_started=begin - first,
             len_lookback_buffer=lookback,
@@ -321,14 +318,21 @@ def _stacked(steps: list[Any]) -> Any:
     return tree.map_structure(lambda *leaves: np.stack(leaves, 1), *steps)
 
 
+def _part(values: Any, row: int, start: int, stop: int) -> Any:
+    """Return some steps of a row."""
+    if isinstance(values, np.ndarray):
+        return values[row, start:stop]
+    return tree.map_structure(lambda leaf: leaf[row, start:stop], values)
+
+
 def _refuse(config: Any) -> None:
     """Raise ValueError if a config asks for what is done row by row."""
-    for name, place, expected in CONNECTORS:
-        value = getattr(config, place)
+    for name, expected in CONNECTORS.items():
+        value = getattr(config, name)
         if value is not expected:
             raise ValueError(
-                f"{name} is {value!r}, which works on single episodes; expected {expected}, or "
-                "RLlib's own EnvRunner."
+                f"{name.removeprefix('_')} is {value!r}, which works on single episodes; expected "
+                f"{expected}, or RLlib's own EnvRunner."
             )
     classes = force_list(config.callbacks_class)
     for name in BY_ROW:
