@@ -29,7 +29,7 @@ def one_thread():
 
 @pytest.fixture
 def work(tmp_path):
-    return parts.Work(torch.device("cpu"), SMALL, time.time() + 200, tmp_path / "part.jsonl")
+    return parts.Work(torch.device("cpu"), SMALL, time.time() + 280, tmp_path / "part.jsonl")
 
 
 def told(work):

@@ -269,7 +269,7 @@ def kill_halfway(
         while process.poll() is None and work.left() > 0.0:
             if steps_saved(folder) >= total_steps / 2:
                 break
-            time.sleep(0.02)
+            time.sleep(0.1)  # Reading a checkpoint takes a while, too.
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
