@@ -12,27 +12,33 @@ SOAK_ARGS ?=
 
 # Threads of torch's OpenMP library would otherwise spin while they wait, and hold the cores that
 # others need. The ladder goes without: its numba-parallel rung is meant to run as Numba ships.
-test bench soak: export OMP_WAIT_POLICY ?= passive
+test test-rllib bench soak: export OMP_WAIT_POLICY ?= passive
 
 VENV := .venv
 RUN := $(VENV)/bin/python
 REQUIREMENTS := $(VENV)/requirements.stamp
 
+# RLlib excludes the Gymnasium that everything else is tested with.
+RLLIB := .venv-rllib
+
 # An installation with other build options (see setup.py) replaces the one before.
 INSTALLATION := $(VENV)/batchsim-$(BATCHSIM_CYTHON_CHECKS)-$(BATCHSIM_CYTHON_PROFILE).stamp
 NATIVE_SOURCES := $(shell find batchsim -name '*.pyx' -o -name '*.pxd' -o -name '*.hpp')
 
-.PHONY: help ladder test fuzz sanitize soak bench profile lint docs clean
+.PHONY: help ladder test test-rllib fuzz sanitize soak bench profile lint docs clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 ladder: $(INSTALLATION) ## measure the table of improvements (LADDER_ARGS="--env … --seconds …")
 	$(RUN) -m batchsim ladder $(LADDER_ARGS)
 
 test: $(INSTALLATION) ## run the tests on all processors (PYTEST_ARGS="-k … -x -n 0")
 	$(RUN) -m pytest tests --numprocesses auto --dist worksteal $(PYTEST_ARGS)
+
+test-rllib: $(RLLIB)/batchsim.stamp ## run RLlib's tests, in the environment of its own that they need
+	$(RLLIB)/bin/python -m pytest tests/test_rllib.py $(PYTEST_ARGS)
 
 fuzz: $(INSTALLATION) ## compare random definitions (FUZZ_ARGS="--definitions … --seed …")
 	$(RUN) -m tests.fuzz $(FUZZ_ARGS)
@@ -64,7 +70,8 @@ docs: $(INSTALLATION) ## build the documentation into docs/_build/html
 
 clean: ## remove everything built, but keep the virtual environment
 	rm -rf build dist batchsim.egg-info docs/_build docs/environments $(BENCH_JSON)
-	rm -rf .benchmarks .mypy_cache .pytest_cache .ruff_cache $(VENV)/batchsim-*.stamp
+	rm -rf .benchmarks .mypy_cache .pytest_cache .ruff_cache $(VENV)/batchsim-*.stamp \
+		$(RLLIB)/batchsim.stamp
 	find batchsim -name '*.so' -delete -o -name '*.cpp' -delete -o -name '*.html' -delete
 	find batchsim tests docs -name __pycache__ -prune -exec rm -rf {} +
 
@@ -79,8 +86,17 @@ $(REQUIREMENTS): requirements/ci.txt
 
 # Editable: Python sources need no installation. The versions are those of the requirements alone.
 # An editable installation has no place for the .pth file that a wheel installs.
+define INSTALL
+$(1) -m pip install --no-build-isolation --no-deps --editable .
+@cp batchsim/gymnasium_plugin.pth "$$($(1) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/batchsim_gymnasium_plugin.pth"
+@touch $@
+endef
+
 $(INSTALLATION): $(REQUIREMENTS) pyproject.toml setup.py $(NATIVE_SOURCES)
 	@rm -f $(VENV)/batchsim-*.stamp
-	$(RUN) -m pip install --no-build-isolation --no-deps --editable .
-	@cp batchsim/gymnasium_plugin.pth "$$($(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/batchsim_gymnasium_plugin.pth"
-	@touch $@
+	$(call INSTALL,$(RUN))
+
+$(RLLIB)/batchsim.stamp: requirements/rllib.txt pyproject.toml setup.py $(NATIVE_SOURCES)
+	$(PYTHON) -m venv $(RLLIB)
+	$(RLLIB)/bin/python -m pip install --requirement requirements/rllib.txt
+	$(call INSTALL,$(RLLIB)/bin/python)
