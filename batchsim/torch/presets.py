@@ -42,7 +42,6 @@ BOARDS: Mapping[str, Any] = {
     "steps": 64,
     "total_steps": 5_000_000,
     "learning_rate": 2.5e-3,
-    "epochs": 3,
     "minibatches": 8,
     "entropy": 0.01,
     "hidden": (64,),
