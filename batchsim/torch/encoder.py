@@ -268,7 +268,7 @@ class Board(nn.Module):
             (row, self.stride * line, self.stride * cell, line, 1),
         )
         numbers = windows.reshape(-1, high * wide * channels).float()
-        seen = torch.relu(self.look(numbers)).view(len(flags), -1)
+        seen = torch.relu(self.look(numbers)).view(len(flags), self.linear.in_features)
         return torch.relu(self.linear(seen))
 
 
