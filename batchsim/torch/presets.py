@@ -69,13 +69,17 @@ actions."""
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "Acrobot-v1": {"total_steps": 600_000, "gae_lambda": 0.94, "normalize": True},
+    # Without a weight of the entropy and correlated noise a policy soon is sure that standing still
+    # is best, or crawling on a knee.
     "BipedalWalker-v3": {
         "steps": 64,
-        "total_steps": 5_000_000,
-        "learning_rate": 1e-3,
+        "total_steps": 3_000_000,
+        "learning_rate": 7e-4,
         "epochs": 4,
         "minibatches": 32,
+        "entropy": 0.005,
         "normalize": True,
+        "correlation": 0.5,
     },
     "CartPole-v1": {"total_steps": 300_000, "learning_rate": 2e-3},
     "EgoBasic-v0": {**PIXELS, "total_steps": 400_000},
