@@ -98,7 +98,11 @@ def test_bad_input_is_one_sentence_and_status_2(module, arguments, message, monk
 
 @pytest.mark.parametrize(
     ("options", "column"),
-    [([], "gymnasium, s"), (["--no-baseline"], "at random"), (["--iterations", 2], "gymnasium, minutes")],
+    [
+        ([], "gymnasium, s"),
+        (["--no-baseline"], "at random"),
+        (["--iterations", 2], "gymnasium, minutes"),
+    ],
 )
 def test_a_table_figures_and_curves_are_written(options, column, tmp_path, monkeypatch, capsys):
     pytest.importorskip("matplotlib")
