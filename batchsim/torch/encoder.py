@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -166,7 +166,7 @@ class Encoder(nn.Module):
                 normalizer.show(leaf.reshape(len(leaf), -1).float())
 
 
-def is_picture(space: Space[Any], dtype: type[np.generic]) -> bool:
+def is_picture(space: Space[Any], dtype: type[np.generic]) -> TypeGuard[Box]:
     """Whether it is a Box of this dtype with three axes, or four where frames are stacked."""
     return isinstance(space, Box) and space.dtype == dtype and len(space.shape) in (3, 4)
 
