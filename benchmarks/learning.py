@@ -388,6 +388,9 @@ def draw(runs: list[Run], caption: str, path: Path) -> None:
         draw_curves(by_steps, group, lambda point: point.steps / 1000)
         draw_curves(by_minutes, group, lambda point: point.seconds / 60)
         draw_sampled(by_minutes, group)
+        if len(group) > 1:  # The colours of the other plot are the same, and it has a note there.
+            look = {"frameon": False, "fontsize": 8.5, "labelcolor": plots.QUIET}
+            by_steps.legend(loc="center right", **look)
         by_steps.set_title(
             group[0].ours["env_id"], loc="left", fontsize=13, fontweight="bold", color=plots.INK
         )
@@ -427,8 +430,6 @@ def draw_curves(axes: Any, runs: list[Run], place: Callable[[Point], float]) -> 
     axes.tick_params(colors=plots.QUIET, labelsize=9, length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    if len(runs) > 1:
-        axes.legend(loc="center right", frameon=False, fontsize=8.5, labelcolor=plots.QUIET)
 
 
 def draw_sampled(axes: Any, runs: list[Run]) -> None:
