@@ -28,7 +28,7 @@ from batchsim.torch import ActorCritic, Hyperparameters, Settings, Training, Tra
 from batchsim.torch import checkpoint as checkpoints
 from batchsim.torch.checkpoint import load_actions, load_policy
 from batchsim.torch.evaluate import LONGEST, Evaluation, evaluate, most_likely
-from batchsim.torch.presets import PIXELS, PRESETS, hyperparameters_for
+from batchsim.torch.presets import BOARDS, PIXELS, PRESETS, hyperparameters_for
 from batchsim.torch.train import read_device, to_json
 
 SHORT = ["--num-envs", 8, "--threads", 1, "--episodes", 5]
@@ -185,6 +185,8 @@ def test_what_is_not_given_comes_from_the_presets():
     assert hyperparameters_for("CartPole-v1", gamma=0.5) == preset.replace(gamma=0.5)
     assert hyperparameters_for("Blackjack-v1") == Hyperparameters()
     assert hyperparameters_for("EgoBattle-v0") == Hyperparameters(**PIXELS)
+    assert hyperparameters_for("MinAtar/Breakout-v1") == Hyperparameters(**BOARDS)
+    assert {"LunarLander-v3", "LunarLanderContinuous-v3", "BipedalWalker-v3"} <= set(PRESETS)
     assert set(PRESETS) <= set(batchsim.registry.environments())
     assert train("CartPole-v1", "--total-steps", 128, "--checkpoint", "run") == 0
     found = checkpoints.load(Path("run")).hyperparameters
