@@ -25,7 +25,7 @@ from batchsim.convert.methods import Methods
 from batchsim.convert.numeric import filled
 from batchsim.convert.refusal import ConversionError, at
 from batchsim.convert.streams import Draw as ForeignDraw
-from batchsim.convert.streams import Maker
+from batchsim.convert.streams import Maker, nothing
 from batchsim.convert.values import (
     Bound,
     Choice,
@@ -287,6 +287,8 @@ class Calls(Methods):
         """Return what a call of a function becomes that is known by name."""
         if isinstance(function, Maker):
             return Streams(function.kind)
+        if function is nothing:
+            return Known(None)  # what seeds a stream that is replaced
         if isinstance(function, types.MethodType):
             owner = function.__self__
             if owner is self.whole.seen.env:
@@ -382,6 +384,7 @@ class Calls(Methods):
                 f"{function.__qualname__} calls itself",
                 "Keep what is left to do in a list, and take it from there in a loop.",
             )
+        self._keep_results(written.writes, node)
         self.written.writes |= written.writes
         self.written.draws |= written.draws
         call = ast.Call(
@@ -390,6 +393,18 @@ class Calls(Methods):
             [],
         )
         return self._called(written, call)
+
+    def _keep_results(self, writes: set[str], node: ast.AST) -> None:
+        """Have variables hold copies of lists that a function returned, and writes again now."""
+        line = getattr(node, "lineno", 0)
+        for name, value in self.names.items():
+            if isinstance(value, Place) and value.scratch and value.name in writes:
+                if self.broken or any(
+                    isinstance(part, ast.Name) and part.id == name and part.lineno >= line
+                    for part in ast.walk(self.node)
+                    if isinstance(getattr(part, "ctx", None), ast.Load)
+                ):
+                    self.whole.keep(self.name, name)
 
     def _write(
         self,
@@ -461,11 +476,7 @@ class Calls(Methods):
     ) -> list[tuple[str, Value]]:
         names = [argument.arg for argument in (*tree.args.posonlyargs, *tree.args.args)]
         given: list[Value] = [] if owner is None else [owner]
-        for part in args:
-            if isinstance(part, ast.Starred):
-                given += self.members(self.expr(part.value), None, part)
-            else:
-                given.append(self.expr(part))
+        given += self.in_order(args)
         if len(given) > len(names) and tree.args.vararg is None:
             raise at(node, "a call", f"{function.__qualname__} takes {len(names)} arguments")
         found = dict(zip(names, given, strict=False))

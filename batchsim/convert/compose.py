@@ -359,11 +359,12 @@ def compose(
     scratch: dict[str, Kind] = {}
     gathered: set[str] = set()
     changing: set[int] = set()
+    copies: set[tuple[str, str]] = set()
     for _ in range(MOST_RESTARTS):
         whole = Conversion(program, seen, attributes, capacities=capacities)
         whole.resized, whole.scratch = resized, dict(scratch)
         whole.limits = limits_of(seen)
-        whole.gathered, whole.changing = gathered, changing
+        whole.gathered, whole.changing, whole.copies = gathered, changing, copies
         whole.spread()
         try:
             return _written(whole, observation_column)

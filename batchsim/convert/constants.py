@@ -33,6 +33,8 @@ def placed(whole: Conversion, value: Any, wanted: str, node: ast.AST) -> Place:
     """
     held = normal(value)
     kind = kinds.kind_of(held, whole.seen.own)
+    if isinstance(kind, kinds.Record):
+        kind = kinds.as_map(kind)  # for a key that is computed
     reason = layout.trouble(kind)
     if reason:
         raise at(node, f"the constant {wanted}", reason)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from batchsim.convert import kinds
+from batchsim.convert import kinds, layout
 from batchsim.convert.attributes import Attribute
 from batchsim.convert.kinds import Array, Kind, Maybe, Number, Tuple
 from batchsim.convert.layout import Codes, Room
@@ -64,6 +64,7 @@ class Conversion:
         state, scratch: kinds of what lies in columns, by name.
         functions: what has been written, by what it was written of; in the order of writing.
         fixed: lists that never change their length.
+        copies: functions and variables in them that hold copies of what they are given.
         changing: numbers of expressions that copy a list for a loop that changes it.
         notes: sentences for the report.
     """
@@ -84,6 +85,7 @@ class Conversion:
     resized: set[str] = field(default_factory=set)
     gathered: set[str] = field(default_factory=set)
     changing: set[int] = field(default_factory=set)
+    copies: set[tuple[str, str]] = field(default_factory=set)
     limits: dict[str, int] = field(default_factory=dict)
     placed: dict[str, tuple[Any, Place]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -147,6 +149,20 @@ class Conversion:
             f"it is assigned where {place.kind} was seen",
             "Use a number of its own, as -1.",
         )
+
+    def keep(self, function: str, variable: str) -> None:
+        """Note that a variable must hold a copy of what it is given."""
+        self.copies.add((function, variable))
+        raise RestartError(variable)
+
+    def look_for_keys(self, place: Place, kind: kinds.Record) -> None:
+        """Let an attribute be a dict whose keys are looked for, if what it holds is of one kind."""
+        found = kinds.as_map(kind)
+        for name in (place.name, f"_{place.name}"):
+            attribute = self.attributes.get(name)
+            if attribute is not None and attribute.kind == kind and not layout.trouble(found):
+                attribute.kind = found
+                raise RestartError(name)
 
     def change(self, k: int) -> None:
         """Note that a loop changes the list it goes through; all must be written again."""

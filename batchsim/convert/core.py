@@ -54,6 +54,8 @@ class Core(abc.ABC):
     bindings: dict[str, list[ast.expr | None]]
     renamed: dict[str, str]
     skipped: set[int]
+    entries: set[str]  # variables that hold what is in dicts that change
+    broken: list[str]  # of each loop around, the variable that a `break` sets; empty if none
 
     def emit(self, node: ast.stmt) -> None:
         """Write a statement."""
@@ -271,6 +273,10 @@ class Core(abc.ABC):
     @abc.abstractmethod
     def members(self, value: Value, count: int | None, node: ast.AST) -> list[Value]:
         """Return the members of a value that is taken apart."""
+
+    @abc.abstractmethod
+    def counted(self, place: Place) -> ast.expr | None:
+        """Return as many numbers of a list as there are, a part of its column."""
 
     @abc.abstractmethod
     def row(self, place: Place) -> ast.expr | None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from batchsim.convert import kinds, layout
 from batchsim.convert.assignment import Assignment
+from batchsim.convert.attributes import lookup
 from batchsim.convert.kinds import INT, UNKNOWN, Array, Maybe, Number, Tuple
 from batchsim.convert.refusal import at
 from batchsim.convert.values import (
@@ -50,6 +51,10 @@ class Elements(Assignment):
                 return Known(value.kind.greatest, ast.Constant(value.kind.greatest))
             case Place() if isinstance(value.kind, kinds.Sequence | kinds.Map):
                 return Plain(value.count(), INT)
+            case Place() if isinstance(value.kind, kinds.Object):
+                method = lookup(value.kind.cls, "__len__")
+                if method is not None:
+                    return self.call_function(method[1], value, [], {}, node)
             case Place():
                 return self.length(self.load(value), node)
             case Plain() if isinstance(value.kind, Tuple):
@@ -226,6 +231,7 @@ class Elements(Assignment):
                 return inner
             case kinds.Record():
                 if not isinstance(first, Known):
+                    self.whole.look_for_keys(place, kind)
                     raise at(
                         node,
                         "a computed key",
@@ -361,7 +367,7 @@ class Elements(Assignment):
         if isinstance(base, Made):
             key = self.expr(target.slice)
             if isinstance(key, Known):
-                base.fields[key.value] = self._now(value, node)
+                self.put(base, key.value, value, node)
                 return
         found = self.item_place(base, target)
         if isinstance(found, Place):
@@ -375,6 +381,33 @@ class Elements(Assignment):
                 "an assignment",
                 "what is known when the definition is written cannot change",
             )
+
+    def put(self, made: Made, key: Any, value: Value, node: ast.AST) -> None:
+        """Write what a dict that is written out holds under a key from now on."""
+        value = self.expr_of(value)
+        held, kind = made.fields.get(key), self.kind_of_value(value)
+        variable = held.node if isinstance(held, Plain) else None
+        if (
+            isinstance(held, Plain)
+            and isinstance(variable, ast.Name)
+            and variable.id in self.entries
+            and isinstance(kind, Number)
+        ):
+            self.say(f"{variable.id} = _0", self.plain(value, node))
+            held.kind = kinds.join(held.kind, kind)  # in all branches, and at each turn of loops
+        else:
+            made.fields[key] = self._now(value, node)
+
+    def entry(self, label: str, key: Any, value: Value, node: ast.AST) -> Value:
+        """Return a number as the variable in which a dict that changes keeps it."""
+        value = self.expr_of(value)
+        kind = self.kind_of_value(value)
+        if not isinstance(kind, Number) or not str(key).isidentifier():
+            return value
+        name = self.fresh(f"{label}_{key}")
+        self.entries.add(name)
+        self.say(f"{name} = _0", self.plain(value, node))
+        return Plain(ast.Name(name, ast.Load()), kind)
 
     def _store_key(
         self, place: Place, kind: kinds.Map, target: ast.Subscript, value: Value, node: ast.AST

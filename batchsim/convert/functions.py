@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
 import importlib
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gymnasium
@@ -71,6 +72,8 @@ class Writer(Calls):
         self.renamed: dict[str, str] = {}
         self.skipped: set[int] = set()
         self.hints: dict[int, str] = {}
+        self.broken: list[str] = []
+        self.entries: set[str] = set()
 
     def _is_of_moment(self, value: Value) -> bool:
         """Return whether a value is an array of an attribute that is given others elsewhere."""
@@ -131,7 +134,9 @@ class Writer(Calls):
         )
 
     def do_Break(self, node: ast.Break) -> None:
-        """Write it."""
+        """Write it; the `else` of its loop is not for this case."""
+        if self.broken[-1]:
+            self.say(f"{self.broken[-1]} = True")
         self.emit(ast.Break())
 
     def do_Continue(self, node: ast.Continue) -> None:
@@ -311,26 +316,40 @@ class Writer(Calls):
 
     def do_While(self, node: ast.While) -> None:
         """Write a loop; what its condition needs is evaluated within it."""
-        if node.orelse:
-            raise at(node, "while … else", "a definition has nothing of the kind", "Use a flag.")
-        with self.block() as body:
-            test = self.test(node.test)
-            ahead = bool(body)
-            if ahead and not isinstance(test, bool):
-                self.emit(ast.If(negated(test), [ast.Break()], []))
-            self.statements(node.body)
-        if test is False:
-            return
-        condition = ast.Constant(True) if ahead or test is True else test
-        assert isinstance(condition, ast.expr)
-        self.emit(ast.While(condition, body or [ast.Pass()], []))
+        with self._loop_with_else(node):
+            with self.block() as body:
+                test = self.test(node.test)
+                ahead = bool(body)
+                if ahead and not isinstance(test, bool):
+                    self.emit(ast.If(negated(test), [ast.Break()], []))
+                self.statements(node.body)
+            if test is not False:
+                condition = ast.Constant(True) if ahead or test is True else test
+                assert isinstance(condition, ast.expr)
+                self.emit(ast.While(condition, body or [ast.Pass()], []))
 
     def do_For(self, node: ast.For) -> None:
         """Write a loop over numbers or over a container."""
-        if node.orelse:
-            raise at(node, "for … else", "a definition has nothing of the kind", "Use a flag.")
         if not self.is_for_nothing(node):
-            self.loop(node.iter, node.target, lambda: self.statements(node.body), node)
+            with self._loop_with_else(node):
+                self.loop(node.iter, node.target, lambda: self.statements(node.body), node)
+
+    @contextlib.contextmanager
+    def _loop_with_else(self, node: ast.For | ast.While) -> Iterator[None]:
+        """Write a loop, and behind it what is for the case that nothing broke it off."""
+        flag = self.fresh("broken") if node.orelse and _breaks(node) else ""
+        if flag:
+            self.say(f"{flag} = False")
+        self.broken.append(flag)
+        yield
+        self.broken.pop()
+        if not flag:
+            self.statements(node.orelse)
+            return
+        with self.block() as orelse:
+            self.statements(node.orelse)
+        if orelse:
+            self.emit(ast.If(expression(f"not {flag}"), orelse, []))
 
     def do_Return(self, node: ast.Return) -> None:
         """Write what is returned."""
@@ -448,6 +467,20 @@ class Writer(Calls):
             decorator_list=[],
             lineno=self.node.lineno,
         )
+
+
+def _breaks(loop: ast.For | ast.While) -> bool:
+    """Return whether a loop is broken off by a `break` of its own."""
+    parts: list[ast.AST] = list(loop.body)
+    while parts:
+        part = parts.pop()
+        if isinstance(part, ast.Break):
+            return True
+        if isinstance(part, ast.For | ast.While):
+            parts += part.orelse
+        else:
+            parts += ast.iter_child_nodes(part)
+    return False
 
 
 def _within(result: Value, k: int) -> Value:

@@ -334,7 +334,7 @@ def join(a: Kind, b: Kind) -> Kind:
         assert isinstance(array, Array)
         return _join_alike(_as_list(array), lists[0])
     if isinstance(a, Record | Map) and isinstance(b, Record | Map):
-        return _as_map(a, b)
+        return as_map(a, b)
     return Other(f"{a} here and {b} there")
 
 
@@ -423,14 +423,15 @@ def _join_records(a: Record, b: Record) -> Kind:
     mine, theirs = dict(a.fields), dict(b.fields)
     if mine.keys() == theirs.keys():
         return Record(tuple((name, join(kind, theirs[name])) for name, kind in mine.items()))
-    return _as_map(a, b)
+    return as_map(a, b)
 
 
-def _as_map(a: Record | Map, b: Record | Map) -> Kind:
+def as_map(*records: Record | Map) -> Map:
+    """Return the kind of dicts of which each key is to be looked for."""
     keys: list[Kind] = []
     values: list[Kind] = []
     greatest = 0
-    for kind in (a, b):
+    for kind in records:
         if isinstance(kind, Record):
             keys += [Text(frozenset([name])) for name, _ in kind.fields]
             values += [value for _, value in kind.fields]

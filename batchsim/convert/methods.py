@@ -152,9 +152,9 @@ class Methods(Python):
 
     def method_of_known(self, base: Value, name: str, node: ast.Call) -> Value | None:
         """A method of a container that is known, or that is written there."""
-        args = [self.expr(part) for part in node.args]
         if isinstance(base, Known) and isinstance(base.value, np.ndarray):
             return None
+        args = [self.expr(part) for part in node.args]
         if isinstance(base, Known) and all(isinstance(arg, Known) for arg in args):
             method = getattr(base.value, name)
             if name in (
@@ -182,6 +182,10 @@ class Methods(Python):
             return Known("")
         if isinstance(base, Group) and name == "copy":
             return base
+        if isinstance(base, Made) and name == "update":
+            for key, value in self.call_dict(node).fields.items():
+                self.put(base, key, value, node)
+            return Known(None)
         if isinstance(base, Made) and name == "get" and isinstance(args[0], Known):
             return base.fields.get(args[0].value, args[1] if len(args) > 1 else Known(None))
         if isinstance(base, Made) and name == "copy":

@@ -85,6 +85,11 @@ class Names(Comparisons):
     def bind(self, name: str, value: Value, node: ast.AST) -> None:
         """Write the assignment of a value to a variable."""
         once = len(self.bindings.get(name, ())) == 1
+        if isinstance(value, Known) and isinstance(value.value, dict) and self._is_changed(name):
+            value = Made({key: Known(member) for key, member in value.value.items()})
+        if once and isinstance(value, Made) and self._is_changed(name):
+            fields = value.fields.items()
+            value = Made({key: self.entry(name, key, held, node) for key, held in fields})
         empty = isinstance(value, Made) and not value.fields and not self._is_changed(name)
         if name == "_" or empty or isinstance(value, Self | Streams | Idle):
             self.names[name] = value
@@ -119,7 +124,7 @@ class Names(Comparisons):
             self.names[name] = Plain(ast.Name(written, ast.Load()), kind)
         elif isinstance(kind, Maybe) and self.is_plain(kind.value):
             self._bind_perhaps(name, written, value, kind, node)
-        elif once and isinstance(value, Place):
+        elif once and isinstance(value, Place) and (self.name, name) not in self.whole.copies:
             self.names[name] = self.frozen(value)
         elif (
             once
@@ -165,6 +170,8 @@ class Names(Comparisons):
                 base = node.value
             elif isinstance(node, ast.AugAssign):
                 base = node.target
+            elif isinstance(node, ast.Attribute) and node.attr == "update":
+                base = node.value
             while isinstance(base, ast.Subscript):
                 base = base.value
             if isinstance(base, ast.Name) and base.id == name:
@@ -377,7 +384,10 @@ class Names(Comparisons):
             return Known(cls(*[member.value for member in members if isinstance(member, Known)]))
         return Group(members, names=cls._fields)
 
-    def _bind_draw(self, name: str, node: ast.Call) -> dict[str, ast.expr | None]:
+    def _bind_draw(
+        self, name: str, node: ast.Call
+    ) -> tuple[dict[str, ast.expr | None], dict[str, Array]]:
+        """Return the arguments of a draw, and the kinds of those that are arrays."""
         signature = inspect.signature(eval(f"lambda {DRAWS[name]}: None"))
         values = self.in_order(node.args)
         keywords = {key: self.expr(part) for key, part in self._keywords(node).items()}
@@ -387,15 +397,19 @@ class Names(Comparisons):
             raise at(node, name, f"{error}") from error
         bound.apply_defaults()
         found: dict[str, ast.expr | None] = {}
+        wide: dict[str, Array] = {}
         for key, value in bound.arguments.items():
             if isinstance(value, Value):
+                kind = self.kind_of_value(value)
+                if isinstance(kind, Array) and key != "size":
+                    wide[key] = kind
                 if (isinstance(value, Known) and value.value is None) or key == "dtype":
                     found[key] = None
                 else:
                     found[key] = self.plain(value, node)
             else:
                 found[key] = None if value is None else constant(value)
-        return found
+        return found, wide
 
     def _option(self, key: Value, fields: Mapping[Any, Value], node: ast.Subscript) -> Value:
         """Return what a dict that is written out holds under a computed key."""

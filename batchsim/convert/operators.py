@@ -200,17 +200,23 @@ class Operators(Loops):
         """Return what several expressions become, evaluated one after the other."""
         found: list[Value] = []
         for node in nodes:
+            before, self.written.writes = self.written.writes, set()
             with self.block() as ahead:
-                value = self.expr(node)
+                starred = isinstance(node, ast.Starred)
+                value = self.expr(node.value if isinstance(node, ast.Starred) else node)
+                values = self.members(value, None, node) if starred else [value]
+            changed, self.written.writes = self.written.writes, self.written.writes | before
             if ahead:
-                found = [self._fixed(before) for before in found]
+                found = [self._fixed(earlier, changed, node) for earlier in found]
                 for part in ahead:
                     self.emit(part)
-            found.append(value)
+            found += values
         return found
 
-    def _fixed(self, value: Value) -> Value:
+    def _fixed(self, value: Value, changed: set[str], node: ast.AST) -> Value:
         """Return a value that statements behind it do not change."""
+        if isinstance(value, Place) and value.scratch and value.name in changed:
+            return self.copied(value, value.kind, node)
         if (
             isinstance(value, Plain)
             and isinstance(value.kind, Number)

@@ -103,6 +103,15 @@ class Places(Plainly):
                 return place.leaf()
         return None
 
+    def counted(self, place: Place) -> ast.expr | None:
+        """Return as many numbers of a list as there are, a part of its column."""
+        kind = place.kind
+        if not isinstance(kind, kinds.Sequence) or kind.form == "set":
+            return None
+        if not isinstance(kind.element, Number | Array):
+            return None
+        return place.leaf("", ast.Slice(None, place.count()))
+
     def constant_place(self, value: Known, wanted: str, node: ast.AST) -> Place:
         """Return the place of a known container among the constants of the module."""
         return placed(self.whole, value.value, value.name or wanted, node)
@@ -200,6 +209,8 @@ class Places(Plainly):
         match value:
             case Group():
                 found = list(value.members)
+            case Perhaps():
+                return self.members(value.value, count, node)
             case Known() if isinstance(value.value, tuple | list | np.ndarray):
                 found = [Known(member) for member in value.value]
             case Plain() if isinstance(value.kind, Tuple):

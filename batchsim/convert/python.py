@@ -70,7 +70,7 @@ class Python(Numeric):
         name = "np.abs" if isinstance(kind, Array) else "abs"
         return Plain(expression(f"{name}(_0)", self.plain(value, node)), kind)
 
-    def call_dict(self, node: ast.Call) -> Value:
+    def call_dict(self, node: ast.Call) -> Made:
         """`dict(key=value)`, or a copy."""
         made = Made()
         for source in node.args:

@@ -211,7 +211,7 @@ class Draws:
         if name.startswith("__"):
             raise AttributeError(name)
         if name in SEEDS:
-            return _nothing
+            return nothing
         if name in ("default_rng", "RandomState", "Random", "Generator", "SystemRandom"):
             kind = "random" if name in ("Random", "SystemRandom") else "numpy.random"
             return Maker(self.lender, kind, name)
@@ -289,5 +289,5 @@ class _Methods(dict[str, Any]):
         return getattr(self.lender.generator, name)
 
 
-def _nothing(*args: Any, **kwargs: Any) -> None:
+def nothing(*args: Any, **kwargs: Any) -> None:
     """Do what seeding a stream does that is not there."""
