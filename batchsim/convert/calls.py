@@ -46,6 +46,7 @@ __all__ = ["Calls"]
 
 NEVER_RAN = "the line never ran while episodes were watched"
 IDLE = ("print", "warn")
+FINITE = ("permutations", "combinations", "combinations_with_replacement", "product", "chain")
 IDLE_MODULES = ("logging", "warnings", "pprint", "pygame", "matplotlib", "time", "loguru", "tqdm")
 
 
@@ -336,6 +337,14 @@ class Calls(Methods):
             )
         if self._is_numeric(function):
             return self.call_numeric(function, node)
+        if getattr(function, "__module__", "") == "itertools":
+            values = [*self.in_order(node.args), *map(self.expr, self._keywords(node).values())]
+            if name in FINITE and all(isinstance(value, Known) for value in values):
+                held = [value.value for value in values if isinstance(value, Known)]
+                keys = list(self._keywords(node))
+                split = len(held) - len(keys)
+                made = function(*held[:split], **dict(zip(keys, held[split:], strict=True)))
+                return Known(list(made))
         where = getattr(function, "__module__", None) or ""
         raise at(
             node,

@@ -177,6 +177,8 @@ class Drawing(Expressions):
     ) -> Value:
         replace = given.get("replace", Known(True))
         kind = self.seen_kind(node)
+        if isinstance(kind, kinds.Unknown) and isinstance(size, Known):
+            kind = Array(np.dtype(np.int64), (int(size.value),))  # of a draw that stands for another
         if not isinstance(kind, Array) or len(kind.shape) != 1 or -1 in kind.shape:
             raise at(node, "choice with a size", f"what is drawn was seen to be {kind}")
         n = kind.shape[0]
@@ -239,12 +241,37 @@ class Drawing(Expressions):
                         )
                     )
                 return Known(None)
+            if isinstance(value.kind, kinds.Sequence):
+                self._shuffle_places(value, value.kind, node)
+                return Known(None)
         raise at(
             node,
             "shuffle",
             f"{self.words(value)} is not shuffled",
             "Shuffle a list or array of numbers.",
         )
+
+    def _shuffle_places(self, place: Place, kind: kinds.Sequence, node: ast.Call) -> None:
+        """Write the shuffle of a list of more than numbers: of its places, then of what is there."""
+        most = self.whole.room().capacity(kind, place.name, len(place.index))
+        numbers = Array(np.dtype(np.int64), (most,))
+        order = self.scratch_place(f"order_{node.lineno}", numbers, node)
+        held = self.copied(place, kind, node)
+        count = self.plain(self.length(place, node), node)
+        k = self.fresh("k")
+        where = ast.Name(k, ast.Load())
+        self.emit(for_each(k, count, [statement("_0 = _1", order.leaf("", where), where)]))
+        name = "shuffle" if self.is_fixed(place) else "shuffle_first"
+        function = self.whole.imported(self.random_module, name)
+        call = expression("_0(rng, i, _1)", function, order.leaf())
+        assert isinstance(call, ast.Call)
+        if name == "shuffle_first":
+            call.args.append(count)
+        self.emit(ast.Expr(call))
+        with self.block() as body:
+            source = held.part("", kind.element, order.leaf("", where))
+            self.assign(place.part("", kind.element, where), self.load(source), node)
+        self.emit(for_each(k, count, body))
 
     def _draw_permutation(self, node: ast.Call) -> Value:
         kind = self.seen_kind(node)
@@ -296,7 +323,7 @@ class Drawing(Expressions):
                     and part.id not in self.names
                     and part.id not in ("len", "range", "int")
                 ):
-                    self.names[part.id] = Draw(part.id)
+                    self.names[part.id] = Known(np) if part.id == "np" else Draw(part.id)
         body.k = getattr(node, "k", -1)  # type: ignore[attr-defined]
         try:
             return self.expr(body)

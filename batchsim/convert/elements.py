@@ -362,7 +362,7 @@ class Elements(Assignment):
         if isinstance(base, Perhaps) and isinstance(base.value, Place):
             base = base.value
         if isinstance(base, Place) and isinstance(base.kind, kinds.Map):
-            self._store_key(base, base.kind, target, value, node)
+            self.store_key(base, base.kind, target.slice, value, node)
             return
         if isinstance(base, Made):
             key = self.expr(target.slice)
@@ -409,11 +409,12 @@ class Elements(Assignment):
         self.say(f"{name} = _0", self.plain(value, node))
         return Plain(ast.Name(name, ast.Load()), kind)
 
-    def _store_key(
-        self, place: Place, kind: kinds.Map, target: ast.Subscript, value: Value, node: ast.AST
+    def store_key(
+        self, place: Place, kind: kinds.Map, source: ast.expr, value: Value, node: ast.AST
     ) -> None:
+        """Write what a dict in columns holds under a key from now on."""
         self.written.writes.add(place.name)
-        key = self.expr(target.slice)
+        key = self.expr(source)
         k = self.kept(self.find_key(place, key, node), "k")
         assert isinstance(k, ast.Name)
         room = self.whole.imported(CONTAINERS, "room")

@@ -54,56 +54,6 @@ class Loops(Lists):
         found = self.call_value(callee, call)
         return found
 
-    def _each_of(self, source: ast.expr, one: Callable[[Value], None], node: ast.AST) -> None:
-        """Write something for each element of a container or of a comprehension."""
-        if isinstance(source, ast.GeneratorExp | ast.ListComp):
-            self.generators(source.generators, lambda: one(self.expr(source.elt)), source)
-        elif (
-            isinstance(source, ast.Call)
-            and isinstance(source.func, ast.Name)
-            and source.func.id == "range"
-        ):
-            name = self.fresh("k")
-            self.loop(source, ast.Name(name, ast.Store()), lambda: one(self.names[name]), node)
-        elif (
-            isinstance(source, ast.Call)
-            and isinstance(source.func, ast.Attribute)
-            and source.func.attr in ("values", "keys")
-        ):
-            name = self.fresh("member")
-            self.loop(source, ast.Name(name, ast.Store()), lambda: one(self.names[name]), node)
-        else:
-            self.each(self.expr(source), one, node)
-
-    def loop(
-        self, source: ast.expr, target: ast.expr, body: Callable[[], None], node: ast.AST
-    ) -> None:
-        """Write a loop over what an expression yields."""
-        call = source if isinstance(source, ast.Call) else None
-        name = call.func.id if call is not None and isinstance(call.func, ast.Name) else ""
-        if call is not None and name == "range" and name not in self.names:
-            self._loop_range(call, target, body, node)
-        elif call is not None and name == "enumerate" and isinstance(target, ast.Tuple):
-            start = self.expr(call.args[1]) if len(call.args) > 1 else Known(0)
-            self._loop_many([call.args[0]], target.elts[0], [target.elts[1]], body, node, start)
-        elif call is not None and name == "zip" and isinstance(target, ast.Tuple):
-            self._loop_many(call.args, None, target.elts, body, node)
-        elif call is not None and name == "reversed":
-            self._loop_value(self.expr(call.args[0]), target, body, node, backwards=True)
-        elif call is not None and name in ("list", "tuple") and call.args:
-            if self._is_changing(call):
-                self._loop_value(self.expr(source), target, body, node)
-            else:
-                self._noting_changes(call, call.args[0], target, body, node)
-        elif (
-            call is not None
-            and isinstance(call.func, ast.Attribute)
-            and call.func.attr in ("items", "keys", "values")
-        ):
-            self._loop_dict(call.func, target, body, node)
-        else:
-            self._loop_value(self.expr(source), target, body, node)
-
     def _loop_range(
         self, call: ast.Call, target: ast.expr, body: Callable[[], None], node: ast.AST
     ) -> None:
@@ -273,7 +223,7 @@ class Loops(Lists):
         self,
         sources: Sequence[ast.expr],
         counter: ast.expr | None,
-        targets: Sequence[ast.expr],
+        targets: Sequence[ast.expr] | ast.expr,
         body: Callable[[], None],
         node: ast.AST,
         start: Value | None = None,
@@ -304,10 +254,14 @@ class Loops(Lists):
                 self.say(f"{name} = {index} + _0", self.plain(start, node))
             if counter is not None:
                 self._bind_counter(counter, name)
-            for target, value in zip(targets, values, strict=True):
-                self.store_loop_target(
-                    target, self._element(value, ast.Name(index, ast.Load()), node), node
-                )
+            where = ast.Name(index, ast.Load())
+            if isinstance(targets, ast.expr):
+                members = [self._held(self._element(value, where, node), node) for value in values]
+                numbered = [Plain(ast.Name(name, ast.Load()), INT)] if start is not None else []
+                self.names_for(targets, Group([*numbered, *members]), node)
+            else:
+                for target, value in zip(targets, values, strict=True):
+                    self.store_loop_target(target, self._element(value, where, node), node)
             body()
         self.emit(for_each(index, count, inner))
 
@@ -315,19 +269,8 @@ class Loops(Lists):
         self, func: ast.Attribute, target: ast.expr, body: Callable[[], None], node: ast.AST
     ) -> None:
         base = self.expr(func.value)
-        if isinstance(base, Known | Made) or (
-            isinstance(base, Place) and isinstance(base.kind, kinds.Record)
-        ):
-            pairs: list[tuple[Value, Value]]
-            if isinstance(base, Known):
-                pairs = [(Known(key), Known(value)) for key, value in base.value.items()]
-            elif isinstance(base, Made):
-                pairs = [(Known(key), value) for key, value in base.fields.items()]
-            else:
-                assert isinstance(base.kind, kinds.Record)
-                pairs = [
-                    (Known(key), self.load(base.part(key, part))) for key, part in base.kind.fields
-                ]
+        pairs = self.pairs(base)
+        if pairs is not None:
             chosen: dict[str, Callable[[Value, Value], Value]] = {
                 "items": lambda key, value: Group([key, value]),
                 "keys": lambda key, value: key,
@@ -353,14 +296,26 @@ class Loops(Lists):
         key = self.load(base.part("keys", kind.key, where))
         value = self.load(base.part("values", kind.value, where))
         with self.block() as inner:
-            if func.attr == "items":
-                assert isinstance(target, ast.Tuple)
+            if func.attr == "items" and isinstance(target, ast.Tuple):
                 self.store_loop_target(target.elts[0], key, node)
                 self.store_loop_target(target.elts[1], value, node)
+            elif func.attr == "items":
+                self.names_for(target, Group([key, value]), node)
             else:
                 self.store_loop_target(target, key if func.attr == "keys" else value, node)
             body()
         self.emit(for_each(k, base.count(), inner))
+
+    def pairs(self, base: Value) -> list[tuple[Value, Value]] | None:
+        """Return the keys and values of a dict whose keys are known; None of others."""
+        if isinstance(base, Known) and isinstance(base.value, dict):
+            return [(Known(key), Known(value)) for key, value in base.value.items()]
+        if isinstance(base, Made):
+            return [(Known(key), value) for key, value in base.fields.items()]
+        if isinstance(base, Place) and isinstance(base.kind, kinds.Record):
+            fields = base.kind.fields
+            return [(Known(key), self.load(base.part(key, part))) for key, part in fields]
+        return None
 
     def comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Value:
         """Return the list that a comprehension makes, in working space."""

@@ -48,7 +48,7 @@ class Methods(Python):
             case "popleft":
                 return self.pop(base, Known(0, ast.Constant(0)), node)
             case "extend" | "update":
-                self._each_of(args[0], lambda member: self.append(base, member, node), node)
+                self.each_of(args[0], lambda member: self.append(base, member, node), node)
                 return Known(None)
             case "clear":
                 self._resized(base)

@@ -11,7 +11,7 @@ import numpy as np
 
 from batchsim.convert import kinds
 from batchsim.convert.kinds import BOOL, UNKNOWN, Array, Kind, Member, Number, Tuple
-from batchsim.convert.loops import Loops
+from batchsim.convert.iterables import Iterables
 from batchsim.convert.refusal import ConversionError, at
 from batchsim.convert.values import (
     Bound,
@@ -36,7 +36,7 @@ __all__ = ["Operators"]
 Dicts = dict[int, tuple[Made, dict[Any, Value]]]
 
 
-class Operators(Loops):
+class Operators(Iterables):
     """Operators, comparisons and conditions."""
 
     def _dicts(self, before: Dicts | None = None) -> Dicts:

@@ -190,7 +190,7 @@ class Python(Numeric):
                 self.say(f"{first} = False")
             self.emit(ast.If(expression("_0 or _1", ast.Name(first, ast.Load()), test), body, []))
 
-        self._each_of(source, one, node)
+        self.each_of(source, one, node)
         if target is not None:
             return self.load(target)
         return Plain(ast.Name(best, ast.Load()), kind)
@@ -223,7 +223,7 @@ class Python(Numeric):
         if value is not None:
             self.each(value, one, node)
         else:
-            self._each_of(node.args[0], one, node)
+            self.each_of(node.args[0], one, node)
         if isinstance(kind, Number):
             return Plain(ast.Name(total, ast.Load()), kind)
         return Plain(ast.Name(total, ast.Load()), FLOAT)
@@ -252,7 +252,7 @@ class Python(Numeric):
                 self.say(f"{result} = {wanted}")
             self.emit(ast.If(test, body, []))
 
-        self._each_of(source, one, node)
+        self.each_of(source, one, node)
         return Plain(ast.Name(result, ast.Load()), BOOL)
 
     def call_isinstance(self, node: ast.Call) -> Value:
@@ -356,6 +356,12 @@ class Python(Numeric):
         turned = _turned_round(source)
         if turned is not None:
             return self._reversed_copy(turned, node)
+        kind = self.seen_kind(node)
+        if self.iterator(source) and isinstance(kind, kinds.Sequence):
+            place = self.changing_place("list", kind, node)
+            self.say("_0 = 0", place.count())
+            self.each_of(source, lambda member: self.append(place, member, node), node)
+            return place
         value = (
             self.expr(source)
             if not isinstance(source, ast.GeneratorExp)
@@ -365,7 +371,6 @@ class Python(Numeric):
             return Known(list(value.value))
         if isinstance(value, Group):
             return Group(list(value.members), "list")
-        kind = self.seen_kind(node)
         if isinstance(value, Place) and isinstance(value.kind, kinds.Sequence):
             if value.scratch:
                 return value
@@ -447,7 +452,7 @@ class Python(Numeric):
             self.emit(ast.While(expression("_0 > 0", at_), body, []))
             self.prepend(place, member, at_, node)
 
-        self._each_of(node.args[0], one, node)
+        self.each_of(node.args[0], one, node)
         return place
 
 
