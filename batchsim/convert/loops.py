@@ -91,7 +91,7 @@ class Loops(Lists):
         node: ast.AST,
         backwards: bool = False,
     ) -> None:
-        if _is_set(value):
+        if is_set(value):
             raise at(
                 node,
                 "for over a set",
@@ -396,7 +396,7 @@ class Loops(Lists):
         self.loop(first.iter, first.target, inner, node)
 
 
-def _is_set(value: Value) -> bool:
+def is_set(value: Value) -> bool:
     """Return whether a value is a set: known, written there, or in columns."""
     match value:
         case Known():

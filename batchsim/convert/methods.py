@@ -7,10 +7,21 @@ import ast
 import numpy as np
 
 from batchsim.convert import kinds
-from batchsim.convert.kinds import INT
+from batchsim.convert.assignment import position_of
+from batchsim.convert.kinds import INT, Maybe
 from batchsim.convert.python import Python
 from batchsim.convert.refusal import at
-from batchsim.convert.values import Group, Known, Made, Place, Plain, Value, expression
+from batchsim.convert.values import (
+    Group,
+    Known,
+    Made,
+    Perhaps,
+    Place,
+    Plain,
+    Value,
+    as_known,
+    expression,
+)
 
 __all__ = ["Methods"]
 
@@ -110,13 +121,18 @@ class Methods(Python):
                 found = self.load(base.part("values", base.kind.value, where))
                 if isinstance(kind, kinds.Unknown):
                     kind = base.kind.value
+                if isinstance(kind, Maybe) and isinstance(default, Known) and default.value is None:
+                    return self._found_or_none(base, where, name, node)
                 if not self.is_plain(kind):
-                    raise at(
-                        node,
-                        f".{name}()",
-                        f"what it returns was seen to be {kind}",
-                        "Ask with `in` first.",
-                    )
+                    place = self.scratch_place(f"got_{position_of(node)}", kind, node)
+                    with self.block() as body:
+                        self.assign(place, found, node)
+                        if name == "pop":
+                            self._remove(base, where, node)
+                    with self.block() as orelse:
+                        self.assign(place, default, node)
+                    self.emit(ast.If(expression("_0 >= 0", where), body, orelse))
+                    return self.load(place)
                 result = self.fresh("found")
                 with self.block() as body:
                     self.say(f"{result} = _0", self.plain(found, node))
@@ -136,6 +152,24 @@ class Methods(Python):
                 self.say("_0 = 0", base.count())
                 return Known(None)
         raise at(node, f".{name}()", "a dict in columns has no such method here")
+
+    def _found_or_none(
+        self, base: Place, where: ast.expr, name: str, node: ast.Call
+    ) -> Value:
+        """Return what lies under a key, or None; of a key that is missing the first is read."""
+        assert isinstance(base.kind, kinds.Map)
+        found = self.load(base.part("values", base.kind.value, expression("max(_0, 0)", where)))
+        missing = self.kept(expression("_0 < 0", where), "missing")
+        if not self.is_plain(base.kind.value):
+            if name == "pop":
+                raise at(node, ".pop()", "what it returns lies in columns", "Read it, then delete.")
+            return Perhaps(missing, found)
+        held = Plain(self.kept(self.plain(found, node), "found"), base.kind.value)
+        if name == "pop":
+            with self.block() as body:
+                self._remove(base, where, node)
+            self.emit(ast.If(expression("_0 >= 0", where), body, []))
+        return Perhaps(missing, held)
 
     def _method_of_record(self, base: Place, name: str, node: ast.Call) -> Value:
         assert isinstance(base.kind, kinds.Record)
@@ -170,6 +204,9 @@ class Methods(Python):
             ):
                 return Known(None)
             return Known(method(*[arg.value for arg in args if isinstance(arg, Known)]))
+        if isinstance(base, Made) and name == "get" and not isinstance(args[0], Known):
+            held = as_known(base)
+            base = base if held is None else held
         if isinstance(base, Known) and isinstance(base.value, dict) and name == "get":
             place = self.constant_place(base, "table", node)
             if isinstance(place.kind, kinds.Map):

@@ -308,7 +308,17 @@ class Operators(Iterables):
                 self.assign(place, left, node)
                 self.extend(place, right, node)
                 return place
-        raise at(node, "an operator of lists", "only `+` of two lists is written out")
+        kind = self.seen_kind(node) if isinstance(node, ast.expr) else UNKNOWN
+        numbers = [isinstance(self.kind_of_value(side), Number) for side in (left, right)]
+        if isinstance(op, ast.Mult) and any(numbers) and isinstance(kind, kinds.Sequence):
+            part, count = (right, left) if numbers[0] else (left, right)
+            repeated = self.changing_place("repeated", kind, node)
+            self.say("_0 = 0", repeated.count())
+            with self.block() as body:
+                self.extend(repeated, part, node)
+            self.emit(for_each(self.fresh("k"), self.plain(count, node), body))
+            return repeated
+        raise at(node, "an operator of lists", "only `+` of two lists, and `*`, are written out")
 
     def _is_array_like(self, left: Value, right: Value) -> bool:
         return any(isinstance(self.kind_of_value(side), Array) for side in (left, right))
