@@ -20,7 +20,7 @@ import numpy as np
 from batchsim.convert import kinds, recursion
 from batchsim.convert.attributes import lookup
 from batchsim.convert.conversion import Written
-from batchsim.convert.kinds import Array, Kind, Member
+from batchsim.convert.kinds import Array, Kind, Maybe, Member, Tuple
 from batchsim.convert.methods import Methods
 from batchsim.convert.numeric import filled
 from batchsim.convert.refusal import ConversionError, at
@@ -225,6 +225,9 @@ class Calls(Methods):
                 found_ = self.method_of_known(base, func.attr, node)
                 if found_ is not None:
                     return found_
+            method = self._method_of_named(base, func)
+            if method is not None:
+                return self.call_function(method, base, node.args, self._keywords(node), node)
             if isinstance(self.kind_of_value(base), Member):
                 return self.call_value(self.attribute_of_plain(base, func), node)
             if (
@@ -239,6 +242,17 @@ class Calls(Methods):
                 return self.method_of_array(base, func.attr, node)
         callee = self.expr(func)
         return self.call_value(callee, node)
+
+    def _method_of_named(self, base: Value, func: ast.Attribute) -> Any:
+        """Return a method of the author's class of named tuples; None if it is no such tuple."""
+        for kind in (self.kind_of_value(base), self.seen_kind(func.value)):
+            kind = kind.value if isinstance(kind, Maybe) else kind
+            if isinstance(kind, Tuple) and kind.names:
+                cls = self.whole.named_tuple(kind.names)
+                found = lookup(cls, func.attr) if cls is not None else None
+                if found is not None and isinstance(found[1], types.FunctionType):
+                    return found[1]
+        return None
 
     def _self(self) -> Value:
         first = self.node.args.args[0].arg
@@ -320,7 +334,7 @@ class Calls(Methods):
         builtin = getattr(self, f"call_{name}", None)
         if builtin is not None and (
             getattr(function, "__module__", "") in ("builtins", "copy", "collections")
-            or function in (deque, copy.copy, copy.deepcopy)
+            or function in (deque, copy.copy, copy.deepcopy, dict.fromkeys)
         ):
             return builtin(node)  # type: ignore[no-any-return]
         if (

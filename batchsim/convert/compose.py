@@ -218,7 +218,6 @@ class Top(Writer):
             and isinstance(copied.func, ast.Attribute)
             and copied.func.attr == "copy"
             and not copied.args
-            and not isinstance(copied.func.value, ast.Name)
         ):
             value = Plain(copied.func.value, self.kind_of_value(value))
         if isinstance(kind, Number):
@@ -296,7 +295,11 @@ class Top(Writer):
 
 def _all_of(target: ast.expr) -> ast.expr:
     """Return all elements of an array that is to be written: of `out`, `out.key` or a column."""
-    return expression("_0[:]", target) if isinstance(target, ast.Name | ast.Attribute) else target
+    base = target
+    while isinstance(base, ast.Subscript):
+        base = base.value
+    whole = isinstance(target, ast.Name | ast.Attribute) or isinstance(base, ast.Name)
+    return expression("_0[:]", target) if whole else target
 
 
 @dataclass

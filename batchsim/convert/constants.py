@@ -22,7 +22,9 @@ __all__ = ["placed"]
 WRITTEN_OUT = 400  # numbers of a constant that is written into the definition
 
 
-def placed(whole: Conversion, value: Any, wanted: str, node: ast.AST) -> Place:
+def placed(
+    whole: Conversion, value: Any, wanted: str, node: ast.AST, has_keys: bool = False
+) -> Place:
     """Return the place of a container among the constants.
 
     Args:
@@ -30,8 +32,9 @@ def placed(whole: Conversion, value: Any, wanted: str, node: ast.AST) -> Place:
         value: the container.
         wanted: the name that it would have.
         node: where it is used, for a message.
+        has_keys: whether the keys of a dict are looked for, though they are 0, 1, 2 ….
     """
-    held = normal(value)
+    held = {k: normal(v) for k, v in value.items()} if has_keys else normal(value)
     kind = kinds.kind_of(held, whole.seen.own)
     if isinstance(kind, kinds.Record):
         kind = kinds.as_map(kind)  # for a key that is computed

@@ -173,6 +173,19 @@ class Conversion:
         """Return what decides the room in columns, as far as it is known."""
         return Room(self.capacities, frozenset(self.resized))
 
+    def named_tuple(self, names: tuple[str, ...]) -> type | None:
+        """Return the author's class of named tuples with these members, if there is one."""
+        found = {
+            thing
+            for module in self.program.loaded.values()
+            for thing in vars(module).values()
+            if isinstance(thing, type)
+            and issubclass(thing, tuple)
+            and getattr(thing, "_fields", None) == names
+            and thing.__module__ in self.program.modules
+        }
+        return found.pop() if len(found) == 1 else None
+
     def free_name(self, wanted: str) -> str:
         """Return a name for something of the module that nothing else has."""
         name = wanted

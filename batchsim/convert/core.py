@@ -54,6 +54,7 @@ class Core(abc.ABC):
     bindings: dict[str, list[ast.expr | None]]
     renamed: dict[str, str]
     skipped: set[int]
+    loaded: set[str]  # variables that something reads
     entries: set[str]  # variables that hold what is in dicts that change
     broken: list[str]  # of each loop around, the variable that a `break` sets; empty if none
 
@@ -235,7 +236,9 @@ class Core(abc.ABC):
         """Return a comparison."""
 
     @abc.abstractmethod
-    def constant_place(self, value: Known, wanted: str, node: ast.AST) -> Place:
+    def constant_place(
+        self, value: Known, wanted: str, node: ast.AST, has_keys: bool = False
+    ) -> Place:
         """Return the place of a known container among the constants of the module."""
 
     @abc.abstractmethod
@@ -273,10 +276,6 @@ class Core(abc.ABC):
     @abc.abstractmethod
     def members(self, value: Value, count: int | None, node: ast.AST) -> list[Value]:
         """Return the members of a value that is taken apart."""
-
-    @abc.abstractmethod
-    def counted(self, place: Place) -> ast.expr | None:
-        """Return as many numbers of a list as there are, a part of its column."""
 
     @abc.abstractmethod
     def row(self, place: Place) -> ast.expr | None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from batchsim.convert import kinds
+from batchsim.convert.elements import CONTAINERS
 from batchsim.convert.kinds import INT, Maybe, Number
 from batchsim.convert.names import Names
 from batchsim.convert.refusal import at
@@ -22,6 +25,7 @@ from batchsim.convert.values import (
     Value,
     expression,
     for_each,
+    statement,
 )
 
 __all__ = ["Expressions"]
@@ -105,8 +109,23 @@ class Expressions(Names):
         return made
 
     def of_JoinedStr(self, node: ast.JoinedStr) -> Value:
-        """A text that is put together: nothing of it is kept."""
-        return Known("")
+        """A text that is put together: of what is known, as a key of a dict, or nothing of it."""
+        text = ""
+        for part in node.values:
+            given = part.value if isinstance(part, ast.FormattedValue) else part
+            value = self.names.get(given.id) if isinstance(given, ast.Name) else None
+            plain = isinstance(part, ast.Constant) or (
+                isinstance(part, ast.FormattedValue)
+                and part.conversion == -1
+                and part.format_spec is None
+            )
+            if isinstance(part, ast.Constant):
+                text += str(part.value)
+            elif plain and isinstance(value, Known):
+                text += f"{value.value}"
+            else:
+                return Known("")
+        return Known(text)
 
     def of_IfExp(self, node: ast.IfExp) -> Value:
         """`x if c else y`."""
@@ -216,6 +235,47 @@ class Expressions(Names):
         ]
         return Plain(ast.Slice(*parts))
 
+    def _reduced(
+        self, name: str, place: Place, element: Number, count: ast.expr, node: ast.Call
+    ) -> Value:
+        """Return a sum, a mean or how far numbers spread, of a list whose length changes."""
+        k = self.fresh("k")
+        where = ast.Name(k, ast.Load())
+        here = place.leaf("", where)
+        kind = Number(np.dtype(float), False)
+        if element.dtype.kind != "f" and name == "sum":
+            added = self.fresh("total")
+            self.say(f"{added} = 0")
+            self.emit(for_each(k, count, [statement(f"{added} += _0", here)]))
+            return Plain(ast.Name(added, ast.Load()), Number(np.dtype(np.int64), False))
+        if element.dtype not in (np.float64, np.int64, np.bool_):
+            raise at(
+                node, f"np.{name}", f"it is asked of a list of {element}", "Keep floats in it."
+            )
+        numbers = place
+        if element.dtype != np.float64:
+            numbers = self.changing_place("numbers", replace(place.kind, element=kind), node)  # type: ignore[type-var]
+            self.emit(for_each(k, count, [statement("_0 = _1", numbers.leaf("", where), here)]))
+        row = numbers.leaf()
+        if name == "sum":
+            return Plain(self._of_containers("total", row, count), kind)
+        found = self._of_containers("mean", row, count)
+        if name == "mean":
+            return Plain(found, kind)
+        middle = self.kept(found, "middle")
+        squares = self.changing_place("squares", replace(place.kind, element=kind), node)  # type: ignore[type-var]
+        off = expression("_0 - _1", numbers.leaf("", where), middle)
+        with self.block() as body:
+            off = self.kept(off, "off")
+            self.say("_0 = _1 * _1", squares.leaf("", where), off)
+        self.emit(for_each(k, count, body))
+        spread = self._of_containers("mean", squares.leaf(), count)
+        return Plain(expression("np.sqrt(_0)", spread) if name == "std" else spread, kind)
+
+    def _of_containers(self, name: str, *args: ast.expr) -> ast.expr:
+        function = self.whole.imported(CONTAINERS, name)
+        return ast.Call(function, [copy.deepcopy(arg) for arg in args], [])
+
     def of_list(
         self, name: str, place: Place, keywords: Mapping[str, Value], node: ast.Call
     ) -> Value | None:
@@ -261,6 +321,8 @@ class Expressions(Names):
                 )
             self.emit(for_each(k, count, body))
             return Plain(ast.Name(best, ast.Load()), INT)
+        if name in ("sum", "mean", "std", "var") and not keywords:
+            return self._reduced(name, place, element, count, node)
         if name in ("any", "all", "max", "min", "amax", "amin"):
             short = ast.Call(
                 ast.Name(name.removeprefix("a") if name in ("amax", "amin") else name, ast.Load()),

@@ -73,6 +73,13 @@ class Writer(Calls):
         self.skipped: set[int] = set()
         self.hints: dict[int, str] = {}
         self.broken: list[str] = []
+        self.loaded = {
+            part.id
+            for part in ast.walk(node)
+            if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Store)
+        }
+        targets = [part.target for part in ast.walk(node) if isinstance(part, ast.AugAssign)]
+        self.loaded |= {part.id for part in targets if isinstance(part, ast.Name)}
         self.entries: set[str] = set()
 
     def _is_of_moment(self, value: Value) -> bool:
@@ -185,6 +192,9 @@ class Writer(Calls):
             for part, value in zip(target.elts, values, strict=True):
                 self.store(part, value, node)
             return
+        if isinstance(target, ast.Name) and target.id not in self.loaded:
+            if not self.must_run(source) and _is_pure(source):
+                return  # nothing reads it
         if isinstance(target, ast.Name):
             self.hints[id(source)] = target.id  # what working space for it is called
         draws = self._draws_apart(target, source)
@@ -389,6 +399,8 @@ class Writer(Calls):
             return None, value
         if isinstance(value, Known) and not self._returns_several():
             return None, value
+        if isinstance(value, Group) and not value.members and UNKNOWN in kinds.walk(kind):
+            return None, value
         place = self.scratch_place(name, kind, node)
         self.assign(place, value, node)
         return None, place
@@ -467,6 +479,16 @@ class Writer(Calls):
             decorator_list=[],
             lineno=self.node.lineno,
         )
+
+
+def _is_pure(node: ast.expr) -> bool:
+    """Return whether an expression calls none but functions by their names, and texts' methods."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Call) and not isinstance(part.func, ast.Name):
+            base = part.func.value if isinstance(part.func, ast.Attribute) else part.func
+            if not isinstance(base, ast.Constant) and getattr(base, "id", "") not in ("np", "math"):
+                return False
+    return True
 
 
 def _breaks(loop: ast.For | ast.While) -> bool:

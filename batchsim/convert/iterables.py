@@ -197,6 +197,16 @@ class Iterables(Loops):
             )
         return self.members(value, None, node)
 
+    def call_fromkeys(self, node: ast.Call) -> Value:
+        """`dict.fromkeys(keys, value)`."""
+        value: Value = self.expr(node.args[1]) if len(node.args) > 1 else Known(None)
+        made = Made()
+        for key in self._known_members(node.args[0], node):
+            if not isinstance(key, Known):
+                raise at(node, "dict.fromkeys", "its keys are computed", "Use a list or an array.")
+            made.fields[key.value] = value
+        return made
+
     def of_DictComp(self, node: ast.DictComp) -> Value:
         """A dict comprehension: written out if its keys are known, else a dict in columns."""
         kind = self.seen_kind(node)

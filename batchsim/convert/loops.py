@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from batchsim.convert import kinds
 from batchsim.convert.elements import CONTAINERS, spelled_name
-from batchsim.convert.kinds import INT, Array, Number, Tuple
+from batchsim.convert.kinds import INT, Array, Kind, Number, Tuple
 from batchsim.convert.lists import Lists
 from batchsim.convert.refusal import at
 from batchsim.convert.values import (
@@ -336,7 +337,7 @@ class Loops(Lists):
             else:
                 kind = kinds.Sequence(element, 0, 64, "list")
         if isinstance(kind.element, kinds.Unknown):
-            return Group([], "list")
+            kind = dataclasses.replace(kind, element=self._element_of(node))
         label = self.hints.get(id(node)) or f"list_{node.lineno}_{node.col_offset}"
         place = self.scratch_place(label, kind, node)
         if any(part.ifs for part in node.generators):
@@ -368,6 +369,25 @@ class Loops(Lists):
         if not fixed:
             self._set(place.count(), where)
         return place
+
+    def _element_of(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Kind:
+        """Return of which kind the elements are of a comprehension that never had any."""
+        found: list[Kind] = []
+        before = dict(self.names)
+        with self.block():
+            self.generators(
+                node.generators, lambda: found.append(self.kind_of_value(self.expr(node.elt))), node
+            )
+        self.names = before
+        element = kinds.joined(found)
+        if isinstance(element, kinds.Unknown):
+            raise at(
+                node,
+                "a comprehension",
+                "it had no elements while episodes were watched, and their kind is not known",
+                "Watch more steps with --steps.",
+            )
+        return element
 
     def generators(
         self, generators: Sequence[ast.comprehension], body: Callable[[], None], node: ast.AST

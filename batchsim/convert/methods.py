@@ -35,6 +35,7 @@ class Methods(Python):
             return self._method_of_map(base, name, node)
         if isinstance(base.kind, kinds.Record):
             return self._method_of_record(base, name, node)
+        assert isinstance(base.kind, kinds.Sequence)
         args = node.args
         match name:
             case "append" | "add":
@@ -91,6 +92,11 @@ class Methods(Python):
                     "a list in columns is not turned round in place",
                     "Go through reversed(x).",
                 )
+        if base.kind.form == "array" and not node.args:
+            keywords = {key: self.expr(part) for key, part in self._keywords(node).items()}
+            found = self.of_list(name, base, keywords, node)
+            if found is not None:
+                return found
         raise at(
             node,
             f".{name}()",
@@ -208,10 +214,8 @@ class Methods(Python):
             held = as_known(base)
             base = base if held is None else held
         if isinstance(base, Known) and isinstance(base.value, dict) and name == "get":
-            place = self.constant_place(base, "table", node)
-            if isinstance(place.kind, kinds.Map):
-                return self._method_of_map(place, name, node)
-            return self._item_of_place(place, [args[0]], node)
+            place = self.constant_place(base, "table", node, has_keys=True)
+            return self._method_of_map(place, name, node)
         if isinstance(base, Known) and name == "index":
             place = self.constant_place(base, "members", node)
             return Plain(self.find(place, args[0], node), INT)

@@ -105,9 +105,9 @@ class Names(Comparisons):
         if once and isinstance(value, Plain) and self.is_plain(value.kind):
             kind = value.kind  # other callers may have seen other kinds
         written = self.variable(name)
-        if isinstance(kind, kinds.Unknown):
-            kind = self.kind_of_value(value)
-        elif isinstance(kind, kinds.Other) and not once:
+        if UNKNOWN in kinds.walk(kind):
+            kind = kinds.join(kind, self.kind_of_value(value))
+        if isinstance(kind, kinds.Other) and not once:
             # A name for things of several kinds: one variable for each.
             kind = self.kind_of_value(value)
             before = self.names.get(name)
@@ -129,7 +129,7 @@ class Names(Comparisons):
         elif (
             once
             and isinstance(value, Group)
-            and isinstance(kind, Tuple | kinds.Unknown | kinds.Other)
+            and (isinstance(kind, Tuple | kinds.Unknown | kinds.Other) or self._is_kept(name, kind))
         ):
             self.names[name] = replace(
                 value, members=[self._held(member, node) for member in value.members]
@@ -160,6 +160,20 @@ class Names(Comparisons):
         self.names[name] = Perhaps(
             ast.Name(f"{written}_missing", ast.Load()),
             Plain(ast.Name(written, ast.Load()), kind.value),
+        )
+
+    def _is_kept(self, name: str, kind: Kind) -> bool:
+        """Return whether a variable is a list of arrays of several lengths that never changes."""
+        ragged = isinstance(kind, kinds.Sequence) and isinstance(kind.element, kinds.Sequence)
+        return (
+            ragged
+            and not self._is_changed(name)
+            and not any(
+                isinstance(part, ast.Attribute)
+                and isinstance(part.value, ast.Name)
+                and part.value.id == name
+                for part in ast.walk(self.node)
+            )
         )
 
     def _is_changed(self, name: str) -> bool:

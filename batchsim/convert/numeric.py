@@ -104,6 +104,10 @@ class Numeric(Drawing):
             return self.places(name, values[0], node)
         if name == "rot90" and len(values) > 1 and not isinstance(values[1], Known):
             return self._turned(values, node)
+        if name in ("concatenate", "hstack") and len(values) == 1 and not keywords:
+            row = self._joined_rows(values[0])
+            if row is not None:
+                return Plain(row, self.seen_kind(node))
         if name in ("zeros", "ones", "full", "empty"):
             made = self._large_array(name, values, node)
             if made is not None:
@@ -125,6 +129,12 @@ class Numeric(Drawing):
         if circular is not None:
             return circular
         args = [self._argument(value, widest, node, whole) for value in values]
+        if isinstance(function, np.ufunc):
+            lists = [isinstance(arg, ast.List) for arg in args]
+            args = [
+                expression("np.array(_0)", arg) if is_list else arg
+                for arg, is_list in zip(args, lists, strict=True)
+            ]
         named = [
             ast.keyword(key, self._argument(value, UNKNOWN, node, whole))
             for key, value in keywords.items()
@@ -245,6 +255,16 @@ class Numeric(Drawing):
         for place in lists:
             self.say("_0 = _1", place.count(), where)
         return Group(list(lists)) if separate else lists[0]
+
+    def _joined_rows(self, value: Value) -> ast.expr | None:
+        """Return the rows of a list that never changes its length, one behind the other."""
+        kind = value.kind if isinstance(value, Place) else UNKNOWN
+        if not isinstance(value, Place) or not isinstance(kind, kinds.Sequence):
+            return None
+        if not isinstance(kind.element, Array) or len(kind.element.shape) > 1:
+            return None
+        row = self.row(value)
+        return None if row is None else expression("_0.reshape(-1)", row)
 
     def _is_memory(self, node: ast.expr) -> bool:
         """Return whether an expression is a row of a column, or a variable."""

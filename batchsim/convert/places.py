@@ -103,18 +103,11 @@ class Places(Plainly):
                 return place.leaf()
         return None
 
-    def counted(self, place: Place) -> ast.expr | None:
-        """Return as many numbers of a list as there are, a part of its column."""
-        kind = place.kind
-        if not isinstance(kind, kinds.Sequence) or kind.form == "set":
-            return None
-        if not isinstance(kind.element, Number | Array):
-            return None
-        return place.leaf("", ast.Slice(None, place.count()))
-
-    def constant_place(self, value: Known, wanted: str, node: ast.AST) -> Place:
+    def constant_place(
+        self, value: Known, wanted: str, node: ast.AST, has_keys: bool = False
+    ) -> Place:
         """Return the place of a known container among the constants of the module."""
-        return placed(self.whole, value.value, value.name or wanted, node)
+        return placed(self.whole, value.value, value.name or wanted, node, has_keys)
 
     def place_of(self, node: ast.expr) -> Value:
         """Return where what an expression says lies: what is assigned to is found so."""

@@ -55,7 +55,7 @@ class Plainly(Core):
                 loaded = self.load(value)
                 if not isinstance(loaded, Place):
                     return self.plain(loaded, node)
-                row = self.row(loaded) or self.counted(loaded)
+                row = self.row(loaded)
                 if row is not None:
                     return row
             case Group():

@@ -8,10 +8,31 @@ from typing import Any
 import numpy as np
 
 from batchsim.convert import kinds
-from batchsim.convert.kinds import BOOL, FLOAT, INT, UNKNOWN, Array, Kind, Number, Text, Tuple
+from batchsim.convert.kinds import (
+    BOOL,
+    FLOAT,
+    INT,
+    UNKNOWN,
+    Array,
+    Kind,
+    Maybe,
+    Number,
+    Text,
+    Tuple,
+)
 from batchsim.convert.numeric import Numeric
 from batchsim.convert.refusal import at
-from batchsim.convert.values import Group, Known, Made, Place, Plain, Self, Value, expression
+from batchsim.convert.values import (
+    Group,
+    Known,
+    Made,
+    Perhaps,
+    Place,
+    Plain,
+    Self,
+    Value,
+    expression,
+)
 
 __all__ = ["Python"]
 
@@ -254,6 +275,40 @@ class Python(Numeric):
 
         self.each_of(source, one, node)
         return Plain(ast.Name(result, ast.Load()), BOOL)
+
+    def call_next(self, node: ast.Call) -> Value:
+        """`next(…)` of a generator that is written there: its first element, or the default."""
+        if not isinstance(node.args[0], ast.GeneratorExp) or len(node.args) < 2:
+            raise at(node, "next", "it is given no generator and a default", "Use a loop.")
+        kind = self.seen_kind(node)
+        default = self.expr_of(self.expr(node.args[1]))
+        missing = self.fresh("missing")
+        self.say(f"{missing} = True")
+        is_plain = self.is_plain(kind.value if isinstance(kind, Maybe) else kind)
+        if is_plain:
+            name = self.fresh("first")
+            inner = kind.value if isinstance(kind, Maybe) else kind
+            none = isinstance(default, Known) and default.value is None
+            start = self.default(inner) if none else self.plain(default, node)
+            self.say(f"{name} = _0", start)
+        else:
+            place = self.scratch_place(f"first_{node.lineno}_{node.col_offset}", kind, node)
+            self.assign(place, default, node)
+
+        def one(member: Value) -> None:
+            with self.block() as body:
+                if is_plain:
+                    self.say(f"{name} = _0", self.plain(member, node))
+                else:
+                    self.assign(place, member, node)
+                self.say(f"{missing} = False")
+            self.emit(ast.If(ast.Name(missing, ast.Load()), body, []))
+
+        self.each_of(node.args[0], one, node)
+        if not is_plain:
+            return self.load(place)
+        found = Plain(ast.Name(name, ast.Load()), inner)
+        return Perhaps(ast.Name(missing, ast.Load()), found) if isinstance(kind, Maybe) else found
 
     def call_isinstance(self, node: ast.Call) -> Value:
         """`isinstance(x, T)`, by what was seen."""
