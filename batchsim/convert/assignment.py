@@ -85,7 +85,7 @@ class Assignment(Places):
             case Number() | kinds.Text() | kinds.Member():
                 self._set(place.leaf(), self.plain(value, node))
             case Array():
-                self._set(place.leaf(), stored(self.plain(value, node), kind))
+                self._set(place.leaf(), stored(self.plain(self.as_row(value, kind), node), kind))
             case Tuple():
                 self._assign_tuple(place, kind, value, node)
             case kinds.Sequence():
@@ -96,6 +96,20 @@ class Assignment(Places):
                 self._assign_map(place, kind, value, node)
             case _:
                 raise at(node, "an assignment", f"what is assigned was seen to be {kind}")
+
+    def as_row(self, value: Value, kind: Kind) -> Value:
+        """Return as many numbers of a list whose length changes as an array takes of it."""
+        if (
+            isinstance(value, Place)
+            and isinstance(value.kind, kinds.Sequence)
+            and isinstance(value.kind.element, Number)
+            and isinstance(kind, Array)
+            and len(kind.shape) == 1
+            and not self.is_fixed(value)
+        ):
+            part = value.leaf("", ast.Slice(None, ast.Constant(kind.shape[0])))
+            return Plain(part, Array(value.kind.element.dtype, kind.shape))
+        return value
 
     def changing_place(self, label: str, kind: kinds.Sequence, node: ast.AST) -> Place:
         """Return working space for a list whose length changes."""

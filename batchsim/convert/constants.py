@@ -11,7 +11,7 @@ import numpy as np
 from batchsim.convert import kinds, layout
 from batchsim.convert.layout import Room
 from batchsim.convert.refusal import at
-from batchsim.convert.values import Place, expression
+from batchsim.convert.values import Place, constant, expression
 from batchsim.convert.watch import same
 
 if TYPE_CHECKING:
@@ -110,7 +110,9 @@ def normal(value: Any) -> Any:
 
 
 def literal(array: np.ndarray[Any, Any]) -> ast.expr:
-    """Return the expression that makes an array."""
+    """Return the expression that makes an array, or a number if it has no axes."""
+    if not array.shape:
+        return constant(array.item())
     text = np.array2string(
         array,
         separator=", ",

@@ -357,6 +357,8 @@ class Elements(Assignment):
         base = self.place_of(target.value)
         if isinstance(base, Plain):
             parts = [self._index_part(part) for part in self._index(target)]
+            if isinstance(base.kind, Array):
+                value = self.as_row(value, kinds.element_of(base.kind, len(parts)))
             self._set(element(base.node, parts, False), self.plain(value, node))
             return
         if isinstance(base, Perhaps) and isinstance(base.value, Place):
