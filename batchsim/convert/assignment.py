@@ -11,7 +11,7 @@ import numpy as np
 
 from batchsim.convert import kinds
 from batchsim.convert.core import LARGEST_VALUE
-from batchsim.convert.kinds import Array, Kind, Maybe, Number, Tuple
+from batchsim.convert.kinds import Array, Kind, Maybe, Member, Number, Text, Tuple
 from batchsim.convert.places import Places
 from batchsim.convert.refusal import at
 from batchsim.convert.values import (
@@ -252,8 +252,11 @@ class Assignment(Places):
     ) -> None:
         if isinstance(value, Perhaps):
             value = value.value
+        if self.is_row(place, kind) and self._assign_row(place, kind, value, node):
+            return
         for key, part in kind.fields:
-            target = place.part(key, part)
+            target = self.field(place, key)
+            assert target is not None
             if isinstance(value, Place):
                 source = self.field(value, key)
                 if source is not None:
@@ -268,6 +271,29 @@ class Assignment(Places):
                 )
             else:
                 raise at(node, "an assignment", f"{self.words(value)} is no {kind}")
+
+    def _assign_row(
+        self, place: Place, kind: kinds.Record | kinds.Object, value: Value, node: ast.AST
+    ) -> bool:
+        """Write all fields of an object at once, as a row; return whether that can be done."""
+        if isinstance(value, Place) and value.kind == kind and self.is_row(value, kind):
+            self._set(place.leaf(), value.leaf())
+            return True
+        parts: list[ast.expr] = []
+        for key, _ in kind.fields:
+            part: Value | None = None
+            if isinstance(value, Place):
+                part = self.field(value, key)
+            elif isinstance(value, Made):
+                part = value.fields.get(key)
+            elif isinstance(value, Known):
+                held = value.value
+                part = Known(held[key] if isinstance(held, dict) else getattr(held, key))
+            if part is None or not isinstance(self.kind_of_value(part), Number | Text | Member):
+                return False
+            parts.append(self.plain(part, node))
+        self._set(place.leaf(), ast.Tuple(parts, ast.Load()))
+        return True
 
     def _assign_map(self, place: Place, kind: kinds.Map, value: Value, node: ast.AST) -> None:
         if isinstance(value, Place) and isinstance(value.kind, kinds.Map):

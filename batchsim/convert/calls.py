@@ -602,6 +602,24 @@ class Calls(Methods):
         signature.append(type(value).__name__)
         return value
 
+    def new(self, node: ast.expr) -> Value:
+        """Return what is put into a list: a new object by its fields, if it only has some."""
+        cls = self.whole.seen.things.get(getattr(getattr(node, "func", None), "k", -1))
+        kind = self.seen_kind(node)
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(cls, type)
+            and dataclasses.is_dataclass(cls)
+            and isinstance(kind, kinds.Object)
+            and kinds.row_dtype(kind) is not None
+            and not any(
+                found is not None and self.whole.program.definition(found[1]) is not None
+                for found in (lookup(cls, "__init__"), lookup(cls, "__post_init__"))
+            )
+        ):
+            return Made(self._fields_of_dataclass(cls, node))
+        return self.expr(node)
+
     def make(self, cls: type, node: ast.Call) -> Value:
         """Return the place of a new object of the author's, in working space."""
         kind = self.seen_kind(node)
@@ -621,9 +639,12 @@ class Calls(Methods):
         ):
             values = self._fields_of_dataclass(cls, node)
             for key, value in values.items():
-                part = dict(kind.fields).get(key)
+                part = self.field(place, key)
                 if part is not None:
-                    self.assign(place.part(key, part), value, node)
+                    self.assign(part, value, node)
+            after = lookup(cls, "__post_init__")
+            if after is not None:
+                self.call_function(after[1], place, [], {}, node)
             return place
         if found is not None and isinstance(found[1], types.FunctionType):
             self.call_function(found[1], place, node.args, self._keywords(node), node)

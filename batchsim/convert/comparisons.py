@@ -179,8 +179,10 @@ class Comparisons(Operators):
                     f"the list {name} of two objects would be compared",
                     "Give each object a number of its own, and compare that.",
                 )
+            first = self.field(one, name)
+            assert first is not None
             truth = self.truth(
-                self.compare(self.load(one.part(name, part)), ast.Eq(), self.load(second), node),
+                self.compare(first, ast.Eq(), self.load(second), node),
                 node,
             )
             if not isinstance(truth, bool):

@@ -186,6 +186,18 @@ class Conversion:
         }
         return found.pop() if len(found) == 1 else None
 
+    def field(self, kind: kinds.Object | kinds.Record, key: str, k: int) -> ast.expr:
+        """Return the name of the constant by which a field of rows is found."""
+        owner = kind.cls.__name__ if isinstance(kind, kinds.Object) else "field"
+        for wanted in (key, f"{owner}_{key}"):
+            name = "".join(c if c.isalnum() else "_" for c in wanted.strip("_").upper())
+            known = self.constants.get(name)
+            same = isinstance(known, ast.Constant) and type(known.value) is int and known.value == k
+            if name.isidentifier() and (known is None or same) and name not in self.names:
+                self.constants[name] = ast.Constant(k)
+                return ast.Name(name, ast.Load())
+        return ast.Constant(k)
+
     def free_name(self, wanted: str) -> str:
         """Return a name for something of the module that nothing else has."""
         name = wanted

@@ -278,6 +278,10 @@ class Core(abc.ABC):
         """Return the members of a value that is taken apart."""
 
     @abc.abstractmethod
+    def new(self, node: ast.expr) -> Value:
+        """Return what is put into a list: a new object by its fields, if it only has some."""
+
+    @abc.abstractmethod
     def row(self, place: Place) -> ast.expr | None:
         """Return a list of numbers that never changes its length as a row of its column."""
 

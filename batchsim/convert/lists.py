@@ -54,6 +54,8 @@ class Lists(Elements):
                     place.part("missing", BOOL),
                     *self.leaves(place.part("", kind.value), kind.value),
                 ]
+            case kinds.Record() | kinds.Object() if kinds.row_dtype(kind) is not None:
+                return [place.part("", kind)]
             case kinds.Record() | kinds.Object():
                 return [
                     leaf

@@ -314,8 +314,8 @@ class Loops(Lists):
         if isinstance(base, Made):
             return [(Known(key), value) for key, value in base.fields.items()]
         if isinstance(base, Place) and isinstance(base.kind, kinds.Record):
-            fields = base.kind.fields
-            return [(Known(key), self.load(base.part(key, part))) for key, part in fields]
+            places = [(key, self.field(base, key)) for key, _ in base.kind.fields]
+            return [(Known(key), self.load(place)) for key, place in places if place is not None]
         return None
 
     def comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Value:

@@ -39,7 +39,7 @@ class Methods(Python):
         args = node.args
         match name:
             case "append" | "add":
-                value = self.expr(args[0])
+                value = self.new(args[0])
                 if name == "add":
                     value = self._held(self.expr_of(value), node)
                     with self.block() as body:
@@ -49,11 +49,11 @@ class Methods(Python):
                     self.append(base, value, node)
                 return Known(None)
             case "appendleft":
-                self.prepend(base, self.expr(args[0]), ast.Constant(0), node)
+                self.prepend(base, self.new(args[0]), ast.Constant(0), node)
                 return Known(None)
             case "insert":
                 where = self.plain(self.expr(args[0]), node)
-                self.prepend(base, self.expr(args[1]), where, node)
+                self.prepend(base, self.new(args[1]), where, node)
                 return Known(None)
             case "pop":
                 return self.pop(base, self.expr(args[0]) if args else None, node)
@@ -182,9 +182,9 @@ class Methods(Python):
         if name == "get":
             key = self.expr(node.args[0])
             if isinstance(key, Known):
-                part = dict(base.kind.fields).get(key.value)
+                part = self.field(base, key.value)
                 if part is not None:
-                    return self.load(base.part(key.value, part))
+                    return self.load(part)
                 return self.expr(node.args[1]) if len(node.args) > 1 else Known(None)
         if name == "copy":
             return self.copied(base, base.kind, node)

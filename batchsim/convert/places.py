@@ -154,10 +154,17 @@ class Places(Plainly):
         if isinstance(kind, Maybe):
             kind = kind.value
         if isinstance(kind, kinds.Object | kinds.Record):
-            for key, part in kind.fields:
+            is_row = self.is_row(place, kind)
+            for k, (key, part) in enumerate(kind.fields):
+                if key == name and is_row:
+                    return place.part("", part, self.whole.field(kind, key, k))
                 if key == name:
                     return place.part(key, part)
         return None
+
+    def is_row(self, place: Place, kind: kinds.Object | kinds.Record) -> bool:
+        """Return whether the fields of an object here are one row of a column."""
+        return bool(place.index) and kinds.row_dtype(kind) is not None
 
     def state_place(self, name: str, node: ast.AST) -> Place:
         """Return the place of an attribute of the environment that is state."""
