@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["delete", "find", "find_row", "insert", "mean", "room", "total"]
+__all__ = ["append", "delete", "find", "find_row", "insert", "mean", "room", "total"]
 
 PART = 128  # numbers that NumPy adds up in eight sums; of more it adds up halves
 
@@ -24,6 +24,16 @@ def room(items: Any, length: int) -> int:
     if length >= len(items):
         raise IndexError("a list is full: its column has no room for another element")
     return length
+
+
+def append(items: Any, length: int, value: Any) -> int:
+    """Put a number behind the first `length`, and return how many there are then.
+
+    Raises:
+        IndexError: if there is no room; a compiled kernel ends the call with an error.
+    """
+    items[room(items, length)] = value
+    return length + 1
 
 
 def find(items: Any, length: int, value: Any) -> int:

@@ -191,6 +191,7 @@ class Assignment(Places):
     def _assign_sequence(
         self, place: Place, kind: kinds.Sequence, value: Value, node: ast.AST
     ) -> None:
+        self.written.resizes.add(place.name)
         if isinstance(value, Plain) and isinstance(value.kind, Array) and self.is_fixed(place):
             self._set(place.leaf(), self.plain(value, node))
             return
@@ -348,12 +349,11 @@ class Assignment(Places):
         if not isinstance(value, Place):
             self._loop_value(value, target, body, node)
             return
-        before = self.written.writes
-        self.written.writes = set()
+        before, self.written.resizes = self.written.resizes, set()
         self._loop_value(value, target, body, node)
-        if value.name in self.written.writes:
+        if value.name in self.written.resizes:
             self.whole.change(source.k)  # type: ignore[attr-defined]
-        self.written.writes |= before
+        self.written.resizes |= before
 
 
 def position_of(node: ast.AST) -> str:

@@ -409,6 +409,7 @@ class Calls(Methods):
             )
         self._keep_results(written.writes, node)
         self.written.writes |= written.writes
+        self.written.resizes |= written.resizes
         self.written.draws |= written.draws
         call = ast.Call(
             ast.Name(written.name, ast.Load()),
@@ -605,20 +606,39 @@ class Calls(Methods):
     def new(self, node: ast.expr) -> Value:
         """Return what is put into a list: a new object by its fields, if it only has some."""
         cls = self.whole.seen.things.get(getattr(getattr(node, "func", None), "k", -1))
-        kind = self.seen_kind(node)
         if (
             isinstance(node, ast.Call)
             and isinstance(cls, type)
-            and dataclasses.is_dataclass(cls)
-            and isinstance(kind, kinds.Object)
-            and kinds.row_dtype(kind) is not None
-            and not any(
-                found is not None and self.whole.program.definition(found[1]) is not None
-                for found in (lookup(cls, "__init__"), lookup(cls, "__post_init__"))
-            )
+            and cls in self.whole.seen.own
+            and isinstance(self.seen_kind(node), kinds.Object)
         ):
-            return Made(self._fields_of_dataclass(cls, node))
+            fields = self._fields_of_new(cls, node)
+            if fields is not None:
+                return Made(fields, cls)
         return self.expr(node)
+
+    def _fields_of_new(self, cls: type, node: ast.Call) -> dict[str, Value] | None:
+        """Return what a new object holds; None if making it does more than to assign that."""
+        trees = [
+            self.whole.program.definition(found[1]) if found is not None else None
+            for found in (lookup(cls, "__init__"), lookup(cls, "__post_init__"))
+        ]
+        if trees[1] is not None:
+            return None
+        if trees[0] is None:
+            return self._fields_of_dataclass(cls, node) if dataclasses.is_dataclass(cls) else None
+        tree = trees[0]
+        assert isinstance(tree, ast.FunctionDef)
+        sources = _assignments(tree)
+        if sources is None:
+            return None
+        values = self._bound_arguments(cls.__init__, tree, Self(), node.args, self._keywords(node), node)  # type: ignore[misc]
+        held = {name: self._held(self.expr_of(value), node) for name, value in values[1:]}
+        before, self.names = self.names, held
+        try:
+            return {name: self.expr(source) for name, source in sources.items()}
+        finally:
+            self.names = before
 
     def make(self, cls: type, node: ast.Call) -> Value:
         """Return the place of a new object of the author's, in working space."""
@@ -668,3 +688,29 @@ class Calls(Methods):
                 if made is not dataclasses.MISSING:
                     values[field.name] = Known(made)
         return values
+
+
+def _assignments(init: ast.FunctionDef) -> dict[str, ast.expr] | None:
+    """Return what a constructor assigns, if it does no more, and of its arguments alone."""
+    names = [argument.arg for argument in (*init.args.args, *init.args.kwonlyargs)]
+    found: dict[str, ast.expr] = {}
+    for node in init.body:
+        match node:
+            case ast.Expr(value=ast.Constant()):
+                continue
+            case ast.Assign(targets=[ast.Attribute() as target], value=value):
+                pass
+            case ast.AnnAssign(target=ast.Attribute() as target, value=ast.expr() as value):
+                pass
+            case _:
+                return None
+        read = [part for part in ast.walk(value) if isinstance(part, ast.Name | ast.Call)]
+        if (
+            not isinstance(target.value, ast.Name)
+            or target.value.id != names[0]
+            or target.attr in found
+            or any(not isinstance(part, ast.Name) or part.id not in names[1:] for part in read)
+        ):
+            return None
+        found[target.attr] = value
+    return found

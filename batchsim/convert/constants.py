@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["placed"]
 
 WRITTEN_OUT = 400  # numbers of a constant that is written into the definition
+LONGEST = 64  # of its lines
 
 
 def placed(
@@ -52,7 +53,10 @@ def placed(
     }
     for column, index, part in layout.flatten(held, kind, name, room, whole.codes):
         arrays[column][index] = part
-    written_out = sum(array.size for array in arrays.values()) <= WRITTEN_OUT
+    written_out = (
+        sum(array.size for array in arrays.values()) <= WRITTEN_OUT
+        and max((len(array) for array in arrays.values() if array.shape), default=0) <= LONGEST
+    )
     for column, array in arrays.items():
         if written_out:
             whole.constants[column.upper()] = literal(array)

@@ -42,6 +42,7 @@ class Written:
         passed: which of s, i, p and rng it is given.
         result: what a call's value is: `_call` stands for the call; None of none.
         writes: names of attributes and columns that it changes.
+        resizes: names of lists whose length it changes.
         draws: whether it draws.
     """
 
@@ -50,6 +51,7 @@ class Written:
     passed: tuple[str, ...] = ()
     result: Value | None = None
     writes: set[str] = field(default_factory=set)
+    resizes: set[str] = field(default_factory=set)
     draws: bool = False
 
 

@@ -126,9 +126,10 @@ class Core(abc.ABC):
                     return kinds.Sequence(one, len(members), len(members), "list")
                 return Tuple(tuple(members), names=value.names)
             case Made():
-                return kinds.Record(
-                    tuple((key, self.kind_of_value(member)) for key, member in value.fields.items())
-                )
+                fields = [(key, self.kind_of_value(part)) for key, part in value.fields.items()]
+                if value.cls is not None:
+                    return kinds.Object(value.cls, tuple(sorted(fields)))
+                return kinds.Record(tuple(fields))
             case Perhaps():
                 return Maybe(self.kind_of_value(value.value))
         return UNKNOWN

@@ -72,7 +72,7 @@ class Expressions(Names):
                 count = seen.greatest if local and isinstance(seen, kinds.Sequence) else None
                 members += self.members(value, count, part)
             else:
-                members.append(self.expr(part))
+                members.append(self.new(part))
         if all(isinstance(member, Known) for member in members):
             held = [member.value for member in members if isinstance(member, Known)]
             if form == "tuple":

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gymnasium
+import numpy as np
 
 from batchsim.convert import kinds
 from batchsim.convert.assignment import construct
-from batchsim.convert.attributes import whole_of
+from batchsim.convert.attributes import lookup, whole_of
 from batchsim.convert.calls import NEVER_RAN, Calls
 from batchsim.convert.conversion import Conversion, Written
 from batchsim.convert.kinds import UNKNOWN, Array, Kind, Maybe, Number, Tuple
@@ -197,8 +198,64 @@ class Writer(Calls):
                 return  # nothing reads it
         if isinstance(target, ast.Name):
             self.hints[id(source)] = target.id  # what working space for it is called
+        if self._made_there(target, source, node):
+            return
         draws = self._draws_apart(target, source)
         self.store(target, draws or self.expr(source), node)
+
+    def _made_there(self, target: ast.expr, source: ast.expr, node: ast.stmt) -> bool:
+        """Write a list where it is kept, if making it reads nothing of what is kept there.
+
+        A list of some of its own elements is made so, too: none is read behind where it is written.
+        """
+        if not isinstance(source, ast.ListComp) or not isinstance(target, ast.Attribute):
+            return False
+        if self.is_dropped(target):
+            return False
+        reads = [
+            part
+            for part in ast.walk(source)
+            if isinstance(part, ast.Attribute) and part.attr == target.attr
+        ]
+        first = source.generators[0]
+        filters = (
+            len(source.generators) == 1
+            and ast.unparse(first.target) == ast.unparse(source.elt)
+            and ast.unparse(first.iter) == ast.unparse(target)
+            and len(reads) == 1
+        )
+        if (reads and not filters) or self._calls_authors(source):
+            return False
+        place = self.attribute_place(target)
+        if not isinstance(place.kind, kinds.Sequence) or place.kind.form != "list":
+            return False
+        if not any(part.ifs for part in source.generators) and self.is_fixed(place):
+            return False
+        if UNKNOWN in kinds.walk(place.kind) or self.whole.limits.get(place.key) is not None:
+            return False
+        self._resized(place)
+        self.comprehension(source, place)
+        return True
+
+    def _calls_authors(self, node: ast.expr) -> bool:
+        """Return whether an expression calls functions or reads properties of the author's."""
+        for part in ast.walk(node):
+            thing = self.whole.seen.things.get(getattr(getattr(part, "func", None), "k", -1))
+            if isinstance(part, ast.Call) and not isinstance(part.func, ast.Name):
+                if not isinstance(getattr(thing, "__self__", None), np.random.Generator):
+                    return True
+            elif isinstance(part, ast.Call) and isinstance(thing, types.FunctionType):
+                return True
+            if isinstance(part, ast.Attribute) and self._is_property(part):
+                return True
+        return False
+
+    def _is_property(self, node: ast.Attribute) -> bool:
+        kind = self.seen_kind(node.value)
+        kind = kind.value if isinstance(kind, Maybe) else kind
+        cls = kind.cls if isinstance(kind, kinds.Object) else type(self.whole.seen.env)
+        found = lookup(cls, node.attr)
+        return found is not None and isinstance(found[1], property)
 
     def _draws_apart(self, target: ast.expr, source: ast.expr) -> Value | None:
         """Return an array's draws as so many numbers, if each goes into a column of its own."""

@@ -88,6 +88,15 @@ class Lists(Elements):
             with self.block() as body:
                 self._remove(place, ast.Constant(0), node)
             self.emit(ast.If(expression("_0 == _1", place.count(), ast.Constant(limit)), body, []))
+        element = place.kind.element
+        if isinstance(element, Number | kinds.Text | kinds.Member):
+            append = self.whole.imported(CONTAINERS, "append")
+            count, leaf = place.count(), self.leaves(place)[0].leaf()
+            self._set(
+                place.count(),
+                expression("_0(_1, _2, _3)", append, leaf, count, self.plain(value, node)),
+            )
+            return
         room = self.whole.imported(CONTAINERS, "room")
         end = expression("_0(_1, _2)", room, self.leaves(place)[0].leaf(), place.count())
         if len(self.leaves(place)) > 1 or isinstance(place.kind.element, Tuple):
@@ -97,6 +106,7 @@ class Lists(Elements):
 
     def _resized(self, place: Place) -> None:
         self.written.writes.add(place.name)
+        self.written.resizes.add(place.name)
         if self.is_fixed(place):
             self.whole.resize(place.key)
 

@@ -139,11 +139,11 @@ class Loops(Lists):
             index: ast.expr = ast.Name(k, ast.Load())
             if backwards:
                 index = expression("_0 - 1 - _1", self.plain(self.length(value, node), node), index)
-            before, self.written.writes = self.written.writes, set()
+            before, self.written.resizes = self.written.resizes, set()
             self.store_loop_target(target, self._element(value, index, node), node)
             body()
-            changes = isinstance(value, Place) and value.name in self.written.writes
-            self.written.writes |= before
+            changes = isinstance(value, Place) and value.name in self.written.resizes
+            self.written.resizes |= before
         count = self.plain(self.length(value, node), node)
         if changes and not isinstance(count, ast.Constant) and not backwards:
             # Python asks at each turn how long the list is.
@@ -318,8 +318,10 @@ class Loops(Lists):
             return [(Known(key), self.load(place)) for key, place in places if place is not None]
         return None
 
-    def comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Value:
-        """Return the list that a comprehension makes, in working space."""
+    def comprehension(
+        self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, there: Place | None = None
+    ) -> Value:
+        """Return the list that a comprehension makes: at a place, or in working space."""
         kind = self.seen_kind(node)
         if isinstance(node, ast.GeneratorExp) or not isinstance(kind, kinds.Sequence):
             element = self.seen_kind(node.elt)
@@ -339,7 +341,9 @@ class Loops(Lists):
         if isinstance(kind.element, kinds.Unknown):
             kind = dataclasses.replace(kind, element=self._element_of(node))
         label = self.hints.get(id(node)) or f"list_{node.lineno}_{node.col_offset}"
-        place = self.scratch_place(label, kind, node)
+        place = there or self.scratch_place(label, kind, node)
+        if there is not None and isinstance(there.kind, kinds.Sequence):
+            kind = there.kind
         if any(part.ifs for part in node.generators):
             self.whole.resized.add(place.key)  # though as many as ever may have met the conditions
         fixed = self.is_fixed(place)
@@ -348,13 +352,20 @@ class Loops(Lists):
         where = ast.Name(count, ast.Load())
 
         def element_() -> None:
-            value = self.expr(node.elt)
+            value = self.new(node.elt)
             end = where
             if not fixed:
                 room = self.whole.imported(CONTAINERS, "room")
                 end = expression("_0(_1, _2)", room, self.leaves(place)[0].leaf(), where)  # type: ignore[assignment]
                 if len(self.leaves(place)) > 1 or isinstance(kind.element, Tuple):
                     end = self.kept(end, "end")  # type: ignore[assignment]
+            numbers = isinstance(kind.element, Number | kinds.Text | kinds.Member)
+            if numbers and not fixed and not isinstance(node, ast.SetComp):
+                append = self.whole.imported(CONTAINERS, "append")
+                leaf, given = self.leaves(place)[0].leaf(), self.plain(value, node)
+                self.written.writes.add(place.name)
+                self.say(f"{count} = _0(_1, {count}, _2)", append, leaf, given)
+                return
             if isinstance(node, ast.SetComp):
                 with self.block() as inner:
                     self.assign(place.part("", kind.element, end), value, node)

@@ -119,9 +119,10 @@ class Group(Value):
 
 @dataclass
 class Made(Value):
-    """A dict by its keys that is written there."""
+    """A dict by its keys that is written there, or a new object of a class by its fields."""
 
     fields: dict[str, Value] = field(default_factory=dict)
+    cls: type | None = None
 
 
 @dataclass
