@@ -632,7 +632,9 @@ class Calls(Methods):
         sources = _assignments(tree)
         if sources is None:
             return None
-        values = self._bound_arguments(cls.__init__, tree, Self(), node.args, self._keywords(node), node)  # type: ignore[misc]
+        values = self._bound_arguments(
+            cls.__init__, tree, Self(), node.args, self._keywords(node), node
+        )  # type: ignore[misc]
         held = {name: self._held(self.expr_of(value), node) for name, value in values[1:]}
         before, self.names = self.names, held
         try:

@@ -500,7 +500,7 @@ def _of_state(
         body = ast.FunctionDef(
             name=name,
             args=ast.arguments([], [ast.arg("self")], None, [], [], None, []),
-            body=[ast.Return(node)],
+            body=[ast.copy_location(ast.Return(node), node)],
             decorator_list=[],
             lineno=getattr(node, "lineno", 1),
         )

@@ -178,7 +178,9 @@ class Drawing(Expressions):
         replace = given.get("replace", Known(True))
         kind = self.seen_kind(node)
         if isinstance(kind, kinds.Unknown) and isinstance(size, Known):
-            kind = Array(np.dtype(np.int64), (int(size.value),))  # of a draw that stands for another
+            kind = Array(
+                np.dtype(np.int64), (int(size.value),)
+            )  # of a draw that stands for another
         if not isinstance(kind, Array) or len(kind.shape) != 1 or -1 in kind.shape:
             raise at(node, "choice with a size", f"what is drawn was seen to be {kind}")
         n = kind.shape[0]

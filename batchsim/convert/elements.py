@@ -355,6 +355,8 @@ class Elements(Assignment):
     def store_item(self, target: ast.Subscript, value: Value, node: ast.AST) -> None:
         """Write an assignment to an element."""
         base = self.place_of(target.value)
+        if self._store_each(base, target, value, node):
+            return
         if isinstance(base, Plain):
             parts = [self._index_part(part) for part in self._index(target)]
             if isinstance(base.kind, Array):
@@ -383,6 +385,27 @@ class Elements(Assignment):
                 "an assignment",
                 "what is known when the definition is written cannot change",
             )
+
+    def _store_each(self, base: Value, target: ast.Subscript, value: Value, node: ast.AST) -> bool:
+        """Write a number to the elements of an array whose numbers a list holds, if it is so."""
+        listed = self.seen_kind(target.slice)
+        if not isinstance(listed, kinds.Sequence) or not isinstance(listed.element, Number):
+            return False
+        where = self.expr(target.slice)
+        if not isinstance(where, Place) or self.is_fixed(where):
+            return False
+        kind = self.kind_of_value(base)
+        number = self.kind_of_value(value)
+        if not isinstance(kind, Array) or not isinstance(number, Number):
+            return False
+        whole, given = self.plain(base, node), self.kept(self.plain(value, node))
+        k = self.fresh("k")
+        here = element(whole, [where.leaf("", ast.Name(k, ast.Load()))], True)
+        with self.block() as body:
+            self._set(here, given)
+        self.written.writes.add(base.name if isinstance(base, Place) else "")
+        self.emit(for_each(k, where.count(), body))
+        return True
 
     def put(self, made: Made, key: Any, value: Value, node: ast.AST) -> None:
         """Write what a dict that is written out holds under a key from now on."""

@@ -172,7 +172,11 @@ class Iterables(Loops):
             pairs = self.pairs(self.expr(call.func.value))
             if pairs is not None:
                 whole: list[Value] = [Group([key, value]) for key, value in pairs]
-                one = {"items": whole, "keys": [k for k, _ in pairs], "values": [v for _, v in pairs]}
+                one = {
+                    "items": whole,
+                    "keys": [k for k, _ in pairs],
+                    "values": [v for _, v in pairs],
+                }
                 return one[iterator]
         if call is not None and iterator == "zip":
             columns = [self._known_members(part, node) for part in call.args]

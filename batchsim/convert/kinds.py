@@ -494,7 +494,11 @@ def row_dtype(kind: Record | Object) -> np.dtype[Any] | None:
     """Return the dtype in which the fields of an element of a list are one row, or None."""
     whole = np.dtype(np.int64)
     dtypes = {
-        part.dtype if isinstance(part, Number) else whole if isinstance(part, Text | Member) else None
+        part.dtype
+        if isinstance(part, Number)
+        else whole
+        if isinstance(part, Text | Member)
+        else None
         for _, part in kind.fields
     }
     return dtypes.pop() if len(dtypes) == 1 and len(kind.fields) > 1 else None

@@ -159,9 +159,7 @@ class Methods(Python):
                 return Known(None)
         raise at(node, f".{name}()", "a dict in columns has no such method here")
 
-    def _found_or_none(
-        self, base: Place, where: ast.expr, name: str, node: ast.Call
-    ) -> Value:
+    def _found_or_none(self, base: Place, where: ast.expr, name: str, node: ast.Call) -> Value:
         """Return what lies under a key, or None; of a key that is missing the first is read."""
         assert isinstance(base.kind, kinds.Map)
         found = self.load(base.part("values", base.kind.value, expression("max(_0, 0)", where)))

@@ -32,6 +32,7 @@ __all__ = ["Numeric"]
 
 MAKERS = ("array", "zeros", "ones", "empty", "full", "zeros_like", "ones_like", "full_like", "copy")
 """Functions whose arrays are there to be written into."""
+COPIES = ("copy", "asarray", "array", "asanyarray", "ascontiguousarray")
 
 
 class Numeric(Drawing):
@@ -96,7 +97,8 @@ class Numeric(Drawing):
             changing = self.of_list(name, values[0], keywords, node)
             if changing is not None:
                 return changing
-        if name in ("copy", "asarray", "array", "asanyarray", "ascontiguousarray") and values:
+        rows = name == "stack" and not keywords and len(values) == 1
+        if rows or (name in COPIES and values):
             made = self._as_array(values[0], keywords, node)
             if made is not None:
                 return made
@@ -264,6 +266,8 @@ class Numeric(Drawing):
         if not isinstance(kind.element, Array) or len(kind.element.shape) > 1:
             return None
         row = self.row(value)
+        if row is None and kind.least == kind.greatest:
+            row = value.leaf("", ast.Slice(None, ast.Constant(kind.greatest)))  # as many as ever
         return None if row is None else expression("_0.reshape(-1)", row)
 
     def _is_memory(self, node: ast.expr) -> bool:
