@@ -96,7 +96,7 @@ def total(items: Any, length: int) -> float:
         depths[held] = depth
         held += 1
         if waiting == 0:
-            return sums[0] + 0.0
+            return sums[0] + 0.0  # type: ignore[no-any-return]
         waiting -= 1
         count = ahead[waiting]
         depth = below[waiting]

@@ -255,7 +255,7 @@ class Assignment(Places):
             value = value.value
         if self.is_row(place, kind) and self._assign_row(place, kind, value, node):
             return
-        for key, part in kind.fields:
+        for key, _ in kind.fields:
             target = self.field(place, key)
             assert target is not None
             if isinstance(value, Place):

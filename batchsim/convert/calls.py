@@ -21,8 +21,8 @@ from batchsim.convert import kinds, recursion
 from batchsim.convert.attributes import lookup
 from batchsim.convert.conversion import Written
 from batchsim.convert.kinds import Array, Kind, Maybe, Member, Tuple
-from batchsim.convert.methods import Methods
 from batchsim.convert.numeric import filled
+from batchsim.convert.objects import Objects
 from batchsim.convert.refusal import ConversionError, at
 from batchsim.convert.streams import Draw as ForeignDraw
 from batchsim.convert.streams import Maker, nothing
@@ -50,7 +50,7 @@ FINITE = ("permutations", "combinations", "combinations_with_replacement", "prod
 IDLE_MODULES = ("logging", "warnings", "pprint", "pygame", "matplotlib", "time", "loguru", "tqdm")
 
 
-class Calls(Methods):
+class Calls(Objects):
     """Calls: of the author's functions, of classes, and what is left out."""
 
     def _explained(self, error: ConversionError, node: ast.stmt) -> ConversionError:
@@ -352,13 +352,13 @@ class Calls(Methods):
         if self._is_numeric(function):
             return self.call_numeric(function, node)
         if getattr(function, "__module__", "") == "itertools":
-            values = [*self.in_order(node.args), *map(self.expr, self._keywords(node).values())]
-            if name in FINITE and all(isinstance(value, Known) for value in values):
-                held = [value.value for value in values if isinstance(value, Known)]
-                keys = list(self._keywords(node))
-                split = len(held) - len(keys)
-                made = function(*held[:split], **dict(zip(keys, held[split:], strict=True)))
-                return Known(list(made))
+            values = self.in_order(node.args)
+            named = {key: self.expr(part) for key, part in self._keywords(node).items()}
+            known = all(isinstance(value, Known) for value in (*values, *named.values()))
+            if name in FINITE and known:
+                given = [v.value for v in values if isinstance(v, Known)]
+                more = {key: v.value for key, v in named.items() if isinstance(v, Known)}
+                return Known(list(function(*given, **more)))
         where = getattr(function, "__module__", None) or ""
         raise at(
             node,
@@ -422,13 +422,14 @@ class Calls(Methods):
         """Have variables hold copies of lists that a function returned, and writes again now."""
         line = getattr(node, "lineno", 0)
         for name, value in self.names.items():
-            if isinstance(value, Place) and value.scratch and value.name in writes:
-                if self.broken or any(
-                    isinstance(part, ast.Name) and part.id == name and part.lineno >= line
-                    for part in ast.walk(self.node)
-                    if isinstance(getattr(part, "ctx", None), ast.Load)
-                ):
-                    self.whole.keep(self.name, name)
+            if not isinstance(value, Place) or not value.scratch or value.name not in writes:
+                continue
+            if self.broken or any(
+                isinstance(part, ast.Name) and part.id == name and part.lineno >= line
+                for part in ast.walk(self.node)
+                if isinstance(getattr(part, "ctx", None), ast.Load)
+            ):
+                self.whole.keep(self.name, name)
 
     def _write(
         self,
@@ -602,117 +603,3 @@ class Calls(Methods):
                 return value
         signature.append(type(value).__name__)
         return value
-
-    def new(self, node: ast.expr) -> Value:
-        """Return what is put into a list: a new object by its fields, if it only has some."""
-        cls = self.whole.seen.things.get(getattr(getattr(node, "func", None), "k", -1))
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(cls, type)
-            and cls in self.whole.seen.own
-            and isinstance(self.seen_kind(node), kinds.Object)
-        ):
-            fields = self._fields_of_new(cls, node)
-            if fields is not None:
-                return Made(fields, cls)
-        return self.expr(node)
-
-    def _fields_of_new(self, cls: type, node: ast.Call) -> dict[str, Value] | None:
-        """Return what a new object holds; None if making it does more than to assign that."""
-        trees = [
-            self.whole.program.definition(found[1]) if found is not None else None
-            for found in (lookup(cls, "__init__"), lookup(cls, "__post_init__"))
-        ]
-        if trees[1] is not None:
-            return None
-        if trees[0] is None:
-            return self._fields_of_dataclass(cls, node) if dataclasses.is_dataclass(cls) else None
-        tree = trees[0]
-        assert isinstance(tree, ast.FunctionDef)
-        sources = _assignments(tree)
-        if sources is None:
-            return None
-        values = self._bound_arguments(
-            cls.__init__, tree, Self(), node.args, self._keywords(node), node
-        )  # type: ignore[misc]
-        held = {name: self._held(self.expr_of(value), node) for name, value in values[1:]}
-        before, self.names = self.names, held
-        try:
-            return {name: self.expr(source) for name, source in sources.items()}
-        finally:
-            self.names = before
-
-    def make(self, cls: type, node: ast.Call) -> Value:
-        """Return the place of a new object of the author's, in working space."""
-        kind = self.seen_kind(node)
-        if not isinstance(kind, kinds.Object):
-            raise at(
-                node,
-                cls.__name__,
-                "no such object was made while episodes were watched",
-                "Watch more steps with --steps.",
-            )
-        place = self.scratch_place(
-            f"new_{cls.__name__.lower()}_{node.lineno}_{node.col_offset}", kind, node
-        )
-        found = lookup(cls, "__init__")
-        if dataclasses.is_dataclass(cls) and (
-            found is None or self.whole.program.definition(found[1]) is None
-        ):
-            values = self._fields_of_dataclass(cls, node)
-            for key, value in values.items():
-                part = self.field(place, key)
-                if part is not None:
-                    self.assign(part, value, node)
-            after = lookup(cls, "__post_init__")
-            if after is not None:
-                self.call_function(after[1], place, [], {}, node)
-            return place
-        if found is not None and isinstance(found[1], types.FunctionType):
-            self.call_function(found[1], place, node.args, self._keywords(node), node)
-        return place
-
-    def _fields_of_dataclass(self, cls: type, node: ast.Call) -> dict[str, Value]:
-        fields = [field for field in dataclasses.fields(cls) if field.init]
-        values: dict[str, Value] = {
-            field.name: value
-            for field, value in zip(fields, self.in_order(node.args), strict=False)
-        }
-        for key, part in self._keywords(node).items():
-            values[key] = self.expr(part)
-        for field in dataclasses.fields(cls):
-            if field.name not in values:
-                made = (
-                    field.default_factory()
-                    if field.default_factory is not dataclasses.MISSING
-                    else field.default
-                )
-                if made is not dataclasses.MISSING:
-                    values[field.name] = Known(made)
-        return values
-
-
-def _assignments(init: ast.FunctionDef) -> dict[str, ast.expr] | None:
-    """Return what a constructor assigns, if it does no more, and of its arguments alone."""
-    names = [argument.arg for argument in (*init.args.args, *init.args.kwonlyargs)]
-    found: dict[str, ast.expr] = {}
-    for node in init.body:
-        match node:
-            case ast.Expr(value=ast.Constant()):
-                continue
-            case ast.Assign(targets=[ast.Attribute() as target], value=value):
-                pass
-            case ast.AnnAssign(target=ast.Attribute() as target, value=ast.expr() as value):
-                pass
-            case _:
-                return None
-        read = [part for part in ast.walk(value) if isinstance(part, ast.Name | ast.Call)]
-        if (
-            not isinstance(target.value, ast.Name)
-            or target.value.id != names[0]
-            or target.attr in found
-            or any(not isinstance(part, ast.Name) or part.id not in names[1:] for part in read)
-        ):
-            return None
-        found[target.attr] = value
-    return found

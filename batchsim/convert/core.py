@@ -187,6 +187,24 @@ class Core(abc.ABC):
         """Return whether a value is an array of an attribute that is given others elsewhere."""
 
     @abc.abstractmethod
+    def _bound_arguments(
+        self,
+        function: Any,
+        tree: ast.FunctionDef,
+        owner: Value | None,
+        args: Sequence[ast.expr],
+        keywords: Mapping[str, ast.expr],
+        node: ast.AST,
+    ) -> list[tuple[str, Value]]:
+        """Return what the parameters of an author's function are given in a call."""
+
+    @abc.abstractmethod
+    def loop(
+        self, source: ast.expr, target: ast.expr, body: Callable[[], None], node: ast.AST
+    ) -> None:
+        """Write a loop over what an expression yields."""
+
+    @abc.abstractmethod
     def _keywords(self, node: ast.Call) -> dict[str, ast.expr]:
         """Return the arguments of a call that are passed by name."""
 

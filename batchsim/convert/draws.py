@@ -116,7 +116,8 @@ class Drawing(Expressions):
             index[0] if len(index) == 1 else ast.Tuple(list(index), ast.Load()),
             expression("_0(rng, i)", function),
         )
-        assert isinstance(loop, ast.Assign) and isinstance(loop.value, ast.Call)
+        assert isinstance(loop, ast.Assign)
+        assert isinstance(loop.value, ast.Call)
         loop.value.args += parts
         for k, length in reversed(list(zip(index, kind.shape, strict=True))):
             loop = for_each(k.id, ast.Constant(length), [loop])
@@ -254,7 +255,7 @@ class Drawing(Expressions):
         )
 
     def _shuffle_places(self, place: Place, kind: kinds.Sequence, node: ast.Call) -> None:
-        """Write the shuffle of a list of more than numbers: of its places, then of what is there."""
+        """Write the shuffle of a list of no numbers: of its places, then of what is there."""
         most = self.whole.room().capacity(kind, place.name, len(place.index))
         numbers = Array(np.dtype(np.int64), (most,))
         order = self.scratch_place(f"order_{node.lineno}", numbers, node)

@@ -239,6 +239,8 @@ class Expressions(Names):
         self, name: str, place: Place, element: Number, count: ast.expr, node: ast.Call
     ) -> Value:
         """Return a sum, a mean or how far numbers spread, of a list whose length changes."""
+        held = place.kind
+        assert isinstance(held, kinds.Sequence)
         k = self.fresh("k")
         where = ast.Name(k, ast.Load())
         here = place.leaf("", where)
@@ -254,7 +256,7 @@ class Expressions(Names):
             )
         numbers = place
         if element.dtype != np.float64:
-            numbers = self.changing_place("numbers", replace(place.kind, element=kind), node)  # type: ignore[type-var]
+            numbers = self.changing_place("numbers", replace(held, element=kind), node)
             self.emit(for_each(k, count, [statement("_0 = _1", numbers.leaf("", where), here)]))
         row = numbers.leaf()
         if name == "sum":
@@ -263,7 +265,7 @@ class Expressions(Names):
         if name == "mean":
             return Plain(found, kind)
         middle = self.kept(found, "middle")
-        squares = self.changing_place("squares", replace(place.kind, element=kind), node)  # type: ignore[type-var]
+        squares = self.changing_place("squares", replace(held, element=kind), node)
         off = expression("_0 - _1", numbers.leaf("", where), middle)
         with self.block() as body:
             off = self.kept(off, "off")

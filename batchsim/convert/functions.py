@@ -189,13 +189,13 @@ class Writer(Calls):
             and len(target.elts) == len(source.elts)
             and not any(isinstance(part, ast.Starred) for part in (*target.elts, *source.elts))
         ):
-            values = [self._now(self.expr(part), node) for part in source.elts]
+            values = [self._now(value, node) for value in self.in_order(source.elts)]
             for part, value in zip(target.elts, values, strict=True):
                 self.store(part, value, node)
             return
-        if isinstance(target, ast.Name) and target.id not in self.loaded:
-            if not self.must_run(source) and _is_pure(source):
-                return  # nothing reads it
+        unread = isinstance(target, ast.Name) and target.id not in self.loaded
+        if unread and not self.must_run(source) and _is_pure(source):
+            return
         if isinstance(target, ast.Name):
             self.hints[id(source)] = target.id  # what working space for it is called
         if self._made_there(target, source, node):

@@ -88,7 +88,8 @@ def _rewrite(function: ast.FunctionDef) -> None:
             how = "append" if isinstance(given, ast.Yield) else "extend"
             value = given.value or ast.Constant(None)
             made = ast.parse(f"{name}.{how}(0)").body[0]
-            assert isinstance(made, ast.Expr) and isinstance(made.value, ast.Call)
+            assert isinstance(made, ast.Expr)
+            assert isinstance(made.value, ast.Call)
             made.value.args = [value]
             return _placed(made, node)
 

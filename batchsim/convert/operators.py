@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from batchsim.convert import kinds
-from batchsim.convert.kinds import BOOL, UNKNOWN, Array, Kind, Member, Number, Tuple
 from batchsim.convert.iterables import Iterables
+from batchsim.convert.kinds import BOOL, UNKNOWN, Array, Kind, Member, Number, Tuple
 from batchsim.convert.refusal import ConversionError, at
 from batchsim.convert.values import (
     Bound,

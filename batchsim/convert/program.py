@@ -39,7 +39,8 @@ class Module:
         path: its file.
         lines: its source.
         original: its syntax tree.
-        tree: the same, with generators as lists where that makes no difference; each node has this module as `source`, expressions a number `k`.
+        tree: the same, with generators as lists where that makes no difference; each node has
+            this module as `source`, expressions a number `k`.
     """
 
     def __init__(self, name: str, path: str, number: Callable[[ast.expr], int]) -> None:

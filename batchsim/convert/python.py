@@ -227,8 +227,9 @@ class Python(Numeric):
         """`sum(…)` of Python: one after the other."""
         kind = self.seen_kind(node)
         value = None
-        if not isinstance(node.args[0], ast.GeneratorExp | ast.ListComp):
-            value = self.expr(node.args[0])
+        source = node.args[0]
+        if not isinstance(source, ast.GeneratorExp | ast.ListComp) and not self.iterator(source):
+            value = self.expr(source)
             if isinstance(value, Known):
                 return Known(sum(value.value))
         total = self.fresh("total")
