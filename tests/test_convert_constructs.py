@@ -3,9 +3,11 @@
 import pickle
 import sys
 
+import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
 
+from batchsim.containers import total
 from batchsim.convert.refusal import ConversionError
 from batchsim.convert.stages import Request, convert_class
 
@@ -228,3 +230,9 @@ def test_what_cannot_be_converted_is_refused_with_its_line(reset, step, words, t
     refusal = found.value.refusals[0]
     assert refusal.source
     assert refusal.line
+
+
+@pytest.mark.parametrize("count", [0, 7, 8, 17, 128, 129, 300, 1025, 4096])
+def test_a_list_is_added_up_as_numpy_adds_an_array(count):
+    numbers = np.random.default_rng(count).lognormal(0.0, 5.0, count)
+    assert total(numbers, count) == np.sum(numbers)
