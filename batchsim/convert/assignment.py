@@ -11,7 +11,7 @@ import numpy as np
 
 from batchsim.convert import kinds
 from batchsim.convert.core import LARGEST_VALUE
-from batchsim.convert.kinds import Array, Kind, Maybe, Member, Number, Text, Tuple
+from batchsim.convert.kinds import UNKNOWN, Array, Kind, Maybe, Member, Number, Text, Tuple
 from batchsim.convert.places import Places
 from batchsim.convert.refusal import at
 from batchsim.convert.values import (
@@ -332,6 +332,42 @@ class Assignment(Places):
         self.emit(for_each(k, source.count(), body))
         self._set(place.count(), source.count())
 
+    def _takes_own(self, source: ast.expr, target: ast.expr, node: ast.AST) -> bool:
+        """Return whether a loop changes the list by nothing but taking out the element it is at."""
+        kind = self.seen_kind(source)
+        element = kind.element if isinstance(kind, kinds.Sequence) else UNKNOWN
+        if not isinstance(element, kinds.Object | kinds.Record) or not isinstance(node, ast.For):
+            return False
+        own = [
+            part
+            for part in ast.walk(ast.Module(node.body, []))
+            if isinstance(part, ast.Attribute | ast.Subscript)
+            and ast.unparse(part.value) == ast.unparse(source)
+        ]
+        removes = [
+            part
+            for part in ast.walk(ast.Module(node.body, []))
+            if isinstance(part, ast.Call)
+            and any(part.func is other for other in own)
+            and getattr(part.func, "attr", "") == "remove"
+            and ast.unparse(part.args[0]) == ast.unparse(target)
+        ]
+        return len(own) == len(removes) > 0
+
+    def _loop_taking(
+        self, value: Place, target: ast.expr, body: Callable[[], None], node: ast.AST
+    ) -> None:
+        """Write a loop that may take out the element it is at: so many are left behind it."""
+        count = self.kept(value.count(), "count")
+        k, at_ = self.fresh("k"), self.fresh("at")
+        with self.block() as inner:
+            self.say(f"{at_} = _0 - _1 + {k}", value.count(), count)
+            assert isinstance(value.kind, kinds.Sequence)
+            where = ast.Name(at_, ast.Load())
+            self.store_loop_target(target, value.part("", value.kind.element, where), node)
+            body()
+        self.emit(for_each(k, count, inner))
+
     def _is_changing(self, source: ast.AST) -> bool:
         """Return whether the list that a loop goes through was seen to change in the loop."""
         return getattr(source, "k", None) in self.whole.changing
@@ -348,6 +384,9 @@ class Assignment(Places):
         value = self.expr(inner)
         if not isinstance(value, Place):
             self._loop_value(value, target, body, node)
+            return
+        if self._takes_own(inner, target, node):
+            self._loop_taking(value, target, body, node)
             return
         before, self.written.resizes = self.written.resizes, set()
         self._loop_value(value, target, body, node)

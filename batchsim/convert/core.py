@@ -205,6 +205,10 @@ class Core(abc.ABC):
         """Write a loop over what an expression yields."""
 
     @abc.abstractmethod
+    def store_loop_target(self, target: ast.expr, value: Value, node: ast.AST) -> None:
+        """Write the assignment of an element to the target of a loop."""
+
+    @abc.abstractmethod
     def _keywords(self, node: ast.Call) -> dict[str, ast.expr]:
         """Return the arguments of a call that are passed by name."""
 

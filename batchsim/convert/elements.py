@@ -61,6 +61,8 @@ class Elements(Assignment):
                 return Known(len(value.kind.members), ast.Constant(len(value.kind.members)))
             case Plain() if isinstance(value.kind, Array):
                 return Known(value.kind.shape[0], ast.Constant(value.kind.shape[0]))
+            case Plain() if isinstance(value.kind, kinds.Text):
+                raise at(node, "len", "in columns a number stands for each text that there is")
             case Plain():
                 return Plain(expression("len(_0)", value.node), INT)
             case Perhaps():
@@ -120,6 +122,8 @@ class Elements(Assignment):
                 return self._option(index, base.fields, node)
             case Plain():
                 return self._item_of_plain(base, node)
+            case Place() if isinstance(base.kind, kinds.Map):
+                return self._item_of_place(base, [self.expr_of(self.expr(node.slice))], node)
             case Place():
                 return self._item_of_place(base, self._index(node), node)
         raise at(node, "[…]", f"{self.words(base)} has no elements here")
@@ -140,6 +144,8 @@ class Elements(Assignment):
                 raise at(node, "[…]", f"{type(error).__name__}: {error}") from error
         if isinstance(base.value, dict) and any(map(callable, base.value.values())):
             return self._option(index, {k: Known(v) for k, v in base.value.items()}, node)
+        if isinstance(base.value, str):
+            base = Known(list(base.value), name=base.name)
         place = self.constant_place(base, spelled_name(node.value), node)
         index_ = self._index(node) if isinstance(base.value, np.ndarray) else [index]
         return self._item_of_place(place, index_, node)

@@ -218,9 +218,22 @@ class Expressions(Names):
         clipped = self.clipped_element(node)
         if clipped is not None:
             return self.expr(clipped)
-        base = self.expr(node.value)
+        base = self._letters(node.value) or self.expr(node.value)
         found = self.item_place(base, node)
         return self.load(found) if isinstance(found, Place) else found
+
+    def _letters(self, node: ast.expr) -> Value | None:
+        """Return a line of a map of texts, `LINES[y]`, as its letters; None of anything else."""
+        if not isinstance(node, ast.Subscript) or isinstance(node.slice, ast.Slice):
+            return None
+        if not isinstance(node.value, ast.Name | ast.Attribute):
+            return None
+        base = self.expr(node.value)
+        lines = base.value if isinstance(base, Known) else None
+        if not isinstance(lines, list | tuple) or not all(isinstance(x, str) for x in lines):
+            return None
+        letters = Known([list(line) for line in lines], name=getattr(base, "name", ""))
+        return self.item_place(letters, node)
 
     def of_NamedExpr(self, node: ast.NamedExpr) -> Value:
         """`(x := y)`."""

@@ -23,6 +23,7 @@ from batchsim.convert.names import DRAWS
 from batchsim.convert.numeric import filled
 from batchsim.convert.refusal import ConversionError, at
 from batchsim.convert.values import (
+    Bound,
     Group,
     Known,
     Made,
@@ -134,6 +135,41 @@ class Writer(Calls):
     def do_Raise(self, node: ast.Raise) -> None:
         """Leave an exception out that no step of the proof may meet."""
         self.whole.note(f"line {node.lineno}: what is raised there is left out")
+
+    def do_FunctionDef(self, node: ast.FunctionDef) -> None:
+        """Bind a function within a function, if it is one expression."""
+        body = [
+            part for part in node.body if not ast.get_docstring(node) or part is not node.body[0]
+        ]
+        given = node.args
+        simple = not (given.defaults or given.kwonlyargs or given.vararg or given.kwarg)
+        if len(body) != 1 or not isinstance(body[0], ast.Return) or not simple:
+            raise at(
+                node,
+                construct(node),
+                "a definition has none that is more than one `return`",
+                "Make it a method.",
+            )
+        value = body[0].value or ast.Constant(None)
+        self.names[node.name] = Bound(ast.copy_location(ast.Lambda(given, value), node))
+
+    def do_Match(self, node: ast.Match) -> None:
+        """Write branches by values."""
+        held = self.fresh("subject")
+        self.bindings.setdefault(held, [node.subject])
+        self.store(ast.Name(held, ast.Store()), self.expr(node.subject), node)
+        branches: list[ast.stmt] = []
+        for case in reversed(node.cases):
+            test = _test_of(case.pattern, held, node)
+            if case.guard is not None:
+                test = ast.BoolOp(ast.And(), [test, case.guard])
+            branch = ast.If(test, case.body, branches)
+            for part in ast.walk(branch):
+                if not hasattr(part, "lineno"):
+                    ast.copy_location(part, case.pattern)
+                part.source = getattr(node, "source", None)  # type: ignore[attr-defined]
+            branches = [branch]
+        self.statements(branches)
 
     def do_Global(self, node: ast.Global) -> None:
         """Refuse state of the module."""
@@ -538,6 +574,21 @@ class Writer(Calls):
         )
 
 
+def _test_of(pattern: ast.pattern, name: str, node: ast.Match) -> ast.expr:
+    """Return the condition under which a value is what a `case` says."""
+    match pattern:
+        case ast.MatchValue(value=value) | ast.MatchSingleton(value=value):
+            other = value if isinstance(value, ast.expr) else ast.Constant(value)
+            return ast.Compare(ast.Name(name, ast.Load()), [ast.Eq()], [other])
+        case ast.MatchOr(patterns=patterns):
+            return ast.BoolOp(ast.Or(), [_test_of(part, name, node) for part in patterns])
+        case ast.MatchAs(pattern=None, name=None):
+            return ast.Constant(True)
+    raise at(
+        node, "match", "a `case` that takes a value apart is not converted", "Write it with `if`."
+    )
+
+
 def _is_pure(node: ast.expr) -> bool:
     """Return whether an expression calls none but functions by their names, and texts' methods."""
     for part in ast.walk(node):
@@ -616,6 +667,4 @@ def _instead(node: ast.AST) -> str:
     return {
         "Try": "Ask before whether it can be done, with an `if`.",
         "With": "Move what needs it into the constructor.",
-        "FunctionDef": "Make it a method.",
-        "Match": "Write it with `if` and `elif`.",
     }.get(type(node).__name__, "")

@@ -53,7 +53,13 @@ class Iterables(Loops):
         call = source if isinstance(source, ast.Call) else None
         iterator = self.iterator(source)
         parts = target.elts if isinstance(target, ast.Tuple | ast.List) else None
-        if call is None:
+        if _is_copy(source):
+            assert isinstance(source, ast.Subscript)
+            if self._is_changing(source):
+                self._loop_value(self.expr(source), target, body, node)
+            else:
+                self._noting_changes(source, source.value, target, body, node)
+        elif call is None:
             self._loop_value(self.expr(source), target, body, node)
         elif iterator == "range":
             self._loop_range(call, target, body, node)
@@ -251,3 +257,10 @@ class Iterables(Loops):
         place = self.scratch_place(f"{label}_{node.lineno}_{node.col_offset}", value.kind, node)
         self.assign(place, value, node)
         return place
+
+
+def _is_copy(node: ast.expr) -> bool:
+    """Return whether an expression is a slice that takes all of a list, `x[:]`."""
+    if not isinstance(node, ast.Subscript) or not isinstance(node.slice, ast.Slice):
+        return False
+    return node.slice.lower is None and node.slice.upper is None and node.slice.step is None

@@ -78,20 +78,15 @@ class Methods(Python):
                 return self._count(base, self.expr(args[0]), node)
             case "copy":
                 return self.copied(base, base.kind, node)
-            case "sort":
-                raise at(
-                    node,
-                    ".sort()",
-                    "a list in columns is not sorted in place",
-                    "Write x = sorted(x).",
+            case "sort" if isinstance(node.func, ast.Attribute):
+                keywords = self._keywords(node)
+                self.assign(
+                    base, self.in_order_of(node.func.value, base.kind, keywords, node), node
                 )
-            case "reverse":
-                raise at(
-                    node,
-                    ".reverse()",
-                    "a list in columns is not turned round in place",
-                    "Go through reversed(x).",
-                )
+                return Known(None)
+            case "reverse" if isinstance(node.func, ast.Attribute):
+                self.assign(base, self.turned_round(node.func.value, base.kind, node), node)
+                return Known(None)
         if base.kind.form == "array" and not node.args:
             keywords = {key: self.expr(part) for key, part in self._keywords(node).items()}
             found = self.of_list(name, base, keywords, node)

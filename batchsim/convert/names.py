@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from batchsim.convert import kinds
-from batchsim.convert.attributes import lookup
+from batchsim.convert.attributes import MUTATORS, lookup
 from batchsim.convert.comparisons import Comparisons
 from batchsim.convert.kinds import INT, UNKNOWN, Array, Kind, Maybe, Member, Tuple
 from batchsim.convert.refusal import at
@@ -91,13 +91,14 @@ class Names(Comparisons):
             fields = value.fields.items()
             value = Made({key: self.entry(name, key, held, node) for key, held in fields})
         empty = isinstance(value, Made) and not value.fields and not self._is_changed(name)
-        if name == "_" or empty or isinstance(value, Self | Streams | Idle):
+        if name == "_" or empty or isinstance(value, Self | Streams | Idle | Bound):
             self.names[name] = value
             return
         if (
             once
             and isinstance(value, Known)
             and not (isinstance(value.value, int | float | np.ndarray) and self._is_changed(name))
+            and not (isinstance(value.value, set | list) and self._is_mutated(name))
         ):
             self.names[name] = value
             return
@@ -174,6 +175,16 @@ class Names(Comparisons):
                 and part.value.id == name
                 for part in ast.walk(self.node)
             )
+        )
+
+    def _is_mutated(self, name: str) -> bool:
+        """Return whether a method changes a variable in place, as `append` or `add`."""
+        return any(
+            isinstance(node, ast.Attribute)
+            and node.attr in (*MUTATORS, "remove", "discard", "pop")
+            and isinstance(node.value, ast.Name)
+            and node.value.id == name
+            for node in ast.walk(self.node)
         )
 
     def _is_changed(self, name: str) -> bool:
@@ -287,6 +298,12 @@ class Names(Comparisons):
             found = lookup(kind.cls, node.attr)
             if found is not None:
                 return self.method_or_property(found[1], base.part("", kind), node)
+        if isinstance(kind, kinds.Sequence) and kind.form == "array" and node.attr == "shape":
+            inner = kind.element.shape if isinstance(kind.element, Array) else ()
+            return Group([self.length(base, node), *map(Known, inner)])
+        if isinstance(kind, kinds.Sequence) and kind.form == "array" and node.attr == "size":
+            inner = kinds.size_of(kind.element) if isinstance(kind.element, Array) else 1
+            return self.operation(self.length(base, node), ast.Mult(), Known(inner), node)
         if isinstance(kind, kinds.Record):
             raise at(node, f".{node.attr}", "a dict has no such attribute here")
         loaded = self.load(base)

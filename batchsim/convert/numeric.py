@@ -32,6 +32,10 @@ __all__ = ["Numeric"]
 
 MAKERS = ("array", "zeros", "ones", "empty", "full", "zeros_like", "ones_like", "full_like", "copy")
 """Functions whose arrays are there to be written into."""
+OF_TEXTS = (
+    "in columns a number stands for each text that there is, and has none of its letters",
+    "Compare it with ==, or look it up in a dict.",
+)
 COPIES = ("copy", "asarray", "array", "asanyarray", "ascontiguousarray")
 
 
@@ -97,6 +101,14 @@ class Numeric(Drawing):
             changing = self.of_list(name, values[0], keywords, node)
             if changing is not None:
                 return changing
+            listed = isinstance(values[0].kind.element, Number) and not self.is_fixed(values[0])
+            if listed and name not in (*COPIES, "where", "nonzero", "flatnonzero", "argwhere"):
+                raise at(
+                    node,
+                    f"np.{name} of a list",
+                    "how many elements the list has changes",
+                    "Write a loop, or keep an array of the largest size and how many of it count.",
+                )
         rows = name == "stack" and not keywords and len(values) == 1
         if rows or (name in COPIES and values):
             made = self._as_array(values[0], keywords, node)
@@ -397,6 +409,8 @@ class Numeric(Drawing):
         """A method of an array or of a number."""
         kind = self.kind_of_value(base)
         held = self.plain(base, node)
+        if isinstance(kind, kinds.Text):
+            raise at(node, f".{name}()", *OF_TEXTS)
         if name == "copy" and isinstance(base, Place) and not self.is_plain(kind):
             return self.copied(base, kind, node)
         if name == "item":

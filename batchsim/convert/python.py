@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -445,6 +446,10 @@ class Python(Numeric):
         kind = self.seen_kind(node)
         if not isinstance(kind, kinds.Sequence):
             raise at(node, "reversed", "it never ran while episodes were watched")
+        return self.turned_round(source, kind, node)
+
+    def turned_round(self, source: ast.expr, kind: kinds.Sequence, node: ast.AST) -> Place:
+        """Return the elements of a list, the last one first, in working space."""
         place = self.changing_place("reversed", kind, node)
         self.say("_0 = 0", place.count())
         name = self.fresh("member")
@@ -481,10 +486,19 @@ class Python(Numeric):
 
     def call_sorted(self, node: ast.Call) -> Value:
         """`sorted(x)`: insertion into a list, equal elements in their order."""
-        keywords = self._keywords(node)
         kind = self.seen_kind(node)
         if not isinstance(kind, kinds.Sequence):
             raise at(node, "sorted", "it never ran while episodes were watched")
+        return self.in_order_of(node.args[0], kind, self._keywords(node), node)
+
+    def in_order_of(
+        self,
+        source: ast.expr,
+        kind: kinds.Sequence,
+        keywords: Mapping[str, ast.expr],
+        node: ast.Call,
+    ) -> Place:
+        """Return what an expression yields, in order, in working space."""
         place = self.changing_place("sorted", kind, node)
         backwards = self.expr(keywords["reverse"]) if "reverse" in keywords else Known(False)
         if not isinstance(backwards, Known):
@@ -508,7 +522,7 @@ class Python(Numeric):
             self.emit(ast.While(expression("_0 > 0", at_), body, []))
             self.prepend(place, member, at_, node)
 
-        self.each_of(node.args[0], one, node)
+        self.each_of(source, one, node)
         return place
 
 
