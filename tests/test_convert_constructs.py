@@ -21,6 +21,7 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete
 
 LEVELS = np.arange(100) % 7
+MAP = ["S.#", "..G"]
 
 
 class Car:
@@ -147,6 +148,31 @@ CONSTRUCTS = {
         "self.cars = [car for car in self.cars if car.left > 0]\n"
         "if action:\n    self.cars.append(Car(self.t, action))\n"
         "self.x = sum(car.lane for car in self.cars)",
+        LOOK,
+    ),
+    "a search for the way, a map of letters": (
+        "self.visits = {}\nself.x = 0",
+        "letter = MAP[self.t % 2][action]\n"
+        "queue, seen = deque([(0, 0)]), {(0, 0)}\n"
+        "while queue:\n    r, d = queue.popleft()\n    self.x += d\n"
+        "    for step in (1, 2):\n"
+        "        if r + step < 4 and (r + step, d) not in seen and letter != '#':\n"
+        "            seen.add((r + step, d))\n            queue.append((r + step, d + 1))\n"
+        "place = (action, self.t % 2)\n"
+        "self.visits[place] = self.visits.get(place, 0) + 1\n"
+        "reward = 1.0 / self.visits[place]",
+        LOOK,
+    ),
+    "match, functions within functions, sort": (
+        "self.cars = [Car(2, 0), Car(5, 1)]\nself.last = [4, 2]\nself.x = 0",
+        "def twice(value):\n    return 2 * value\n"
+        "match action:\n    case 0 | 1:\n        self.last.append(twice(self.t) % 5)\n"
+        "    case _ if self.t % 2:\n        self.last.reverse()\n"
+        "    case _:\n        self.last.sort(key=lambda k: -k)\n"
+        "for car in self.cars[:]:\n    car.left -= 1\n"
+        "    if car.left == 0:\n        self.cars.remove(car)\n"
+        "self.cars.append(Car(3, action))\n"
+        "self.x = self.last[0] + sum(car.left for car in self.cars)",
         LOOK,
     ),
     "draws for each element": (

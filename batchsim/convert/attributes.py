@@ -212,6 +212,8 @@ def uses(function: ast.AST) -> tuple[set[str], set[str]]:
                 read.add(node.attr)
             else:
                 written.add(node.attr)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "getattr":
+            read |= {part.value for part in node.args if isinstance(part, ast.Constant)}
     return read, written
 
 

@@ -46,6 +46,14 @@ __all__ = ["Calls"]
 
 NEVER_RAN = "the line never ran while episodes were watched"
 IDLE = ("print", "warn")
+REWRITES = {
+    "Counter": "Count in an array: `counts[x] += 1`.",
+    "defaultdict": "Use a dict: `d[key] = d.get(key, 0) + 1`.",
+    "heappush": "Append to a list, and take out its least: `x = min(xs)`, `xs.remove(x)`.",
+    "ord": "Look letters up in a dict.",
+    "bin": "Count bits in a loop: `x & 1`, `x >>= 1`.",
+    "type": "Keep a number in the object that says of which class it is.",
+}
 FINITE = ("permutations", "combinations", "combinations_with_replacement", "product", "chain")
 IDLE_MODULES = ("logging", "warnings", "pprint", "pygame", "matplotlib", "time", "loguru", "tqdm")
 
@@ -259,11 +267,19 @@ class Calls(Objects):
         return self.names.get(first, Self())
 
     def _keywords(self, node: ast.Call) -> dict[str, ast.expr]:
-        found = {}
+        found: dict[str, ast.expr] = {}
         for keyword in node.keywords:
-            if keyword.arg is None:
+            if keyword.arg is not None:
+                found[keyword.arg] = keyword.value
+                continue
+            pairs = self.pairs(self.expr(keyword.value))
+            if pairs is None:
                 raise at(node, "**", "which arguments it passes is not known here")
-            found[keyword.arg] = keyword.value
+            for key, value in pairs:
+                assert isinstance(key, Known)
+                name = self.fresh(str(key.value))
+                self.names[name] = value
+                found[key.value] = ast.copy_location(ast.Name(name, ast.Load()), node)
         return found
 
     def call_value(self, callee: Value, node: ast.Call) -> Value:
@@ -364,7 +380,7 @@ class Calls(Objects):
             node,
             f"{where + '.' if where else ''}{getattr(function, '__qualname__', name or function)}",
             "it is a foreign function, which a kernel cannot call",
-            "Write what it does with NumPy's functions of numbers and arrays.",
+            REWRITES.get(name, "Write what it does with NumPy's functions of numbers and arrays."),
         )
 
     def call_function(

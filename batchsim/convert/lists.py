@@ -188,11 +188,14 @@ class Lists(Elements):
             if isinstance(value, Group):
                 self.each(value, body, node)
                 return
-        if isinstance(value, Place) and isinstance(value.kind, kinds.Sequence):
+        if isinstance(value, Place) and isinstance(value.kind, kinds.Sequence | kinds.Map):
             k = self.fresh("k")
             where = ast.Name(k, ast.Load())
             with self.block() as inner:
-                body(self.load(value.part("", value.kind.element, where)))
+                if isinstance(value.kind, kinds.Map):
+                    body(self.load(value.part("keys", value.kind.key, where)))
+                else:
+                    body(self.load(value.part("", value.kind.element, where)))
             self.emit(for_each(k, self.plain(self.length(value, node), node), inner))
             return
         if isinstance(value, Plain) and isinstance(value.kind, Array | Tuple):

@@ -47,13 +47,13 @@ class Loops(Lists):
             found = self.expr(function.body)
             self.names = before
             return found
-        callee = self.expr(function)
         name = self.fresh("argument")
         self.names[name] = value
         call = ast.Call(function, [ast.Name(name, ast.Load())], [])
-        call.source = getattr(node, "source", None)  # type: ignore[attr-defined]
-        found = self.call_value(callee, call)
-        return found
+        for part in (call, *call.args):
+            ast.copy_location(part, function)
+            part.source = getattr(node, "source", None)  # type: ignore[attr-defined]
+        return self.call(call)
 
     def _loop_range(
         self, call: ast.Call, target: ast.expr, body: Callable[[], None], node: ast.AST

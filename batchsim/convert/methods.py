@@ -209,6 +209,8 @@ class Methods(Python):
         if isinstance(base, Known) and isinstance(base.value, dict) and name == "get":
             place = self.constant_place(base, "table", node, has_keys=True)
             return self._method_of_map(place, name, node)
+        if isinstance(base, Known) and isinstance(base.value, str) and name == "index":
+            base = Known(list(base.value))
         if isinstance(base, Known) and name == "index":
             place = self.constant_place(base, "members", node)
             return Plain(self.find(place, args[0], node), INT)

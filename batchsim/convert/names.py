@@ -105,6 +105,8 @@ class Names(Comparisons):
         kind = self.kind_of_variable(name)
         if once and isinstance(value, Plain) and self.is_plain(value.kind):
             kind = value.kind  # other callers may have seen other kinds
+        if once and isinstance(value, Place) and isinstance(value.kind, kinds.Sequence):
+            kind = value.kind if isinstance(kind, Array) else kind  # of one length, as it happened
         written = self.variable(name)
         if UNKNOWN in kinds.walk(kind):
             kind = kinds.join(kind, self.kind_of_value(value))

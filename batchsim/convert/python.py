@@ -349,6 +349,20 @@ class Python(Numeric):
             return Known(hasattr(held, name.value))
         raise at(node, "hasattr", "which attributes there are is always the same")
 
+    def call_getattr(self, node: ast.Call) -> Value:
+        """`getattr(x, name)` of a name that is known."""
+        name = self.expr(node.args[1])
+        if not isinstance(name, Known):
+            raise at(node, "getattr", "which attribute it asks for is computed", "Use `if`.")
+        if len(node.args) > 2:
+            has = ast.copy_location(ast.Call(node.func, node.args[:2], []), node)
+            has.source = getattr(node, "source", None)  # type: ignore[attr-defined]
+            if self.truth(self.call_hasattr(has), node) is False:
+                return self.expr(node.args[2])
+        found = ast.copy_location(ast.Attribute(node.args[0], name.value, ast.Load()), node)
+        found.source, found.k = getattr(node, "source", None), getattr(node, "k", -1)  # type: ignore[attr-defined]
+        return self.expr(found)
+
     def call_str(self, node: ast.Call) -> Value:
         """`str(x)`: nothing of texts is kept."""
         return Known("")
