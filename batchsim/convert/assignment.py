@@ -352,7 +352,14 @@ class Assignment(Places):
             and getattr(part.func, "attr", "") == "remove"
             and ast.unparse(part.args[0]) == ast.unparse(target)
         ]
-        return len(own) == len(removes) > 0
+        first = min((part.lineno for part in removes), default=0)
+        used_after = any(
+            isinstance(part, ast.Name)
+            and part.lineno > first
+            and any(isinstance(n, ast.Name) and n.id == part.id for n in ast.walk(target))
+            for part in ast.walk(ast.Module(node.body, []))
+        )
+        return len(own) == len(removes) > 0 and not used_after
 
     def _loop_taking(
         self, value: Place, target: ast.expr, body: Callable[[], None], node: ast.AST

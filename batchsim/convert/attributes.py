@@ -213,7 +213,8 @@ def uses(function: ast.AST) -> tuple[set[str], set[str]]:
             else:
                 written.add(node.attr)
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "getattr":
-            read |= {part.value for part in node.args if isinstance(part, ast.Constant)}
+            named = [part.value for part in node.args if isinstance(part, ast.Constant)]
+            read |= {value for value in named if isinstance(value, str)}
     return read, written
 
 

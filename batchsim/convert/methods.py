@@ -88,8 +88,8 @@ class Methods(Python):
                 self.assign(base, self.turned_round(node.func.value, base.kind, node), node)
                 return Known(None)
         if base.kind.form == "array" and not node.args:
-            keywords = {key: self.expr(part) for key, part in self._keywords(node).items()}
-            found = self.of_list(name, base, keywords, node)
+            given = {key: self.expr(part) for key, part in self._keywords(node).items()}
+            found = self.of_list(name, base, given, node)
             if found is not None:
                 return found
         raise at(

@@ -301,8 +301,8 @@ class Names(Comparisons):
             if found is not None:
                 return self.method_or_property(found[1], base.part("", kind), node)
         if isinstance(kind, kinds.Sequence) and kind.form == "array" and node.attr == "shape":
-            inner = kind.element.shape if isinstance(kind.element, Array) else ()
-            return Group([self.length(base, node), *map(Known, inner)])
+            rest = kind.element.shape if isinstance(kind.element, Array) else ()
+            return Group([self.length(base, node), *map(Known, rest)])
         if isinstance(kind, kinds.Sequence) and kind.form == "array" and node.attr == "size":
             inner = kinds.size_of(kind.element) if isinstance(kind.element, Array) else 1
             return self.operation(self.length(base, node), ast.Mult(), Known(inner), node)
