@@ -16,7 +16,11 @@ test test-rllib bench soak: export OMP_WAIT_POLICY ?= passive
 
 VENV := .venv
 RUN := $(VENV)/bin/python
-REQUIREMENTS := $(VENV)/requirements.stamp
+
+# The ladder needs few packages and is set up soonest; to everything else belong those of ci.txt.
+LADDER_REQUIREMENTS := $(VENV)/ladder.stamp
+REQUIREMENTS := $(VENV)/ci.stamp
+RELEASE_REQUIREMENTS := $(VENV)/release.stamp
 
 # RLlib excludes the Gymnasium that everything else is tested with.
 RLLIB := .venv-rllib
@@ -25,7 +29,9 @@ RLLIB := .venv-rllib
 INSTALLATION := $(VENV)/batchsim-$(BATCHSIM_CYTHON_CHECKS)-$(BATCHSIM_CYTHON_PROFILE).stamp
 NATIVE_SOURCES := $(shell find batchsim -name '*.pyx' -o -name '*.pxd' -o -name '*.hpp')
 
-.PHONY: help ladder test test-rllib fuzz sanitize soak bench profile lint docs clean
+.PHONY: help ladder test test-rllib fuzz sanitize soak bench profile lint docs wheel test-wheel clean
+# Two at a time would install into one environment at once.
+.NOTPARALLEL:
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -34,25 +40,25 @@ help: ## list the targets
 ladder: $(INSTALLATION) ## measure the table of improvements (LADDER_ARGS="--env … --seconds …")
 	$(RUN) -m batchsim ladder $(LADDER_ARGS)
 
-test: $(INSTALLATION) ## run the tests on all processors (PYTEST_ARGS="-k … -x -n 0")
+test: $(REQUIREMENTS) $(INSTALLATION) ## run the tests on all processors (PYTEST_ARGS="-k … -x -n 0")
 	$(RUN) -m pytest tests --numprocesses auto --dist worksteal $(PYTEST_ARGS)
 
 test-rllib: $(RLLIB)/batchsim.stamp ## run RLlib's tests, in the environment of its own that they need
 	$(RLLIB)/bin/python -m pytest tests/test_rllib.py $(PYTEST_ARGS)
 
-fuzz: $(INSTALLATION) ## compare random definitions (FUZZ_ARGS="--definitions … --seed …")
+fuzz: $(REQUIREMENTS) $(INSTALLATION) ## compare random definitions (FUZZ_ARGS="--definitions … --seed …")
 	$(RUN) -m tests.fuzz $(FUZZ_ARGS)
 
-sanitize: $(INSTALLATION) ## stress builds with GCC's sanitizers (SANITIZERS="thread address undefined")
+sanitize: $(REQUIREMENTS) $(INSTALLATION) ## stress builds with GCC's sanitizers (SANITIZERS="thread address undefined")
 	$(RUN) tests/sanitize.py $(SANITIZERS)
 
-soak: $(INSTALLATION) ## step every id 10^9 steps in all, between canaries (SOAK_ARGS="--steps 1e7 …")
+soak: $(REQUIREMENTS) $(INSTALLATION) ## step every id 10^9 steps in all, between canaries (SOAK_ARGS="--steps 1e7 …")
 	$(RUN) tests/soak.py $(SOAK_ARGS)
 
-bench: $(INSTALLATION) ## run the benchmarks, write $BENCH_JSON (BENCH_ARGS="--full -k …")
+bench: $(REQUIREMENTS) $(INSTALLATION) ## run the benchmarks, write $BENCH_JSON (BENCH_ARGS="--full -k …")
 	$(RUN) -m pytest benchmarks --benchmark-json=$(BENCH_JSON) $(BENCH_ARGS)
 
-profile: $(INSTALLATION) ## write the reports of $PROFILE_ENV into profiling/reports
+profile: $(REQUIREMENTS) $(INSTALLATION) ## write the reports of $PROFILE_ENV into profiling/reports
 	$(RUN) -m profiling.baseline $(PROFILE_ENV)
 	$(RUN) -m profiling.host $(PROFILE_ENV)
 	$(RUN) -m profiling.environment $(PROFILE_ENV)
@@ -65,23 +71,40 @@ lint: $(REQUIREMENTS) ## check style, formatting and types
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
-docs: $(INSTALLATION) ## build the documentation into docs/_build/html
+docs: $(REQUIREMENTS) $(INSTALLATION) ## build the documentation into docs/_build/html
 	$(RUN) -m sphinx -W --keep-going -b html docs docs/_build/html
 
+wheel: $(RELEASE_REQUIREMENTS) ## build the sdist and, of it, the wheel for this Python, into dist
+	rm -rf dist
+	$(RUN) -m build --no-isolation
+	case $$(uname) in Linux) PATH="$$PWD/$(VENV)/bin:$$PATH" $(RUN) -m auditwheel repair \
+		--wheel-dir dist dist/*-linux_*.whl && rm dist/*-linux_*.whl;; esac
+
+test-wheel: $(LADDER_REQUIREMENTS) ## try the wheel in dist: without a compiler, with the oldest dependencies
+	$(RUN) tests/wheel.py
+
 clean: ## remove everything built, but keep the virtual environment
-	rm -rf build dist batchsim.egg-info docs/_build docs/environments $(BENCH_JSON)
+	rm -rf build dist batchsim.egg-info docs/_build docs/environments docs/reference $(BENCH_JSON)
 	rm -rf .benchmarks .mypy_cache .pytest_cache .ruff_cache $(VENV)/batchsim-*.stamp \
 		$(RLLIB)/batchsim.stamp
 	find batchsim -name '*.so' -delete -o -name '*.cpp' -delete -o -name '*.html' -delete
 	find batchsim tests docs -name __pycache__ -prune -exec rm -rf {} +
 
-$(REQUIREMENTS): requirements/ci.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
-		{ echo 'batchsim needs Python 3.10 or newer; name one, as in: make PYTHON=python3.12 test'; exit 1; }
+$(LADDER_REQUIREMENTS): requirements/ladder.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'batchsim needs Python 3.11 or newer; name one, as in: make PYTHON=python3.12 test'; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || \
 		{ echo '$(PYTHON) cannot create virtual environments: ensurepip is missing (Debian and Ubuntu: apt install python3-venv).'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --requirement requirements/ci.txt
+	$(RUN) -m pip install --requirement $<
+	@touch $@
+
+$(REQUIREMENTS): requirements/ci.txt $(LADDER_REQUIREMENTS)
+	$(RUN) -m pip install --requirement $<
+	@touch $@
+
+$(RELEASE_REQUIREMENTS): requirements/release.txt $(LADDER_REQUIREMENTS)
+	$(RUN) -m pip install --requirement $<
 	@touch $@
 
 # Editable: Python sources need no installation. The versions are those of the requirements alone.
@@ -92,7 +115,7 @@ $(1) -m pip install --no-build-isolation --no-deps --editable .
 @touch $@
 endef
 
-$(INSTALLATION): $(REQUIREMENTS) pyproject.toml setup.py $(NATIVE_SOURCES)
+$(INSTALLATION): $(LADDER_REQUIREMENTS) pyproject.toml setup.py $(NATIVE_SOURCES)
 	@rm -f $(VENV)/batchsim-*.stamp
 	$(call INSTALL,$(RUN))
 

@@ -13,6 +13,7 @@ import sys
 import numpy as np
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
 CHECKS = os.environ.get("BATCHSIM_CYTHON_CHECKS") == "1"
@@ -49,7 +50,8 @@ if sys.platform == "win32":
     COMPILE = ["/std:c++20", "/O2", "/fp:precise"]
     LINK = []
 else:
-    COMPILE = ["-std=c++20", "-O3", "-ffp-contract=off"]
+    # Python's own flags may ask for debugging symbols: a quarter of the time, most of the size.
+    COMPILE = ["-std=c++20", "-O3", "-g0", "-ffp-contract=off"]
     LINK = []
     if sys.platform != "darwin":
         COMPILE.append("-pthread")
@@ -99,11 +101,28 @@ class BuildPython(build_py):
             self.copy_file("batchsim/gymnasium_plugin.pth", target)
 
 
+class BuildExtensions(build_ext):
+    """Compiles Cython's sources where they are needed, and the extension modules side by side."""
+
+    def finalize_options(self):
+        """Use every processor, unless told otherwise."""
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
+
+    def run(self):
+        """Turn the sources into C++, then build; whoever asks for metadata alone needs neither."""
+        made = cythonize(
+            [extension(name, headers) for name, headers in MODULES.items()],
+            compiler_directives=DIRECTIVES,
+            # Cython compares file times, which do not show that a directive has changed.
+            force=True,
+        )
+        for module, compiled in zip(self.extensions, made, strict=True):
+            module.sources = compiled.sources
+        super().run()
+
+
 setup(
-    cmdclass={"build_py": BuildPython},
-    ext_modules=cythonize(
-        [extension(name, headers) for name, headers in MODULES.items()],
-        compiler_directives=DIRECTIVES,
-        force=True,  # Cython compares file times, which do not show that a directive has changed.
-    ),
+    cmdclass={"build_ext": BuildExtensions, "build_py": BuildPython},
+    ext_modules=[extension(name, headers) for name, headers in MODULES.items()],
 )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from batchsim.convert import ConversionError, convert
     from batchsim.definition import CompileError
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "BatchEnv",

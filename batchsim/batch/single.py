@@ -42,8 +42,9 @@ class SingleEnv(gymnasium.Env[Any, Any]):
         definition: an id, or the class or module that defines an environment.
         max_episode_steps: as for `BatchEnv`. By default the limit that an id was registered with is
             left to `gymnasium.make`, which adds its own wrapper.
-        precision, backend, render_mode, frame_stack, text_mode, clip_actions, checked, **params: as
-            for `BatchEnv`.
+        precision, backend, render_mode, frame_stack, text_mode, clip_actions, checked: as for
+            `BatchEnv`.
+        **params: as for `BatchEnv`.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 30}  # noqa: RUF012 - Gymnasium's own shape

@@ -97,7 +97,8 @@ def evaluate(
         policy: what acts.
         draw: draw actions as in training instead. A policy without a memory that sees only a part
             of what there is may do best by chance (Singh and others, 1994).
-        env, episodes, seed, **arguments: as of `play`.
+        env, episodes, seed: as of `play`.
+        **arguments: as of `play`.
     """
 
     def player(envs: BatchEnv) -> Callable[[Any], Array]:

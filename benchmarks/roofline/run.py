@@ -107,7 +107,7 @@ def measure(settings: Settings, show: Callable[[str, float], None] | None = None
         kernels.append(_measure_one(env_id, precision, machine, settings, progress))
     return Result(
         settings,
-        datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+        datetime.datetime.now(datetime.UTC).date().isoformat(),
         describe_machine(),
         find_versions(),
         machine,
