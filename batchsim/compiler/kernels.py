@@ -265,8 +265,8 @@ def advance_rows_guarded(table, lo, hi, all_rows, _, __):
 def advance_rows_together(table, lo, hi, all_rows, _, __):
     """Step the rows, `LANES` at a time: each begins, what they do together, each finishes.
 
-    Those that are over are stepped only if `all_rows` is 1. Of that and the row's flag one comparison
-    is made: of two, LLVM makes two loops, with all of the step in each.
+    Those that are over are stepped only if `all_rows` is 1. Of that and the row's flag one
+    comparison is made: of two, LLVM makes two loops, with all of the step in each.
     """
     tile = part_view(table, lo, hi)
     count = tile.reward.shape[0]
