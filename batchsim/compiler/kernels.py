@@ -15,6 +15,7 @@ and either compiles them with Numba or runs them as they stand:
   which;
 - `row_views(nested, i)`: row i of each array of a nested tuple;
 - `state_at(state, i)`: the columns as the functions of row i see them;
+- `chosen(choice, i)`: the action of row i;
 - `outcome(returned)`: reward, terminated and truncated, of what `step` returned;
 - `clear_rows(nested)`: zeros in each array of a nested tuple;
 - `copy_rows(source, target)`: each array of a nested tuple into that of another;
@@ -47,6 +48,8 @@ in it is not vectorised.
 from __future__ import annotations
 
 from typing import Any, NamedTuple
+
+import numpy as np
 
 CHECK_ACTIONS = 0
 STEP = 1
@@ -184,11 +187,21 @@ def check_box(table, lo, hi):
 # --- A row ----------------------------------------------------------------------------------------
 
 
+def number_chosen(choice, i):
+    """Return the action of row i, a whole number, as wide as callers pass it: so sums of it are."""
+    return np.int64(choice[i])
+
+
+def elements_chosen(choice, i):
+    """Return the action of row i, an array."""
+    return choice[i]
+
+
 def advance(tile, i):
     """Step row i."""
     mark(tile, i)
     p = parameters_at(tile, i)
-    returned = step(state_at(tile.state, i), i, tile.choice[i], p, tile.rng)
+    returned = step(state_at(tile.state, i), i, chosen(tile.choice, i), p, tile.rng)
     reward, terminated, truncated = outcome(returned)
     tile.reward[i] = reward
     tile.terminated[i] = terminated
@@ -198,7 +211,7 @@ def advance(tile, i):
 def start(tile, i):
     """Begin the step of row i, which `advance` finishes."""
     mark(tile, i)
-    begin(state_at(tile.state, i), i, tile.choice[i], parameters_at(tile, i), tile.rng)
+    begin(state_at(tile.state, i), i, chosen(tile.choice, i), parameters_at(tile, i), tile.rng)
 
 
 def count_step(tile, i, limit):
