@@ -278,7 +278,8 @@ def advance_rows_guarded(table, lo, hi, all_rows, _, __):
 def advance_rows_together(table, lo, hi, all_rows, _, __):
     """Step the rows, `LANES` at a time: each begins, what they do together, each finishes.
 
-    Those that are over are stepped only if `all_rows` is not 0.
+    Those that are over are stepped only if `all_rows` is 1. Of that and the row's flag one
+    comparison is made: of two, LLVM makes two loops, with all of the step in each.
     """
     tile = part_view(table, lo, hi)
     count = tile.reward.shape[0]
@@ -286,11 +287,11 @@ def advance_rows_together(table, lo, hi, all_rows, _, __):
         first = group * LANES
         last = min(first + LANES, count)
         for i in range(first, last):
-            if all_rows != 0 or not tile.pending[i]:
+            if tile.pending[i] <= all_rows:
                 start(tile, i)
         together(state_at(tile.state, first), first, last)
         for i in range(first, last):
-            if all_rows != 0 or not tile.pending[i]:
+            if tile.pending[i] <= all_rows:
                 advance(tile, i)
     return 0
 
