@@ -12,7 +12,7 @@ SOAK_ARGS ?=
 
 # Threads of torch's OpenMP library would otherwise spin while they wait, and hold the cores that
 # others need. The ladder goes without: its numba-parallel rung is meant to run as Numba ships.
-test bench soak: export OMP_WAIT_POLICY ?= passive
+test test-rllib bench soak: export OMP_WAIT_POLICY ?= passive
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -22,11 +22,14 @@ LADDER_REQUIREMENTS := $(VENV)/ladder.stamp
 REQUIREMENTS := $(VENV)/ci.stamp
 RELEASE_REQUIREMENTS := $(VENV)/release.stamp
 
+# RLlib excludes the Gymnasium that everything else is tested with.
+RLLIB := .venv-rllib
+
 # An installation with other build options (see setup.py) replaces the one before.
 INSTALLATION := $(VENV)/batchsim-$(BATCHSIM_CYTHON_CHECKS)-$(BATCHSIM_CYTHON_PROFILE).stamp
 NATIVE_SOURCES := $(shell find batchsim -name '*.pyx' -o -name '*.pxd' -o -name '*.hpp')
 
-.PHONY: help ladder test fuzz sanitize soak bench profile lint docs wheel test-wheel clean
+.PHONY: help ladder test test-rllib fuzz sanitize soak bench profile lint docs wheel test-wheel clean
 # Two at a time would install into one environment at once.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
@@ -39,6 +42,9 @@ ladder: $(INSTALLATION) ## measure the table of improvements (LADDER_ARGS="--env
 
 test: $(REQUIREMENTS) $(INSTALLATION) ## run the tests on all processors (PYTEST_ARGS="-k … -x -n 0")
 	$(RUN) -m pytest tests --numprocesses auto --dist worksteal $(PYTEST_ARGS)
+
+test-rllib: $(RLLIB)/batchsim.stamp ## run RLlib's tests, in the environment of its own that they need
+	$(RLLIB)/bin/python -m pytest tests/test_rllib.py $(PYTEST_ARGS)
 
 fuzz: $(REQUIREMENTS) $(INSTALLATION) ## compare random definitions (FUZZ_ARGS="--definitions … --seed …")
 	$(RUN) -m tests.fuzz $(FUZZ_ARGS)
@@ -79,7 +85,8 @@ test-wheel: $(LADDER_REQUIREMENTS) ## try the wheel in dist: without a compiler,
 
 clean: ## remove everything built, but keep the virtual environment
 	rm -rf build dist batchsim.egg-info docs/_build docs/environments docs/reference $(BENCH_JSON)
-	rm -rf .benchmarks .mypy_cache .pytest_cache .ruff_cache $(VENV)/batchsim-*.stamp
+	rm -rf .benchmarks .mypy_cache .pytest_cache .ruff_cache $(VENV)/batchsim-*.stamp \
+		$(RLLIB)/batchsim.stamp
 	find batchsim -name '*.so' -delete -o -name '*.cpp' -delete -o -name '*.html' -delete
 	find batchsim tests docs -name __pycache__ -prune -exec rm -rf {} +
 
@@ -102,8 +109,17 @@ $(RELEASE_REQUIREMENTS): requirements/release.txt $(LADDER_REQUIREMENTS)
 
 # Editable: Python sources need no installation. The versions are those of the requirements alone.
 # An editable installation has no place for the .pth file that a wheel installs.
+define INSTALL
+$(1) -m pip install --no-build-isolation --no-deps --editable .
+@cp batchsim/gymnasium_plugin.pth "$$($(1) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/batchsim_gymnasium_plugin.pth"
+@touch $@
+endef
+
 $(INSTALLATION): $(LADDER_REQUIREMENTS) pyproject.toml setup.py $(NATIVE_SOURCES)
 	@rm -f $(VENV)/batchsim-*.stamp
-	$(RUN) -m pip install --no-build-isolation --no-deps --editable .
-	@cp batchsim/gymnasium_plugin.pth "$$($(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/batchsim_gymnasium_plugin.pth"
-	@touch $@
+	$(call INSTALL,$(RUN))
+
+$(RLLIB)/batchsim.stamp: requirements/rllib.txt pyproject.toml setup.py $(NATIVE_SOURCES)
+	$(PYTHON) -m venv $(RLLIB)
+	$(RLLIB)/bin/python -m pip install --requirement requirements/rllib.txt
+	$(call INSTALL,$(RLLIB)/bin/python)

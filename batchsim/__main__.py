@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import typer
 
 from batchsim.commands import options
@@ -28,8 +30,15 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def no_command(context: typer.Context) -> None:
     """Show the help if no command is given."""
-    if context.invoked_subcommand is None:
+    command = context.invoked_subcommand
+    if command is None:
         typer.echo(context.get_help())
+    ranks = os.environ.get("WORLD_SIZE", "1") if "LOCAL_RANK" in os.environ else "1"
+    if command not in (None, "train") and ranks != "1":
+        raise options.UsageError(
+            f"torchrun has started {ranks} processes of {command}, which is for one; expected the "
+            "command train, which they share, or no torchrun."
+        )
 
 
 app.command("list")(list_environments)

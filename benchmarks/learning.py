@@ -49,6 +49,7 @@ ALONE = ("environment", "seed", "steps", "minutes", "random actions", "mean retu
 ALONE += ("best possible", "share of it", "steps an episode", "at random")
 SAMPLED = ("environment", "seed", "steps", "minutes", "random actions", "mean return", "successes")
 SAMPLED += ("mean return, drawn", "successes, drawn", "gymnasium, minutes", "faster", "same agent")
+UNKNOWN = "–"
 
 
 def main(
@@ -267,13 +268,21 @@ class Learned:
 def tabulate(runs: list[Run]) -> tuple[Sequence[str], list[list[str]]]:
     """Return the columns and rows of the table of runs that were made alike."""
     if runs[0].sample is not None:
-        return SAMPLED, [sampled(run) for run in runs]
+        return without_unknown(SAMPLED, [sampled(run) for run in runs])
     if runs[0].theirs is None:
         return ALONE, [scores(run) for run in runs]
     rows = [cells(run) for run in runs]
     ids = dict.fromkeys(run.ours["env_id"] for run in runs)
     rows += [median_row(id, [run for run in runs if run.ours["env_id"] == id]) for id in ids]
     return COLUMNS, rows
+
+
+def without_unknown(
+    columns: Sequence[str], rows: list[list[str]]
+) -> tuple[Sequence[str], list[list[str]]]:
+    """Return the columns that say something of any run, as successes do not of most games."""
+    kept = [k for k in range(len(columns)) if any(row[k] != UNKNOWN for row in rows)]
+    return [columns[k] for k in kept], [[row[k] for k in kept] for row in rows]
 
 
 def sampled(run: Run) -> list[str]:
@@ -306,7 +315,7 @@ def outcome(evaluation: dict[str, Any]) -> list[str]:
     """Return the mean return and the share of successes."""
     rate = evaluation["success_rate"]
     returns = f"{evaluation['mean']:,.2f} ± {evaluation['std']:,.2f}"
-    return [returns, "–" if rate is None else f"{rate:.0%}"]
+    return [returns, UNKNOWN if rate is None else f"{rate:.0%}"]
 
 
 def scores(run: Run) -> list[str]:
@@ -318,8 +327,8 @@ def scores(run: Run) -> list[str]:
         minutes(run),
         f"{random.mean:,.1f}",
         f"{evaluation['mean']:,.1f} ± {evaluation['std']:,.1f}",
-        "–" if best is None else f"{best:,.1f}",
-        "–" if best is None else f"{evaluation['mean'] / best:.0%}",
+        UNKNOWN if best is None else f"{best:,.1f}",
+        UNKNOWN if best is None else f"{evaluation['mean'] / best:.0%}",
         f"{evaluation['mean_length']:,.1f}",
         f"{random.mean_length:,.1f}",
     ]
@@ -379,6 +388,9 @@ def draw(runs: list[Run], caption: str, path: Path) -> None:
         draw_curves(by_steps, group, lambda point: point.steps / 1000)
         draw_curves(by_minutes, group, lambda point: point.seconds / 60)
         draw_sampled(by_minutes, group)
+        if len(group) > 1:  # The colours of the other plot are the same, and it has a note there.
+            look = {"frameon": False, "fontsize": 8.5, "labelcolor": plots.QUIET}
+            by_steps.legend(loc="center right", **look)
         by_steps.set_title(
             group[0].ours["env_id"], loc="left", fontsize=13, fontweight="bold", color=plots.INK
         )
@@ -418,8 +430,6 @@ def draw_curves(axes: Any, runs: list[Run], place: Callable[[Point], float]) -> 
     axes.tick_params(colors=plots.QUIET, labelsize=9, length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    if len(runs) > 1:
-        axes.legend(loc="center right", frameon=False, fontsize=8.5, labelcolor=plots.QUIET)
 
 
 def draw_sampled(axes: Any, runs: list[Run]) -> None:

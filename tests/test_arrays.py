@@ -93,6 +93,7 @@ def functions_of_floats(a, b):
         np.minimum(a, b), np.maximum(a, b), np.fmin(a, b), np.fmax(a, b), np.sign(a), np.floor(a),
         np.ceil(a), np.rint(a), np.trunc(a), np.copysign(a, b), np.fmod(a, b), np.isnan(a),
         np.isfinite(a), np.isinf(a), np.signbit(a), np.logical_and(a, b), np.logical_not(a),
+        np.logical_xor(a[1], b), np.logical_or(b, float(a[2])), np.logical_and(a, 0.5),
         np.sqrt(a), np.round(a * 7.7, 1), np.round(a), np.abs(a), np.hypot(a, b), np.arctan2(a, b),
         np.clip(a, -0.5, 0.5), np.clip(a, b, 0.7), np.clip(a, b, b), np.maximum(a, 0.0),
         np.minimum(0.0, a), np.where(a > 0.0, a, b), np.where(a > b, 1.0, b), np.reciprocal(a),

@@ -523,11 +523,11 @@ def test_the_ladder_tells_the_first_text_that_differs(registered):
     assert "step 1: the observation of row 0 is day" in verdict.detail
 
 
-def test_training_on_originals_with_texts_is_refused(registered):
+def test_training_on_originals_whose_texts_cannot_be_made_tokens_is_refused(registered):
     from batchsim.torch.ppo import Hyperparameters
     from batchsim.torch.train import Settings, Training
 
     hyperparameters = Hyperparameters(num_envs=4, steps=8, total_steps=64)
     settings = Settings(registered, hyperparameters, baseline=True)
-    with pytest.raises(ValueError, match="of Bazaar-v0 return texts as strings, which no policy"):
+    with pytest.raises(ValueError, match="of Bazaar-v0 has too many tokens of 'message'"):
         Training(settings)

@@ -3,13 +3,16 @@
 import pickle
 import sys
 
+import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
 
+from batchsim.containers import total
 from batchsim.convert.refusal import ConversionError
 from batchsim.convert.stages import Request, convert_class
 
 CLASS = """
+import itertools
 import random
 from collections import deque
 
@@ -18,6 +21,13 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete
 
 LEVELS = np.arange(100) % 7
+MAP = ["S.#", "..G"]
+
+
+class Car:
+    def __init__(self, left, lane):
+        self.left = left
+        self.lane = lane
 
 
 class Env(gymnasium.Env):
@@ -35,6 +45,15 @@ class Env(gymnasium.Env):
         reward = 0.0
 {step}
         return self.look(), reward, self.t >= 12, False, {{}}
+
+    def around(self, row, column):
+        for step in (-1, 1):
+            if 0 <= row + step < 3:
+                yield row + step, column
+        yield from [(row, column)]
+
+    def of(self, kind):
+        return [k for k, m in self.things if m == kind]
 
     def look(self):
 {look}
@@ -88,6 +107,79 @@ CONSTRUCTS = {
     "draws of the module random": (
         "self.x = random.uniform(0.0, 2.0)",
         "self.x += random.choice([1, 5, 9]) * random.random()",
+        LOOK,
+    ),
+    "else of loops, generators and products": (
+        "self.board = np.zeros((3, 3), np.int8)\nself.x = 0",
+        "for row, column in itertools.product(range(3), range(3)):\n"
+        "    if self.board[row, column] == 0 and (row + column) % 3 == action:\n"
+        "        self.board[row, column] = 1\n"
+        "        reward += sum(r * c for r, c in self.around(row, column))\n"
+        "self.x += int(self.board.sum())\n"
+        "for k in range(3):\n    if self.board[k, k] == 0:\n        break\n"
+        "else:\n    self.board[:] = 0",
+        LOOK,
+    ),
+    "dicts that change, keys that are computed": (
+        "self.stock = {'ore': 1, 'wood': 2}\nself.x = 0",
+        "info = {'sold': False, 'gain': 0.0}\n"
+        "name = ['ore', 'wood', 'ore'][action]\n"
+        "for k in range(self.t % 3):\n    info['sold'] = True\n    info['gain'] += 0.5 * k\n"
+        "self.stock[name] += int(info['sold'])\n"
+        "price = {1: 7, 2: 9}.get(self.t % 4, -1)\n"
+        "reward = info['gain'] + {'ore': 0.5, 'wood': 0.25}[name]\n"
+        "self.x = price + sum(self.stock.values()) + len({k: k * k for k in range(action)})",
+        LOOK,
+    ),
+    "lists from calls, repeated and compared": (
+        "self.things = [(k, k % 2) for k in range(5)]\nrandom.shuffle(self.things)\nself.x = 0",
+        "one, other = self.of(0), self.of(1)\n"
+        "reward = float(len(one) - len(other)) + np.mean(one) - np.std(other)\n"
+        "padded = one + [0] * (6 - len(one))\n"
+        "self.x = int(one == other) + next((k for k, m in self.things if m == action % 2), 9)\n"
+        "self.things.append(random.sample(self.things, 2)[0])\n"
+        "for k, m in filter(lambda thing: thing[0] > 2, list(zip(padded, one))):\n"
+        "    self.x += max(map(abs, (k, -m)))",
+        LOOK,
+    ),
+    "objects in lists": (
+        "self.cars = [Car(3, 1), Car(0, 2)]\nself.x = 0",
+        "for car in self.cars:\n    car.left -= 1\n"
+        "self.cars = [car for car in self.cars if car.left > 0]\n"
+        "if action:\n    self.cars.append(Car(self.t, action))\n"
+        "self.x = sum(car.lane for car in self.cars)",
+        LOOK,
+    ),
+    "a search for the way, a map of letters": (
+        "self.visits = {}\nself.x = 0",
+        "letter = MAP[self.t % 2][action]\n"
+        "queue, seen = deque([(0, 0)]), {(0, 0)}\n"
+        "while queue:\n    r, d = queue.popleft()\n    self.x += d\n"
+        "    for step in (1, 2):\n"
+        "        if r + step < 4 and (r + step, d) not in seen and letter != '#':\n"
+        "            seen.add((r + step, d))\n            queue.append((r + step, d + 1))\n"
+        "place = (action, self.t % 2)\n"
+        "self.visits[place] = self.visits.get(place, 0) + 1\n"
+        "reward = 1.0 / self.visits[place]",
+        LOOK,
+    ),
+    "match, functions within functions, sort": (
+        "self.cars = [Car(2, 0), Car(5, 1)]\nself.last = [4, 2]\nself.x = 0",
+        "def twice(value):\n    return 2 * value\n"
+        "match action:\n    case 0 | 1:\n        self.last.append(twice(self.t) % 5)\n"
+        "    case _ if self.t % 2:\n        self.last.reverse()\n"
+        "    case _:\n        self.last.sort(key=lambda k: -k)\n"
+        "for car in self.cars[:]:\n    car.left -= 1\n"
+        "    if car.left == 0:\n        self.cars.remove(car)\n"
+        "self.cars.append(Car(3, action))\n"
+        "self.x = self.last[0] + sum(car.left for car in self.cars)",
+        LOOK,
+    ),
+    "draws for each element": (
+        "self.ill = np.array([3, 5, 8])\nself.x = 0",
+        "new = self.np_random.binomial(self.ill, np.array([0.2, 0.5, 0.9]))\n"
+        "self.ill += new - np.random.poisson(self.ill * 0.3)\n"
+        "self.ill = np.clip(self.ill, 0, 40)\nself.x = np.hypot(*self.ill[:2])",
         LOOK,
     ),
     "branches that only assign": (
@@ -164,3 +256,9 @@ def test_what_cannot_be_converted_is_refused_with_its_line(reset, step, words, t
     refusal = found.value.refusals[0]
     assert refusal.source
     assert refusal.line
+
+
+@pytest.mark.parametrize("count", [0, 7, 8, 17, 128, 129, 300, 1025, 4096])
+def test_a_list_is_added_up_as_numpy_adds_an_array(count):
+    numbers = np.random.default_rng(count).lognormal(0.0, 5.0, count)
+    assert total(numbers, count) == np.sum(numbers)

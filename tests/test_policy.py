@@ -5,6 +5,7 @@ import pytest
 import torch
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Sequence, Text, Tuple
 from torch import distributions, nn
+from torch.nn import functional
 
 from batchsim.torch import ActorCritic
 from batchsim.torch import encoder as encoders
@@ -386,6 +387,36 @@ def test_stacked_frames_are_one_picture_with_the_channels_of_all(shape):
     pixels = torch.randint(0, 256, (5, *shape), generator=generator()).to(torch.uint8)
     frames = [one.permute(0, 3, 1, 2) if shape[-1] == 2 else one for one in pixels.unbind(1)]
     torch.testing.assert_close(stack(pixels), frame(torch.cat(frames, 1)))
+
+
+@pytest.mark.parametrize("rows", [0, 5])
+@pytest.mark.parametrize(
+    ("shape", "counts"),
+    [
+        ((10, 10, 4), (4, 4)),
+        ((10, 10, 10), (4, 4)),
+        ((9, 11, 3), (4, 5)),
+        ((3, 8, 7), (3, 3)),
+        ((2, 10, 10, 4), (4, 4)),
+        ((2, 3, 9, 12), (4, 5)),
+        ((3, 3, 2), (1, 1)),
+    ],
+)
+def test_boards_of_flags_are_convolved_to_the_last_cell(shape, counts, rows):
+    """Windows give what PyTorch's convolution gives, channels first or last, frames stacked."""
+    encoder = Encoder(Box(0, 1, shape, np.bool_), False)
+    (board,) = encoder.boards.values()
+    flags = random_like((rows, *shape)) > 0.5
+    last = shape[-1] <= min(shape[-3:-1])
+    maps = (flags.movedim(-1, -3) if last else flags).flatten(1, -3).float()
+    size = [min(4, cells) for cells in maps.shape[2:]]
+    missing = [(s - cells) % 2 for s, cells in zip(size, maps.shape[2:], strict=True)]
+    maps = functional.pad(maps, [0, missing[1], 0, missing[0]])
+    weight = board.look.weight.view(-1, *size, maps.shape[1]).movedim(-1, 1)
+    seen = functional.conv2d(maps, weight, board.look.bias, stride=2)
+    assert seen.shape[2:] == counts
+    expected = torch.relu(board.linear(torch.relu(seen).movedim(1, -1).flatten(1)))
+    torch.testing.assert_close(encoder(flags), expected)
 
 
 def test_numbers_beside_pictures_are_normalised():

@@ -98,7 +98,11 @@ def test_bad_input_is_one_sentence_and_status_2(module, arguments, message, monk
 
 @pytest.mark.parametrize(
     ("options", "column"),
-    [([], "gymnasium, s"), (["--no-baseline"], "at random"), (["--iterations", 2], "successes")],
+    [
+        ([], "gymnasium, s"),
+        (["--no-baseline"], "at random"),
+        (["--iterations", 2], "gymnasium, minutes"),
+    ],
 )
 def test_a_table_figures_and_curves_are_written(options, column, tmp_path, monkeypatch, capsys):
     pytest.importorskip("matplotlib")
@@ -125,6 +129,7 @@ def test_a_table_figures_and_curves_are_written(options, column, tmp_path, monke
     lines = places["md"].read_text().splitlines()
     assert lines[2].count("|") == lines[-1].count("|") == lines[3].count("|")
     assert column in lines[2]
+    assert "successes" not in lines[2], "CartPole pays at every step"
     assert places["png"].read_bytes().startswith(b"\x89PNG")
     assert "How soon an agent learns" in capsys.readouterr().out
     again = ["--runs", places["json"], "--markdown", places["md"]]

@@ -82,7 +82,10 @@ BAD = {
     "an endless rate": (group(lambda g: {**g, "lr": np.inf}), "lr is inf; expected a number"),
     "a wider policy": (weight(torch.zeros(5)), r"value_mean has shape \(5,\)"),
     "a policy of integers": (weight(lambda t: t.int()), "dtype torch.int32; expected"),
-    "rows fewer": (position(lambda t: t[:3]), r"The snapshot's state.x has shape \(3,\)"),
+    "rows fewer": (
+        position(lambda t: t[:3]),
+        r"'state.x' has shape \(3,\); expected one of 6 rows",
+    ),
     "text as rows": (position("text"), "'state.x' is 'text'; expected a tensor"),
     "numbers that NumPy lacks": (position(lambda t: t.bfloat16()), "expected one that NumPy has"),
     "a column fewer": (
@@ -164,6 +167,7 @@ def checkpoint(trained):
 WRONG = {
     "arguments": ([({"backend": "native"}), ({3: 4}), "text"], "its arguments "),
     "threads": ([0, 10**9, "two"], "its number of threads is"),
+    "ranks": ([0, 10**9, "two"], "its number of ranks is"),
     "seconds": ([-1.0, np.inf, "long"], "its number of seconds is"),
     "seed": ([-1, 0.5], "its seed is"),
     "precision": (["rough", 1], "its precision is n"),

@@ -28,7 +28,7 @@ from batchsim.torch import ActorCritic, Hyperparameters, Settings, Training, Tra
 from batchsim.torch import checkpoint as checkpoints
 from batchsim.torch.checkpoint import load_actions, load_policy
 from batchsim.torch.evaluate import LONGEST, Evaluation, evaluate, most_likely
-from batchsim.torch.presets import PIXELS, PRESETS, hyperparameters_for
+from batchsim.torch.presets import BOARDS, PIXELS, PRESETS, hyperparameters_for
 from batchsim.torch.train import read_device, to_json
 
 SHORT = ["--num-envs", 8, "--threads", 1, "--episodes", 5]
@@ -142,6 +142,7 @@ def test_the_figures_are_written_as_json():
         "seed": int,
         "device": str,
         "threads": int,
+        "ranks": int,
         "precision": str,
         "arguments": dict,
         "baseline": bool,
@@ -158,6 +159,7 @@ def test_the_figures_are_written_as_json():
     assert found["schema"] == 1
     assert found["env_id"] == "CartPole-v1"
     assert (found["seed"], found["precision"], found["threads"]) == (7, "fast", 1)
+    assert found["ranks"] == 1
     assert found["baseline"] is False
     assert found["arguments"] == {}
     how = found["hyperparameters"]
@@ -183,6 +185,8 @@ def test_what_is_not_given_comes_from_the_presets():
     assert hyperparameters_for("CartPole-v1", gamma=0.5) == preset.replace(gamma=0.5)
     assert hyperparameters_for("Blackjack-v1") == Hyperparameters()
     assert hyperparameters_for("EgoBattle-v0") == Hyperparameters(**PIXELS)
+    assert hyperparameters_for("MinAtar/Breakout-v1") == Hyperparameters(**BOARDS)
+    assert {"LunarLander-v3", "LunarLanderContinuous-v3", "BipedalWalker-v3"} <= set(PRESETS)
     assert set(PRESETS) <= set(batchsim.registry.environments())
     assert train("CartPole-v1", "--total-steps", 128, "--checkpoint", "run") == 0
     found = checkpoints.load(Path("run")).hyperparameters
@@ -870,7 +874,7 @@ def test_tensorboard_shows_each_iteration_once():
 def test_the_code_of_the_page_runs(capsys):
     page = Path(__file__).parents[1] / "docs" / "training.md"
     blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     names = {}
     for block in blocks:
         exec(compile(block, str(page), "exec"), names)

@@ -1,9 +1,14 @@
 """Numbers that operators make of narrow numbers are as wide as NumPy's, or are refused."""
-# ruff: noqa: SIM108 - branches are what is tested
+# ruff: noqa: N805, SIM108 - branches are what is tested; a definition is no object
+
+from typing import NamedTuple
 
 import numpy as np
 import pytest
+from gymnasium.spaces import Box, Discrete
 from rows import Cases, Refusals, differences, reason
+
+import batchsim
 
 CASES = Cases()
 over = CASES.over
@@ -184,3 +189,38 @@ def test_whole_numbers_have_numpys_width_in_fast_precision_too():
 
     results, _ = run(in_fast_precision, BYTES, UNSIGNED, FLOATS, precision="fast")
     assert [int(one) for one in results[:2]] == [-56, 9]
+
+
+class Loans:
+    """An action of a `Discrete` space is as wide as callers pass it."""
+
+    class State(NamedTuple):
+        owed: int
+
+    class Params(NamedTuple):
+        pass
+
+    OBSERVATION = Box(0, 2**62, (1,), np.int64)
+    ACTION = Discrete(5)
+
+    def reset(s, i, p, rng):
+        s.owed[i] = 0
+
+    def step(s, i, action, p, rng):
+        s.owed[i] += (action + 1) * 3_000_000_000 + (action if s.owed[i] else 1) % 4294967296
+        return float(action * 2_000_000_000), False
+
+    def observe(s, i, p, out):
+        out[0] = s.owed[i]
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+def test_what_is_made_of_an_action_is_as_wide_as_numpys(backend):
+    envs = batchsim.make_vec(Loans, 5, backend=backend)
+    envs.reset(seed=0)
+    actions = np.arange(5)
+    for _ in range(2):
+        observations, rewards, *_ = envs.step(actions)
+    assert observations[:, 0].tolist() == (6_000_000_000 * (actions + 1) + 1 + actions).tolist()
+    assert rewards.tolist() == (actions * 2e9).tolist()
+    envs.close()

@@ -148,7 +148,7 @@ class Allocator:
 
     def _choice(self) -> Array:
         start, last = action_bounds(self.action_space)
-        # Plain Python computes in the width it is given, compiled code in 64 bits.
+        # Plain Python computes in the width that it is given; compiled code widens what it reads.
         narrow = self.backend == "native" and max(abs(start), abs(last)) < 2**31
         column: Array = aligned_zeros((self.num_envs,), np.int32 if narrow else np.int64)
         return column

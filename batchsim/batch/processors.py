@@ -6,7 +6,7 @@ import math
 import os
 from pathlib import Path
 
-__all__ = ["available_cpus", "cpu_quota"]
+__all__ = ["allowed_cpus", "available_cpus", "cpu_quota"]
 
 QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
@@ -15,11 +15,16 @@ def available_cpus() -> int:
     """Return how many CPUs this process may use: its affinity mask, and its control group's
     quota.
     """
-    count = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    count = len(allowed_cpus())
     quota = cpu_quota()
     return count if quota is None else min(count, max(1, math.ceil(quota)))
+
+
+def allowed_cpus() -> set[int]:
+    """Return the numbers of the CPUs in this process's affinity mask."""
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
 
 
 def cpu_quota() -> float | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from batchsim import registry
 from batchsim.commands import options
-from batchsim.commands.options import FAILURE, UsageError, check_writable
+from batchsim.commands.options import BAD_INPUT, FAILURE, UsageError, check_writable
 from batchsim.commands.training import (
     Assignments,
     Threads,
@@ -57,64 +59,91 @@ def train(
 ) -> None:
     """Teach an agent by PPO, and evaluate it in fresh episodes.
 
-    With a checkpoint directory, training that was killed goes on exactly as it would have.
+    With a checkpoint directory, training that was killed goes on exactly as it would have. Under
+    torchrun, several processes train together.
     """
     with pytorch():
         from batchsim.torch import checkpoint as checkpoints
         from batchsim.torch import progress
-        from batchsim.torch.ppo import TrainingError
         from batchsim.torch.presets import hyperparameters_for
         from batchsim.torch.train import Settings, Training, to_json
 
-    try:
-        if json is not None:
-            check_writable(json)
-        given = read_hyperparameters(set_, num_envs=num_envs, total_steps=total_steps)
-        arguments = options.read_parameters(param)
-        target = registry.resolve(env)
-        if resume and checkpoint is not None:
-            saved = checkpoints.load(checkpoint)
-            hyperparameters = saved.hyperparameters.replace(**given)
-            seed = saved.seed if seed is None else seed
-            precision = saved.precision if precision is None else precision
-            arguments = {**saved.arguments, **arguments}
-        else:
-            hyperparameters = hyperparameters_for(target, **given)
-        settings = Settings(
-            env=target,
-            hyperparameters=hyperparameters,
-            seed=0 if seed is None else seed,
-            device=device,
-            precision="exact" if precision is None else precision,
-            arguments=arguments,
-            baseline=baseline,
-            threads=threads,
-            checkpoint=checkpoint,
-            checkpoint_seconds=checkpoint_seconds,
-            resume=resume,
-            tensorboard=tensorboard,
-            episodes=episodes,
-            draw=draw,
-        )
-        training = Training(settings)
-    except (TypeError, ValueError) as error:
-        raise UsageError(str(error)) from error
-    except MemoryError as error:
-        raise UsageError(
-            f"{hyperparameters.num_envs} environments do not fit into memory."
-        ) from error
+    with _joined() as ranks:
+        if ranks.restarts and checkpoint is not None:
+            # Started again by torchrun, with the same options, since a rank had ended.
+            resume = resume or (checkpoint / checkpoints.FILE).is_file()
+        try:
+            if json is not None:
+                check_writable(json)
+            given = read_hyperparameters(set_, num_envs=num_envs, total_steps=total_steps)
+            arguments = options.read_parameters(param)
+            target = registry.resolve(env)
+            if resume and checkpoint is not None:
+                saved = checkpoints.load(checkpoint)
+                hyperparameters = saved.hyperparameters.replace(**given)
+                seed = saved.seed if seed is None else seed
+                precision = saved.precision if precision is None else precision
+                arguments = {**saved.arguments, **arguments}
+            else:
+                hyperparameters = hyperparameters_for(target, **given)
+            settings = Settings(
+                env=target,
+                hyperparameters=hyperparameters,
+                seed=0 if seed is None else seed,
+                device=device,
+                precision="exact" if precision is None else precision,
+                arguments=arguments,
+                baseline=baseline,
+                threads=threads,
+                checkpoint=checkpoint,
+                checkpoint_seconds=checkpoint_seconds,
+                resume=resume,
+                tensorboard=tensorboard,
+                episodes=episodes,
+                draw=draw,
+            )
+            training = Training(settings, ranks)
+        except (TypeError, ValueError) as error:
+            raise UsageError(str(error)) from error
+        except MemoryError as error:
+            raise UsageError(
+                f"{hyperparameters.num_envs} environments do not fit into memory."
+            ) from error
 
-    try:
-        with progress.TrainingBar(training) as bar:
-            training.run(bar.update)
-        typer.echo(progress.describe_training(training))
-        evaluation = training.evaluate()
-    except TrainingError as error:
-        typer.echo(f"batchsim: {error}", err=True)
-        raise typer.Exit(FAILURE) from error
-    finally:
-        training.close()
+        try:
+            if training.changed is not None and ranks.first:
+                typer.echo(f"batchsim: {training.changed}", err=True)
+            with progress.TrainingBar(training) as bar:
+                training.run(bar.update)
+            if not ranks.first:
+                return
+            typer.echo(progress.describe_training(training))
+            evaluation = training.evaluate()
+        finally:
+            training.close()
     threshold = registry.read(target)[1].reward_threshold
     typer.echo(progress.describe_evaluation(evaluation, threshold))
     if json is not None:
         json.write_text(to_json(training, evaluation), encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _joined() -> Iterator[Any]:
+    """Yield the ranks of this training; of those that fail together, one says why."""
+    from batchsim.torch.distributed import TrainingError, join_ranks
+
+    try:
+        ranks = join_ranks()
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    with contextlib.closing(ranks):
+        try:
+            yield ranks
+        except TrainingError as error:
+            if ranks.first_to_fail():
+                typer.echo(f"batchsim: {error}", err=True)
+            raise typer.Exit(FAILURE) from error
+        except UsageError as error:
+            if ranks.first_to_fail():
+                raise
+            raise typer.Exit(BAD_INPUT) from error

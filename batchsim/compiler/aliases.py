@@ -38,6 +38,7 @@ from batchsim.compiler.elementwise import (
 from batchsim.compiler.gathering import chosen as chosen_by
 from batchsim.compiler.gathering import write_chosen
 from batchsim.compiler.refusals import RefusedError
+from batchsim.compiler.rows import mark_addresses
 from batchsim.compiler.ufuncs import MARK
 
 __all__ = [
@@ -613,6 +614,11 @@ class CheckAliases(FunctionPass):
 
 class _Lower(Lower):
     """Numba's generator of code; arrays are written into where their variable is."""
+
+    def setup_function(self, fndesc: Any) -> None:
+        """Declare the function."""
+        super().setup_function(fndesc)
+        mark_addresses(self.context, self.function, fndesc.argtypes, fndesc.restype)
 
     def _find_singly_assigned_variable(self) -> None:
         super()._find_singly_assigned_variable()

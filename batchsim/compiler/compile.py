@@ -157,6 +157,7 @@ def _placeholders(spec: KernelSpec) -> dict[str, Any]:
         "mark": kernels.mark_row if spec.checked else kernels.skip_row,
         "step_rows": STEP_LOOPS[spec.autoreset_mode],
         "check_actions": kernels.check_discrete if discrete else kernels.check_box,
+        "chosen": kernels.number_chosen if discrete else kernels.elements_chosen,
         "ACTION": spec.bounds,
         "HAS_OPTIONS": bool(spec.definition.options),
         **_stacking(spec),

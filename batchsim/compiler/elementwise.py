@@ -93,6 +93,7 @@ COMPARISONS = {
     np.equal: "==", np.not_equal: "!=", np.less: "<", np.less_equal: "<=", np.greater: ">",
     np.greater_equal: ">=",
 }  # fmt: skip
+LOGICAL = {np.logical_and, np.logical_or, np.logical_xor, np.logical_not}
 
 
 # --- Which loop -----------------------------------------------------------------------------------
@@ -112,6 +113,8 @@ class Choice(NamedTuple):
 
 def choose(ufunc: np.ufunc, arguments: tuple[Any, ...]) -> Choice:
     """Return what NumPy does with operands of Numba's types, of which one is an array.
+
+    Whether a number is true is the same in any loop that NumPy has for it.
 
     Raises:
         DisagreementError: no loop for them could be called.
@@ -133,7 +136,8 @@ def choose(ufunc: np.ufunc, arguments: tuple[Any, ...]) -> Choice:
     in_doubt = tuple(
         k
         for k, reading in enumerate(python)
-        if isinstance(reading, type)
+        if ufunc not in LOGICAL
+        and isinstance(reading, type)
         and not isinstance(arguments[k], types.Literal)
         and loop_of(ufunc, (*python[:k], dtypes[k], *python[k + 1 :])) != found
     )

@@ -8,6 +8,7 @@ would keep them from being vectorised.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -17,7 +18,8 @@ from numba.core.analysis import compute_cfg_from_blocks
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, PassManager, register_pass
 from numba.core.ir_utils import enforce_no_dels
-from numba.core.untyped_passes import LiteralUnroll, TranslateByteCode
+from numba.core.typed_passes import NopythonRewrites
+from numba.core.untyped_passes import InlineClosureLikes, LiteralUnroll, TranslateByteCode
 from numba.extending import intrinsic
 
 from batchsim.compiler import kernels
@@ -111,12 +113,46 @@ def _begins_for(blocks: dict[int, Any], label: int) -> bool:
     return any(isinstance(value, ir.Expr) and value.op == "iternext" for value in values)
 
 
+def _expressions(state: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the expressions of a function, and to which variables they are assigned."""
+    for block in state.func_ir.blocks.values():
+        for assignment in block.find_insts(ir.Assign):
+            if isinstance(assignment.value, ir.Expr):
+                yield assignment.target.name, assignment.value
+
+
+def _always(state: Any) -> bool:
+    return True
+
+
+def _has_closures(state: Any) -> bool:
+    """Tell whether a function defines others, or makes lists."""
+    return any(value.op in ("make_function", "build_list") for _, value in _expressions(state))
+
+
+def _makes_arrays(state: Any) -> bool:
+    """Tell whether a function computes arrays, or names fields of records."""
+    if any(isinstance(kind, types.StringLiteral) for kind in state.typemap.values()):
+        return True
+    return any(
+        value.op in ("unary", "binop", "call") and isinstance(state.typemap.get(name), types.Array)
+        for name, value in _expressions(state)
+    )
+
+
+SELDOM_NEEDED: dict[Any, Callable[[Any], bool]] = {
+    InlineClosureLikes: _has_closures,
+    NopythonRewrites: _makes_arrays,
+}
+"""Passes that find nothing to do in most functions, at length, and whether they may find some."""
+
+
 class _Passes(PassManager):
     """Runs passes, and no more.
 
     Numba's own manager tells listeners of each pass, takes its time, and looks through the whole
     function again where a pass may have changed its flow; those that do have done so themselves.
-    That is a tenth of a kernel's compile time.
+    That is a tenth of a kernel's compile time; passes that are seldom needed are another.
 
     Args:
         passes: Numba's.
@@ -127,6 +163,8 @@ class _Passes(PassManager):
         self.passes = passes.passes
 
     def _runPass(self, index: int, pss: Any, state: Any) -> None:  # noqa: N802 - Numba's name
+        if not SELDOM_NEEDED.get(type(pss), _always)(state):
+            return
         pss.analysis = self._analysis
         with errors.new_error_context("Pass {name}", name=pss.name()):  # type: ignore[attr-defined]
             pss.run_initialization(state)

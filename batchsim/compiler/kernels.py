@@ -15,6 +15,7 @@ and either compiles them with Numba or runs them as they stand:
   which;
 - `row_views(nested, i)`: row i of each array of a nested tuple;
 - `state_at(state, i)`: the columns as the functions of row i see them;
+- `chosen(choice, i)`: the action of row i;
 - `outcome(returned)`: reward, terminated and truncated, of what `step` returned;
 - `clear_rows(nested)`: zeros in each array of a nested tuple;
 - `copy_rows(source, target)`: each array of a nested tuple into that of another;
@@ -47,6 +48,8 @@ in it is not vectorised.
 from __future__ import annotations
 
 from typing import Any, NamedTuple
+
+import numpy as np
 
 CHECK_ACTIONS = 0
 STEP = 1
@@ -184,11 +187,21 @@ def check_box(table, lo, hi):
 # --- A row ----------------------------------------------------------------------------------------
 
 
+def number_chosen(choice, i):
+    """Return the action of row i, a whole number, as wide as callers pass it: so sums of it are."""
+    return np.int64(choice[i])
+
+
+def elements_chosen(choice, i):
+    """Return the action of row i, an array."""
+    return choice[i]
+
+
 def advance(tile, i):
     """Step row i."""
     mark(tile, i)
     p = parameters_at(tile, i)
-    returned = step(state_at(tile.state, i), i, tile.choice[i], p, tile.rng)
+    returned = step(state_at(tile.state, i), i, chosen(tile.choice, i), p, tile.rng)
     reward, terminated, truncated = outcome(returned)
     tile.reward[i] = reward
     tile.terminated[i] = terminated
@@ -198,7 +211,7 @@ def advance(tile, i):
 def start(tile, i):
     """Begin the step of row i, which `advance` finishes."""
     mark(tile, i)
-    begin(state_at(tile.state, i), i, tile.choice[i], parameters_at(tile, i), tile.rng)
+    begin(state_at(tile.state, i), i, chosen(tile.choice, i), parameters_at(tile, i), tile.rng)
 
 
 def count_step(tile, i, limit):
@@ -265,7 +278,8 @@ def advance_rows_guarded(table, lo, hi, all_rows, _, __):
 def advance_rows_together(table, lo, hi, all_rows, _, __):
     """Step the rows, `LANES` at a time: each begins, what they do together, each finishes.
 
-    Those that are over are stepped only if `all_rows` is not 0.
+    Those that are over are stepped only if `all_rows` is 1. Of that and the row's flag one
+    comparison is made: of two, LLVM makes two loops, with all of the step in each.
     """
     tile = part_view(table, lo, hi)
     count = tile.reward.shape[0]
@@ -273,11 +287,11 @@ def advance_rows_together(table, lo, hi, all_rows, _, __):
         first = group * LANES
         last = min(first + LANES, count)
         for i in range(first, last):
-            if all_rows != 0 or not tile.pending[i]:
+            if tile.pending[i] <= all_rows:
                 start(tile, i)
         together(state_at(tile.state, first), first, last)
         for i in range(first, last):
-            if all_rows != 0 or not tile.pending[i]:
+            if tile.pending[i] <= all_rows:
                 advance(tile, i)
     return 0
 

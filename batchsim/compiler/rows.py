@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numba
@@ -35,6 +36,7 @@ __all__ = [
     "array_at",
     "array_value",
     "arrays_of",
+    "mark_addresses",
     "numba_type",
     "row_type",
     "row_value",
@@ -206,6 +208,42 @@ class _OfRowModel(models.StructModel):
 
 register_model(StateType)(_OfRowModel)
 register_model(ParametersType)(_OfRowModel)
+OF_ADDRESSES = (RowsType, StateType, ParametersType)
+"""Types whose values refer to the addresses of a tile's arrays."""
+
+
+def mark_addresses(context: Any, function: Any, kinds: tuple[Any, ...], result: Any) -> None:
+    """Let LLVM know of an LLVM function that nothing writes over the addresses it is given.
+
+    Without that it reads them again after every write into a column wherever a function that has
+    them is not inlined, and of loops over lanes it makes no vector instructions.
+
+    Args:
+        context: Numba's.
+        function: the function, declared.
+        kinds: Numba's types of its arguments.
+        result: that of what it returns.
+    """
+    if isinstance(result, OF_ADDRESSES):
+        return
+    arguments = iter(context.call_conv.get_arguments(function))
+    for kind in kinds:
+        model = context.data_model_manager[kind]
+        for _ in _flat(model.get_argument_type()):
+            argument = next(arguments)
+            if isinstance(kind, OF_ADDRESSES) and isinstance(argument.type, ir.PointerType):
+                for attribute in ("noalias", "captures(none)", "readonly"):
+                    # llvmlite refuses attributes that it does not list.
+                    set.add(argument.attributes, attribute)
+
+
+def _flat(kinds: Any) -> Iterator[Any]:
+    """Yield LLVM's types in nested tuples."""
+    if not isinstance(kinds, tuple):
+        yield kinds
+        return
+    for kind in kinds:
+        yield from _flat(kind)
 
 
 # --- Arrays ---------------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,6 +43,12 @@ with calls in them can be vectorised. Of others LLVM decides.
 """
 SMALL = 2500
 """Lines of all functions up to which that is done of one that is no hot loop, too."""
+LARGE = 20_000
+"""Lines of a hot loop with all inlined beyond which functions are not inlined at every length."""
+REPEATED = 1500
+"""Lines that the inlining of one function may add to such a loop."""
+CALL = re.compile(r' call [^@\n]*@"?([^"(\s]+)')
+"""Whom a line of LLVM's code calls."""
 LEFT_OUT = {"x86": ("avx512dq",)}
 """By the beginning of a processor's kind: features that LLVM gets wrong code from."""
 
@@ -114,19 +122,18 @@ class _Library(codegen.JITCodeLibrary):
         require_global_compiler_lock()
         self._raise_if_finalized()
         shared = self._link()
-        lines = {}
+        texts = {}
         for function in self._final_module.functions:
             if function.name == entry:
                 function.name = name
                 function.linkage = "external"
+                texts[name] = str(function)
             elif function.name in shared:
                 # Another process numbers functions anew: theirs may have the same names.
                 function.linkage = "internal"
-                lines[function.name] = str(function).count("\n")
-        if is_hot or sum(lines.values()) <= SMALL:
-            for called, count in lines.items():
-                if count <= INLINED:
-                    self._final_module.get_function(called).add_function_attribute("alwaysinline")
+                texts[function.name] = str(function)
+        for called in _inlined(texts, name, is_hot):
+            self._final_module.get_function(called).add_function_attribute("alwaysinline")
         self._optimize_final_module()
         self._final_module.verify()
         self._finalize_final_module()
@@ -160,6 +167,32 @@ class _Library(codegen.JITCodeLibrary):
         return super()._get_module_for_linking()
 
 
+def _inlined(texts: dict[str, str], entry: str, is_hot: bool) -> list[str]:
+    """Return the names of the functions that are to be inlined wherever they are called.
+
+    Args:
+        texts: functions in LLVM's code, by name.
+        entry: the name of the one that is not called by others.
+        is_hot: as in `_Library.finalize_as`.
+    """
+    lines = {name: text.count("\n") for name, text in texts.items()}
+    short = [name for name in texts if name != entry and lines[name] <= INLINED]
+    if not is_hot:
+        return short if sum(lines.values()) - lines[entry] <= SMALL else []
+    calls = {name: Counter(CALL.findall(text)) for name, text in texts.items()}
+
+    @functools.cache
+    def whole(name: str) -> int:
+        return lines[name] + sum(
+            count * whole(called) for called, count in calls[name].items() if called in lines
+        )
+
+    if whole(entry) <= LARGE:
+        return short
+    sites: Counter[str] = sum(calls.values(), Counter())
+    return [name for name in short if (sites[name] - 1) * whole(name) <= REPEATED]
+
+
 class _Generator(codegen.JITCPUCodegen):
     """Numba's generator of machine code in memory, for the features that are left."""
 
@@ -175,6 +208,13 @@ class _Context(CPUContext):
     def __init__(self, original: CPUContext) -> None:
         own = original.subtarget(_internal_codegen=_Generator("batchsim"))
         self.__dict__.update(own.__dict__)
+        self._sizes: dict[Any, int] = {}
+
+    def get_abi_sizeof(self, ty: Any) -> int:
+        """Return how many bytes a value of an LLVM type takes: one asks for LLVM's opinion once."""
+        if ty not in self._sizes:
+            self._sizes[ty] = super().get_abi_sizeof(ty)
+        return self._sizes[ty]
 
     def get_executable(self, library: Any, fndesc: Any, env: Any) -> Any:
         """Return what stands for a function to which only other compiled functions have access.

@@ -11,7 +11,7 @@ import numpy as np
 
 from batchsim.convert import kinds
 from batchsim.convert.core import LARGEST_VALUE
-from batchsim.convert.kinds import Array, Kind, Maybe, Number, Tuple
+from batchsim.convert.kinds import UNKNOWN, Array, Kind, Maybe, Member, Number, Text, Tuple
 from batchsim.convert.places import Places
 from batchsim.convert.refusal import at
 from batchsim.convert.values import (
@@ -85,7 +85,7 @@ class Assignment(Places):
             case Number() | kinds.Text() | kinds.Member():
                 self._set(place.leaf(), self.plain(value, node))
             case Array():
-                self._set(place.leaf(), stored(self.plain(value, node), kind))
+                self._set(place.leaf(), stored(self.plain(self.as_row(value, kind), node), kind))
             case Tuple():
                 self._assign_tuple(place, kind, value, node)
             case kinds.Sequence():
@@ -96,6 +96,20 @@ class Assignment(Places):
                 self._assign_map(place, kind, value, node)
             case _:
                 raise at(node, "an assignment", f"what is assigned was seen to be {kind}")
+
+    def as_row(self, value: Value, kind: Kind) -> Value:
+        """Return as many numbers of a list whose length changes as an array takes of it."""
+        if (
+            isinstance(value, Place)
+            and isinstance(value.kind, kinds.Sequence)
+            and isinstance(value.kind.element, Number)
+            and isinstance(kind, Array)
+            and len(kind.shape) == 1
+            and not self.is_fixed(value)
+        ):
+            part = value.leaf("", ast.Slice(None, ast.Constant(kind.shape[0])))
+            return Plain(part, Array(value.kind.element.dtype, kind.shape))
+        return value
 
     def changing_place(self, label: str, kind: kinds.Sequence, node: ast.AST) -> Place:
         """Return working space for a list whose length changes."""
@@ -177,6 +191,7 @@ class Assignment(Places):
     def _assign_sequence(
         self, place: Place, kind: kinds.Sequence, value: Value, node: ast.AST
     ) -> None:
+        self.written.resizes.add(place.name)
         if isinstance(value, Plain) and isinstance(value.kind, Array) and self.is_fixed(place):
             self._set(place.leaf(), self.plain(value, node))
             return
@@ -238,8 +253,11 @@ class Assignment(Places):
     ) -> None:
         if isinstance(value, Perhaps):
             value = value.value
-        for key, part in kind.fields:
-            target = place.part(key, part)
+        if self.is_row(place, kind) and self._assign_row(place, kind, value, node):
+            return
+        for key, _ in kind.fields:
+            target = self.field(place, key)
+            assert target is not None
             if isinstance(value, Place):
                 source = self.field(value, key)
                 if source is not None:
@@ -254,6 +272,29 @@ class Assignment(Places):
                 )
             else:
                 raise at(node, "an assignment", f"{self.words(value)} is no {kind}")
+
+    def _assign_row(
+        self, place: Place, kind: kinds.Record | kinds.Object, value: Value, node: ast.AST
+    ) -> bool:
+        """Write all fields of an object at once, as a row; return whether that can be done."""
+        if isinstance(value, Place) and value.kind == kind and self.is_row(value, kind):
+            self._set(place.leaf(), value.leaf())
+            return True
+        parts: list[ast.expr] = []
+        for key, _ in kind.fields:
+            part: Value | None = None
+            if isinstance(value, Place):
+                part = self.field(value, key)
+            elif isinstance(value, Made):
+                part = value.fields.get(key)
+            elif isinstance(value, Known):
+                held = value.value
+                part = Known(held[key] if isinstance(held, dict) else getattr(held, key))
+            if part is None or not isinstance(self.kind_of_value(part), Number | Text | Member):
+                return False
+            parts.append(self.plain(part, node))
+        self._set(place.leaf(), ast.Tuple(parts, ast.Load()))
+        return True
 
     def _assign_map(self, place: Place, kind: kinds.Map, value: Value, node: ast.AST) -> None:
         if isinstance(value, Place) and isinstance(value.kind, kinds.Map):
@@ -291,6 +332,49 @@ class Assignment(Places):
         self.emit(for_each(k, source.count(), body))
         self._set(place.count(), source.count())
 
+    def _takes_own(self, source: ast.expr, target: ast.expr, node: ast.AST) -> bool:
+        """Return whether a loop changes the list by nothing but taking out the element it is at."""
+        kind = self.seen_kind(source)
+        element = kind.element if isinstance(kind, kinds.Sequence) else UNKNOWN
+        if not isinstance(element, kinds.Object | kinds.Record) or not isinstance(node, ast.For):
+            return False
+        own = [
+            part
+            for part in ast.walk(ast.Module(node.body, []))
+            if isinstance(part, ast.Attribute | ast.Subscript)
+            and ast.unparse(part.value) == ast.unparse(source)
+        ]
+        removes = [
+            part
+            for part in ast.walk(ast.Module(node.body, []))
+            if isinstance(part, ast.Call)
+            and any(part.func is other for other in own)
+            and getattr(part.func, "attr", "") == "remove"
+            and ast.unparse(part.args[0]) == ast.unparse(target)
+        ]
+        first = min((part.lineno for part in removes), default=0)
+        used_after = any(
+            isinstance(part, ast.Name)
+            and part.lineno > first
+            and any(isinstance(n, ast.Name) and n.id == part.id for n in ast.walk(target))
+            for part in ast.walk(ast.Module(node.body, []))
+        )
+        return len(own) == len(removes) > 0 and not used_after
+
+    def _loop_taking(
+        self, value: Place, target: ast.expr, body: Callable[[], None], node: ast.AST
+    ) -> None:
+        """Write a loop that may take out the element it is at: so many are left behind it."""
+        count = self.kept(value.count(), "count")
+        k, at_ = self.fresh("k"), self.fresh("at")
+        with self.block() as inner:
+            self.say(f"{at_} = _0 - _1 + {k}", value.count(), count)
+            assert isinstance(value.kind, kinds.Sequence)
+            where = ast.Name(at_, ast.Load())
+            self.store_loop_target(target, value.part("", value.kind.element, where), node)
+            body()
+        self.emit(for_each(k, count, inner))
+
     def _is_changing(self, source: ast.AST) -> bool:
         """Return whether the list that a loop goes through was seen to change in the loop."""
         return getattr(source, "k", None) in self.whole.changing
@@ -308,12 +392,14 @@ class Assignment(Places):
         if not isinstance(value, Place):
             self._loop_value(value, target, body, node)
             return
-        before = self.written.writes
-        self.written.writes = set()
+        if self._takes_own(inner, target, node):
+            self._loop_taking(value, target, body, node)
+            return
+        before, self.written.resizes = self.written.resizes, set()
         self._loop_value(value, target, body, node)
-        if value.name in self.written.writes:
+        if value.name in self.written.resizes:
             self.whole.change(source.k)  # type: ignore[attr-defined]
-        self.written.writes |= before
+        self.written.resizes |= before
 
 
 def position_of(node: ast.AST) -> str:

@@ -212,6 +212,9 @@ def uses(function: ast.AST) -> tuple[set[str], set[str]]:
                 read.add(node.attr)
             else:
                 written.add(node.attr)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "getattr":
+            named = [part.value for part in node.args if isinstance(part, ast.Constant)]
+            read |= {value for value in named if isinstance(value, str)}
     return read, written
 
 
@@ -301,7 +304,9 @@ def sort_attributes(program: Program, seen: Sightings) -> dict[str, Attribute]:
             name in seen.initial and name not in seen.changed and not reach.was_written(name, seen)
         ):
             found[name] = Attribute(name, "known", kind, value)
-        elif name in seen.changed or name in reach.written:
+        elif name in seen.changed or (
+            name in reach.written and not _is_made_once(name, kind, value, reach)
+        ):
             survives = name not in reach.of_reset
             # What the constructor leaves counts only if an episode can begin with it.
             whole = kinds.join(kind, later) if survives and name in seen.made else later
@@ -334,6 +339,13 @@ def sort_attributes(program: Program, seen: Sightings) -> dict[str, Attribute]:
                 if other.role == "derived":
                     left.append(other)
     return found
+
+
+def _is_made_once(name: str, kind: Kind, value: Any, reach: Reach) -> bool:
+    """Return whether an attribute that never changed is an array that no column can begin with."""
+    if name in reach.of_reset or not isinstance(kind, kinds.Array):
+        return False
+    return bool(np.unique(value).size > 1)
 
 
 def name_is_set(attribute: Attribute, seen: Sightings) -> bool:

@@ -20,12 +20,12 @@ import numpy as np
 from batchsim.convert import kinds, recursion
 from batchsim.convert.attributes import lookup
 from batchsim.convert.conversion import Written
-from batchsim.convert.kinds import Array, Kind, Member
-from batchsim.convert.methods import Methods
+from batchsim.convert.kinds import Array, Kind, Maybe, Member, Tuple
 from batchsim.convert.numeric import filled
+from batchsim.convert.objects import Objects
 from batchsim.convert.refusal import ConversionError, at
 from batchsim.convert.streams import Draw as ForeignDraw
-from batchsim.convert.streams import Maker
+from batchsim.convert.streams import Maker, nothing
 from batchsim.convert.values import (
     Bound,
     Choice,
@@ -46,10 +46,19 @@ __all__ = ["Calls"]
 
 NEVER_RAN = "the line never ran while episodes were watched"
 IDLE = ("print", "warn")
+REWRITES = {
+    "Counter": "Count in an array: `counts[x] += 1`.",
+    "defaultdict": "Use a dict: `d[key] = d.get(key, 0) + 1`.",
+    "heappush": "Append to a list, and take out its least: `x = min(xs)`, `xs.remove(x)`.",
+    "ord": "Look letters up in a dict.",
+    "bin": "Count bits in a loop: `x & 1`, `x >>= 1`.",
+    "type": "Keep a number in the object that says of which class it is.",
+}
+FINITE = ("permutations", "combinations", "combinations_with_replacement", "product", "chain")
 IDLE_MODULES = ("logging", "warnings", "pprint", "pygame", "matplotlib", "time", "loguru", "tqdm")
 
 
-class Calls(Methods):
+class Calls(Objects):
     """Calls: of the author's functions, of classes, and what is left out."""
 
     def _explained(self, error: ConversionError, node: ast.stmt) -> ConversionError:
@@ -224,6 +233,9 @@ class Calls(Methods):
                 found_ = self.method_of_known(base, func.attr, node)
                 if found_ is not None:
                     return found_
+            method = self._method_of_named(base, func)
+            if method is not None:
+                return self.call_function(method, base, node.args, self._keywords(node), node)
             if isinstance(self.kind_of_value(base), Member):
                 return self.call_value(self.attribute_of_plain(base, func), node)
             if (
@@ -239,16 +251,35 @@ class Calls(Methods):
         callee = self.expr(func)
         return self.call_value(callee, node)
 
+    def _method_of_named(self, base: Value, func: ast.Attribute) -> Any:
+        """Return a method of the author's class of named tuples; None if it is no such tuple."""
+        for kind in (self.kind_of_value(base), self.seen_kind(func.value)):
+            kind = kind.value if isinstance(kind, Maybe) else kind
+            if isinstance(kind, Tuple) and kind.names:
+                cls = self.whole.named_tuple(kind.names)
+                found = lookup(cls, func.attr) if cls is not None else None
+                if found is not None and isinstance(found[1], types.FunctionType):
+                    return found[1]
+        return None
+
     def _self(self) -> Value:
         first = self.node.args.args[0].arg
         return self.names.get(first, Self())
 
     def _keywords(self, node: ast.Call) -> dict[str, ast.expr]:
-        found = {}
+        found: dict[str, ast.expr] = {}
         for keyword in node.keywords:
-            if keyword.arg is None:
+            if keyword.arg is not None:
+                found[keyword.arg] = keyword.value
+                continue
+            pairs = self.pairs(self.expr(keyword.value))
+            if pairs is None:
                 raise at(node, "**", "which arguments it passes is not known here")
-            found[keyword.arg] = keyword.value
+            for key, value in pairs:
+                assert isinstance(key, Known)
+                name = self.fresh(str(key.value))
+                self.names[name] = value
+                found[key.value] = ast.copy_location(ast.Name(name, ast.Load()), node)
         return found
 
     def call_value(self, callee: Value, node: ast.Call) -> Value:
@@ -287,6 +318,8 @@ class Calls(Methods):
         """Return what a call of a function becomes that is known by name."""
         if isinstance(function, Maker):
             return Streams(function.kind)
+        if function is nothing:
+            return Known(None)  # what seeds a stream that is replaced
         if isinstance(function, types.MethodType):
             owner = function.__self__
             if owner is self.whole.seen.env:
@@ -317,7 +350,7 @@ class Calls(Methods):
         builtin = getattr(self, f"call_{name}", None)
         if builtin is not None and (
             getattr(function, "__module__", "") in ("builtins", "copy", "collections")
-            or function in (deque, copy.copy, copy.deepcopy)
+            or function in (deque, copy.copy, copy.deepcopy, dict.fromkeys)
         ):
             return builtin(node)  # type: ignore[no-any-return]
         if (
@@ -334,12 +367,20 @@ class Calls(Methods):
             )
         if self._is_numeric(function):
             return self.call_numeric(function, node)
+        if getattr(function, "__module__", "") == "itertools":
+            values = self.in_order(node.args)
+            named = {key: self.expr(part) for key, part in self._keywords(node).items()}
+            known = all(isinstance(value, Known) for value in (*values, *named.values()))
+            if name in FINITE and known:
+                given = [v.value for v in values if isinstance(v, Known)]
+                more = {key: v.value for key, v in named.items() if isinstance(v, Known)}
+                return Known(list(function(*given, **more)))
         where = getattr(function, "__module__", None) or ""
         raise at(
             node,
             f"{where + '.' if where else ''}{getattr(function, '__qualname__', name or function)}",
             "it is a foreign function, which a kernel cannot call",
-            "Write what it does with NumPy's functions of numbers and arrays.",
+            REWRITES.get(name, "Write what it does with NumPy's functions of numbers and arrays."),
         )
 
     def call_function(
@@ -382,7 +423,9 @@ class Calls(Methods):
                 f"{function.__qualname__} calls itself",
                 "Keep what is left to do in a list, and take it from there in a loop.",
             )
+        self._keep_results(written.writes, node)
         self.written.writes |= written.writes
+        self.written.resizes |= written.resizes
         self.written.draws |= written.draws
         call = ast.Call(
             ast.Name(written.name, ast.Load()),
@@ -390,6 +433,19 @@ class Calls(Methods):
             [],
         )
         return self._called(written, call)
+
+    def _keep_results(self, writes: set[str], node: ast.AST) -> None:
+        """Have variables hold copies of lists that a function returned, and writes again now."""
+        line = getattr(node, "lineno", 0)
+        for name, value in self.names.items():
+            if not isinstance(value, Place) or not value.scratch or value.name not in writes:
+                continue
+            if self.broken or any(
+                isinstance(part, ast.Name) and part.id == name and part.lineno >= line
+                for part in ast.walk(self.node)
+                if isinstance(getattr(part, "ctx", None), ast.Load)
+            ):
+                self.whole.keep(self.name, name)
 
     def _write(
         self,
@@ -461,11 +517,7 @@ class Calls(Methods):
     ) -> list[tuple[str, Value]]:
         names = [argument.arg for argument in (*tree.args.posonlyargs, *tree.args.args)]
         given: list[Value] = [] if owner is None else [owner]
-        for part in args:
-            if isinstance(part, ast.Starred):
-                given += self.members(self.expr(part.value), None, part)
-            else:
-                given.append(self.expr(part))
+        given += self.in_order(args)
         if len(given) > len(names) and tree.args.vararg is None:
             raise at(node, "a call", f"{function.__qualname__} takes {len(names)} arguments")
         found = dict(zip(names, given, strict=False))
@@ -567,49 +619,3 @@ class Calls(Methods):
                 return value
         signature.append(type(value).__name__)
         return value
-
-    def make(self, cls: type, node: ast.Call) -> Value:
-        """Return the place of a new object of the author's, in working space."""
-        kind = self.seen_kind(node)
-        if not isinstance(kind, kinds.Object):
-            raise at(
-                node,
-                cls.__name__,
-                "no such object was made while episodes were watched",
-                "Watch more steps with --steps.",
-            )
-        place = self.scratch_place(
-            f"new_{cls.__name__.lower()}_{node.lineno}_{node.col_offset}", kind, node
-        )
-        found = lookup(cls, "__init__")
-        if dataclasses.is_dataclass(cls) and (
-            found is None or self.whole.program.definition(found[1]) is None
-        ):
-            values = self._fields_of_dataclass(cls, node)
-            for key, value in values.items():
-                part = dict(kind.fields).get(key)
-                if part is not None:
-                    self.assign(place.part(key, part), value, node)
-            return place
-        if found is not None and isinstance(found[1], types.FunctionType):
-            self.call_function(found[1], place, node.args, self._keywords(node), node)
-        return place
-
-    def _fields_of_dataclass(self, cls: type, node: ast.Call) -> dict[str, Value]:
-        fields = [field for field in dataclasses.fields(cls) if field.init]
-        values: dict[str, Value] = {
-            field.name: value
-            for field, value in zip(fields, self.in_order(node.args), strict=False)
-        }
-        for key, part in self._keywords(node).items():
-            values[key] = self.expr(part)
-        for field in dataclasses.fields(cls):
-            if field.name not in values:
-                made = (
-                    field.default_factory()
-                    if field.default_factory is not dataclasses.MISSING
-                    else field.default
-                )
-                if made is not dataclasses.MISSING:
-                    values[field.name] = Known(made)
-        return values

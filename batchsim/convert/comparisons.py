@@ -10,6 +10,7 @@ import numpy as np
 from batchsim.convert import kinds
 from batchsim.convert.attributes import lookup
 from batchsim.convert.kinds import BOOL, UNKNOWN, Array, Kind, Maybe, Number, Text, Tuple
+from batchsim.convert.loops import is_set
 from batchsim.convert.operators import Operators, bare
 from batchsim.convert.refusal import at
 from batchsim.convert.values import (
@@ -23,8 +24,10 @@ from batchsim.convert.values import (
     constant,
     evaluated,
     expression,
+    for_each,
     joined,
     negated,
+    statement,
 )
 
 __all__ = ["Comparisons"]
@@ -176,8 +179,10 @@ class Comparisons(Operators):
                     f"the list {name} of two objects would be compared",
                     "Give each object a number of its own, and compare that.",
                 )
+            first = self.field(one, name)
+            assert first is not None
             truth = self.truth(
-                self.compare(self.load(one.part(name, part)), ast.Eq(), self.load(second), node),
+                self.compare(first, ast.Eq(), self.load(second), node),
                 node,
             )
             if not isinstance(truth, bool):
@@ -194,12 +199,7 @@ class Comparisons(Operators):
             if isinstance(side, Place) and not self.is_fixed(side):
                 if isinstance(right, Group) and not right.members:
                     return expression("_0 == 0", self.plain(self.length(side, node), node))
-                raise at(
-                    node,
-                    "==",
-                    "two lists are compared whose lengths change",
-                    "Compare their elements in a loop.",
-                )
+                return self._alike_lists(left, right, node)
             sides.append(self.members(side, None, node))
         if len(sides[0]) != len(sides[1]):
             return False
@@ -213,6 +213,27 @@ class Comparisons(Operators):
         if not parts:
             return True
         return joined(ast.And(), parts)
+
+    def _alike_lists(self, left: Value, right: Value, node: ast.AST) -> ast.expr:
+        """Return whether two lists whose lengths change are equal."""
+        name, k = self.fresh("alike"), self.fresh("k")
+        lengths = [self.plain(self.length(side, node), node) for side in (left, right)]
+        if any(is_set(side) for side in (left, right)):
+            raise at(node, "==", "two sets are compared", "Compare sorted lists.")
+        self.say(f"{name} = _0 == _1", *lengths)
+        with self.block() as body:
+            members = [
+                self._element(side, ast.Name(k, ast.Load()), node)
+                if not isinstance(side, Group)
+                else self._element(self.listed(side, "other", node), ast.Name(k, ast.Load()), node)
+                for side in (left, right)
+            ]
+            differs = self.condition(self.compare(members[0], ast.NotEq(), members[1], node), node)
+            ends = [statement(f"{name} = False"), ast.Break()]
+            self.emit(ast.If(differs, ends, []))
+        found = ast.Name(name, ast.Load())
+        self.emit(ast.If(found, [for_each(k, lengths[0], body)], []))
+        return found
 
     def contains(self, value: Value, container: Value, node: ast.AST) -> Value:
         """Return whether a container holds a value."""

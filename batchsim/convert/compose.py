@@ -218,7 +218,6 @@ class Top(Writer):
             and isinstance(copied.func, ast.Attribute)
             and copied.func.attr == "copy"
             and not copied.args
-            and not isinstance(copied.func.value, ast.Name)
         ):
             value = Plain(copied.func.value, self.kind_of_value(value))
         if isinstance(kind, Number):
@@ -296,7 +295,11 @@ class Top(Writer):
 
 def _all_of(target: ast.expr) -> ast.expr:
     """Return all elements of an array that is to be written: of `out`, `out.key` or a column."""
-    return expression("_0[:]", target) if isinstance(target, ast.Name | ast.Attribute) else target
+    base = target
+    while isinstance(base, ast.Subscript):
+        base = base.value
+    whole = isinstance(target, ast.Name | ast.Attribute) or isinstance(base, ast.Name)
+    return expression("_0[:]", target) if whole else target
 
 
 @dataclass
@@ -359,11 +362,12 @@ def compose(
     scratch: dict[str, Kind] = {}
     gathered: set[str] = set()
     changing: set[int] = set()
+    copies: set[tuple[str, str]] = set()
     for _ in range(MOST_RESTARTS):
         whole = Conversion(program, seen, attributes, capacities=capacities)
         whole.resized, whole.scratch = resized, dict(scratch)
         whole.limits = limits_of(seen)
-        whole.gathered, whole.changing = gathered, changing
+        whole.gathered, whole.changing, whole.copies = gathered, changing, copies
         whole.spread()
         try:
             return _written(whole, observation_column)
@@ -496,7 +500,7 @@ def _of_state(
         body = ast.FunctionDef(
             name=name,
             args=ast.arguments([], [ast.arg("self")], None, [], [], None, []),
-            body=[ast.Return(node)],
+            body=[ast.copy_location(ast.Return(node), node)],
             decorator_list=[],
             lineno=getattr(node, "lineno", 1),
         )

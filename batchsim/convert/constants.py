@@ -11,7 +11,7 @@ import numpy as np
 from batchsim.convert import kinds, layout
 from batchsim.convert.layout import Room
 from batchsim.convert.refusal import at
-from batchsim.convert.values import Place, expression
+from batchsim.convert.values import Place, constant, expression
 from batchsim.convert.watch import same
 
 if TYPE_CHECKING:
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 __all__ = ["placed"]
 
 WRITTEN_OUT = 400  # numbers of a constant that is written into the definition
+LONGEST = 64  # of its lines
 
 
-def placed(whole: Conversion, value: Any, wanted: str, node: ast.AST) -> Place:
+def placed(
+    whole: Conversion, value: Any, wanted: str, node: ast.AST, has_keys: bool = False
+) -> Place:
     """Return the place of a container among the constants.
 
     Args:
@@ -30,9 +33,12 @@ def placed(whole: Conversion, value: Any, wanted: str, node: ast.AST) -> Place:
         value: the container.
         wanted: the name that it would have.
         node: where it is used, for a message.
+        has_keys: whether the keys of a dict are looked for, though they are 0, 1, 2 ….
     """
-    held = normal(value)
+    held = {k: normal(v) for k, v in value.items()} if has_keys else normal(value)
     kind = kinds.kind_of(held, whole.seen.own)
+    if isinstance(kind, kinds.Record):
+        kind = kinds.as_map(kind)  # for a key that is computed
     reason = layout.trouble(kind)
     if reason:
         raise at(node, f"the constant {wanted}", reason)
@@ -47,7 +53,10 @@ def placed(whole: Conversion, value: Any, wanted: str, node: ast.AST) -> Place:
     }
     for column, index, part in layout.flatten(held, kind, name, room, whole.codes):
         arrays[column][index] = part
-    written_out = sum(array.size for array in arrays.values()) <= WRITTEN_OUT
+    written_out = (
+        sum(array.size for array in arrays.values()) <= WRITTEN_OUT
+        and max((len(array) for array in arrays.values() if array.shape), default=0) <= LONGEST
+    )
     for column, array in arrays.items():
         if written_out:
             whole.constants[column.upper()] = literal(array)
@@ -105,7 +114,9 @@ def normal(value: Any) -> Any:
 
 
 def literal(array: np.ndarray[Any, Any]) -> ast.expr:
-    """Return the expression that makes an array."""
+    """Return the expression that makes an array, or a number if it has no axes."""
+    if not array.shape:
+        return constant(array.item())
     text = np.array2string(
         array,
         separator=", ",

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from batchsim.convert import kinds
+from batchsim.convert import kinds, layout
 from batchsim.convert.attributes import Attribute
 from batchsim.convert.kinds import Array, Kind, Maybe, Number, Tuple
 from batchsim.convert.layout import Codes, Room
@@ -42,6 +42,7 @@ class Written:
         passed: which of s, i, p and rng it is given.
         result: what a call's value is: `_call` stands for the call; None of none.
         writes: names of attributes and columns that it changes.
+        resizes: names of lists whose length it changes.
         draws: whether it draws.
     """
 
@@ -50,6 +51,7 @@ class Written:
     passed: tuple[str, ...] = ()
     result: Value | None = None
     writes: set[str] = field(default_factory=set)
+    resizes: set[str] = field(default_factory=set)
     draws: bool = False
 
 
@@ -64,6 +66,7 @@ class Conversion:
         state, scratch: kinds of what lies in columns, by name.
         functions: what has been written, by what it was written of; in the order of writing.
         fixed: lists that never change their length.
+        copies: functions and variables in them that hold copies of what they are given.
         changing: numbers of expressions that copy a list for a loop that changes it.
         notes: sentences for the report.
     """
@@ -84,6 +87,7 @@ class Conversion:
     resized: set[str] = field(default_factory=set)
     gathered: set[str] = field(default_factory=set)
     changing: set[int] = field(default_factory=set)
+    copies: set[tuple[str, str]] = field(default_factory=set)
     limits: dict[str, int] = field(default_factory=dict)
     placed: dict[str, tuple[Any, Place]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -148,6 +152,20 @@ class Conversion:
             "Use a number of its own, as -1.",
         )
 
+    def keep(self, function: str, variable: str) -> None:
+        """Note that a variable must hold a copy of what it is given."""
+        self.copies.add((function, variable))
+        raise RestartError(variable)
+
+    def look_for_keys(self, place: Place, kind: kinds.Record) -> None:
+        """Let an attribute be a dict whose keys are looked for, if what it holds is of one kind."""
+        found = kinds.as_map(kind)
+        for name in (place.name, f"_{place.name}"):
+            attribute = self.attributes.get(name)
+            if attribute is not None and attribute.kind == kind and not layout.trouble(found):
+                attribute.kind = found
+                raise RestartError(name)
+
     def change(self, k: int) -> None:
         """Note that a loop changes the list it goes through; all must be written again."""
         self.changing.add(k)
@@ -156,6 +174,31 @@ class Conversion:
     def room(self) -> Room:
         """Return what decides the room in columns, as far as it is known."""
         return Room(self.capacities, frozenset(self.resized))
+
+    def named_tuple(self, names: tuple[str, ...]) -> type | None:
+        """Return the author's class of named tuples with these members, if there is one."""
+        found = {
+            thing
+            for module in self.program.loaded.values()
+            for thing in vars(module).values()
+            if isinstance(thing, type)
+            and issubclass(thing, tuple)
+            and getattr(thing, "_fields", None) == names
+            and thing.__module__ in self.program.modules
+        }
+        return found.pop() if len(found) == 1 else None
+
+    def field(self, kind: kinds.Object | kinds.Record, key: str, k: int) -> ast.expr:
+        """Return the name of the constant by which a field of rows is found."""
+        owner = kind.cls.__name__ if isinstance(kind, kinds.Object) else "field"
+        for wanted in (key, f"{owner}_{key}"):
+            name = "".join(c if c.isalnum() else "_" for c in wanted.strip("_").upper())
+            known = self.constants.get(name)
+            same = isinstance(known, ast.Constant) and type(known.value) is int and known.value == k
+            if name.isidentifier() and (known is None or same) and name not in self.names:
+                self.constants[name] = ast.Constant(k)
+                return ast.Name(name, ast.Load())
+        return ast.Constant(k)
 
     def free_name(self, wanted: str) -> str:
         """Return a name for something of the module that nothing else has."""

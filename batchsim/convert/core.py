@@ -54,6 +54,9 @@ class Core(abc.ABC):
     bindings: dict[str, list[ast.expr | None]]
     renamed: dict[str, str]
     skipped: set[int]
+    loaded: set[str]  # variables that something reads
+    entries: set[str]  # variables that hold what is in dicts that change
+    broken: list[str]  # of each loop around, the variable that a `break` sets; empty if none
 
     def emit(self, node: ast.stmt) -> None:
         """Write a statement."""
@@ -123,9 +126,10 @@ class Core(abc.ABC):
                     return kinds.Sequence(one, len(members), len(members), "list")
                 return Tuple(tuple(members), names=value.names)
             case Made():
-                return kinds.Record(
-                    tuple((key, self.kind_of_value(member)) for key, member in value.fields.items())
-                )
+                fields = [(key, self.kind_of_value(part)) for key, part in value.fields.items()]
+                if value.cls is not None:
+                    return kinds.Object(value.cls, tuple(sorted(fields)))
+                return kinds.Record(tuple(fields))
             case Perhaps():
                 return Maybe(self.kind_of_value(value.value))
         return UNKNOWN
@@ -183,6 +187,28 @@ class Core(abc.ABC):
         """Return whether a value is an array of an attribute that is given others elsewhere."""
 
     @abc.abstractmethod
+    def _bound_arguments(
+        self,
+        function: Any,
+        tree: ast.FunctionDef,
+        owner: Value | None,
+        args: Sequence[ast.expr],
+        keywords: Mapping[str, ast.expr],
+        node: ast.AST,
+    ) -> list[tuple[str, Value]]:
+        """Return what the parameters of an author's function are given in a call."""
+
+    @abc.abstractmethod
+    def loop(
+        self, source: ast.expr, target: ast.expr, body: Callable[[], None], node: ast.AST
+    ) -> None:
+        """Write a loop over what an expression yields."""
+
+    @abc.abstractmethod
+    def store_loop_target(self, target: ast.expr, value: Value, node: ast.AST) -> None:
+        """Write the assignment of an element to the target of a loop."""
+
+    @abc.abstractmethod
     def _keywords(self, node: ast.Call) -> dict[str, ast.expr]:
         """Return the arguments of a call that are passed by name."""
 
@@ -233,7 +259,9 @@ class Core(abc.ABC):
         """Return a comparison."""
 
     @abc.abstractmethod
-    def constant_place(self, value: Known, wanted: str, node: ast.AST) -> Place:
+    def constant_place(
+        self, value: Known, wanted: str, node: ast.AST, has_keys: bool = False
+    ) -> Place:
         """Return the place of a known container among the constants of the module."""
 
     @abc.abstractmethod
@@ -271,6 +299,10 @@ class Core(abc.ABC):
     @abc.abstractmethod
     def members(self, value: Value, count: int | None, node: ast.AST) -> list[Value]:
         """Return the members of a value that is taken apart."""
+
+    @abc.abstractmethod
+    def new(self, node: ast.expr) -> Value:
+        """Return what is put into a list: a new object by its fields, if it only has some."""
 
     @abc.abstractmethod
     def row(self, place: Place) -> ast.expr | None:

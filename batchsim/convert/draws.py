@@ -20,8 +20,10 @@ from batchsim.convert.values import (
     Plain,
     Value,
     constant,
+    element,
     expression,
     for_each,
+    statement,
 )
 
 __all__ = ["Drawing"]
@@ -49,7 +51,7 @@ class Drawing(Expressions):
                 "no such draw is offered",
                 "Write it with uniform or normal draws.",
             )
-        bound = self._bind_draw(name, node)
+        bound, wide = self._bind_draw(name, node)
         size = bound.pop("size", None)
         bound.pop("dtype", None)
         if name == "integers":
@@ -67,9 +69,8 @@ class Drawing(Expressions):
             keywords.append(ast.keyword("size", size))
         function = self.whole.imported(self.random_module, name)
         args = [part for part in bound.values() if part is not None]
-        wide = self._draws_of_arrays(function, bound, node)
-        if wide is not None:
-            return wide
+        if wide:
+            return self._draws_of_arrays(function, bound, wide, node)
         drawn = ast.Call(
             function, [ast.Name("rng", ast.Load()), ast.Name("i", ast.Load()), *args], keywords
         )
@@ -79,42 +80,49 @@ class Drawing(Expressions):
         return Plain(self.kept(drawn, "drawn"), kind)
 
     def _draws_of_arrays(
-        self, function: ast.expr, bound: Mapping[str, ast.expr | None], node: ast.Call
-    ) -> Value | None:
+        self,
+        function: ast.expr,
+        bound: Mapping[str, ast.expr | None],
+        wide: Mapping[str, Array],
+        node: ast.Call,
+    ) -> Value:
         """Return an array of draws, one for each element of arguments that are arrays."""
         kind = self.seen_kind(node)
-        given = [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg != "size")]
-        if not isinstance(kind, Array) or len(kind.shape) != 1:
-            return None
-        wide = [isinstance(self.seen_kind(part), Array) for part in given]
-        if not any(wide):
-            return None
-        args = [
-            self.kept(part) if isinstance(part, ast.Subscript | ast.Call) else part
-            for part in bound.values()
-            if part is not None
-        ]
-        name, k = self.fresh("drawn"), self.fresh("k")
-        self.say(f"{name} = np.zeros({kind.shape[0]})")
-        of_arrays = {
-            key
-            for key, part in [
-                *zip(bound, node.args, strict=False),
-                *((keyword.arg, keyword.value) for keyword in node.keywords),
-            ]
-            if isinstance(self.seen_kind(part), Array)
-        }
-        parts = [
-            expression(f"_0[{k}]", part) if key in of_arrays else part
-            for (key, held), part in zip(
-                [(key, held) for key, held in bound.items() if held is not None], args, strict=True
+        if not isinstance(kind, Array) or any(held.shape != kind.shape for held in wide.values()):
+            raise at(
+                node,
+                "draws with arrays",
+                f"its arrays are of {' and of '.join(str(held.shape) for held in wide.values())}, "
+                f"and what is drawn was seen to be {kind}",
+                "Give it arrays of the shape of what is drawn.",
             )
-        ]
-        call = ast.Call(
-            function, [ast.Name("rng", ast.Load()), ast.Name("i", ast.Load()), *parts], []
+        index = [ast.Name(self.fresh("k"), ast.Load()) for _ in kind.shape]
+        parts = []
+        for key, held in bound.items():
+            if held is not None:
+                direct = isinstance(held, ast.Name | ast.Constant)
+                part = held if direct else self.kept(held, key)
+                parts.append(element(part, list(index), True) if key in wide else part)
+        drawn: Value
+        if self.is_plain(kind):
+            name = self.fresh("drawn")
+            self.say(f"{name} = _0", self.default(kind))
+            drawn = Plain(ast.Name(name, ast.Load()), kind)
+        else:
+            drawn = self.scratch_place(f"drawn_{node.lineno}", kind, node)
+        loop: ast.stmt = statement(
+            "_0[_1] = _2",
+            self.plain(drawn, node),
+            index[0] if len(index) == 1 else ast.Tuple(list(index), ast.Load()),
+            expression("_0(rng, i)", function),
         )
-        self.say(f"for {k} in range({kind.shape[0]}): {name}[{k}] = _0", call)
-        return Plain(ast.Name(name, ast.Load()), kind)
+        assert isinstance(loop, ast.Assign)
+        assert isinstance(loop.value, ast.Call)
+        loop.value.args += parts
+        for k, length in reversed(list(zip(index, kind.shape, strict=True))):
+            loop = for_each(k.id, ast.Constant(length), [loop])
+        self.emit(loop)
+        return drawn
 
     def _draw_choice(self, node: ast.Call) -> Value:
         """`choice(a)`: an index that is drawn, and the element there."""
@@ -170,6 +178,10 @@ class Drawing(Expressions):
     ) -> Value:
         replace = given.get("replace", Known(True))
         kind = self.seen_kind(node)
+        if isinstance(kind, kinds.Unknown) and isinstance(size, Known):
+            kind = Array(
+                np.dtype(np.int64), (int(size.value),)
+            )  # of a draw that stands for another
         if not isinstance(kind, Array) or len(kind.shape) != 1 or -1 in kind.shape:
             raise at(node, "choice with a size", f"what is drawn was seen to be {kind}")
         n = kind.shape[0]
@@ -232,12 +244,37 @@ class Drawing(Expressions):
                         )
                     )
                 return Known(None)
+            if isinstance(value.kind, kinds.Sequence):
+                self._shuffle_places(value, value.kind, node)
+                return Known(None)
         raise at(
             node,
             "shuffle",
             f"{self.words(value)} is not shuffled",
             "Shuffle a list or array of numbers.",
         )
+
+    def _shuffle_places(self, place: Place, kind: kinds.Sequence, node: ast.Call) -> None:
+        """Write the shuffle of a list of no numbers: of its places, then of what is there."""
+        most = self.whole.room().capacity(kind, place.name, len(place.index))
+        numbers = Array(np.dtype(np.int64), (most,))
+        order = self.scratch_place(f"order_{node.lineno}", numbers, node)
+        held = self.copied(place, kind, node)
+        count = self.plain(self.length(place, node), node)
+        k = self.fresh("k")
+        where = ast.Name(k, ast.Load())
+        self.emit(for_each(k, count, [statement("_0 = _1", order.leaf("", where), where)]))
+        name = "shuffle" if self.is_fixed(place) else "shuffle_first"
+        function = self.whole.imported(self.random_module, name)
+        call = expression("_0(rng, i, _1)", function, order.leaf())
+        assert isinstance(call, ast.Call)
+        if name == "shuffle_first":
+            call.args.append(count)
+        self.emit(ast.Expr(call))
+        with self.block() as body:
+            source = held.part("", kind.element, order.leaf("", where))
+            self.assign(place.part("", kind.element, where), self.load(source), node)
+        self.emit(for_each(k, count, body))
 
     def _draw_permutation(self, node: ast.Call) -> Value:
         kind = self.seen_kind(node)
@@ -289,7 +326,7 @@ class Drawing(Expressions):
                     and part.id not in self.names
                     and part.id not in ("len", "range", "int")
                 ):
-                    self.names[part.id] = Draw(part.id)
+                    self.names[part.id] = Known(np) if part.id == "np" else Draw(part.id)
         body.k = getattr(node, "k", -1)  # type: ignore[attr-defined]
         try:
             return self.expr(body)

@@ -11,6 +11,7 @@ import numpy as np
 
 from batchsim.convert import kinds, layout
 from batchsim.convert.assignment import Assignment
+from batchsim.convert.attributes import lookup
 from batchsim.convert.kinds import INT, UNKNOWN, Array, Maybe, Number, Tuple
 from batchsim.convert.refusal import at
 from batchsim.convert.values import (
@@ -50,12 +51,18 @@ class Elements(Assignment):
                 return Known(value.kind.greatest, ast.Constant(value.kind.greatest))
             case Place() if isinstance(value.kind, kinds.Sequence | kinds.Map):
                 return Plain(value.count(), INT)
+            case Place() if isinstance(value.kind, kinds.Object):
+                method = lookup(value.kind.cls, "__len__")
+                if method is not None:
+                    return self.call_function(method[1], value, [], {}, node)
             case Place():
                 return self.length(self.load(value), node)
             case Plain() if isinstance(value.kind, Tuple):
                 return Known(len(value.kind.members), ast.Constant(len(value.kind.members)))
             case Plain() if isinstance(value.kind, Array):
                 return Known(value.kind.shape[0], ast.Constant(value.kind.shape[0]))
+            case Plain() if isinstance(value.kind, kinds.Text):
+                raise at(node, "len", "in columns a number stands for each text that there is")
             case Plain():
                 return Plain(expression("len(_0)", value.node), INT)
             case Perhaps():
@@ -115,6 +122,8 @@ class Elements(Assignment):
                 return self._option(index, base.fields, node)
             case Plain():
                 return self._item_of_plain(base, node)
+            case Place() if isinstance(base.kind, kinds.Map):
+                return self._item_of_place(base, [self.expr_of(self.expr(node.slice))], node)
             case Place():
                 return self._item_of_place(base, self._index(node), node)
         raise at(node, "[…]", f"{self.words(base)} has no elements here")
@@ -135,6 +144,8 @@ class Elements(Assignment):
                 raise at(node, "[…]", f"{type(error).__name__}: {error}") from error
         if isinstance(base.value, dict) and any(map(callable, base.value.values())):
             return self._option(index, {k: Known(v) for k, v in base.value.items()}, node)
+        if isinstance(base.value, str):
+            base = Known(list(base.value), name=base.name)
         place = self.constant_place(base, spelled_name(node.value), node)
         index_ = self._index(node) if isinstance(base.value, np.ndarray) else [index]
         return self._item_of_place(place, index_, node)
@@ -226,6 +237,7 @@ class Elements(Assignment):
                 return inner
             case kinds.Record():
                 if not isinstance(first, Known):
+                    self.whole.look_for_keys(place, kind)
                     raise at(
                         node,
                         "a computed key",
@@ -349,19 +361,23 @@ class Elements(Assignment):
     def store_item(self, target: ast.Subscript, value: Value, node: ast.AST) -> None:
         """Write an assignment to an element."""
         base = self.place_of(target.value)
+        if self._store_each(base, target, value, node):
+            return
         if isinstance(base, Plain):
             parts = [self._index_part(part) for part in self._index(target)]
+            if isinstance(base.kind, Array):
+                value = self.as_row(value, kinds.element_of(base.kind, len(parts)))
             self._set(element(base.node, parts, False), self.plain(value, node))
             return
         if isinstance(base, Perhaps) and isinstance(base.value, Place):
             base = base.value
         if isinstance(base, Place) and isinstance(base.kind, kinds.Map):
-            self._store_key(base, base.kind, target, value, node)
+            self.store_key(base, base.kind, target.slice, value, node)
             return
         if isinstance(base, Made):
             key = self.expr(target.slice)
             if isinstance(key, Known):
-                base.fields[key.value] = self._now(value, node)
+                self.put(base, key.value, value, node)
                 return
         found = self.item_place(base, target)
         if isinstance(found, Place):
@@ -376,11 +392,60 @@ class Elements(Assignment):
                 "what is known when the definition is written cannot change",
             )
 
-    def _store_key(
-        self, place: Place, kind: kinds.Map, target: ast.Subscript, value: Value, node: ast.AST
+    def _store_each(self, base: Value, target: ast.Subscript, value: Value, node: ast.AST) -> bool:
+        """Write a number to the elements of an array whose numbers a list holds, if it is so."""
+        listed = self.seen_kind(target.slice)
+        if not isinstance(listed, kinds.Sequence) or not isinstance(listed.element, Number):
+            return False
+        where = self.expr(target.slice)
+        if not isinstance(where, Place) or self.is_fixed(where):
+            return False
+        kind = self.kind_of_value(base)
+        number = self.kind_of_value(value)
+        if not isinstance(kind, Array) or not isinstance(number, Number):
+            return False
+        whole, given = self.plain(base, node), self.kept(self.plain(value, node))
+        k = self.fresh("k")
+        here = element(whole, [where.leaf("", ast.Name(k, ast.Load()))], True)
+        with self.block() as body:
+            self._set(here, given)
+        self.written.writes.add(base.name if isinstance(base, Place) else "")
+        self.emit(for_each(k, where.count(), body))
+        return True
+
+    def put(self, made: Made, key: Any, value: Value, node: ast.AST) -> None:
+        """Write what a dict that is written out holds under a key from now on."""
+        value = self.expr_of(value)
+        held, kind = made.fields.get(key), self.kind_of_value(value)
+        variable = held.node if isinstance(held, Plain) else None
+        if (
+            isinstance(held, Plain)
+            and isinstance(variable, ast.Name)
+            and variable.id in self.entries
+            and isinstance(kind, Number)
+        ):
+            self.say(f"{variable.id} = _0", self.plain(value, node))
+            held.kind = kinds.join(held.kind, kind)  # in all branches, and at each turn of loops
+        else:
+            made.fields[key] = self._now(value, node)
+
+    def entry(self, label: str, key: Any, value: Value, node: ast.AST) -> Value:
+        """Return a number as the variable in which a dict that changes keeps it."""
+        value = self.expr_of(value)
+        kind = self.kind_of_value(value)
+        if not isinstance(kind, Number) or not str(key).isidentifier():
+            return value
+        name = self.fresh(f"{label}_{key}")
+        self.entries.add(name)
+        self.say(f"{name} = _0", self.plain(value, node))
+        return Plain(ast.Name(name, ast.Load()), kind)
+
+    def store_key(
+        self, place: Place, kind: kinds.Map, source: ast.expr, value: Value, node: ast.AST
     ) -> None:
+        """Write what a dict in columns holds under a key from now on."""
         self.written.writes.add(place.name)
-        key = self.expr(target.slice)
+        key = self.expr(source)
         k = self.kept(self.find_key(place, key, node), "k")
         assert isinstance(k, ast.Name)
         room = self.whole.imported(CONTAINERS, "room")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from batchsim.convert import kinds
+from batchsim.convert.elements import CONTAINERS
 from batchsim.convert.kinds import INT, Maybe, Number
 from batchsim.convert.names import Names
 from batchsim.convert.refusal import at
@@ -22,6 +25,7 @@ from batchsim.convert.values import (
     Value,
     expression,
     for_each,
+    statement,
 )
 
 __all__ = ["Expressions"]
@@ -68,7 +72,7 @@ class Expressions(Names):
                 count = seen.greatest if local and isinstance(seen, kinds.Sequence) else None
                 members += self.members(value, count, part)
             else:
-                members.append(self.expr(part))
+                members.append(self.new(part))
         if all(isinstance(member, Known) for member in members):
             held = [member.value for member in members if isinstance(member, Known)]
             if form == "tuple":
@@ -105,8 +109,23 @@ class Expressions(Names):
         return made
 
     def of_JoinedStr(self, node: ast.JoinedStr) -> Value:
-        """A text that is put together: nothing of it is kept."""
-        return Known("")
+        """A text that is put together: of what is known, as a key of a dict, or nothing of it."""
+        text = ""
+        for part in node.values:
+            given = part.value if isinstance(part, ast.FormattedValue) else part
+            value = self.names.get(given.id) if isinstance(given, ast.Name) else None
+            plain = isinstance(part, ast.Constant) or (
+                isinstance(part, ast.FormattedValue)
+                and part.conversion == -1
+                and part.format_spec is None
+            )
+            if isinstance(part, ast.Constant):
+                text += str(part.value)
+            elif plain and isinstance(value, Known):
+                text += f"{value.value}"
+            else:
+                return Known("")
+        return Known(text)
 
     def of_IfExp(self, node: ast.IfExp) -> Value:
         """`x if c else y`."""
@@ -199,9 +218,22 @@ class Expressions(Names):
         clipped = self.clipped_element(node)
         if clipped is not None:
             return self.expr(clipped)
-        base = self.expr(node.value)
+        base = self._letters(node.value) or self.expr(node.value)
         found = self.item_place(base, node)
         return self.load(found) if isinstance(found, Place) else found
+
+    def _letters(self, node: ast.expr) -> Value | None:
+        """Return a line of a map of texts, `LINES[y]`, as its letters; None of anything else."""
+        if not isinstance(node, ast.Subscript) or isinstance(node.slice, ast.Slice):
+            return None
+        if not isinstance(node.value, ast.Name | ast.Attribute):
+            return None
+        base = self.expr(node.value)
+        lines = base.value if isinstance(base, Known) else None
+        if not isinstance(lines, list | tuple) or not all(isinstance(x, str) for x in lines):
+            return None
+        letters = Known([list(line) for line in lines], name=getattr(base, "name", ""))
+        return self.item_place(letters, node)
 
     def of_NamedExpr(self, node: ast.NamedExpr) -> Value:
         """`(x := y)`."""
@@ -215,6 +247,49 @@ class Expressions(Names):
             for part in (node.lower, node.upper, node.step)
         ]
         return Plain(ast.Slice(*parts))
+
+    def _reduced(
+        self, name: str, place: Place, element: Number, count: ast.expr, node: ast.Call
+    ) -> Value:
+        """Return a sum, a mean or how far numbers spread, of a list whose length changes."""
+        held = place.kind
+        assert isinstance(held, kinds.Sequence)
+        k = self.fresh("k")
+        where = ast.Name(k, ast.Load())
+        here = place.leaf("", where)
+        kind = Number(np.dtype(float), False)
+        if element.dtype.kind != "f" and name == "sum":
+            added = self.fresh("total")
+            self.say(f"{added} = 0")
+            self.emit(for_each(k, count, [statement(f"{added} += _0", here)]))
+            return Plain(ast.Name(added, ast.Load()), Number(np.dtype(np.int64), False))
+        if element.dtype not in (np.float64, np.int64, np.bool_):
+            raise at(
+                node, f"np.{name}", f"it is asked of a list of {element}", "Keep floats in it."
+            )
+        numbers = place
+        if element.dtype != np.float64:
+            numbers = self.changing_place("numbers", replace(held, element=kind), node)
+            self.emit(for_each(k, count, [statement("_0 = _1", numbers.leaf("", where), here)]))
+        row = numbers.leaf()
+        if name == "sum":
+            return Plain(self._of_containers("total", row, count), kind)
+        found = self._of_containers("mean", row, count)
+        if name == "mean":
+            return Plain(found, kind)
+        middle = self.kept(found, "middle")
+        squares = self.changing_place("squares", replace(held, element=kind), node)
+        off = expression("_0 - _1", numbers.leaf("", where), middle)
+        with self.block() as body:
+            off = self.kept(off, "off")
+            self.say("_0 = _1 * _1", squares.leaf("", where), off)
+        self.emit(for_each(k, count, body))
+        spread = self._of_containers("mean", squares.leaf(), count)
+        return Plain(expression("np.sqrt(_0)", spread) if name == "std" else spread, kind)
+
+    def _of_containers(self, name: str, *args: ast.expr) -> ast.expr:
+        function = self.whole.imported(CONTAINERS, name)
+        return ast.Call(function, [copy.deepcopy(arg) for arg in args], [])
 
     def of_list(
         self, name: str, place: Place, keywords: Mapping[str, Value], node: ast.Call
@@ -261,6 +336,8 @@ class Expressions(Names):
                 )
             self.emit(for_each(k, count, body))
             return Plain(ast.Name(best, ast.Load()), INT)
+        if name in ("sum", "mean", "std", "var") and not keywords:
+            return self._reduced(name, place, element, count, node)
         if name in ("any", "all", "max", "min", "amax", "amin"):
             short = ast.Call(
                 ast.Name(name.removeprefix("a") if name in ("amax", "amin") else name, ast.Load()),

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
 import importlib
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gymnasium
+import numpy as np
 
 from batchsim.convert import kinds
 from batchsim.convert.assignment import construct
-from batchsim.convert.attributes import whole_of
+from batchsim.convert.attributes import lookup, whole_of
 from batchsim.convert.calls import NEVER_RAN, Calls
 from batchsim.convert.conversion import Conversion, Written
 from batchsim.convert.kinds import UNKNOWN, Array, Kind, Maybe, Number, Tuple
@@ -21,6 +23,7 @@ from batchsim.convert.names import DRAWS
 from batchsim.convert.numeric import filled
 from batchsim.convert.refusal import ConversionError, at
 from batchsim.convert.values import (
+    Bound,
     Group,
     Known,
     Made,
@@ -71,6 +74,15 @@ class Writer(Calls):
         self.renamed: dict[str, str] = {}
         self.skipped: set[int] = set()
         self.hints: dict[int, str] = {}
+        self.broken: list[str] = []
+        self.loaded = {
+            part.id
+            for part in ast.walk(node)
+            if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Store)
+        }
+        targets = [part.target for part in ast.walk(node) if isinstance(part, ast.AugAssign)]
+        self.loaded |= {part.id for part in targets if isinstance(part, ast.Name)}
+        self.entries: set[str] = set()
 
     def _is_of_moment(self, value: Value) -> bool:
         """Return whether a value is an array of an attribute that is given others elsewhere."""
@@ -124,6 +136,41 @@ class Writer(Calls):
         """Leave an exception out that no step of the proof may meet."""
         self.whole.note(f"line {node.lineno}: what is raised there is left out")
 
+    def do_FunctionDef(self, node: ast.FunctionDef) -> None:
+        """Bind a function within a function, if it is one expression."""
+        body = [
+            part for part in node.body if not ast.get_docstring(node) or part is not node.body[0]
+        ]
+        given = node.args
+        simple = not (given.defaults or given.kwonlyargs or given.vararg or given.kwarg)
+        if len(body) != 1 or not isinstance(body[0], ast.Return) or not simple:
+            raise at(
+                node,
+                construct(node),
+                "a definition has none that is more than one `return`",
+                "Make it a method.",
+            )
+        value = body[0].value or ast.Constant(None)
+        self.names[node.name] = Bound(ast.copy_location(ast.Lambda(given, value), node))
+
+    def do_Match(self, node: ast.Match) -> None:
+        """Write branches by values."""
+        held = self.fresh("subject")
+        self.bindings.setdefault(held, [node.subject])
+        self.store(ast.Name(held, ast.Store()), self.expr(node.subject), node)
+        branches: list[ast.stmt] = []
+        for case in reversed(node.cases):
+            test = _test_of(case.pattern, held, node)
+            if case.guard is not None:
+                test = ast.BoolOp(ast.And(), [test, case.guard])
+            branch = ast.If(test, case.body, branches)
+            for part in ast.walk(branch):
+                if not hasattr(part, "lineno"):
+                    ast.copy_location(part, case.pattern)
+                part.source = getattr(node, "source", None)  # type: ignore[attr-defined]
+            branches = [branch]
+        self.statements(branches)
+
     def do_Global(self, node: ast.Global) -> None:
         """Refuse state of the module."""
         raise at(
@@ -131,7 +178,9 @@ class Writer(Calls):
         )
 
     def do_Break(self, node: ast.Break) -> None:
-        """Write it."""
+        """Write it; the `else` of its loop is not for this case."""
+        if self.broken[-1]:
+            self.say(f"{self.broken[-1]} = True")
         self.emit(ast.Break())
 
     def do_Continue(self, node: ast.Continue) -> None:
@@ -176,14 +225,73 @@ class Writer(Calls):
             and len(target.elts) == len(source.elts)
             and not any(isinstance(part, ast.Starred) for part in (*target.elts, *source.elts))
         ):
-            values = [self._now(self.expr(part), node) for part in source.elts]
+            values = [self._now(value, node) for value in self.in_order(source.elts)]
             for part, value in zip(target.elts, values, strict=True):
                 self.store(part, value, node)
             return
+        unread = isinstance(target, ast.Name) and target.id not in self.loaded
+        if unread and not self.must_run(source) and _is_pure(source):
+            return
         if isinstance(target, ast.Name):
             self.hints[id(source)] = target.id  # what working space for it is called
+        if self._made_there(target, source, node):
+            return
         draws = self._draws_apart(target, source)
         self.store(target, draws or self.expr(source), node)
+
+    def _made_there(self, target: ast.expr, source: ast.expr, node: ast.stmt) -> bool:
+        """Write a list where it is kept, if making it reads nothing of what is kept there.
+
+        A list of some of its own elements is made so, too: none is read behind where it is written.
+        """
+        if not isinstance(source, ast.ListComp) or not isinstance(target, ast.Attribute):
+            return False
+        if self.is_dropped(target):
+            return False
+        reads = [
+            part
+            for part in ast.walk(source)
+            if isinstance(part, ast.Attribute) and part.attr == target.attr
+        ]
+        first = source.generators[0]
+        filters = (
+            len(source.generators) == 1
+            and ast.unparse(first.target) == ast.unparse(source.elt)
+            and ast.unparse(first.iter) == ast.unparse(target)
+            and len(reads) == 1
+        )
+        if (reads and not filters) or self._calls_authors(source):
+            return False
+        place = self.attribute_place(target)
+        if not isinstance(place.kind, kinds.Sequence) or place.kind.form != "list":
+            return False
+        if not any(part.ifs for part in source.generators) and self.is_fixed(place):
+            return False
+        if UNKNOWN in kinds.walk(place.kind) or self.whole.limits.get(place.key) is not None:
+            return False
+        self._resized(place)
+        self.comprehension(source, place)
+        return True
+
+    def _calls_authors(self, node: ast.expr) -> bool:
+        """Return whether an expression calls functions or reads properties of the author's."""
+        for part in ast.walk(node):
+            thing = self.whole.seen.things.get(getattr(getattr(part, "func", None), "k", -1))
+            if isinstance(part, ast.Call) and not isinstance(part.func, ast.Name):
+                if not isinstance(getattr(thing, "__self__", None), np.random.Generator):
+                    return True
+            elif isinstance(part, ast.Call) and isinstance(thing, types.FunctionType):
+                return True
+            if isinstance(part, ast.Attribute) and self._is_property(part):
+                return True
+        return False
+
+    def _is_property(self, node: ast.Attribute) -> bool:
+        kind = self.seen_kind(node.value)
+        kind = kind.value if isinstance(kind, Maybe) else kind
+        cls = kind.cls if isinstance(kind, kinds.Object) else type(self.whole.seen.env)
+        found = lookup(cls, node.attr)
+        return found is not None and isinstance(found[1], property)
 
     def _draws_apart(self, target: ast.expr, source: ast.expr) -> Value | None:
         """Return an array's draws as so many numbers, if each goes into a column of its own."""
@@ -311,26 +419,40 @@ class Writer(Calls):
 
     def do_While(self, node: ast.While) -> None:
         """Write a loop; what its condition needs is evaluated within it."""
-        if node.orelse:
-            raise at(node, "while … else", "a definition has nothing of the kind", "Use a flag.")
-        with self.block() as body:
-            test = self.test(node.test)
-            ahead = bool(body)
-            if ahead and not isinstance(test, bool):
-                self.emit(ast.If(negated(test), [ast.Break()], []))
-            self.statements(node.body)
-        if test is False:
-            return
-        condition = ast.Constant(True) if ahead or test is True else test
-        assert isinstance(condition, ast.expr)
-        self.emit(ast.While(condition, body or [ast.Pass()], []))
+        with self._loop_with_else(node):
+            with self.block() as body:
+                test = self.test(node.test)
+                ahead = bool(body)
+                if ahead and not isinstance(test, bool):
+                    self.emit(ast.If(negated(test), [ast.Break()], []))
+                self.statements(node.body)
+            if test is not False:
+                condition = ast.Constant(True) if ahead or test is True else test
+                assert isinstance(condition, ast.expr)
+                self.emit(ast.While(condition, body or [ast.Pass()], []))
 
     def do_For(self, node: ast.For) -> None:
         """Write a loop over numbers or over a container."""
-        if node.orelse:
-            raise at(node, "for … else", "a definition has nothing of the kind", "Use a flag.")
         if not self.is_for_nothing(node):
-            self.loop(node.iter, node.target, lambda: self.statements(node.body), node)
+            with self._loop_with_else(node):
+                self.loop(node.iter, node.target, lambda: self.statements(node.body), node)
+
+    @contextlib.contextmanager
+    def _loop_with_else(self, node: ast.For | ast.While) -> Iterator[None]:
+        """Write a loop, and behind it what is for the case that nothing broke it off."""
+        flag = self.fresh("broken") if node.orelse and _breaks(node) else ""
+        if flag:
+            self.say(f"{flag} = False")
+        self.broken.append(flag)
+        yield
+        self.broken.pop()
+        if not flag:
+            self.statements(node.orelse)
+            return
+        with self.block() as orelse:
+            self.statements(node.orelse)
+        if orelse:
+            self.emit(ast.If(expression(f"not {flag}"), orelse, []))
 
     def do_Return(self, node: ast.Return) -> None:
         """Write what is returned."""
@@ -369,6 +491,8 @@ class Writer(Calls):
         if isinstance(value, Place) and not value.index and not self._returns_several():
             return None, value
         if isinstance(value, Known) and not self._returns_several():
+            return None, value
+        if isinstance(value, Group) and not value.members and UNKNOWN in kinds.walk(kind):
             return None, value
         place = self.scratch_place(name, kind, node)
         self.assign(place, value, node)
@@ -450,6 +574,45 @@ class Writer(Calls):
         )
 
 
+def _test_of(pattern: ast.pattern, name: str, node: ast.Match) -> ast.expr:
+    """Return the condition under which a value is what a `case` says."""
+    match pattern:
+        case ast.MatchValue(value=value) | ast.MatchSingleton(value=value):
+            other = value if isinstance(value, ast.expr) else ast.Constant(value)
+            return ast.Compare(ast.Name(name, ast.Load()), [ast.Eq()], [other])
+        case ast.MatchOr(patterns=patterns):
+            return ast.BoolOp(ast.Or(), [_test_of(part, name, node) for part in patterns])
+        case ast.MatchAs(pattern=None, name=None):
+            return ast.Constant(True)
+    raise at(
+        node, "match", "a `case` that takes a value apart is not converted", "Write it with `if`."
+    )
+
+
+def _is_pure(node: ast.expr) -> bool:
+    """Return whether an expression calls none but functions by their names, and texts' methods."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Call) and not isinstance(part.func, ast.Name):
+            base = part.func.value if isinstance(part.func, ast.Attribute) else part.func
+            if not isinstance(base, ast.Constant) and getattr(base, "id", "") not in ("np", "math"):
+                return False
+    return True
+
+
+def _breaks(loop: ast.For | ast.While) -> bool:
+    """Return whether a loop is broken off by a `break` of its own."""
+    parts: list[ast.AST] = list(loop.body)
+    while parts:
+        part = parts.pop()
+        if isinstance(part, ast.Break):
+            return True
+        if isinstance(part, ast.For | ast.While):
+            parts += part.orelse
+        else:
+            parts += ast.iter_child_nodes(part)
+    return False
+
+
 def _within(result: Value, k: int) -> Value:
     """Return what a call's value has as its k-th member."""
     return filled(result, expression(f"_call[{k}]"))
@@ -504,6 +667,4 @@ def _instead(node: ast.AST) -> str:
     return {
         "Try": "Ask before whether it can be done, with an `if`.",
         "With": "Move what needs it into the constructor.",
-        "FunctionDef": "Make it a method.",
-        "Match": "Write it with `if` and `elif`.",
     }.get(type(node).__name__, "")

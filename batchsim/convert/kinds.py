@@ -334,7 +334,7 @@ def join(a: Kind, b: Kind) -> Kind:
         assert isinstance(array, Array)
         return _join_alike(_as_list(array), lists[0])
     if isinstance(a, Record | Map) and isinstance(b, Record | Map):
-        return _as_map(a, b)
+        return as_map(a, b)
     return Other(f"{a} here and {b} there")
 
 
@@ -423,14 +423,15 @@ def _join_records(a: Record, b: Record) -> Kind:
     mine, theirs = dict(a.fields), dict(b.fields)
     if mine.keys() == theirs.keys():
         return Record(tuple((name, join(kind, theirs[name])) for name, kind in mine.items()))
-    return _as_map(a, b)
+    return as_map(a, b)
 
 
-def _as_map(a: Record | Map, b: Record | Map) -> Kind:
+def as_map(*records: Record | Map) -> Map:
+    """Return the kind of dicts of which each key is to be looked for."""
     keys: list[Kind] = []
     values: list[Kind] = []
     greatest = 0
-    for kind in (a, b):
+    for kind in records:
         if isinstance(kind, Record):
             keys += [Text(frozenset([name])) for name, _ in kind.fields]
             values += [value for _, value in kind.fields]
@@ -487,6 +488,20 @@ def common_dtype(kind: Tuple) -> np.dtype[Any] | None:
     if len(dtypes) != 1 or not all(isinstance(member, Number) for member in kind.members):
         return None
     return dtypes.pop()
+
+
+def row_dtype(kind: Record | Object) -> np.dtype[Any] | None:
+    """Return the dtype in which the fields of an element of a list are one row, or None."""
+    whole = np.dtype(np.int64)
+    dtypes = {
+        part.dtype
+        if isinstance(part, Number)
+        else whole
+        if isinstance(part, Text | Member)
+        else None
+        for _, part in kind.fields
+    }
+    return dtypes.pop() if len(dtypes) == 1 and len(kind.fields) > 1 else None
 
 
 def walk(kind: Kind) -> Iterator[Kind]:

@@ -106,6 +106,10 @@ def columns(kind: Kind, name: str, room: Room, outer: tuple[int, ...] = ()) -> I
                 yield Column(f"{name}_{count_suffix(len(outer))}", np.dtype(np.int64), outer)
             yield from columns(kind.element, name, room, (*outer, most))
         case Record() | Object():
+            dtype = kinds.row_dtype(kind) if outer else None
+            if dtype is not None:
+                yield Column(name, dtype, (*outer, len(kind.fields)))
+                return
             for key, member in kind.fields:
                 yield from columns(member, f"{name}_{key}", room, outer)
         case Map():
@@ -154,13 +158,12 @@ def flatten(
                 return  # in which order its elements lie is nobody's to say
             for k, member in enumerate(value):
                 yield from flatten(member, kind.element, name, room, codes, (*index, k))
-        case Record():
-            for key, part in kind.fields:
-                yield from flatten(value[key], part, f"{name}_{key}", room, codes, index)
-        case Object():
-            held = kinds.attributes_of(value)
-            for key, part in kind.fields:
-                yield from flatten(held.get(key), part, f"{name}_{key}", room, codes, index)
+        case Record() | Object():
+            held = value if isinstance(kind, Record) else kinds.attributes_of(value)
+            row = bool(index) and kinds.row_dtype(kind) is not None
+            for k, (key, part) in enumerate(kind.fields):
+                where, at_ = (name, (*index, k)) if row else (f"{name}_{key}", index)
+                yield from flatten(held.get(key), part, where, room, codes, at_)
         case Map():
             yield f"{name}_{count_suffix(len(index))}", index, len(value)
             for k, (key, member) in enumerate(value.items()):

@@ -54,6 +54,8 @@ class Lists(Elements):
                     place.part("missing", BOOL),
                     *self.leaves(place.part("", kind.value), kind.value),
                 ]
+            case kinds.Record() | kinds.Object() if kinds.row_dtype(kind) is not None:
+                return [place.part("", kind)]
             case kinds.Record() | kinds.Object():
                 return [
                     leaf
@@ -86,6 +88,15 @@ class Lists(Elements):
             with self.block() as body:
                 self._remove(place, ast.Constant(0), node)
             self.emit(ast.If(expression("_0 == _1", place.count(), ast.Constant(limit)), body, []))
+        element = place.kind.element
+        if isinstance(element, Number | kinds.Text | kinds.Member):
+            append = self.whole.imported(CONTAINERS, "append")
+            count, leaf = place.count(), self.leaves(place)[0].leaf()
+            self._set(
+                place.count(),
+                expression("_0(_1, _2, _3)", append, leaf, count, self.plain(value, node)),
+            )
+            return
         room = self.whole.imported(CONTAINERS, "room")
         end = expression("_0(_1, _2)", room, self.leaves(place)[0].leaf(), place.count())
         if len(self.leaves(place)) > 1 or isinstance(place.kind.element, Tuple):
@@ -95,6 +106,7 @@ class Lists(Elements):
 
     def _resized(self, place: Place) -> None:
         self.written.writes.add(place.name)
+        self.written.resizes.add(place.name)
         if self.is_fixed(place):
             self.whole.resize(place.key)
 
@@ -176,11 +188,14 @@ class Lists(Elements):
             if isinstance(value, Group):
                 self.each(value, body, node)
                 return
-        if isinstance(value, Place) and isinstance(value.kind, kinds.Sequence):
+        if isinstance(value, Place) and isinstance(value.kind, kinds.Sequence | kinds.Map):
             k = self.fresh("k")
             where = ast.Name(k, ast.Load())
             with self.block() as inner:
-                body(self.load(value.part("", value.kind.element, where)))
+                if isinstance(value.kind, kinds.Map):
+                    body(self.load(value.part("keys", value.kind.key, where)))
+                else:
+                    body(self.load(value.part("", value.kind.element, where)))
             self.emit(for_each(k, self.plain(self.length(value, node), node), inner))
             return
         if isinstance(value, Plain) and isinstance(value.kind, Array | Tuple):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from batchsim.convert import kinds
 from batchsim.convert.elements import CONTAINERS, spelled_name
-from batchsim.convert.kinds import INT, Array, Number, Tuple
+from batchsim.convert.kinds import INT, Array, Kind, Number, Tuple
 from batchsim.convert.lists import Lists
 from batchsim.convert.refusal import at
 from batchsim.convert.values import (
@@ -46,63 +47,13 @@ class Loops(Lists):
             found = self.expr(function.body)
             self.names = before
             return found
-        callee = self.expr(function)
         name = self.fresh("argument")
         self.names[name] = value
         call = ast.Call(function, [ast.Name(name, ast.Load())], [])
-        call.source = getattr(node, "source", None)  # type: ignore[attr-defined]
-        found = self.call_value(callee, call)
-        return found
-
-    def _each_of(self, source: ast.expr, one: Callable[[Value], None], node: ast.AST) -> None:
-        """Write something for each element of a container or of a comprehension."""
-        if isinstance(source, ast.GeneratorExp | ast.ListComp):
-            self.generators(source.generators, lambda: one(self.expr(source.elt)), source)
-        elif (
-            isinstance(source, ast.Call)
-            and isinstance(source.func, ast.Name)
-            and source.func.id == "range"
-        ):
-            name = self.fresh("k")
-            self.loop(source, ast.Name(name, ast.Store()), lambda: one(self.names[name]), node)
-        elif (
-            isinstance(source, ast.Call)
-            and isinstance(source.func, ast.Attribute)
-            and source.func.attr in ("values", "keys")
-        ):
-            name = self.fresh("member")
-            self.loop(source, ast.Name(name, ast.Store()), lambda: one(self.names[name]), node)
-        else:
-            self.each(self.expr(source), one, node)
-
-    def loop(
-        self, source: ast.expr, target: ast.expr, body: Callable[[], None], node: ast.AST
-    ) -> None:
-        """Write a loop over what an expression yields."""
-        call = source if isinstance(source, ast.Call) else None
-        name = call.func.id if call is not None and isinstance(call.func, ast.Name) else ""
-        if call is not None and name == "range" and name not in self.names:
-            self._loop_range(call, target, body, node)
-        elif call is not None and name == "enumerate" and isinstance(target, ast.Tuple):
-            start = self.expr(call.args[1]) if len(call.args) > 1 else Known(0)
-            self._loop_many([call.args[0]], target.elts[0], [target.elts[1]], body, node, start)
-        elif call is not None and name == "zip" and isinstance(target, ast.Tuple):
-            self._loop_many(call.args, None, target.elts, body, node)
-        elif call is not None and name == "reversed":
-            self._loop_value(self.expr(call.args[0]), target, body, node, backwards=True)
-        elif call is not None and name in ("list", "tuple") and call.args:
-            if self._is_changing(call):
-                self._loop_value(self.expr(source), target, body, node)
-            else:
-                self._noting_changes(call, call.args[0], target, body, node)
-        elif (
-            call is not None
-            and isinstance(call.func, ast.Attribute)
-            and call.func.attr in ("items", "keys", "values")
-        ):
-            self._loop_dict(call.func, target, body, node)
-        else:
-            self._loop_value(self.expr(source), target, body, node)
+        for part in (call, *call.args):
+            ast.copy_location(part, function)
+            part.source = getattr(node, "source", None)  # type: ignore[attr-defined]
+        return self.call(call)
 
     def _loop_range(
         self, call: ast.Call, target: ast.expr, body: Callable[[], None], node: ast.AST
@@ -141,7 +92,7 @@ class Loops(Lists):
         node: ast.AST,
         backwards: bool = False,
     ) -> None:
-        if _is_set(value):
+        if is_set(value):
             raise at(
                 node,
                 "for over a set",
@@ -188,11 +139,11 @@ class Loops(Lists):
             index: ast.expr = ast.Name(k, ast.Load())
             if backwards:
                 index = expression("_0 - 1 - _1", self.plain(self.length(value, node), node), index)
-            before, self.written.writes = self.written.writes, set()
+            before, self.written.resizes = self.written.resizes, set()
             self.store_loop_target(target, self._element(value, index, node), node)
             body()
-            changes = isinstance(value, Place) and value.name in self.written.writes
-            self.written.writes |= before
+            changes = isinstance(value, Place) and value.name in self.written.resizes
+            self.written.resizes |= before
         count = self.plain(self.length(value, node), node)
         if changes and not isinstance(count, ast.Constant) and not backwards:
             # Python asks at each turn how long the list is.
@@ -273,7 +224,7 @@ class Loops(Lists):
         self,
         sources: Sequence[ast.expr],
         counter: ast.expr | None,
-        targets: Sequence[ast.expr],
+        targets: Sequence[ast.expr] | ast.expr,
         body: Callable[[], None],
         node: ast.AST,
         start: Value | None = None,
@@ -304,10 +255,14 @@ class Loops(Lists):
                 self.say(f"{name} = {index} + _0", self.plain(start, node))
             if counter is not None:
                 self._bind_counter(counter, name)
-            for target, value in zip(targets, values, strict=True):
-                self.store_loop_target(
-                    target, self._element(value, ast.Name(index, ast.Load()), node), node
-                )
+            where = ast.Name(index, ast.Load())
+            if isinstance(targets, ast.expr):
+                members = [self._held(self._element(value, where, node), node) for value in values]
+                numbered = [Plain(ast.Name(name, ast.Load()), INT)] if start is not None else []
+                self.names_for(targets, Group([*numbered, *members]), node)
+            else:
+                for target, value in zip(targets, values, strict=True):
+                    self.store_loop_target(target, self._element(value, where, node), node)
             body()
         self.emit(for_each(index, count, inner))
 
@@ -315,19 +270,8 @@ class Loops(Lists):
         self, func: ast.Attribute, target: ast.expr, body: Callable[[], None], node: ast.AST
     ) -> None:
         base = self.expr(func.value)
-        if isinstance(base, Known | Made) or (
-            isinstance(base, Place) and isinstance(base.kind, kinds.Record)
-        ):
-            pairs: list[tuple[Value, Value]]
-            if isinstance(base, Known):
-                pairs = [(Known(key), Known(value)) for key, value in base.value.items()]
-            elif isinstance(base, Made):
-                pairs = [(Known(key), value) for key, value in base.fields.items()]
-            else:
-                assert isinstance(base.kind, kinds.Record)
-                pairs = [
-                    (Known(key), self.load(base.part(key, part))) for key, part in base.kind.fields
-                ]
+        pairs = self.pairs(base)
+        if pairs is not None:
             chosen: dict[str, Callable[[Value, Value], Value]] = {
                 "items": lambda key, value: Group([key, value]),
                 "keys": lambda key, value: key,
@@ -353,17 +297,31 @@ class Loops(Lists):
         key = self.load(base.part("keys", kind.key, where))
         value = self.load(base.part("values", kind.value, where))
         with self.block() as inner:
-            if func.attr == "items":
-                assert isinstance(target, ast.Tuple)
+            if func.attr == "items" and isinstance(target, ast.Tuple):
                 self.store_loop_target(target.elts[0], key, node)
                 self.store_loop_target(target.elts[1], value, node)
+            elif func.attr == "items":
+                self.names_for(target, Group([key, value]), node)
             else:
                 self.store_loop_target(target, key if func.attr == "keys" else value, node)
             body()
         self.emit(for_each(k, base.count(), inner))
 
-    def comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Value:
-        """Return the list that a comprehension makes, in working space."""
+    def pairs(self, base: Value) -> list[tuple[Value, Value]] | None:
+        """Return the keys and values of a dict whose keys are known; None of others."""
+        if isinstance(base, Known) and isinstance(base.value, dict):
+            return [(Known(key), Known(value)) for key, value in base.value.items()]
+        if isinstance(base, Made):
+            return [(Known(key), value) for key, value in base.fields.items()]
+        if isinstance(base, Place) and isinstance(base.kind, kinds.Record):
+            places = [(key, self.field(base, key)) for key, _ in base.kind.fields]
+            return [(Known(key), self.load(place)) for key, place in places if place is not None]
+        return None
+
+    def comprehension(
+        self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, there: Place | None = None
+    ) -> Value:
+        """Return the list that a comprehension makes: at a place, or in working space."""
         kind = self.seen_kind(node)
         if isinstance(node, ast.GeneratorExp) or not isinstance(kind, kinds.Sequence):
             element = self.seen_kind(node.elt)
@@ -381,9 +339,11 @@ class Loops(Lists):
             else:
                 kind = kinds.Sequence(element, 0, 64, "list")
         if isinstance(kind.element, kinds.Unknown):
-            return Group([], "list")
+            kind = dataclasses.replace(kind, element=self._element_of(node))
         label = self.hints.get(id(node)) or f"list_{node.lineno}_{node.col_offset}"
-        place = self.scratch_place(label, kind, node)
+        place = there or self.scratch_place(label, kind, node)
+        if there is not None and isinstance(there.kind, kinds.Sequence):
+            kind = there.kind
         if any(part.ifs for part in node.generators):
             self.whole.resized.add(place.key)  # though as many as ever may have met the conditions
         fixed = self.is_fixed(place)
@@ -392,13 +352,20 @@ class Loops(Lists):
         where = ast.Name(count, ast.Load())
 
         def element_() -> None:
-            value = self.expr(node.elt)
+            value = self.new(node.elt)
             end = where
             if not fixed:
                 room = self.whole.imported(CONTAINERS, "room")
                 end = expression("_0(_1, _2)", room, self.leaves(place)[0].leaf(), where)  # type: ignore[assignment]
                 if len(self.leaves(place)) > 1 or isinstance(kind.element, Tuple):
                     end = self.kept(end, "end")  # type: ignore[assignment]
+            numbers = isinstance(kind.element, Number | kinds.Text | kinds.Member)
+            if numbers and not fixed and not isinstance(node, ast.SetComp):
+                append = self.whole.imported(CONTAINERS, "append")
+                leaf, given = self.leaves(place)[0].leaf(), self.plain(value, node)
+                self.written.writes.add(place.name)
+                self.say(f"{count} = _0(_1, {count}, _2)", append, leaf, given)
+                return
             if isinstance(node, ast.SetComp):
                 with self.block() as inner:
                     self.assign(place.part("", kind.element, end), value, node)
@@ -413,6 +380,25 @@ class Loops(Lists):
         if not fixed:
             self._set(place.count(), where)
         return place
+
+    def _element_of(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Kind:
+        """Return of which kind the elements are of a comprehension that never had any."""
+        found: list[Kind] = []
+        before = dict(self.names)
+        with self.block():
+            self.generators(
+                node.generators, lambda: found.append(self.kind_of_value(self.expr(node.elt))), node
+            )
+        self.names = before
+        element = kinds.joined(found)
+        if isinstance(element, kinds.Unknown):
+            raise at(
+                node,
+                "a comprehension",
+                "it had no elements while episodes were watched, and their kind is not known",
+                "Watch more steps with --steps.",
+            )
+        return element
 
     def generators(
         self, generators: Sequence[ast.comprehension], body: Callable[[], None], node: ast.AST
@@ -441,7 +427,7 @@ class Loops(Lists):
         self.loop(first.iter, first.target, inner, node)
 
 
-def _is_set(value: Value) -> bool:
+def is_set(value: Value) -> bool:
     """Return whether a value is a set: known, written there, or in columns."""
     match value:
         case Known():

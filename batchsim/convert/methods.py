@@ -7,10 +7,21 @@ import ast
 import numpy as np
 
 from batchsim.convert import kinds
-from batchsim.convert.kinds import INT
+from batchsim.convert.assignment import position_of
+from batchsim.convert.kinds import INT, Maybe
 from batchsim.convert.python import Python
 from batchsim.convert.refusal import at
-from batchsim.convert.values import Group, Known, Made, Place, Plain, Value, expression
+from batchsim.convert.values import (
+    Group,
+    Known,
+    Made,
+    Perhaps,
+    Place,
+    Plain,
+    Value,
+    as_known,
+    expression,
+)
 
 __all__ = ["Methods"]
 
@@ -24,10 +35,11 @@ class Methods(Python):
             return self._method_of_map(base, name, node)
         if isinstance(base.kind, kinds.Record):
             return self._method_of_record(base, name, node)
+        assert isinstance(base.kind, kinds.Sequence)
         args = node.args
         match name:
             case "append" | "add":
-                value = self.expr(args[0])
+                value = self.new(args[0])
                 if name == "add":
                     value = self._held(self.expr_of(value), node)
                     with self.block() as body:
@@ -37,18 +49,18 @@ class Methods(Python):
                     self.append(base, value, node)
                 return Known(None)
             case "appendleft":
-                self.prepend(base, self.expr(args[0]), ast.Constant(0), node)
+                self.prepend(base, self.new(args[0]), ast.Constant(0), node)
                 return Known(None)
             case "insert":
                 where = self.plain(self.expr(args[0]), node)
-                self.prepend(base, self.expr(args[1]), where, node)
+                self.prepend(base, self.new(args[1]), where, node)
                 return Known(None)
             case "pop":
                 return self.pop(base, self.expr(args[0]) if args else None, node)
             case "popleft":
                 return self.pop(base, Known(0, ast.Constant(0)), node)
             case "extend" | "update":
-                self._each_of(args[0], lambda member: self.append(base, member, node), node)
+                self.each_of(args[0], lambda member: self.append(base, member, node), node)
                 return Known(None)
             case "clear":
                 self._resized(base)
@@ -66,20 +78,20 @@ class Methods(Python):
                 return self._count(base, self.expr(args[0]), node)
             case "copy":
                 return self.copied(base, base.kind, node)
-            case "sort":
-                raise at(
-                    node,
-                    ".sort()",
-                    "a list in columns is not sorted in place",
-                    "Write x = sorted(x).",
+            case "sort" if isinstance(node.func, ast.Attribute):
+                keywords = self._keywords(node)
+                self.assign(
+                    base, self.in_order_of(node.func.value, base.kind, keywords, node), node
                 )
-            case "reverse":
-                raise at(
-                    node,
-                    ".reverse()",
-                    "a list in columns is not turned round in place",
-                    "Go through reversed(x).",
-                )
+                return Known(None)
+            case "reverse" if isinstance(node.func, ast.Attribute):
+                self.assign(base, self.turned_round(node.func.value, base.kind, node), node)
+                return Known(None)
+        if base.kind.form == "array" and not node.args:
+            given = {key: self.expr(part) for key, part in self._keywords(node).items()}
+            found = self.of_list(name, base, given, node)
+            if found is not None:
+                return found
         raise at(
             node,
             f".{name}()",
@@ -110,13 +122,18 @@ class Methods(Python):
                 found = self.load(base.part("values", base.kind.value, where))
                 if isinstance(kind, kinds.Unknown):
                     kind = base.kind.value
+                if isinstance(kind, Maybe) and isinstance(default, Known) and default.value is None:
+                    return self._found_or_none(base, where, name, node)
                 if not self.is_plain(kind):
-                    raise at(
-                        node,
-                        f".{name}()",
-                        f"what it returns was seen to be {kind}",
-                        "Ask with `in` first.",
-                    )
+                    place = self.scratch_place(f"got_{position_of(node)}", kind, node)
+                    with self.block() as body:
+                        self.assign(place, found, node)
+                        if name == "pop":
+                            self._remove(base, where, node)
+                    with self.block() as orelse:
+                        self.assign(place, default, node)
+                    self.emit(ast.If(expression("_0 >= 0", where), body, orelse))
+                    return self.load(place)
                 result = self.fresh("found")
                 with self.block() as body:
                     self.say(f"{result} = _0", self.plain(found, node))
@@ -137,14 +154,30 @@ class Methods(Python):
                 return Known(None)
         raise at(node, f".{name}()", "a dict in columns has no such method here")
 
+    def _found_or_none(self, base: Place, where: ast.expr, name: str, node: ast.Call) -> Value:
+        """Return what lies under a key, or None; of a key that is missing the first is read."""
+        assert isinstance(base.kind, kinds.Map)
+        found = self.load(base.part("values", base.kind.value, expression("max(_0, 0)", where)))
+        missing = self.kept(expression("_0 < 0", where), "missing")
+        if not self.is_plain(base.kind.value):
+            if name == "pop":
+                raise at(node, ".pop()", "what it returns lies in columns", "Read it, then delete.")
+            return Perhaps(missing, found)
+        held = Plain(self.kept(self.plain(found, node), "found"), base.kind.value)
+        if name == "pop":
+            with self.block() as body:
+                self._remove(base, where, node)
+            self.emit(ast.If(expression("_0 >= 0", where), body, []))
+        return Perhaps(missing, held)
+
     def _method_of_record(self, base: Place, name: str, node: ast.Call) -> Value:
         assert isinstance(base.kind, kinds.Record)
         if name == "get":
             key = self.expr(node.args[0])
             if isinstance(key, Known):
-                part = dict(base.kind.fields).get(key.value)
+                part = self.field(base, key.value)
                 if part is not None:
-                    return self.load(base.part(key.value, part))
+                    return self.load(part)
                 return self.expr(node.args[1]) if len(node.args) > 1 else Known(None)
         if name == "copy":
             return self.copied(base, base.kind, node)
@@ -152,9 +185,9 @@ class Methods(Python):
 
     def method_of_known(self, base: Value, name: str, node: ast.Call) -> Value | None:
         """A method of a container that is known, or that is written there."""
-        args = [self.expr(part) for part in node.args]
         if isinstance(base, Known) and isinstance(base.value, np.ndarray):
             return None
+        args = [self.expr(part) for part in node.args]
         if isinstance(base, Known) and all(isinstance(arg, Known) for arg in args):
             method = getattr(base.value, name)
             if name in (
@@ -170,11 +203,14 @@ class Methods(Python):
             ):
                 return Known(None)
             return Known(method(*[arg.value for arg in args if isinstance(arg, Known)]))
+        if isinstance(base, Made) and name == "get" and not isinstance(args[0], Known):
+            held = as_known(base)
+            base = base if held is None else held
         if isinstance(base, Known) and isinstance(base.value, dict) and name == "get":
-            place = self.constant_place(base, "table", node)
-            if isinstance(place.kind, kinds.Map):
-                return self._method_of_map(place, name, node)
-            return self._item_of_place(place, [args[0]], node)
+            place = self.constant_place(base, "table", node, has_keys=True)
+            return self._method_of_map(place, name, node)
+        if isinstance(base, Known) and isinstance(base.value, str) and name == "index":
+            base = Known(list(base.value))
         if isinstance(base, Known) and name == "index":
             place = self.constant_place(base, "members", node)
             return Plain(self.find(place, args[0], node), INT)
@@ -182,6 +218,10 @@ class Methods(Python):
             return Known("")
         if isinstance(base, Group) and name == "copy":
             return base
+        if isinstance(base, Made) and name == "update":
+            for key, value in self.call_dict(node).fields.items():
+                self.put(base, key, value, node)
+            return Known(None)
         if isinstance(base, Made) and name == "get" and isinstance(args[0], Known):
             return base.fields.get(args[0].value, args[1] if len(args) > 1 else Known(None))
         if isinstance(base, Made) and name == "copy":

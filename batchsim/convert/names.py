@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from batchsim.convert import kinds
-from batchsim.convert.attributes import lookup
+from batchsim.convert.attributes import MUTATORS, lookup
 from batchsim.convert.comparisons import Comparisons
 from batchsim.convert.kinds import INT, UNKNOWN, Array, Kind, Maybe, Member, Tuple
 from batchsim.convert.refusal import at
@@ -85,24 +85,32 @@ class Names(Comparisons):
     def bind(self, name: str, value: Value, node: ast.AST) -> None:
         """Write the assignment of a value to a variable."""
         once = len(self.bindings.get(name, ())) == 1
+        if isinstance(value, Known) and isinstance(value.value, dict) and self._is_changed(name):
+            value = Made({key: Known(member) for key, member in value.value.items()})
+        if once and isinstance(value, Made) and self._is_changed(name):
+            fields = value.fields.items()
+            value = Made({key: self.entry(name, key, held, node) for key, held in fields})
         empty = isinstance(value, Made) and not value.fields and not self._is_changed(name)
-        if name == "_" or empty or isinstance(value, Self | Streams | Idle):
+        if name == "_" or empty or isinstance(value, Self | Streams | Idle | Bound):
             self.names[name] = value
             return
         if (
             once
             and isinstance(value, Known)
             and not (isinstance(value.value, int | float | np.ndarray) and self._is_changed(name))
+            and not (isinstance(value.value, set | list) and self._is_mutated(name))
         ):
             self.names[name] = value
             return
         kind = self.kind_of_variable(name)
         if once and isinstance(value, Plain) and self.is_plain(value.kind):
             kind = value.kind  # other callers may have seen other kinds
+        if once and isinstance(value, Place) and isinstance(value.kind, kinds.Sequence):
+            kind = value.kind if isinstance(kind, Array) else kind  # of one length, as it happened
         written = self.variable(name)
-        if isinstance(kind, kinds.Unknown):
-            kind = self.kind_of_value(value)
-        elif isinstance(kind, kinds.Other) and not once:
+        if UNKNOWN in kinds.walk(kind):
+            kind = kinds.join(kind, self.kind_of_value(value))
+        if isinstance(kind, kinds.Other) and not once:
             # A name for things of several kinds: one variable for each.
             kind = self.kind_of_value(value)
             before = self.names.get(name)
@@ -119,12 +127,12 @@ class Names(Comparisons):
             self.names[name] = Plain(ast.Name(written, ast.Load()), kind)
         elif isinstance(kind, Maybe) and self.is_plain(kind.value):
             self._bind_perhaps(name, written, value, kind, node)
-        elif once and isinstance(value, Place):
+        elif once and isinstance(value, Place) and (self.name, name) not in self.whole.copies:
             self.names[name] = self.frozen(value)
         elif (
             once
             and isinstance(value, Group)
-            and isinstance(kind, Tuple | kinds.Unknown | kinds.Other)
+            and (isinstance(kind, Tuple | kinds.Unknown | kinds.Other) or self._is_kept(name, kind))
         ):
             self.names[name] = replace(
                 value, members=[self._held(member, node) for member in value.members]
@@ -157,6 +165,30 @@ class Names(Comparisons):
             Plain(ast.Name(written, ast.Load()), kind.value),
         )
 
+    def _is_kept(self, name: str, kind: Kind) -> bool:
+        """Return whether a variable is a list of arrays of several lengths that never changes."""
+        ragged = isinstance(kind, kinds.Sequence) and isinstance(kind.element, kinds.Sequence)
+        return (
+            ragged
+            and not self._is_changed(name)
+            and not any(
+                isinstance(part, ast.Attribute)
+                and isinstance(part.value, ast.Name)
+                and part.value.id == name
+                for part in ast.walk(self.node)
+            )
+        )
+
+    def _is_mutated(self, name: str) -> bool:
+        """Return whether a method changes a variable in place, as `append` or `add`."""
+        return any(
+            isinstance(node, ast.Attribute)
+            and node.attr in (*MUTATORS, "remove", "discard", "pop")
+            and isinstance(node.value, ast.Name)
+            and node.value.id == name
+            for node in ast.walk(self.node)
+        )
+
     def _is_changed(self, name: str) -> bool:
         """Return whether a variable is changed in place: its elements, or by `+=`."""
         for node in ast.walk(self.node):
@@ -165,6 +197,8 @@ class Names(Comparisons):
                 base = node.value
             elif isinstance(node, ast.AugAssign):
                 base = node.target
+            elif isinstance(node, ast.Attribute) and node.attr == "update":
+                base = node.value
             while isinstance(base, ast.Subscript):
                 base = base.value
             if isinstance(base, ast.Name) and base.id == name:
@@ -266,6 +300,12 @@ class Names(Comparisons):
             found = lookup(kind.cls, node.attr)
             if found is not None:
                 return self.method_or_property(found[1], base.part("", kind), node)
+        if isinstance(kind, kinds.Sequence) and kind.form == "array" and node.attr == "shape":
+            rest = kind.element.shape if isinstance(kind.element, Array) else ()
+            return Group([self.length(base, node), *map(Known, rest)])
+        if isinstance(kind, kinds.Sequence) and kind.form == "array" and node.attr == "size":
+            inner = kinds.size_of(kind.element) if isinstance(kind.element, Array) else 1
+            return self.operation(self.length(base, node), ast.Mult(), Known(inner), node)
         if isinstance(kind, kinds.Record):
             raise at(node, f".{node.attr}", "a dict has no such attribute here")
         loaded = self.load(base)
@@ -377,7 +417,10 @@ class Names(Comparisons):
             return Known(cls(*[member.value for member in members if isinstance(member, Known)]))
         return Group(members, names=cls._fields)
 
-    def _bind_draw(self, name: str, node: ast.Call) -> dict[str, ast.expr | None]:
+    def _bind_draw(
+        self, name: str, node: ast.Call
+    ) -> tuple[dict[str, ast.expr | None], dict[str, Array]]:
+        """Return the arguments of a draw, and the kinds of those that are arrays."""
         signature = inspect.signature(eval(f"lambda {DRAWS[name]}: None"))
         values = self.in_order(node.args)
         keywords = {key: self.expr(part) for key, part in self._keywords(node).items()}
@@ -387,15 +430,19 @@ class Names(Comparisons):
             raise at(node, name, f"{error}") from error
         bound.apply_defaults()
         found: dict[str, ast.expr | None] = {}
+        wide: dict[str, Array] = {}
         for key, value in bound.arguments.items():
             if isinstance(value, Value):
+                kind = self.kind_of_value(value)
+                if isinstance(kind, Array) and key != "size":
+                    wide[key] = kind
                 if (isinstance(value, Known) and value.value is None) or key == "dtype":
                     found[key] = None
                 else:
                     found[key] = self.plain(value, node)
             else:
                 found[key] = None if value is None else constant(value)
-        return found
+        return found, wide
 
     def _option(self, key: Value, fields: Mapping[Any, Value], node: ast.Subscript) -> Value:
         """Return what a dict that is written out holds under a computed key."""

@@ -32,6 +32,11 @@ __all__ = ["Numeric"]
 
 MAKERS = ("array", "zeros", "ones", "empty", "full", "zeros_like", "ones_like", "full_like", "copy")
 """Functions whose arrays are there to be written into."""
+OF_TEXTS = (
+    "in columns a number stands for each text that there is, and has none of its letters",
+    "Compare it with ==, or look it up in a dict.",
+)
+COPIES = ("copy", "asarray", "array", "asanyarray", "ascontiguousarray")
 
 
 class Numeric(Drawing):
@@ -96,7 +101,16 @@ class Numeric(Drawing):
             changing = self.of_list(name, values[0], keywords, node)
             if changing is not None:
                 return changing
-        if name in ("copy", "asarray", "array", "asanyarray", "ascontiguousarray") and values:
+            listed = isinstance(values[0].kind.element, Number) and not self.is_fixed(values[0])
+            if listed and name not in (*COPIES, "where", "nonzero", "flatnonzero", "argwhere"):
+                raise at(
+                    node,
+                    f"np.{name} of a list",
+                    "how many elements the list has changes",
+                    "Write a loop, or keep an array of the largest size and how many of it count.",
+                )
+        rows = name == "stack" and not keywords and len(values) == 1
+        if rows or (name in COPIES and values):
             made = self._as_array(values[0], keywords, node)
             if made is not None:
                 return made
@@ -104,6 +118,10 @@ class Numeric(Drawing):
             return self.places(name, values[0], node)
         if name == "rot90" and len(values) > 1 and not isinstance(values[1], Known):
             return self._turned(values, node)
+        if name in ("concatenate", "hstack") and len(values) == 1 and not keywords:
+            row = self._joined_rows(values[0])
+            if row is not None:
+                return Plain(row, self.seen_kind(node))
         if name in ("zeros", "ones", "full", "empty"):
             made = self._large_array(name, values, node)
             if made is not None:
@@ -125,6 +143,12 @@ class Numeric(Drawing):
         if circular is not None:
             return circular
         args = [self._argument(value, widest, node, whole) for value in values]
+        if isinstance(function, np.ufunc):
+            lists = [isinstance(arg, ast.List) for arg in args]
+            args = [
+                expression("np.array(_0)", arg) if is_list else arg
+                for arg, is_list in zip(args, lists, strict=True)
+            ]
         named = [
             ast.keyword(key, self._argument(value, UNKNOWN, node, whole))
             for key, value in keywords.items()
@@ -245,6 +269,18 @@ class Numeric(Drawing):
         for place in lists:
             self.say("_0 = _1", place.count(), where)
         return Group(list(lists)) if separate else lists[0]
+
+    def _joined_rows(self, value: Value) -> ast.expr | None:
+        """Return the rows of a list that never changes its length, one behind the other."""
+        kind = value.kind if isinstance(value, Place) else UNKNOWN
+        if not isinstance(value, Place) or not isinstance(kind, kinds.Sequence):
+            return None
+        if not isinstance(kind.element, Array) or len(kind.element.shape) > 1:
+            return None
+        row = self.row(value)
+        if row is None and kind.least == kind.greatest:
+            row = value.leaf("", ast.Slice(None, ast.Constant(kind.greatest)))  # as many as ever
+        return None if row is None else expression("_0.reshape(-1)", row)
 
     def _is_memory(self, node: ast.expr) -> bool:
         """Return whether an expression is a row of a column, or a variable."""
@@ -373,6 +409,8 @@ class Numeric(Drawing):
         """A method of an array or of a number."""
         kind = self.kind_of_value(base)
         held = self.plain(base, node)
+        if isinstance(kind, kinds.Text):
+            raise at(node, f".{name}()", *OF_TEXTS)
         if name == "copy" and isinstance(base, Place) and not self.is_plain(kind):
             return self.copied(base, kind, node)
         if name == "item":

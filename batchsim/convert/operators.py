@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from batchsim.convert import kinds
+from batchsim.convert.iterables import Iterables
 from batchsim.convert.kinds import BOOL, UNKNOWN, Array, Kind, Member, Number, Tuple
-from batchsim.convert.loops import Loops
 from batchsim.convert.refusal import ConversionError, at
 from batchsim.convert.values import (
     Bound,
@@ -36,7 +36,7 @@ __all__ = ["Operators"]
 Dicts = dict[int, tuple[Made, dict[Any, Value]]]
 
 
-class Operators(Loops):
+class Operators(Iterables):
     """Operators, comparisons and conditions."""
 
     def _dicts(self, before: Dicts | None = None) -> Dicts:
@@ -200,17 +200,23 @@ class Operators(Loops):
         """Return what several expressions become, evaluated one after the other."""
         found: list[Value] = []
         for node in nodes:
+            before, self.written.writes = self.written.writes, set()
             with self.block() as ahead:
-                value = self.expr(node)
+                starred = isinstance(node, ast.Starred)
+                value = self.expr(node.value if isinstance(node, ast.Starred) else node)
+                values = self.members(value, None, node) if starred else [value]
+            changed, self.written.writes = self.written.writes, self.written.writes | before
             if ahead:
-                found = [self._fixed(before) for before in found]
+                found = [self._fixed(earlier, changed, node) for earlier in found]
                 for part in ahead:
                     self.emit(part)
-            found.append(value)
+            found += values
         return found
 
-    def _fixed(self, value: Value) -> Value:
+    def _fixed(self, value: Value, changed: set[str], node: ast.AST) -> Value:
         """Return a value that statements behind it do not change."""
+        if isinstance(value, Place) and value.scratch and value.name in changed:
+            return self.copied(value, value.kind, node)
         if (
             isinstance(value, Plain)
             and isinstance(value.kind, Number)
@@ -302,7 +308,17 @@ class Operators(Loops):
                 self.assign(place, left, node)
                 self.extend(place, right, node)
                 return place
-        raise at(node, "an operator of lists", "only `+` of two lists is written out")
+        kind = self.seen_kind(node) if isinstance(node, ast.expr) else UNKNOWN
+        numbers = [isinstance(self.kind_of_value(side), Number) for side in (left, right)]
+        if isinstance(op, ast.Mult) and any(numbers) and isinstance(kind, kinds.Sequence):
+            part, count = (right, left) if numbers[0] else (left, right)
+            repeated = self.changing_place("repeated", kind, node)
+            self.say("_0 = 0", repeated.count())
+            with self.block() as body:
+                self.extend(repeated, part, node)
+            self.emit(for_each(self.fresh("k"), self.plain(count, node), body))
+            return repeated
+        raise at(node, "an operator of lists", "only `+` of two lists, and `*`, are written out")
 
     def _is_array_like(self, left: Value, right: Value) -> bool:
         return any(isinstance(self.kind_of_value(side), Array) for side in (left, right))

@@ -103,9 +103,11 @@ class Places(Plainly):
                 return place.leaf()
         return None
 
-    def constant_place(self, value: Known, wanted: str, node: ast.AST) -> Place:
+    def constant_place(
+        self, value: Known, wanted: str, node: ast.AST, has_keys: bool = False
+    ) -> Place:
         """Return the place of a known container among the constants of the module."""
-        return placed(self.whole, value.value, value.name or wanted, node)
+        return placed(self.whole, value.value, value.name or wanted, node, has_keys)
 
     def place_of(self, node: ast.expr) -> Value:
         """Return where what an expression says lies: what is assigned to is found so."""
@@ -152,10 +154,17 @@ class Places(Plainly):
         if isinstance(kind, Maybe):
             kind = kind.value
         if isinstance(kind, kinds.Object | kinds.Record):
-            for key, part in kind.fields:
+            is_row = self.is_row(place, kind)
+            for k, (key, part) in enumerate(kind.fields):
+                if key == name and is_row:
+                    return place.part("", part, self.whole.field(kind, key, k))
                 if key == name:
                     return place.part(key, part)
         return None
+
+    def is_row(self, place: Place, kind: kinds.Object | kinds.Record) -> bool:
+        """Return whether the fields of an object here are one row of a column."""
+        return bool(place.index) and kinds.row_dtype(kind) is not None
 
     def state_place(self, name: str, node: ast.AST) -> Place:
         """Return the place of an attribute of the environment that is state."""
@@ -200,6 +209,8 @@ class Places(Plainly):
         match value:
             case Group():
                 found = list(value.members)
+            case Perhaps():
+                return self.members(value.value, count, node)
             case Known() if isinstance(value.value, tuple | list | np.ndarray):
                 found = [Known(member) for member in value.value]
             case Plain() if isinstance(value.kind, Tuple):

@@ -21,6 +21,7 @@ from typing import Any
 
 import gymnasium
 
+from batchsim.convert.generators import listed
 from batchsim.convert.refusal import ConversionError, Refusal
 
 __all__ = ["Module", "Program", "load"]
@@ -37,7 +38,9 @@ class Module:
         name: its name, by which it is imported.
         path: its file.
         lines: its source.
-        tree: its syntax tree; each node has this module as `source`, expressions a number `k`.
+        original: its syntax tree.
+        tree: the same, with generators as lists where that makes no difference; each node has
+            this module as `source`, expressions a number `k`.
     """
 
     def __init__(self, name: str, path: str, number: Callable[[ast.expr], int]) -> None:
@@ -47,9 +50,16 @@ class Module:
         self.lines = text.splitlines()
         self.tree = ast.parse(text, path)
         _mangle(self.tree, "")
+        self._number(number)
+        self.original = copy.deepcopy(self.tree)
+        listed(self.tree)
+        self._number(number)
+
+    def _number(self, number: Callable[[ast.expr], int]) -> None:
+        """Number the expressions that have no number yet."""
         for parent in ast.walk(self.tree):
             parent.source = self  # type: ignore[attr-defined]
-            if isinstance(parent, ast.expr):
+            if isinstance(parent, ast.expr) and not hasattr(parent, "k"):
                 parent.k = number(parent)  # type: ignore[attr-defined]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Module:
@@ -118,17 +128,19 @@ class Program:
         self,
         transform: Callable[[ast.Module], ast.Module],
         names: Mapping[str, Any],
+        original: bool = False,
     ) -> type[gymnasium.Env[Any, Any]]:
         """Import the author's modules anew, with changed trees.
 
         Args:
             transform: returns the tree that a module is compiled from; it is given a copy.
             names: what the changed trees use, by name.
+            original: whether generators are left as they are.
 
         Returns:
             The class of these modules.
         """
-        finder = _Finder(self, transform, names)
+        finder = _Finder(self, transform, names, original)
         before = {name: sys.modules.pop(name) for name in self.names if name in sys.modules}
         for name in before:
             _forget(name)
@@ -179,7 +191,9 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         program: Program,
         transform: Callable[[ast.Module], ast.Module],
         names: Mapping[str, Any],
+        original: bool,
     ) -> None:
+        self.original = original
         self.program = program
         self.transform = transform
         self.names = names
@@ -204,7 +218,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         read = self.program.module_of(module.__name__, str(module.__file__))
-        tree = self.transform(copy.deepcopy(read.tree))
+        tree = self.transform(copy.deepcopy(read.original if self.original else read.tree))
         ast.fix_missing_locations(tree)
         vars(module).update(self.names)
         exec(compile(tree, read.path, "exec"), vars(module))

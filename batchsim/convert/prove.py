@@ -99,6 +99,7 @@ class Oracle:
         self.cls: Any = program.imported(
             lambda tree: Marker(SWAP, seen.swapped).visit(tree),
             {SWAP: lambda k, value: self.lender.swap(value)},
+            original=True,
         )
 
     def make(self) -> Adapter:

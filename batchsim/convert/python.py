@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from batchsim.convert import kinds
-from batchsim.convert.kinds import BOOL, FLOAT, INT, UNKNOWN, Array, Kind, Number, Text, Tuple
+from batchsim.convert.kinds import (
+    BOOL,
+    FLOAT,
+    INT,
+    UNKNOWN,
+    Array,
+    Kind,
+    Maybe,
+    Number,
+    Text,
+    Tuple,
+)
 from batchsim.convert.numeric import Numeric
 from batchsim.convert.refusal import at
-from batchsim.convert.values import Group, Known, Made, Place, Plain, Self, Value, expression
+from batchsim.convert.values import (
+    Group,
+    Known,
+    Made,
+    Perhaps,
+    Place,
+    Plain,
+    Self,
+    Value,
+    expression,
+)
 
 __all__ = ["Python"]
 
@@ -70,7 +92,7 @@ class Python(Numeric):
         name = "np.abs" if isinstance(kind, Array) else "abs"
         return Plain(expression(f"{name}(_0)", self.plain(value, node)), kind)
 
-    def call_dict(self, node: ast.Call) -> Value:
+    def call_dict(self, node: ast.Call) -> Made:
         """`dict(key=value)`, or a copy."""
         made = Made()
         for source in node.args:
@@ -190,7 +212,7 @@ class Python(Numeric):
                 self.say(f"{first} = False")
             self.emit(ast.If(expression("_0 or _1", ast.Name(first, ast.Load()), test), body, []))
 
-        self._each_of(source, one, node)
+        self.each_of(source, one, node)
         if target is not None:
             return self.load(target)
         return Plain(ast.Name(best, ast.Load()), kind)
@@ -206,8 +228,9 @@ class Python(Numeric):
         """`sum(…)` of Python: one after the other."""
         kind = self.seen_kind(node)
         value = None
-        if not isinstance(node.args[0], ast.GeneratorExp | ast.ListComp):
-            value = self.expr(node.args[0])
+        source = node.args[0]
+        if not isinstance(source, ast.GeneratorExp | ast.ListComp) and not self.iterator(source):
+            value = self.expr(source)
             if isinstance(value, Known):
                 return Known(sum(value.value))
         total = self.fresh("total")
@@ -223,7 +246,7 @@ class Python(Numeric):
         if value is not None:
             self.each(value, one, node)
         else:
-            self._each_of(node.args[0], one, node)
+            self.each_of(node.args[0], one, node)
         if isinstance(kind, Number):
             return Plain(ast.Name(total, ast.Load()), kind)
         return Plain(ast.Name(total, ast.Load()), FLOAT)
@@ -252,8 +275,42 @@ class Python(Numeric):
                 self.say(f"{result} = {wanted}")
             self.emit(ast.If(test, body, []))
 
-        self._each_of(source, one, node)
+        self.each_of(source, one, node)
         return Plain(ast.Name(result, ast.Load()), BOOL)
+
+    def call_next(self, node: ast.Call) -> Value:
+        """`next(…)` of a generator that is written there: its first element, or the default."""
+        if not isinstance(node.args[0], ast.GeneratorExp) or len(node.args) < 2:
+            raise at(node, "next", "it is given no generator and a default", "Use a loop.")
+        kind = self.seen_kind(node)
+        default = self.expr_of(self.expr(node.args[1]))
+        missing = self.fresh("missing")
+        self.say(f"{missing} = True")
+        is_plain = self.is_plain(kind.value if isinstance(kind, Maybe) else kind)
+        if is_plain:
+            name = self.fresh("first")
+            inner = kind.value if isinstance(kind, Maybe) else kind
+            none = isinstance(default, Known) and default.value is None
+            start = self.default(inner) if none else self.plain(default, node)
+            self.say(f"{name} = _0", start)
+        else:
+            place = self.scratch_place(f"first_{node.lineno}_{node.col_offset}", kind, node)
+            self.assign(place, default, node)
+
+        def one(member: Value) -> None:
+            with self.block() as body:
+                if is_plain:
+                    self.say(f"{name} = _0", self.plain(member, node))
+                else:
+                    self.assign(place, member, node)
+                self.say(f"{missing} = False")
+            self.emit(ast.If(ast.Name(missing, ast.Load()), body, []))
+
+        self.each_of(node.args[0], one, node)
+        if not is_plain:
+            return self.load(place)
+        found = Plain(ast.Name(name, ast.Load()), inner)
+        return Perhaps(ast.Name(missing, ast.Load()), found) if isinstance(kind, Maybe) else found
 
     def call_isinstance(self, node: ast.Call) -> Value:
         """`isinstance(x, T)`, by what was seen."""
@@ -291,6 +348,20 @@ class Python(Numeric):
                 held = python[kind.dtype.kind] if kind.python else kind.dtype.type
             return Known(hasattr(held, name.value))
         raise at(node, "hasattr", "which attributes there are is always the same")
+
+    def call_getattr(self, node: ast.Call) -> Value:
+        """`getattr(x, name)` of a name that is known."""
+        name = self.expr(node.args[1])
+        if not isinstance(name, Known):
+            raise at(node, "getattr", "which attribute it asks for is computed", "Use `if`.")
+        if len(node.args) > 2:
+            has = ast.copy_location(ast.Call(node.func, node.args[:2], []), node)
+            has.source = getattr(node, "source", None)  # type: ignore[attr-defined]
+            if self.truth(self.call_hasattr(has), node) is False:
+                return self.expr(node.args[2])
+        found = ast.copy_location(ast.Attribute(node.args[0], name.value, ast.Load()), node)
+        found.source, found.k = getattr(node, "source", None), getattr(node, "k", -1)  # type: ignore[attr-defined]
+        return self.expr(found)
 
     def call_str(self, node: ast.Call) -> Value:
         """`str(x)`: nothing of texts is kept."""
@@ -356,6 +427,12 @@ class Python(Numeric):
         turned = _turned_round(source)
         if turned is not None:
             return self._reversed_copy(turned, node)
+        kind = self.seen_kind(node)
+        if self.iterator(source) and isinstance(kind, kinds.Sequence):
+            place = self.changing_place("list", kind, node)
+            self.say("_0 = 0", place.count())
+            self.each_of(source, lambda member: self.append(place, member, node), node)
+            return place
         value = (
             self.expr(source)
             if not isinstance(source, ast.GeneratorExp)
@@ -365,7 +442,6 @@ class Python(Numeric):
             return Known(list(value.value))
         if isinstance(value, Group):
             return Group(list(value.members), "list")
-        kind = self.seen_kind(node)
         if isinstance(value, Place) and isinstance(value.kind, kinds.Sequence):
             if value.scratch:
                 return value
@@ -384,6 +460,10 @@ class Python(Numeric):
         kind = self.seen_kind(node)
         if not isinstance(kind, kinds.Sequence):
             raise at(node, "reversed", "it never ran while episodes were watched")
+        return self.turned_round(source, kind, node)
+
+    def turned_round(self, source: ast.expr, kind: kinds.Sequence, node: ast.AST) -> Place:
+        """Return the elements of a list, the last one first, in working space."""
         place = self.changing_place("reversed", kind, node)
         self.say("_0 = 0", place.count())
         name = self.fresh("member")
@@ -420,10 +500,19 @@ class Python(Numeric):
 
     def call_sorted(self, node: ast.Call) -> Value:
         """`sorted(x)`: insertion into a list, equal elements in their order."""
-        keywords = self._keywords(node)
         kind = self.seen_kind(node)
         if not isinstance(kind, kinds.Sequence):
             raise at(node, "sorted", "it never ran while episodes were watched")
+        return self.in_order_of(node.args[0], kind, self._keywords(node), node)
+
+    def in_order_of(
+        self,
+        source: ast.expr,
+        kind: kinds.Sequence,
+        keywords: Mapping[str, ast.expr],
+        node: ast.Call,
+    ) -> Place:
+        """Return what an expression yields, in order, in working space."""
         place = self.changing_place("sorted", kind, node)
         backwards = self.expr(keywords["reverse"]) if "reverse" in keywords else Known(False)
         if not isinstance(backwards, Known):
@@ -447,7 +536,7 @@ class Python(Numeric):
             self.emit(ast.While(expression("_0 > 0", at_), body, []))
             self.prepend(place, member, at_, node)
 
-        self._each_of(node.args[0], one, node)
+        self.each_of(source, one, node)
         return place
 
 

@@ -40,7 +40,7 @@ MOST_WATCHED = 3000
 """Steps of the original that are watched; the proof goes on for as many as are asked for."""
 OBSERVATIONS = ("observation", "final_obs", "info")
 FULL_LIST = "a list that grows beyond its capacity"
-FULL = re.compile(r"(?:room|insert)\(s\.(\w+)\[")
+FULL = re.compile(r"(?:room|insert|append)\(s\.(\w+)\[")
 PLACE = re.compile(r"^(\S.*?\.py):(\d+): ")
 
 

@@ -84,6 +84,10 @@ _OF_RANDOM = {
     "betavariate": ("alpha, beta", "beta(alpha, beta)"),
     "gammavariate": ("alpha, beta", "gamma(alpha, beta)"),
     "lognormvariate": ("mu=0.0, sigma=1.0", "lognormal(mu, sigma)"),
+    "sample": (
+        "population, k",
+        "[population[j] for j in choice(len(population), k, replace=False)]",
+    ),
     "getrandbits": ("k", "integers(0, 2**k)"),
     "shuffle": ("x", "shuffle(x)"),
 }
@@ -92,6 +96,14 @@ _VARIANTS = {
     "random.randrange": (
         ("stop", "integers(0, stop)"),
         ("start, stop", "integers(start, stop)"),
+    ),
+    "random.choices": (
+        ("population, *, k=1", "[population[j] for j in integers(0, len(population), k)]"),
+        (
+            "population, weights, *, k=1",
+            "[population[j] for j in "
+            "choice(len(population), k, p=np.array(weights) / np.sum(weights))]",
+        ),
     ),
     "numpy.random.randint": (
         ("low", "int(integers(0, low))"),
@@ -211,7 +223,7 @@ class Draws:
         if name.startswith("__"):
             raise AttributeError(name)
         if name in SEEDS:
-            return _nothing
+            return nothing
         if name in ("default_rng", "RandomState", "Random", "Generator", "SystemRandom"):
             kind = "random" if name in ("Random", "SystemRandom") else "numpy.random"
             return Maker(self.lender, kind, name)
@@ -282,12 +294,12 @@ class _Methods(dict[str, Any]):
     """The names in a replacement: the generator's methods, and Python's own functions."""
 
     def __init__(self, lender: Lender) -> None:
-        super().__init__(len=len, range=range, int=int)
+        super().__init__(len=len, range=range, int=int, np=np)
         self.lender = lender
 
     def __missing__(self, name: str) -> Any:
         return getattr(self.lender.generator, name)
 
 
-def _nothing(*args: Any, **kwargs: Any) -> None:
+def nothing(*args: Any, **kwargs: Any) -> None:
     """Do what seeding a stream does that is not there."""

@@ -24,6 +24,7 @@ __all__ = [
     "Self",
     "Streams",
     "Value",
+    "as_known",
     "constant",
     "element",
     "expression",
@@ -118,9 +119,10 @@ class Group(Value):
 
 @dataclass
 class Made(Value):
-    """A dict by its keys that is written there."""
+    """A dict by its keys that is written there, or a new object of a class by its fields."""
 
     fields: dict[str, Value] = field(default_factory=dict)
+    cls: type | None = None
 
 
 @dataclass
@@ -173,6 +175,22 @@ class Choice(Value):
 
     key: Value
     options: list[tuple[Value, Value]]
+
+
+def as_known(value: Value) -> Known | None:
+    """Return a container that is written out as a known one, if all that it holds is known."""
+    if isinstance(value, Known):
+        return value
+    if isinstance(value, Group):
+        parts = [as_known(member) for member in value.members]
+        held = [part.value for part in parts if part is not None]
+        made = {"list": list, "set": set}.get(value.form, tuple)(held)
+        return Known(made) if len(held) == len(parts) and not value.names else None
+    if isinstance(value, Made):
+        found = {key: as_known(member) for key, member in value.fields.items()}
+        known = {key: part.value for key, part in found.items() if part is not None}
+        return Known(known) if len(known) == len(found) else None
+    return None
 
 
 def key_of(name: str, depth: int) -> str:

@@ -3,6 +3,7 @@
 from batchsim.torch.advantages import Advantages, generalised_advantages
 from batchsim.torch.checkpoint import load_policy
 from batchsim.torch.collector import Collector, Times
+from batchsim.torch.distributed import Ranks, join_ranks
 from batchsim.torch.evaluate import Evaluation, evaluate
 from batchsim.torch.policy import ActorCritic, Decision, Policy
 from batchsim.torch.ppo import PPO, Hyperparameters, Iteration, TrainingError
@@ -21,6 +22,7 @@ __all__ = [
     "Hyperparameters",
     "Iteration",
     "Policy",
+    "Ranks",
     "Rollout",
     "Settings",
     "ThreadChoice",
@@ -31,6 +33,7 @@ __all__ = [
     "evaluate",
     "generalised_advantages",
     "hyperparameters_for",
+    "join_ranks",
     "load_policy",
     "pick_threads",
 ]

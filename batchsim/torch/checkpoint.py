@@ -60,6 +60,8 @@ class Checkpoint:
     """That training has taken so far."""
     training: dict[str, Any]
     """`PPO.state_dict()`."""
+    ranks: int = 1
+    """How many processes trained: with others the last bits may differ."""
 
 
 def save(checkpoint: Checkpoint, directory: Path) -> Path:
@@ -136,7 +138,8 @@ def load(path: Path) -> Checkpoint:
             f"{content.get('batchsim')!s:.20}; expected {FORMAT}."
         )
     try:
-        fields = {name: content[name] for name in Checkpoint.__dataclass_fields__}
+        # Files from before there were several lack their number.
+        fields = {name: {"ranks": 1, **content}[name] for name in Checkpoint.__dataclass_fields__}
         fields["hyperparameters"] = Hyperparameters(**fields["hyperparameters"])
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{file} lacks a part of a checkpoint of batchsim.") from error
@@ -160,9 +163,10 @@ def _check_fields(fields: dict[str, Any]) -> None:
         raise ValueError(f"its precision is none of {', '.join(PRECISIONS)}.")
     restore.read_number("its seed", fields["seed"], int)
     restore.read_number("its number of seconds", fields["seconds"], float)
-    restore.read_number("its number of threads", fields["threads"], int, MOST_THREADS)
-    if fields["threads"] == 0:
-        raise ValueError("its number of threads is 0; expected at least 1.")
+    for name in ("threads", "ranks"):
+        restore.read_number(f"its number of {name}", fields[name], int, MOST_THREADS)
+        if fields[name] == 0:
+            raise ValueError(f"its number of {name} is 0; expected at least 1.")
 
 
 def load_policy(path: Path | str, env: Any) -> ActorCritic:

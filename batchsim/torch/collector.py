@@ -18,6 +18,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from batchsim.batch.checks import whole_number
 from batchsim.batch.infos import final_arrays
 from batchsim.batch.vector import BatchEnv
+from batchsim.torch.distributed import ALONE, Ranks
 from batchsim.torch.gpu import Lane
 from batchsim.torch.nested import mapped
 from batchsim.torch.policy import Decision, Policy, converter, distribution_of
@@ -92,6 +93,8 @@ class Collector:
             about all at once, which is faster for small batches; the last bits may then differ.
         cuda_graph: on a GPU, record the policy's operations once and play them back, for all of
             which it must have read nothing but its arguments and parameters.
+        ranks: the processes that step as many environments each: seeds count on from one to the
+            next, and noise is drawn for all of them.
 
     Raises:
         TypeError, ValueError: for arguments out of place.
@@ -118,6 +121,7 @@ class Collector:
         seed: int | None = None,
         halves: bool = True,
         cuda_graph: bool = False,
+        ranks: Ranks = ALONE,
     ) -> None:
         if not isinstance(envs, VectorEnv):
             raise TypeError(f"envs is {envs!r}; expected a gymnasium.vector.VectorEnv.")
@@ -141,6 +145,10 @@ class Collector:
         if cuda_graph and self.device.type != "cuda":
             raise ValueError(f"cuda_graph is True on {self.device}; expected device='cuda'.")
         self.seed = None if seed is None else whole_number("seed", seed, at_least=0)
+        if self.seed is None and ranks.several:
+            raise ValueError(f"seed is None for {ranks.size} ranks; expected one for all of them.")
+        self.num_rows = envs.num_envs * ranks.size
+        self.rows = ranks.rows_of(self.num_rows)
         self.same_step = _is_same_step(envs, self.native)
         self.times = Times()
         self.cuda_graph = cuda_graph
@@ -200,7 +208,8 @@ class Collector:
 
     def reset(self) -> None:
         """Start new episodes in all rows, with the seed if there is one."""
-        observations, _ = self.envs.reset(seed=self.seed)
+        seed = None if self.seed is None else self.seed + self.rows.start
+        observations, _ = self.envs.reset(seed=seed)
         self.begin_from(observations, np.zeros(self.envs.num_envs, np.bool_))
 
     def begin_from(self, observations: Any, restarting: Array) -> None:
@@ -302,15 +311,16 @@ class Collector:
 
     def _draw(self) -> None:
         begin = time.perf_counter()
-        wanted = self.rollout.steps, self.rollout.num_envs
+        wanted = self.rollout.steps, self.num_rows
         drawn = self.policy.draw(*wanted, self.generator)
         if drawn.shape[:2] != wanted:
             raise ValueError(
                 f"The noise that the policy draws has shape {tuple(drawn.shape)}; expected "
                 f"({wanted[0]}, {wanted[1]}, …)."
             )
+        drawn = drawn[:, self.rows]
         if self.noise is None:
-            self.noise = torch.empty_like(drawn)
+            self.noise = torch.empty_like(drawn, memory_format=torch.contiguous_format)
             for half in self.halves:
                 half.noise = [self.noise[t, half.rows] for t in range(self.rollout.steps)]
         self.noise.copy_(drawn)

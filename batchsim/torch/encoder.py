@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,10 @@ from torch.nn.grad import conv2d_weight
 
 from batchsim.batch.spaces import Layout
 from batchsim.symbols import Symbols, are_tokens, token_values
+from batchsim.torch.distributed import ALONE, Ranks
 from batchsim.torch.nested import leaves
 
-__all__ = ["Cells", "Encoder", "Lookup", "Normalizer", "Words"]
+__all__ = ["Board", "Cells", "Encoder", "Lookup", "Normalizer", "Words", "is_picture"]
 
 Array = npt.NDArray[Any]
 
@@ -51,14 +52,17 @@ class Normalizer(nn.Module):
         return ((numbers - self.mean) * self.scale).clamp(-10.0, 10.0)
 
     @torch.no_grad()
-    def show(self, numbers: torch.Tensor) -> None:
-        """Take (rows, size) into account: means and variances put together (Chan and others)."""
-        variance, mean = torch.var_mean(numbers, 0, correction=0)
-        share = len(numbers) / (self.count + len(numbers))
-        difference = mean - self.mean
-        self.variance += ((variance - self.variance) + difference**2 * (1 - share)) * share
-        self.mean += difference * share
-        self.count += len(numbers)
+    def show(self, numbers: torch.Tensor, ranks: Ranks = ALONE) -> None:
+        """Take (rows, size) of each rank into account: means and variances put together (Chan and
+        others).
+        """
+        own = torch.var_mean(numbers, 0, correction=0)
+        for count, variance, mean in ranks.moments(len(numbers), *own):
+            share = count / (self.count + count)
+            difference = mean - self.mean
+            self.variance += ((variance - self.variance) + difference**2 * (1 - share)) * share
+            self.mean += difference * share
+            self.count += count
         self.scale.copy_((self.variance + 1e-8).rsqrt())
 
 
@@ -66,9 +70,10 @@ class Encoder(nn.Module):
     """Turns observations of any space into vectors.
 
     Pixels (a Box of uint8 with three axes, or four where frames are stacked) go through
-    convolutions, numbers are flattened, what is discrete becomes a one for its value among zeros;
-    `Symbols` are looked up, each in a vector of its own for its place and kind. Where there are
-    texts, pictures and symbols are looked at in the light of what they say.
+    convolutions, boards (a Box of bool, likewise) are looked at window by window, numbers are
+    flattened, what is discrete becomes a one for its value among zeros; `Symbols` are looked up,
+    each in a vector of its own for its place and kind. Where there are texts, pictures and symbols
+    are looked at in the light of what they say.
 
     Args:
         space: of one environment's observations.
@@ -81,6 +86,7 @@ class Encoder(nn.Module):
         self.counts: dict[int, tuple[list[int], list[int]]] = {}
         self.convolutions = nn.ModuleDict()
         self.lookups = nn.ModuleDict()
+        self.boards = nn.ModuleDict()
         self.texts = nn.ModuleDict()
         self.normalizers = nn.ModuleDict()
         self.features = 0
@@ -99,7 +105,11 @@ class Encoder(nn.Module):
                 size = Cells.features
                 counts = np.tile(leaf.counts, math.prod(leaf.shape[:-1]))
                 self.lookups[str(k)] = Cells(leaf, told) if told else Lookup(counts, size)
-            elif isinstance(leaf, Box) and leaf.dtype == np.uint8 and len(leaf.shape) in (3, 4):
+            elif is_picture(leaf, np.bool_):
+                self.kinds.append("board")
+                self.boards[str(k)] = Board(leaf.shape)
+                size = Board.features
+            elif is_picture(leaf, np.uint8):
                 self.kinds.append("pixels")
                 self.convolutions[str(k)] = module = Convolutions(leaf.shape, told)
                 size = module.features
@@ -130,6 +140,8 @@ class Encoder(nn.Module):
         if kind == "pixels":
             found: torch.Tensor = self.convolutions[str(k)](leaf, told)
             return found
+        if kind == "board":
+            return self.boards[str(k)](leaf)  # type: ignore[no-any-return]
         if kind == "symbols":
             lookup = self.lookups[str(k)]
             return torch.relu(lookup(leaf.flatten(1))) if told is None else lookup(leaf, told)
@@ -143,19 +155,29 @@ class Encoder(nn.Module):
                 ],
                 -1,
             ).float()
-        numbers = leaf.flatten(1) if leaf.dim() > 1 else leaf.unsqueeze(1)
+        numbers = _flat(leaf)
         if numbers.dtype != torch.float32:
             numbers = numbers.float()
         if str(k) in self.normalizers:
             numbers = self.normalizers[str(k)](numbers)
         return numbers
 
-    def show(self, observations: Any) -> None:
-        """Take (rows, …) into account for the scale of numbers."""
+    def show(self, observations: Any, ranks: Ranks = ALONE) -> None:
+        """Take (rows, …) of each rank into account for the scale of numbers."""
         for k, leaf in enumerate(leaves(observations)):
             if str(k) in self.normalizers:
                 normalizer: Any = self.normalizers[str(k)]
-                normalizer.show(leaf.reshape(len(leaf), -1).float())
+                normalizer.show(_flat(leaf).float(), ranks)
+
+
+def _flat(leaf: torch.Tensor) -> torch.Tensor:
+    """Return (rows, numbers)."""
+    return leaf.flatten(1) if leaf.dim() > 1 else leaf.unsqueeze(1)
+
+
+def is_picture(space: Space[Any], dtype: type[np.generic]) -> TypeGuard[Box]:
+    """Whether it is a Box of this dtype with three axes, or four where frames are stacked."""
+    return isinstance(space, Box) and space.dtype == dtype and len(space.shape) in (3, 4)
 
 
 def _says_something(space: Space[Any]) -> bool:
@@ -208,6 +230,55 @@ class Convolutions(nn.Module):
         if self.modulation is not None:
             found = self.modulation(found, told, 1)
         return self.last(found)  # type: ignore[no-any-return]
+
+
+class Board(nn.Module):
+    """Looks at a board of flags through windows that overlap by half, and then at all together.
+
+    As a product of matrices: PyTorch's convolutions of three by three cells, as Young and Tian
+    (2019) have them for such boards, take three times as long on a CPU.
+
+    Args:
+        shape: as of `Convolutions`.
+    """
+
+    features = 128
+    filters = 16
+    window, stride = 4, 2
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        first, second, third = shape[-3:]
+        self.channels_last = third <= min(first, second)
+        cells = (first, second) if self.channels_last else (second, third)
+        channels = math.prod(shape) // math.prod(cells)
+        self.windows = [min(self.window, count) for count in cells]
+        pairs = list(zip(cells, self.windows, strict=True))
+        # Cells without flags are added to what the last windows would not reach else.
+        missing = [(size - count) % self.stride for count, size in pairs]
+        self.padding = [0, 0, 0, missing[1], 0, missing[0]] if any(missing) else []
+        self.counts = [-(-(count - size) // self.stride) + 1 for count, size in pairs]
+        self.look = nn.Linear(math.prod(self.windows) * channels, self.filters)
+        self.linear = nn.Linear(math.prod(self.counts) * self.filters, self.features)
+
+    def forward(self, flags: torch.Tensor) -> torch.Tensor:
+        """Return (rows, features) for (rows, …) of bool."""
+        if not self.channels_last:
+            flags = flags.flatten(1, -3).movedim(1, -1)
+        elif flags.dim() == 5:
+            flags = flags.movedim(1, -2).flatten(-2)
+        if self.padding:
+            flags = F.pad(flags, self.padding)
+        flags = flags.contiguous()
+        (high, wide), channels = self.windows, flags.shape[-1]
+        row, line, cell, _ = flags.stride()
+        windows = flags.as_strided(
+            (len(flags), *self.counts, high, wide * channels),
+            (row, self.stride * line, self.stride * cell, line, 1),
+        )
+        numbers = windows.reshape(-1, high * wide * channels).float()
+        seen = torch.relu(self.look(numbers)).view(len(flags), self.linear.in_features)
+        return torch.relu(self.linear(seen))
 
 
 class Lookup(nn.Module):

@@ -13,8 +13,9 @@ import dataclasses
 import math
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
@@ -26,6 +27,7 @@ from batchsim.definition import suggest
 from batchsim.torch import restore
 from batchsim.torch._rollout import count_episodes
 from batchsim.torch.collector import Collector
+from batchsim.torch.distributed import ALONE, Ranks, TrainingError
 from batchsim.torch.nested import mapped
 from batchsim.torch.policy import ActorCritic
 
@@ -34,10 +36,6 @@ __all__ = ["PPO", "Hyperparameters", "Iteration", "TrainingError"]
 ADVICE = "A lower learning rate may help, or rewards and observations that are finite themselves."
 RECENT = 100
 """Episodes that the mean return under way is taken over."""
-
-
-class TrainingError(RuntimeError):
-    """Training cannot go on."""
 
 
 @dataclass(frozen=True)
@@ -164,15 +162,27 @@ class Iteration:
     learning_rate: float
 
 
+class _Outcome(NamedTuple):
+    """What came of a rollout, (T, N) of all ranks, on the CPU; the widest numbers first."""
+
+    rewards: torch.Tensor
+    advantages: torch.Tensor
+    returns: torch.Tensor
+    valid: torch.Tensor
+    terminated: torch.Tensor
+    truncated: torch.Tensor
+
+
 class PPO:
     """Learns from environments, an iteration a call.
 
     Args:
         envs: a `BatchEnv`, or another `gymnasium.vector.VectorEnv` with NEXT_STEP autoreset; as
-            many environments as the hyperparameters say.
+            many environments as the hyperparameters say, or this rank's share of them.
         hyperparameters: how to learn.
         seed: of weights, environments, noise and minibatches.
         device: where policy and learning are: "cpu", "cuda", ….
+        ranks: the processes that learn together; all of them make the same calls.
 
     Example:
         >>> import batchsim
@@ -192,10 +202,15 @@ class PPO:
         *,
         seed: int = 0,
         device: torch.device | str = "cpu",
+        ranks: Ranks = ALONE,
     ) -> None:
         h = self.hyperparameters = hyperparameters
-        if envs.num_envs != h.num_envs:
-            raise ValueError(f"num_envs is {h.num_envs}, but there are {envs.num_envs} of them.")
+        if envs.num_envs * ranks.size != h.num_envs:
+            where = f" on each of {ranks.size} ranks" if ranks.several else ""
+            raise ValueError(
+                f"num_envs is {h.num_envs}, but there are {envs.num_envs} of them{where}."
+            )
+        self.ranks = ranks
         self.device = torch.device(device)
         self.envs = envs
         # Another stream than the collector's noise, which is drawn with the seed itself.
@@ -210,12 +225,20 @@ class PPO:
             correlation=h.correlation,
             generator=self.generator,
         ).to(self.device)
+        ranks.copy_first(self.policy)
         self.optimizer = torch.optim.Adam(
             self.policy.parameters(), lr=h.learning_rate, eps=1e-5, fused=True
         )
         splits = h.num_splits if isinstance(envs, BatchEnv) else 1
         self.collector = Collector(
-            envs, self.policy, h.steps, splits, self.device, seed=seed, halves=h.num_splits == 2
+            envs,
+            self.policy,
+            h.steps,
+            splits,
+            self.device,
+            seed=seed,
+            halves=h.num_splits == 2,
+            ranks=ranks,
         )
         self.iteration = 0
         self.learning_seconds = 0.0
@@ -242,9 +265,10 @@ class PPO:
         self.optimizer.param_groups[0]["lr"] = rate
         self._collect()
         begin = time.perf_counter()
-        losses = self._learn()
+        outcome = self._estimate()
+        losses = self._learn(outcome)
         self.iteration += 1
-        self._count()
+        self._count(outcome)
         self.learning_seconds += time.perf_counter() - begin
         returns = [total for total, _ in self.recent]
         return Iteration(
@@ -271,11 +295,24 @@ class PPO:
                 f"The actions of iteration {self.iteration + 1} are not finite. {ADVICE}"
             ) from cause
 
-    def _count(self) -> None:
-        rollout = self.collector.rollout
-        flags = (rollout.terminated, rollout.truncated, rollout.advantages.valid)
+    def _estimate(self) -> _Outcome:
+        h, rollout = self.hyperparameters, self.collector.rollout
+        found = rollout.estimate(h.gamma, h.gae_lambda)
+        return _Outcome(
+            *self.ranks.gather_rows(
+                rollout.rewards,
+                found.advantages,
+                found.returns,
+                found.valid,
+                rollout.terminated,
+                rollout.truncated,
+            )
+        )
+
+    def _count(self, outcome: _Outcome) -> None:
+        flags = (outcome.terminated, outcome.truncated, outcome.valid)
         ended = count_episodes(
-            rollout.rewards.numpy(),
+            outcome.rewards.numpy(),
             *(flag.numpy().view(np.uint8) for flag in flags),
             self.totals,
             self.lengths,
@@ -283,47 +320,54 @@ class PPO:
         self.episodes += len(ended)
         self.recent.extend(ended)
 
-    def _learn(self) -> tuple[float, float, float]:
+    def _learn(self, outcome: _Outcome) -> tuple[float, float, float]:
         """Improve policy and values; return the mean losses and the mean entropy."""
-        h, rollout, policy = self.hyperparameters, self.collector.rollout, self.policy
-        found = rollout.estimate(h.gamma, h.gae_lambda)
+        h, rollout, policy, ranks = (
+            *(self.hyperparameters, self.collector.rollout),
+            *(self.policy, self.ranks),
+        )
         # With NEXT_STEP the steps that reset a row teach nothing.
-        valid = found.valid.flatten().nonzero().squeeze(1).to(self.device)
-        observations = mapped(lambda leaf: leaf[:-1].flatten(0, 1), rollout.observations)
+        valid = outcome.valid.flatten().nonzero().squeeze(1)
+        count = len(valid)
+        if not count:
+            return 0.0, 0.0, 0.0
+        everyones = outcome.advantages.flatten().to(self.device)
+        returns = outcome.returns.flatten()[valid].to(self.device)
+        policy.rescale_values(returns, 1.0 if self.iteration == 0 else 0.1)
+        # Of this rank's rows from here on.
         actions = rollout.actions.flatten(0, 1)
         old_log_probs = rollout.log_probs.flatten()
-        advantages = found.advantages.flatten().to(self.device)
-        returns = found.returns.flatten().to(self.device)
-        if not len(valid):
-            return 0.0, 0.0, 0.0
-        policy.rescale_values(returns[valid], 1.0 if self.iteration == 0 else 0.1)
+        advantages = rollout.advantages.advantages.flatten().to(self.device)
+        returns = rollout.advantages.returns.flatten().to(self.device)
         targets = (returns - policy.value_mean) / policy.value_std
-        samples = len(valid)
         # One sample alone would have no deviation.
-        size = max(2, math.ceil(samples / h.minibatches))
+        size = max(2, math.ceil(count / h.minibatches))
+        minibatches = [
+            slice(start, min(start + size, count)) for start in range(0, count - 1, size)
+        ]
+        # Those of the policy, which takes a while to list them.
+        parameters = self.optimizer.param_groups[0]["params"]
         sums = torch.zeros(3, device=self.device)
-        count = 0
         for _ in range(h.epochs):
-            order = torch.randperm(samples, generator=self.generator)
-            rows = valid[order.to(self.device)]
+            order = valid[torch.randperm(count, generator=self.generator)]
+            rows, parts = ranks.share_out(order, h.steps, h.num_envs, minibatches)
+            rows = rows.to(self.device)
+            compared = everyones.index_select(0, order.to(self.device))
             epoch = [
                 one.index_select(0, rows) for one in (actions, old_log_probs, advantages, targets)
             ]
-            for start in range(0, samples - 1, size):
-                part = slice(start, start + size)
-                # Pictures of a whole epoch would be too much memory at once to be fast.
-                seen = mapped(lambda leaf, r=rows[part]: leaf.index_select(0, r), observations)
-                losses = self._losses(seen, *(one[part] for one in epoch))
-                loss = losses[0] + h.value * losses[1] - h.entropy * losses[2]
+            for whole, part in zip(minibatches, parts, strict=True):
                 self.optimizer.zero_grad()
-                loss.backward()
-                nn.utils.clip_grad_norm_(policy.parameters(), h.max_gradient)
+                samples = [one[part] for one in epoch]
+                losses = self._go_back(rows[part], samples, compared[whole])
+                ranks.add_up(parameters, losses)
+                nn.utils.clip_grad_norm_(parameters, h.max_gradient)
                 self.optimizer.step()
-                sums += torch.stack(losses).detach()
-                count += 1
+                sums += losses
         if h.normalize:
-            policy.encoder.show(mapped(lambda leaf: leaf.index_select(0, valid), observations))
-        policy_loss, value_loss, entropy = (sums / max(1, count)).tolist()
+            own, _ = ranks.share_out(valid, h.steps, h.num_envs, [])
+            policy.encoder.show(self._seen(own.to(self.device)), ranks)
+        policy_loss, value_loss, entropy = (sums / max(1, h.epochs * len(minibatches))).tolist()
         if not all(map(math.isfinite, (policy_loss, value_loss, entropy))):
             raise TrainingError(
                 f"The losses of iteration {self.iteration + 1} are not finite (policy "
@@ -331,22 +375,39 @@ class PPO:
             )
         return policy_loss, value_loss, entropy
 
-    def _losses(
-        self,
-        observations: Any,
-        actions: torch.Tensor,
-        old_log_probs: torch.Tensor,
-        advantages: torch.Tensor,
-        targets: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return the policy's loss, the values' and the entropy of a minibatch."""
-        clip = self.hyperparameters.clip
-        log_probs, entropy, values = self.policy.evaluate(observations, actions)
+    def _seen(self, rows: torch.Tensor) -> Any:
+        """Return what was observed at these places of the flattened rollout."""
+        observations = self.collector.rollout.observations
+        return mapped(lambda leaf: leaf[:-1].flatten(0, 1).index_select(0, rows), observations)
+
+    def _go_back(
+        self, rows: torch.Tensor, samples: Sequence[torch.Tensor], compared: torch.Tensor
+    ) -> torch.Tensor:
+        """Add to the gradients what these samples of a minibatch have a part in; return their parts
+        of the policy's loss, the values' and the entropy, (3,).
+
+        Args:
+            rows: the samples' places in the flattened rollout.
+            samples: their actions, old log-probabilities, advantages and targets.
+            compared: the advantages of all samples of the minibatch.
+        """
+        h, count = self.hyperparameters, len(compared)
+        if not len(rows):  # All are of other ranks.
+            return compared.new_zeros(3)
+        actions, old_log_probs, advantages, targets = samples
+        # Pictures of a whole epoch would be too much memory at once to be fast.
+        log_probs, entropy, values = self.policy.evaluate(self._seen(rows), actions)
         ratio = (log_probs - old_log_probs).exp()
-        std, mean = torch.std_mean(advantages)
+        std, mean = torch.std_mean(compared)
         advantages = (advantages - mean) / (std + 1e-8)
-        gain = torch.min(advantages * ratio, advantages * ratio.clamp(1.0 - clip, 1.0 + clip))
-        return -gain.mean(), 0.5 * (values - targets).square().mean(), entropy.mean()
+        gain = torch.min(advantages * ratio, advantages * ratio.clamp(1.0 - h.clip, 1.0 + h.clip))
+        losses = (
+            -gain.sum() / count,
+            0.5 * ((values - targets).square().sum() / count),
+            entropy.sum() / count,
+        )
+        (losses[0] + h.value * losses[1] - h.entropy * losses[2]).backward()
+        return torch.stack(losses).detach()
 
     # -- going on later ------------------------------------------------------------------------
 
@@ -354,20 +415,28 @@ class PPO:
         """Return a copy of all that decides how training goes on, environments included: tensors
         and plain Python values.
 
+        Of several ranks the first one has the environments of all; the others have none.
+
         Raises:
             TypeError: if the environments are no `BatchEnv`, and so have no snapshot.
         """
         if not isinstance(self.envs, BatchEnv):
             raise TypeError(f"{self.envs} has no snapshot; expected a BatchEnv.")
         collector = self.collector
-        begun = bool(collector.steppers)
+        environments = restarting = None
+        if collector.steppers:
+            everyones = self.ranks.gather((self.envs.get_state(), collector.rollout.over()))
+            if self.ranks.first:
+                snapshots, flags = zip(*everyones, strict=True)
+                environments = _as_tensors(snapshots)
+                restarting = torch.cat(flags)
         return {
             "policy": copy.deepcopy(self.policy.state_dict()),
             "optimizer": copy.deepcopy(self.optimizer.state_dict()),
             "seed": collector.seed,
             "generators": [self.generator.get_state(), collector.generator.get_state()],
-            "environments": _as_tensors(self.envs.get_state()) if begun else None,
-            "restarting": collector.rollout.over() if begun else None,
+            "environments": environments,
+            "restarting": restarting,
             "iteration": self.iteration,
             "episodes": self.episodes,
             "recent": list(self.recent),
@@ -392,7 +461,9 @@ class PPO:
         collector = self.collector
         if found.snapshot is not None:
             assert isinstance(self.envs, BatchEnv)
-            collector.begin_from(self.envs.set_state(found.snapshot), found.restarting)
+            rows = collector.rows
+            snapshot = {name: column[rows] for name, column in found.snapshot.items()}
+            collector.begin_from(self.envs.set_state(snapshot), found.restarting[rows])
         else:
             collector.start_over()
         self.policy.load_state_dict(found.policy)
@@ -411,9 +482,10 @@ class PPO:
         times.environment, times.policy, times.whole = found.seconds[1:]
 
 
-def _as_tensors(snapshot: dict[str, Any]) -> dict[str, Any]:
-    """Return a snapshot as tensors, and lists where an array holds objects."""
+def _as_tensors(snapshots: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return snapshots of all ranks as one of tensors, and lists where an array holds objects."""
+    columns = {name: np.concatenate([one[name] for one in snapshots]) for name in snapshots[0]}
     return {
         name: column.tolist() if column.dtype == object else torch.from_numpy(column)
-        for name, column in snapshot.items()
+        for name, column in columns.items()
     }

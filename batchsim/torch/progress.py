@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from batchsim.ladder.report import format_count
 from batchsim.torch.evaluate import Evaluation
 from batchsim.torch.ppo import Iteration
-from batchsim.torch.train import TimeSplit, Training
+from batchsim.torch.train import TimeSplit, Training, count_ranks
 
 __all__ = ["TrainingBar", "describe_evaluation", "describe_split", "describe_training"]
 
@@ -23,11 +23,12 @@ class TrainingBar:
     """Shows on standard error how far a training has come, while the block runs.
 
     In a terminal a bar with steps a second, mean return and time split; else a line now and then.
+    Of several ranks the first one shows it.
     """
 
     def __init__(self, training: Training) -> None:
         self.training = training
-        self.console = Console(stderr=True)
+        self.console = Console(stderr=True, quiet=not training.ranks.first)
         self.bar = Progress(
             BarColumn(),
             TaskProgressColumn(),
@@ -35,7 +36,7 @@ class TrainingBar:
             TextColumn("{task.description}"),
             console=self.console,
             transient=True,
-            disable=not self.console.is_terminal,
+            disable=not (self.console.is_terminal and training.ranks.first),
         )
         self.task = self.bar.add_task(
             "",
@@ -87,6 +88,8 @@ def describe_split(times: TimeSplit) -> str:
 def describe_training(training: Training) -> str:
     """Return what a training took in some lines."""
     threads = f"{training.threads} thread{'s' if training.threads > 1 else ''}"
+    if training.ranks.several:
+        threads = f"{count_ranks(training.ranks.size)} of {threads} each"
     simulator = "Gymnasium's SyncVectorEnv" if training.settings.baseline else "batchsim"
     return (
         f"{training.name} on {simulator}, seed {training.settings.seed}: {training.steps:,} steps "

@@ -80,7 +80,7 @@ def read_training(value: Any, ppo: PPO) -> State:
     if (snapshot is None) != (given["restarting"] is None):
         raise ValueError("The state has only one of environments and restarting; expected both.")
     if snapshot is not None:
-        snapshot = _read_snapshot("The environments", snapshot)
+        snapshot = _read_snapshot("The environments", snapshot, h.num_envs)
         restarting = read_array("restarting", given["restarting"], rows, torch.bool)
     lengths = read_array("lengths", given["lengths"], rows, torch.int64)
     if (lengths < 0).any():
@@ -240,12 +240,13 @@ def _require_generator(what: str, value: Any, own: torch.Generator) -> None:
         raise ValueError(f"{what} is no state of a generator of PyTorch's.") from error
 
 
-def _read_snapshot(what: str, value: Any) -> dict[str, Array]:
+def _read_snapshot(what: str, value: Any, rows: int) -> dict[str, Array]:
     """Return the arrays of a snapshot, which `BatchEnv.set_state` looks at.
 
     Args:
         what: its name, for messages.
         value: a dict of tensors, and of lists in place of arrays of objects.
+        rows: how many each has.
     """
     if not isinstance(value, dict):
         raise ValueError(f"{what} is {_short(value)}; expected a dict of tensors.")
@@ -262,6 +263,11 @@ def _read_snapshot(what: str, value: Any) -> dict[str, Array]:
             raise ValueError(
                 f"{what}' {_short(name)} has dtype {tensor.dtype}; expected one that NumPy has."
             ) from error
+    for name, array in found.items():
+        if array.shape[:1] != (rows,):
+            raise ValueError(
+                f"{what}' {_short(name)} has shape {array.shape}; expected one of {rows} rows."
+            )
     return found
 
 

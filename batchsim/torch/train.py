@@ -26,13 +26,14 @@ from batchsim.ladder.machine import describe_machine, find_versions
 from batchsim.torch import checkpoint as checkpoints
 from batchsim.torch.baseline import make_baseline
 from batchsim.torch.checkpoint import Checkpoint
+from batchsim.torch.distributed import ALONE, Ranks, TrainingError
 from batchsim.torch.evaluate import Evaluation, evaluate
 from batchsim.torch.nested import mapped
 from batchsim.torch.policy import ActorCritic
-from batchsim.torch.ppo import PPO, Hyperparameters, Iteration, TrainingError
+from batchsim.torch.ppo import PPO, Hyperparameters, Iteration
 from batchsim.torch.threads import pick_threads
 
-__all__ = ["Settings", "TimeSplit", "Training", "read_device", "to_json"]
+__all__ = ["Settings", "TimeSplit", "Training", "count_ranks", "read_device", "to_json"]
 
 SCHEMA = 1
 
@@ -53,8 +54,8 @@ class Settings:
             `frame_stack` and `max_episode_steps` of `BatchEnv`. Texts are trained on as tokens.
         baseline: train on Gymnasium's `SyncVectorEnv` instead, one object an environment: in exact
             precision the agent becomes the same, bit for bit, but later.
-        threads: of PyTorch; None to measure which number is best.
-        checkpoint: directory to save checkpoints to; None for none.
+        threads: of PyTorch, on each rank; None to measure which number is best.
+        checkpoint: directory to save checkpoints to, which all ranks see; None for none.
         checkpoint_seconds: between checkpoints.
         resume: go on from the checkpoint there.
         tensorboard: directory for TensorBoard's event files, of this training alone; None for none.
@@ -213,9 +214,15 @@ class Training:
 
     Args:
         settings: what to train, and how.
+        ranks: the processes that train together, each with its share of the environments. All of
+            them make the same calls but for `evaluate`; the first one saves.
+
+    Attributes:
+        changed: what a training that goes on from other ranks has to know, a sentence, or None.
 
     Raises:
-        ValueError: if the checkpoint to resume from is of another training.
+        ValueError: if the checkpoint to resume from is of another training, or ranks cannot share
+            the environments.
 
     Example:
         >>> from batchsim.torch.presets import hyperparameters_for
@@ -226,17 +233,26 @@ class Training:
         10
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, ranks: Ranks = ALONE) -> None:
         start = time.perf_counter()
         self.settings = settings
-        self.device = read_device(settings.device)
+        self.ranks = ranks
+        ranks.rows_of(settings.hyperparameters.num_envs)
+        self.device = ranks.own_device(settings.device, read_device(settings.device))
         found = checkpoints.load(settings.checkpoint) if settings.resume else None  # type: ignore[arg-type]
         self.name = registry.read(settings.env)[0].name
         if found is not None:
             self._check_same(found)
+        self.changed = self._explain_change(found)
         envs = self._make_envs()
         try:
-            self.ppo = PPO(envs, settings.hyperparameters, seed=settings.seed, device=self.device)
+            self.ppo = PPO(
+                envs,
+                settings.hyperparameters,
+                seed=settings.seed,
+                device=self.device,
+                ranks=ranks,
+            )
             if found is not None:
                 self._go_on_from(found)
             self.threads, self.why = self._pick_threads(found)
@@ -249,13 +265,27 @@ class Training:
 
     def _make_envs(self) -> Any:
         settings = self.settings
+        num_envs = settings.hyperparameters.num_envs // self.ranks.size
+        self.most_threads = self.ranks.count_threads()
         if settings.baseline:
-            return make_baseline(self.name, settings.hyperparameters.num_envs)
-        return BatchEnv(
-            settings.env,
-            settings.hyperparameters.num_envs,
-            precision=settings.precision,
-            **settings.arguments,
+            return make_baseline(self.name, num_envs)
+        with self.ranks.one_first():
+            return BatchEnv(
+                settings.env,
+                num_envs,
+                precision=settings.precision,
+                num_threads=self.most_threads,
+                **settings.arguments,
+            )
+
+    def _explain_change(self, found: Checkpoint | None) -> str | None:
+        if found is None or found.ranks == self.ranks.size:
+            return None
+        before, now = count_ranks(found.ranks), count_ranks(self.ranks.size)
+        return (
+            f"The checkpoint in {self.settings.checkpoint} was saved by {before}; with {now} "
+            "environments, noise and minibatches are the same, but gradients are added up in "
+            "another order: last bits, and in time actions, will differ from those of before."
         )
 
     def _check_same(self, found: Checkpoint) -> None:
@@ -292,19 +322,24 @@ class Training:
     def _pick_threads(self, found: Checkpoint | None) -> tuple[int, str]:
         """Set the number of PyTorch's threads; return it, and why that."""
         wanted = self.settings.threads
-        if found is not None and wanted is None:
+        if found is not None and wanted is None and found.ranks == self.ranks.size:
             wanted = found.threads
         if wanted is not None or self.device.type != "cpu":
             choice = pick_threads(lambda: None, candidates=[wanted if wanted is not None else 1])
             return choice.threads, "as asked for" if self.settings.threads else choice.reason
-        choice = pick_threads(self._minibatch())
+        candidates = None if self.most_threads is None else [1, self.most_threads]
+        choice = pick_threads(self._minibatch(), candidates=candidates)
         self.ppo.optimizer.zero_grad()
+        least = self.ranks.least(choice.threads)
+        if least < choice.threads:
+            pick_threads(lambda: None, candidates=[least])
+            return least, f"{least}: that is best on another rank, and all have the same number."
         return choice.threads, choice.reason
 
     def _minibatch(self) -> Callable[[], None]:
         """Return what goes forward and backward through the networks as learning does."""
         h, rollout, policy = self.settings.hyperparameters, self.ppo.collector.rollout, self.policy
-        size = math.ceil(h.num_envs * h.steps / h.minibatches)
+        size = math.ceil(self.ppo.envs.num_envs * h.steps / h.minibatches)
         # Of one environment's space: that of a batch does not know what symbols there are.
         observations = mapped(
             lambda leaf: torch.from_numpy(np.asarray(leaf)).expand(size, *np.shape(leaf)).clone(),
@@ -337,7 +372,7 @@ class Training:
         """
         settings, ppo = self.settings, self.ppo
         writer = None
-        if settings.tensorboard is not None:
+        if settings.tensorboard is not None and self.ranks.first:
             from torch.utils.tensorboard import SummaryWriter
 
             writer = SummaryWriter(str(settings.tensorboard), purge_step=self.steps + 1)
@@ -350,9 +385,9 @@ class Training:
                 self.seconds = before + now - start
                 if writer is not None:
                     self._write_scalars(writer, iteration)
-                if settings.checkpoint is not None and (
-                    ppo.finished or now - saved >= settings.checkpoint_seconds
-                ):
+                due = ppo.finished or now - saved >= settings.checkpoint_seconds
+                # By one clock.
+                if settings.checkpoint is not None and self.ranks.of_first(due):
                     if writer is not None:
                         writer.flush()  # What the checkpoint has behind it would be lost else.
                     self._save(settings.checkpoint)
@@ -388,8 +423,11 @@ class Training:
             writer.add_scalar(f"time/{name}", share, step)
 
     def save(self, directory: Path) -> Path:
-        """Save a checkpoint into a directory; return the file's path."""
+        """Save a checkpoint into a directory, on the first rank; return the file's path."""
         settings = self.settings
+        state = self.ppo.state_dict()
+        if not self.ranks.first:
+            return directory / checkpoints.FILE
         return checkpoints.save(
             Checkpoint(
                 self.name,
@@ -400,7 +438,8 @@ class Training:
                 self.device.type,
                 self.threads,
                 self.seconds,
-                self.ppo.state_dict(),
+                state,
+                self.ranks.size,
             ),
             directory,
         )
@@ -441,15 +480,21 @@ class Training:
         self.ppo.envs.close()
 
 
+def count_ranks(ranks: int) -> str:
+    """Return how many processes train, in words."""
+    return f"{ranks} rank{'s' if ranks > 1 else ''}"
+
+
 def to_json(training: Training, evaluation: Evaluation) -> str:
     """Return what a training did as a JSON document, in plain SI units.
 
     Its keys: `schema` (1), `env_id`, `date`, `machine`, `versions`, `seed`, `device`, `threads`
-    (of PyTorch), `precision`, `arguments` (of the environments, if any), `baseline` (bool),
-    `hyperparameters`, `steps`, `seconds` (wall time of training), `setup_seconds` (before it:
-    kernels, threads), `steps_per_second`, `times` (seconds in `environment`, `policy`, `learning`
-    and `rest`), `draw` (bool, of the evaluation), and `evaluation` with `episodes`, `mean`, `std`,
-    `lowest`, `highest`, `mean_length` and `success_rate`, null where episodes pay before they end.
+    (of PyTorch, on each rank), `ranks` (processes), `precision`, `arguments` (of the environments,
+    if any), `baseline` (bool), `hyperparameters`, `steps`, `seconds` (wall time of training),
+    `setup_seconds` (before it: kernels, threads), `steps_per_second`, `times` (seconds in
+    `environment`, `policy`, `learning` and `rest`), `draw` (bool, of the evaluation), and
+    `evaluation` with `episodes`, `mean`, `std`, `lowest`, `highest`, `mean_length` and
+    `success_rate`, null where episodes pay before they end.
     """
     settings = training.settings
     return json.dumps(
@@ -462,6 +507,7 @@ def to_json(training: Training, evaluation: Evaluation) -> str:
             "seed": settings.seed,
             "device": str(training.device),
             "threads": training.threads,
+            "ranks": training.ranks.size,
             "precision": settings.precision,
             "arguments": dict(settings.arguments),
             "baseline": settings.baseline,
