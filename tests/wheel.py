@@ -21,6 +21,15 @@ CORE = (
     *("random", "snapshots", "spaces"),
 )
 """The tests that need nothing besides what the package itself requires."""
+OF_LATER_GYMNASIUM = (
+    *(
+        "Taxi",
+        "methods_of_the_original",
+        "thresholds_of_a_spec",
+    ),  # It has no Taxi-v4, first in 1.3.
+    "recorded_statistics_equal",  # Its wrapper counts SAME_STEP's episodes otherwise before 1.4.
+)
+"""What the oldest Gymnasium cannot be asked for: parts of the names of tests."""
 
 
 def find_wheel():
@@ -62,7 +71,8 @@ def main():
         oldest = Path(scratch, "oldest")
         programs = installed(oldest, wheel, "--requirement", OLDEST)
         files = [ROOT / "tests" / f"test_{name}.py" for name in CORE]
-        run([programs / "pytest", "--quiet", "--numprocesses", "auto", *files], oldest)
+        but = f"not ({' or '.join(OF_LATER_GYMNASIUM)})"
+        run([programs / "pytest", "--quiet", "-k", but, "--numprocesses", "auto", *files], oldest)
         print(f"{wheel.name} passes the core tests with the oldest dependencies.")
 
 
