@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.ext.autodoc.mock import mock
 
 import batchsim
 import batchsim.adapters
@@ -25,6 +26,7 @@ release = importlib.metadata.version("batchsim")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 default_role = "code"  # Docstrings have names in single backquotes.
+autodoc_mock_imports = ["ray", "tree"]  # RLlib has an environment of its own.
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # Their docstrings say it in words.
 exclude_patterns = ["_build"]
@@ -85,6 +87,12 @@ def write_environment_pages(app: Sphinx) -> None:
         (PAGES / f"{names[0].replace('/', '-')}.md").write_text(page, encoding="utf-8")
 
 
+def public_module(name: str) -> ModuleType:
+    """Return a public module, whose library need not be installed."""
+    with mock(autodoc_mock_imports):
+        return importlib.import_module(name)
+
+
 def directive(module: ModuleType, name: str) -> str:
     """Return what autodoc makes the entry of a public name of."""
     value = getattr(module, name)
@@ -103,7 +111,7 @@ def directive(module: ModuleType, name: str) -> str:
 
 def reference_page(name: str) -> str:
     """Return the page of a module: its docstring, then every public name."""
-    module = importlib.import_module(name)
+    module = public_module(name)
     entries = [directive(module, public) for public in module.__all__]
     parts = [f"# {name}", "```{eval-rst}", f".. automodule:: {name}", *entries, "```"]
     return "\n\n".join(parts) + "\n"
