@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import linecache
 import platform
 import shutil
 import subprocess
-import sys
 import tempfile
 import warnings
 from collections import Counter
@@ -259,7 +259,7 @@ class Described:
         self.title = ""
         functions = loop.functions().most_common()
         own = [name for (file, name), _ in functions if file == kernels.__file__]
-        libraries = [sys.modules[name].__file__ for name in compile.LIBRARIES]
+        libraries = [importlib.util.find_spec(name).origin for name in compile.LIBRARIES]
         others = [
             name for (file, name), _ in functions if file not in (*libraries, kernels.__file__)
         ]

@@ -42,7 +42,7 @@ FUNCTIONS = (
     ActorCritic.act,
     PPO.iterate,
     PPO._learn,
-    PPO._losses,
+    PPO._go_back,
 )
 
 

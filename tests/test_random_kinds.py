@@ -416,10 +416,10 @@ def test_a_checkpoint_keeps_the_streams(make, tmp_path):
     envs = make()
     envs.reset(seed=3)
     walked(envs, 7)
-    torch.save(ppo._as_tensors(envs.get_state()), tmp_path / "checkpoint")
+    torch.save(ppo._as_tensors([envs.get_state()]), tmp_path / "checkpoint")
     expected = walked(envs)
     loaded = torch.load(tmp_path / "checkpoint", weights_only=True)
-    envs.set_state(restore._read_snapshot("The environments", loaded))
+    envs.set_state(restore._read_snapshot("The environments", loaded, envs.num_envs))
     assert walked(envs) == expected
 
 

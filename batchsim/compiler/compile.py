@@ -39,6 +39,7 @@ __all__ = [
     "NativeKernel",
     "ObjectFile",
     "assemble",
+    "chosen_of",
     "compile_native",
     "flatten",
     "interpret",
@@ -144,6 +145,13 @@ def _stacking(spec: KernelSpec) -> dict[str, Any]:
     }
 
 
+def chosen_of(bounds: Any) -> Any:
+    """Return what reads the action of a row, of a space with these bounds."""
+    if isinstance(bounds, kernels.DiscreteBounds):
+        return kernels.number_chosen
+    return kernels.elements_chosen
+
+
 def _placeholders(spec: KernelSpec) -> dict[str, Any]:
     discrete = isinstance(spec.bounds, kernels.DiscreteBounds)
     return {
@@ -157,7 +165,7 @@ def _placeholders(spec: KernelSpec) -> dict[str, Any]:
         "mark": kernels.mark_row if spec.checked else kernels.skip_row,
         "step_rows": STEP_LOOPS[spec.autoreset_mode],
         "check_actions": kernels.check_discrete if discrete else kernels.check_box,
-        "chosen": kernels.number_chosen if discrete else kernels.elements_chosen,
+        "chosen": chosen_of(spec.bounds),
         "ACTION": spec.bounds,
         "HAS_OPTIONS": bool(spec.definition.options),
         **_stacking(spec),

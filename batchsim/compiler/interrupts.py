@@ -8,7 +8,6 @@ would keep them from being vectorised.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -18,7 +17,6 @@ from numba.core.analysis import compute_cfg_from_blocks
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, PassManager, register_pass
 from numba.core.ir_utils import enforce_no_dels
-from numba.core.typed_passes import NopythonRewrites
 from numba.core.untyped_passes import InlineClosureLikes, LiteralUnroll, TranslateByteCode
 from numba.extending import intrinsic
 
@@ -113,38 +111,14 @@ def _begins_for(blocks: dict[int, Any], label: int) -> bool:
     return any(isinstance(value, ir.Expr) and value.op == "iternext" for value in values)
 
 
-def _expressions(state: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the expressions of a function, and to which variables they are assigned."""
-    for block in state.func_ir.blocks.values():
-        for assignment in block.find_insts(ir.Assign):
-            if isinstance(assignment.value, ir.Expr):
-                yield assignment.target.name, assignment.value
-
-
-def _always(state: Any) -> bool:
-    return True
-
-
 def _has_closures(state: Any) -> bool:
     """Tell whether a function defines others, or makes lists."""
-    return any(value.op in ("make_function", "build_list") for _, value in _expressions(state))
-
-
-def _makes_arrays(state: Any) -> bool:
-    """Tell whether a function computes arrays, or names fields of records."""
-    if any(isinstance(kind, types.StringLiteral) for kind in state.typemap.values()):
-        return True
     return any(
-        value.op in ("unary", "binop", "call") and isinstance(state.typemap.get(name), types.Array)
-        for name, value in _expressions(state)
+        isinstance(assignment.value, ir.Expr)
+        and assignment.value.op in ("make_function", "build_list")
+        for block in state.func_ir.blocks.values()
+        for assignment in block.find_insts(ir.Assign)
     )
-
-
-SELDOM_NEEDED: dict[Any, Callable[[Any], bool]] = {
-    InlineClosureLikes: _has_closures,
-    NopythonRewrites: _makes_arrays,
-}
-"""Passes that find nothing to do in most functions, at length, and whether they may find some."""
 
 
 class _Passes(PassManager):
@@ -152,7 +126,7 @@ class _Passes(PassManager):
 
     Numba's own manager tells listeners of each pass, takes its time, and looks through the whole
     function again where a pass may have changed its flow; those that do have done so themselves.
-    That is a tenth of a kernel's compile time; passes that are seldom needed are another.
+    That is a tenth of a kernel's compile time.
 
     Args:
         passes: Numba's.
@@ -163,7 +137,8 @@ class _Passes(PassManager):
         self.passes = passes.passes
 
     def _runPass(self, index: int, pss: Any, state: Any) -> None:  # noqa: N802 - Numba's name
-        if not SELDOM_NEEDED.get(type(pss), _always)(state):
+        # It finds nothing to do in most functions, at length.
+        if isinstance(pss, InlineClosureLikes) and not _has_closures(state):
             return
         pss.analysis = self._analysis
         with errors.new_error_context("Pass {name}", name=pss.name()):  # type: ignore[attr-defined]

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from batchsim.batch.vector import BatchEnv
-from batchsim.compiler import columns, kernels, layouts
+from batchsim.compiler import columns, compile, kernels, layouts
 from batchsim.compiler.binder import Binder
 from benchmarks.roofline.record import Column, Memory, Recorder
 
@@ -214,4 +214,5 @@ def _placeholders(envs: BatchEnv) -> dict[str, Any]:
         "observe": definition.observe,
         "inform": definition.inform or kernels.no_info,
         "mark": kernels.skip_row,
+        "chosen": compile.chosen_of(envs._bounds),
     }
