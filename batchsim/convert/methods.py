@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class Methods(Python):
     def method_of_list(self, base: Place, name: str, node: ast.Call) -> Value:
         """A method of a list, deque, set or dict in columns."""
         if isinstance(base.kind, kinds.Map):
-            return self._method_of_map(base, name, node)
+            return self._method_of_map(base, name, self.in_order(node.args), node)
         if isinstance(base.kind, kinds.Record):
             return self._method_of_record(base, name, node)
         assert isinstance(base.kind, kinds.Sequence)
@@ -95,7 +96,7 @@ class Methods(Python):
         raise at(
             node,
             f".{name}()",
-            f"a {getattr(base.kind, 'form', 'dict')} in columns has no such method",
+            f"a {base.kind.form} in columns has no such method",
         )
 
     def _count(self, base: Place, value: Value, node: ast.Call) -> Value:
@@ -112,12 +113,14 @@ class Methods(Python):
         self.each(base, one, node)
         return Plain(ast.Name(total, ast.Load()), INT)
 
-    def _method_of_map(self, base: Place, name: str, node: ast.Call) -> Value:
+    def _method_of_map(
+        self, base: Place, name: str, args: Sequence[Value], node: ast.Call
+    ) -> Value:
         assert isinstance(base.kind, kinds.Map)
         match name:
             case "get" | "pop":
-                where = self.kept(self.find(base, self.expr(node.args[0]), node), "k")
-                default = self.expr(node.args[1]) if len(node.args) > 1 else Known(None)
+                where = self.kept(self.find(base, args[0], node), "k")
+                default = args[1] if len(args) > 1 else Known(None)
                 kind = self.seen_kind(node)
                 found = self.load(base.part("values", base.kind.value, where))
                 if isinstance(kind, kinds.Unknown):
@@ -208,7 +211,7 @@ class Methods(Python):
             base = base if held is None else held
         if isinstance(base, Known) and isinstance(base.value, dict) and name == "get":
             place = self.constant_place(base, "table", node, has_keys=True)
-            return self._method_of_map(place, name, node)
+            return self._method_of_map(place, name, args, node)
         if isinstance(base, Known) and isinstance(base.value, str) and name == "index":
             base = Known(list(base.value))
         if isinstance(base, Known) and name == "index":
@@ -219,7 +222,7 @@ class Methods(Python):
         if isinstance(base, Group) and name == "copy":
             return base
         if isinstance(base, Made) and name == "update":
-            for key, value in self.call_dict(node).fields.items():
+            for key, value in self.dict_of(args, node).fields.items():
                 self.put(base, key, value, node)
             return Known(None)
         if isinstance(base, Made) and name == "get" and isinstance(args[0], Known):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -92,11 +92,14 @@ class Python(Numeric):
         name = "np.abs" if isinstance(kind, Array) else "abs"
         return Plain(expression(f"{name}(_0)", self.plain(value, node)), kind)
 
-    def call_dict(self, node: ast.Call) -> Made:
+    def call_dict(self, node: ast.Call) -> Value:
         """`dict(key=value)`, or a copy."""
+        return self.dict_of(self.in_order(node.args), node)
+
+    def dict_of(self, values: Sequence[Value], node: ast.Call) -> Made:
+        """Return what dicts hold together, and the arguments that a call passes by name."""
         made = Made()
-        for source in node.args:
-            value = self.expr(source)
+        for value in values:
             if isinstance(value, Known) and isinstance(value.value, dict):
                 made.fields |= {key: Known(member) for key, member in value.value.items()}
             elif isinstance(value, Made):
