@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from batchsim.convert import kinds
 from batchsim.convert.core import LARGEST_VALUE
-from batchsim.convert.kinds import UNKNOWN, Array, Kind, Maybe, Member, Number, Text, Tuple
+from batchsim.convert.kinds import Array, Kind, Maybe, Member, Number, Text, Tuple
 from batchsim.convert.places import Places
 from batchsim.convert.refusal import at
 from batchsim.convert.values import (
@@ -258,20 +257,24 @@ class Assignment(Places):
         for key, _ in kind.fields:
             target = self.field(place, key)
             assert target is not None
-            if isinstance(value, Place):
-                source = self.field(value, key)
-                if source is not None:
-                    self.assign(target, self.load(source), node)
-            elif isinstance(value, Made):
-                if key in value.fields:
-                    self.assign(target, value.fields[key], node)
-            elif isinstance(value, Known):
-                held = value.value
-                self.assign(
-                    target, Known(held[key] if isinstance(held, dict) else getattr(held, key)), node
-                )
-            else:
+            part = self._field_of(value, key)
+            if part is not None:
+                self.assign(target, part, node)
+            elif not isinstance(value, Place | Made):
                 raise at(node, "an assignment", f"{self.words(value)} is no {kind}")
+
+    def _field_of(self, value: Value, key: str) -> Value | None:
+        """Return what an object or a dict holds under a name; None if it holds nothing there."""
+        match value:
+            case Place():
+                source = self.field(value, key)
+                return None if source is None else self.load(source)
+            case Made():
+                return value.fields.get(key)
+            case Known():
+                held = value.value
+                return Known(held[key] if isinstance(held, dict) else getattr(held, key))
+        return None
 
     def _assign_row(
         self, place: Place, kind: kinds.Record | kinds.Object, value: Value, node: ast.AST
@@ -282,14 +285,7 @@ class Assignment(Places):
             return True
         parts: list[ast.expr] = []
         for key, _ in kind.fields:
-            part: Value | None = None
-            if isinstance(value, Place):
-                part = self.field(value, key)
-            elif isinstance(value, Made):
-                part = value.fields.get(key)
-            elif isinstance(value, Known):
-                held = value.value
-                part = Known(held[key] if isinstance(held, dict) else getattr(held, key))
+            part = self._field_of(value, key)
             if part is None or not isinstance(self.kind_of_value(part), Number | Text | Member):
                 return False
             parts.append(self.plain(part, node))
@@ -300,12 +296,8 @@ class Assignment(Places):
         if isinstance(value, Place) and isinstance(value.kind, kinds.Map):
             self._copy_map(place, value, node)
             return
-        pairs: list[tuple[Value, Value]]
-        if isinstance(value, Known) and isinstance(value.value, dict):
-            pairs = [(Known(key), Known(member)) for key, member in value.value.items()]
-        elif isinstance(value, Made):
-            pairs = [(Known(key), member) for key, member in value.fields.items()]
-        else:
+        pairs = None if isinstance(value, Place) else self.pairs(value)
+        if pairs is None:
             raise at(
                 node, "an assignment", f"{self.words(value)} is no dict that can be written out"
             )
@@ -332,75 +324,6 @@ class Assignment(Places):
         self.emit(for_each(k, source.count(), body))
         self._set(place.count(), source.count())
 
-    def _takes_own(self, source: ast.expr, target: ast.expr, node: ast.AST) -> bool:
-        """Return whether a loop changes the list by nothing but taking out the element it is at."""
-        kind = self.seen_kind(source)
-        element = kind.element if isinstance(kind, kinds.Sequence) else UNKNOWN
-        if not isinstance(element, kinds.Object | kinds.Record) or not isinstance(node, ast.For):
-            return False
-        own = [
-            part
-            for part in ast.walk(ast.Module(node.body, []))
-            if isinstance(part, ast.Attribute | ast.Subscript)
-            and ast.unparse(part.value) == ast.unparse(source)
-        ]
-        removes = [
-            part
-            for part in ast.walk(ast.Module(node.body, []))
-            if isinstance(part, ast.Call)
-            and any(part.func is other for other in own)
-            and getattr(part.func, "attr", "") == "remove"
-            and ast.unparse(part.args[0]) == ast.unparse(target)
-        ]
-        first = min((part.lineno for part in removes), default=0)
-        used_after = any(
-            isinstance(part, ast.Name)
-            and part.lineno > first
-            and any(isinstance(n, ast.Name) and n.id == part.id for n in ast.walk(target))
-            for part in ast.walk(ast.Module(node.body, []))
-        )
-        return len(own) == len(removes) > 0 and not used_after
-
-    def _loop_taking(
-        self, value: Place, target: ast.expr, body: Callable[[], None], node: ast.AST
-    ) -> None:
-        """Write a loop that may take out the element it is at: so many are left behind it."""
-        count = self.kept(value.count(), "count")
-        k, at_ = self.fresh("k"), self.fresh("at")
-        with self.block() as inner:
-            self.say(f"{at_} = _0 - _1 + {k}", value.count(), count)
-            assert isinstance(value.kind, kinds.Sequence)
-            where = ast.Name(at_, ast.Load())
-            self.store_loop_target(target, value.part("", value.kind.element, where), node)
-            body()
-        self.emit(for_each(k, count, inner))
-
-    def _is_changing(self, source: ast.AST) -> bool:
-        """Return whether the list that a loop goes through was seen to change in the loop."""
-        return getattr(source, "k", None) in self.whole.changing
-
-    def _noting_changes(
-        self,
-        source: ast.expr,
-        inner: ast.expr,
-        target: ast.expr,
-        body: Callable[[], None],
-        node: ast.AST,
-    ) -> None:
-        """Write a loop; if its body changes the list, all is written again, with a copy of it."""
-        value = self.expr(inner)
-        if not isinstance(value, Place):
-            self._loop_value(value, target, body, node)
-            return
-        if self._takes_own(inner, target, node):
-            self._loop_taking(value, target, body, node)
-            return
-        before, self.written.resizes = self.written.resizes, set()
-        self._loop_value(value, target, body, node)
-        if value.name in self.written.resizes:
-            self.whole.change(source.k)  # type: ignore[attr-defined]
-        self.written.resizes |= before
-
 
 def position_of(node: ast.AST) -> str:
     """Return where in the source something stands, as part of a name."""
@@ -417,7 +340,6 @@ def construct(node: ast.AST) -> str:
         "Lambda": "lambda",
         "Await": "await",
         "Yield": "yield",
-        "Match": "match",
         "Nonlocal": "nonlocal",
     }.get(type(node).__name__, type(node).__name__)
 

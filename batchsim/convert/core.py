@@ -205,23 +205,8 @@ class Core(abc.ABC):
         """Write a loop over what an expression yields."""
 
     @abc.abstractmethod
-    def store_loop_target(self, target: ast.expr, value: Value, node: ast.AST) -> None:
-        """Write the assignment of an element to the target of a loop."""
-
-    @abc.abstractmethod
     def _keywords(self, node: ast.Call) -> dict[str, ast.expr]:
         """Return the arguments of a call that are passed by name."""
-
-    @abc.abstractmethod
-    def _loop_value(
-        self,
-        value: Value,
-        target: ast.expr,
-        body: Callable[[], None],
-        node: ast.AST,
-        backwards: bool = False,
-    ) -> None:
-        """Write a loop over the elements of a value."""
 
     @abc.abstractmethod
     def _option(self, key: Value, fields: Mapping[Any, Value], node: ast.Subscript) -> Value:

@@ -8,10 +8,10 @@ import itertools
 from collections.abc import Callable
 
 from batchsim.convert import kinds
-from batchsim.convert.kinds import Array, Tuple
+from batchsim.convert.kinds import UNKNOWN, Array, Tuple
 from batchsim.convert.loops import UNROLLED, Loops
 from batchsim.convert.refusal import at
-from batchsim.convert.values import Group, Known, Made, Place, Plain, Value
+from batchsim.convert.values import Group, Known, Made, Place, Plain, Value, for_each
 
 __all__ = ["Iterables"]
 
@@ -55,10 +55,7 @@ class Iterables(Loops):
         parts = target.elts if isinstance(target, ast.Tuple | ast.List) else None
         if _is_copy(source):
             assert isinstance(source, ast.Subscript)
-            if self._is_changing(source):
-                self._loop_value(self.expr(source), target, body, node)
-            else:
-                self._noting_changes(source, source.value, target, body, node)
+            self._loop_copy(source, source.value, target, body, node)
         elif call is None:
             self._loop_value(self.expr(source), target, body, node)
         elif iterator == "range":
@@ -83,14 +80,81 @@ class Iterables(Loops):
             assert isinstance(call.func, ast.Attribute)
             self._loop_dict(call.func, target, body, node)
         elif isinstance(call.func, ast.Name) and call.func.id in ("list", "tuple") and call.args:
-            if self._is_changing(call):
-                self._loop_value(self.expr(source), target, body, node)
-            elif self.iterator(call.args[0]):
+            if self.iterator(call.args[0]):
                 self.loop(call.args[0], target, body, node)
             else:
-                self._noting_changes(call, call.args[0], target, body, node)
+                self._loop_copy(call, call.args[0], target, body, node)
         else:
             self._loop_value(self.expr(source), target, body, node)
+
+    def _takes_own(self, source: ast.expr, target: ast.expr, node: ast.AST) -> bool:
+        """Return whether a loop changes the list by nothing but taking out the element it is at."""
+        kind = self.seen_kind(source)
+        element = kind.element if isinstance(kind, kinds.Sequence) else UNKNOWN
+        if not isinstance(element, kinds.Object | kinds.Record) or not isinstance(node, ast.For):
+            return False
+        own = [
+            part
+            for part in ast.walk(ast.Module(node.body, []))
+            if isinstance(part, ast.Attribute | ast.Subscript)
+            and ast.unparse(part.value) == ast.unparse(source)
+        ]
+        removes = [
+            part
+            for part in ast.walk(ast.Module(node.body, []))
+            if isinstance(part, ast.Call)
+            and any(part.func is other for other in own)
+            and getattr(part.func, "attr", "") == "remove"
+            and ast.unparse(part.args[0]) == ast.unparse(target)
+        ]
+        first = min((part.lineno for part in removes), default=0)
+        used_after = any(
+            isinstance(part, ast.Name)
+            and part.lineno > first
+            and any(isinstance(n, ast.Name) and n.id == part.id for n in ast.walk(target))
+            for part in ast.walk(ast.Module(node.body, []))
+        )
+        return len(own) == len(removes) > 0 and not used_after
+
+    def _loop_taking(
+        self, value: Place, target: ast.expr, body: Callable[[], None], node: ast.AST
+    ) -> None:
+        """Write a loop that may take out the element it is at: so many are left behind it."""
+        count = self.kept(value.count(), "count")
+        k, at_ = self.fresh("k"), self.fresh("at")
+        with self.block() as inner:
+            self.say(f"{at_} = _0 - _1 + {k}", value.count(), count)
+            assert isinstance(value.kind, kinds.Sequence)
+            where = ast.Name(at_, ast.Load())
+            self.store_loop_target(target, value.part("", value.kind.element, where), node)
+            body()
+        self.emit(for_each(k, count, inner))
+
+    def _loop_copy(
+        self,
+        source: ast.expr,
+        inner: ast.expr,
+        target: ast.expr,
+        body: Callable[[], None],
+        node: ast.AST,
+    ) -> None:
+        """Write a loop over a copy of a list, and the copy only if the loop changes the list.
+
+        Where it does, all is written again.
+        """
+        copies = getattr(source, "k", None) in self.whole.changing
+        value = self.expr(source if copies else inner)
+        if copies or not isinstance(value, Place):
+            self._loop_value(value, target, body, node)
+            return
+        if self._takes_own(inner, target, node):
+            self._loop_taking(value, target, body, node)
+            return
+        before, self.written.resizes = self.written.resizes, set()
+        self._loop_value(value, target, body, node)
+        if value.name in self.written.resizes:
+            self.whole.change(source.k)  # type: ignore[attr-defined]
+        self.written.resizes |= before
 
     def _loop_map(
         self, call: ast.Call, target: ast.expr, body: Callable[[], None], node: ast.AST

@@ -88,21 +88,24 @@ class Lists(Elements):
             with self.block() as body:
                 self._remove(place, ast.Constant(0), node)
             self.emit(ast.If(expression("_0 == _1", place.count(), ast.Constant(limit)), body, []))
+        self._put_behind(place, place.count(), value, node)
+
+    def _put_behind(self, place: Place, count: ast.expr, value: Value, node: ast.AST) -> None:
+        """Write a value behind so many elements of a list whose length changes, and count it."""
+        assert isinstance(place.kind, kinds.Sequence)
         element = place.kind.element
         if isinstance(element, Number | kinds.Text | kinds.Member):
             append = self.whole.imported(CONTAINERS, "append")
-            count, leaf = place.count(), self.leaves(place)[0].leaf()
-            self._set(
-                place.count(),
-                expression("_0(_1, _2, _3)", append, leaf, count, self.plain(value, node)),
-            )
+            column, number = self._array(place), self.plain(value, node)
+            self.written.writes.add(place.name)
+            self.say("_0 = _1(_2, _0, _3)", count, append, column, number)
             return
         room = self.whole.imported(CONTAINERS, "room")
-        end = expression("_0(_1, _2)", room, self.leaves(place)[0].leaf(), place.count())
-        if len(self.leaves(place)) > 1 or isinstance(place.kind.element, Tuple):
+        end = expression("_0(_1, _2)", room, self._array(place), count)
+        if len(self.leaves(place)) > 1 or isinstance(element, Tuple):
             end = self.kept(end, "end")
-        self.assign(place.part("", place.kind.element, end), value, node)
-        self.say("_0 += 1", place.count())
+        self.assign(place.part("", element, end), value, node)
+        self.say("_0 += 1", count)
 
     def _resized(self, place: Place) -> None:
         self.written.writes.add(place.name)

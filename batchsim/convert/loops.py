@@ -8,14 +8,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from batchsim.convert import kinds
-from batchsim.convert.elements import CONTAINERS, spelled_name
+from batchsim.convert.elements import spelled_name
 from batchsim.convert.kinds import INT, Array, Kind, Number, Tuple
 from batchsim.convert.lists import Lists
 from batchsim.convert.refusal import at
 from batchsim.convert.values import (
     Group,
     Known,
-    Made,
     Place,
     Plain,
     Value,
@@ -307,17 +306,6 @@ class Loops(Lists):
             body()
         self.emit(for_each(k, base.count(), inner))
 
-    def pairs(self, base: Value) -> list[tuple[Value, Value]] | None:
-        """Return the keys and values of a dict whose keys are known; None of others."""
-        if isinstance(base, Known) and isinstance(base.value, dict):
-            return [(Known(key), Known(value)) for key, value in base.value.items()]
-        if isinstance(base, Made):
-            return [(Known(key), value) for key, value in base.fields.items()]
-        if isinstance(base, Place) and isinstance(base.kind, kinds.Record):
-            places = [(key, self.field(base, key)) for key, _ in base.kind.fields]
-            return [(Known(key), self.load(place)) for key, place in places if place is not None]
-        return None
-
     def comprehension(
         self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, there: Place | None = None
     ) -> Value:
@@ -351,30 +339,22 @@ class Loops(Lists):
         self.say(f"{count} = 0")
         where = ast.Name(count, ast.Load())
 
+        def put(value: Value) -> None:
+            if fixed:
+                self.assign(place.part("", kind.element, where), value, node)
+                self.say(f"{count} += 1")
+            else:
+                self._put_behind(place, where, value, node)
+
         def element_() -> None:
             value = self.new(node.elt)
-            end = where
-            if not fixed:
-                room = self.whole.imported(CONTAINERS, "room")
-                end = expression("_0(_1, _2)", room, self.leaves(place)[0].leaf(), where)  # type: ignore[assignment]
-                if len(self.leaves(place)) > 1 or isinstance(kind.element, Tuple):
-                    end = self.kept(end, "end")  # type: ignore[assignment]
-            numbers = isinstance(kind.element, Number | kinds.Text | kinds.Member)
-            if numbers and not fixed and not isinstance(node, ast.SetComp):
-                append = self.whole.imported(CONTAINERS, "append")
-                leaf, given = self.leaves(place)[0].leaf(), self.plain(value, node)
-                self.written.writes.add(place.name)
-                self.say(f"{count} = _0(_1, {count}, _2)", append, leaf, given)
+            if not isinstance(node, ast.SetComp):
+                put(value)
                 return
-            if isinstance(node, ast.SetComp):
-                with self.block() as inner:
-                    self.assign(place.part("", kind.element, end), value, node)
-                    self.say(f"{count} += 1")
-                found = self.search(place, kind.element, where, value, node)
-                self.emit(ast.If(expression("_0 < 0", found), inner, []))
-                return
-            self.assign(place.part("", kind.element, end), value, node)
-            self.say(f"{count} += 1")
+            with self.block() as inner:
+                put(value)
+            found = self.search(place, kind.element, where, value, node)
+            self.emit(ast.If(expression("_0 < 0", found), inner, []))
 
         self.generators(node.generators, element_, node)
         if not fixed:

@@ -17,6 +17,7 @@ from batchsim.convert.refusal import at
 from batchsim.convert.values import (
     Group,
     Known,
+    Made,
     Perhaps,
     Place,
     Plain,
@@ -201,6 +202,17 @@ class Places(Plainly):
                 lineno=1,
             )
         return expression(f"{function}(p)")
+
+    def pairs(self, base: Value) -> list[tuple[Value, Value]] | None:
+        """Return the keys and values of a dict whose keys are known; None of others."""
+        if isinstance(base, Known) and isinstance(base.value, dict):
+            return [(Known(key), Known(value)) for key, value in base.value.items()]
+        if isinstance(base, Made):
+            return [(Known(key), value) for key, value in base.fields.items()]
+        if isinstance(base, Place) and isinstance(base.kind, kinds.Record):
+            places = [(key, self.field(base, key)) for key, _ in base.kind.fields]
+            return [(Known(key), self.load(place)) for key, place in places if place is not None]
+        return None
 
     def members(self, value: Value, count: int | None, node: ast.AST) -> list[Value]:
         """Return the members of a value that is taken apart."""

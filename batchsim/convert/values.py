@@ -234,7 +234,10 @@ class _Filler(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         if node.id.startswith("_") and node.id[1:].isdigit():
-            return copy.deepcopy(self.parts[int(node.id[1:])])
+            part = copy.deepcopy(self.parts[int(node.id[1:])])
+            if isinstance(node.ctx, ast.Store):
+                part.ctx = ast.Store()  # type: ignore[attr-defined]
+            return part
         return node
 
 
