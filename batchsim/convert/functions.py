@@ -18,6 +18,7 @@ from batchsim.convert.assignment import construct
 from batchsim.convert.attributes import lookup, whole_of
 from batchsim.convert.calls import NEVER_RAN, Calls
 from batchsim.convert.conversion import Conversion, Written
+from batchsim.convert.iterables import breaks
 from batchsim.convert.kinds import UNKNOWN, Array, Kind, Maybe, Number, Tuple
 from batchsim.convert.names import DRAWS
 from batchsim.convert.numeric import filled
@@ -138,9 +139,7 @@ class Writer(Calls):
 
     def do_FunctionDef(self, node: ast.FunctionDef) -> None:
         """Bind a function within a function, if it is one expression."""
-        body = [
-            part for part in node.body if not ast.get_docstring(node) or part is not node.body[0]
-        ]
+        body = node.body[1:] if ast.get_docstring(node) else node.body
         given = node.args
         simple = not (given.defaults or given.kwonlyargs or given.vararg or given.kwarg)
         if len(body) != 1 or not isinstance(body[0], ast.Return) or not simple:
@@ -440,7 +439,7 @@ class Writer(Calls):
     @contextlib.contextmanager
     def _loop_with_else(self, node: ast.For | ast.While) -> Iterator[None]:
         """Write a loop, and behind it what is for the case that nothing broke it off."""
-        flag = self.fresh("broken") if node.orelse and _breaks(node) else ""
+        flag = self.fresh("broken") if node.orelse and breaks(node) else ""
         if flag:
             self.say(f"{flag} = False")
         self.broken.append(flag)
@@ -597,20 +596,6 @@ def _is_pure(node: ast.expr) -> bool:
             if not isinstance(base, ast.Constant) and getattr(base, "id", "") not in ("np", "math"):
                 return False
     return True
-
-
-def _breaks(loop: ast.For | ast.While) -> bool:
-    """Return whether a loop is broken off by a `break` of its own."""
-    parts: list[ast.AST] = list(loop.body)
-    while parts:
-        part = parts.pop()
-        if isinstance(part, ast.Break):
-            return True
-        if isinstance(part, ast.For | ast.While):
-            parts += part.orelse
-        else:
-            parts += ast.iter_child_nodes(part)
-    return False
 
 
 def _within(result: Value, k: int) -> Value:

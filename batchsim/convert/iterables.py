@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from batchsim.convert import kinds
 from batchsim.convert.kinds import UNKNOWN, Array, Tuple
-from batchsim.convert.loops import UNROLLED, Loops
+from batchsim.convert.loops import UNROLLED, Loops, members_of_dict
 from batchsim.convert.refusal import at
 from batchsim.convert.values import Group, Known, Made, Place, Plain, Value, for_each
 
@@ -196,8 +196,12 @@ class Iterables(Loops):
             parts: list[ast.expr] = target.elts
         else:
             parts = [ast.Name(self.fresh("member"), ast.Store()) for _ in sources]
-        if len(parts) != len(sources) or (self.broken and self.broken[-1]):
-            raise at(call, "itertools.product", "it is gone through so", "Write loops.")
+        if isinstance(node, ast.For) and breaks(node):
+            reason = "a `break` would leave one loop of several"
+            raise at(call, "itertools.product", reason, "Write loops.")
+        if len(parts) != len(sources):
+            reason = f"{len(sources)} members go into {len(parts)} names"
+            raise at(call, "itertools.product", reason, "Write loops.")
 
         def nested(k: int) -> None:
             if k < len(sources):
@@ -241,13 +245,7 @@ class Iterables(Loops):
             assert isinstance(call.func, ast.Attribute)
             pairs = self.pairs(self.expr(call.func.value))
             if pairs is not None:
-                whole: list[Value] = [Group([key, value]) for key, value in pairs]
-                one = {
-                    "items": whole,
-                    "keys": [k for k, _ in pairs],
-                    "values": [v for _, v in pairs],
-                }
-                return one[iterator]
+                return members_of_dict(pairs, iterator)
         if call is not None and iterator == "zip":
             columns = [self._known_members(part, node) for part in call.args]
             return [Group(list(members)) for members in zip(*columns, strict=False)]
@@ -261,7 +259,7 @@ class Iterables(Loops):
             value = Known(list(value.value))
         pairs = self.pairs(value)
         if pairs is not None:
-            return [key for key, _ in pairs]
+            return members_of_dict(pairs, "keys")
         if not self.countable(value):
             raise at(
                 node,
@@ -328,3 +326,17 @@ def _is_copy(node: ast.expr) -> bool:
     if not isinstance(node, ast.Subscript) or not isinstance(node.slice, ast.Slice):
         return False
     return node.slice.lower is None and node.slice.upper is None and node.slice.step is None
+
+
+def breaks(loop: ast.For | ast.While) -> bool:
+    """Return whether a loop is broken off by a `break` of its own."""
+    parts: list[ast.AST] = list(loop.body)
+    while parts:
+        part = parts.pop()
+        if isinstance(part, ast.Break):
+            return True
+        if isinstance(part, ast.For | ast.While):
+            parts += part.orelse
+        else:
+            parts += ast.iter_child_nodes(part)
+    return False

@@ -271,12 +271,7 @@ class Loops(Lists):
         base = self.expr(func.value)
         pairs = self.pairs(base)
         if pairs is not None:
-            chosen: dict[str, Callable[[Value, Value], Value]] = {
-                "items": lambda key, value: Group([key, value]),
-                "keys": lambda key, value: key,
-                "values": lambda key, value: value,
-            }
-            members = [chosen[func.attr](key, value) for key, value in pairs]
+            members = members_of_dict(pairs, func.attr)
             alike = kinds.joined(self.kind_of_value(member) for member in members)
             if isinstance(base, Known) and not isinstance(alike, kinds.Other):
                 held = {
@@ -405,6 +400,13 @@ class Loops(Lists):
             self.emit(ast.If(joined(ast.And(), conditions), held or [ast.Pass()], []))
 
         self.loop(first.iter, first.target, inner, node)
+
+
+def members_of_dict(pairs: Sequence[tuple[Value, Value]], method: str) -> list[Value]:
+    """Return what `items`, `keys` or `values` goes through, of a dict whose keys are known."""
+    if method == "items":
+        return [Group([key, value]) for key, value in pairs]
+    return [key if method == "keys" else value for key, value in pairs]
 
 
 def is_set(value: Value) -> bool:
