@@ -216,19 +216,18 @@ class Comparisons(Operators):
 
     def _alike_lists(self, left: Value, right: Value, node: ast.AST) -> ast.expr:
         """Return whether two lists whose lengths change are equal."""
-        name, k = self.fresh("alike"), self.fresh("k")
-        lengths = [self.plain(self.length(side, node), node) for side in (left, right)]
         if any(is_set(side) for side in (left, right)):
             raise at(node, "==", "two sets are compared", "Compare sorted lists.")
+        sides = [
+            self.listed(side, "other", node) if isinstance(side, Group) else side
+            for side in (left, right)
+        ]
+        name, k = self.fresh("alike"), self.fresh("k")
+        lengths = [self.plain(self.length(side, node), node) for side in sides]
         self.say(f"{name} = _0 == _1", *lengths)
         with self.block() as body:
-            members = [
-                self._element(side, ast.Name(k, ast.Load()), node)
-                if not isinstance(side, Group)
-                else self._element(self.listed(side, "other", node), ast.Name(k, ast.Load()), node)
-                for side in (left, right)
-            ]
-            differs = self.condition(self.compare(members[0], ast.NotEq(), members[1], node), node)
+            one, other = (self._element(side, ast.Name(k, ast.Load()), node) for side in sides)
+            differs = self.condition(self.compare(one, ast.NotEq(), other, node), node)
             ends = [statement(f"{name} = False"), ast.Break()]
             self.emit(ast.If(differs, ends, []))
         found = ast.Name(name, ast.Load())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -71,13 +71,18 @@ class Drawing(Expressions):
         args = [part for part in bound.values() if part is not None]
         if wide:
             return self._draws_of_arrays(function, bound, wide, node)
-        drawn = ast.Call(
-            function, [ast.Name("rng", ast.Load()), ast.Name("i", ast.Load()), *args], keywords
-        )
+        drawn = self._drawn(function, args, keywords)
         kind = self.seen_kind(node)
         if isinstance(kind, kinds.Unknown):
             kind = INT if name == "integers" else FLOAT
         return Plain(self.kept(drawn, "drawn"), kind)
+
+    def _drawn(
+        self, function: ast.expr, args: Sequence[ast.expr], keywords: Sequence[ast.keyword] = ()
+    ) -> ast.Call:
+        """Return the call of a function that draws from the row's stream."""
+        row = [ast.Name("rng", ast.Load()), ast.Name("i", ast.Load())]
+        return ast.Call(function, [*row, *args], list(keywords))
 
     def _draws_of_arrays(
         self,
@@ -110,15 +115,12 @@ class Drawing(Expressions):
             drawn = Plain(ast.Name(name, ast.Load()), kind)
         else:
             drawn = self.scratch_place(f"drawn_{node.lineno}", kind, node)
-        loop: ast.stmt = statement(
+        loop = statement(
             "_0[_1] = _2",
             self.plain(drawn, node),
             index[0] if len(index) == 1 else ast.Tuple(list(index), ast.Load()),
-            expression("_0(rng, i)", function),
+            self._drawn(function, parts),
         )
-        assert isinstance(loop, ast.Assign)
-        assert isinstance(loop.value, ast.Call)
-        loop.value.args += parts
         for k, length in reversed(list(zip(index, kind.shape, strict=True))):
             loop = for_each(k.id, ast.Constant(length), [loop])
         self.emit(loop)
@@ -264,13 +266,11 @@ class Drawing(Expressions):
         k = self.fresh("k")
         where = ast.Name(k, ast.Load())
         self.emit(for_each(k, count, [statement("_0 = _1", order.leaf("", where), where)]))
-        name = "shuffle" if self.is_fixed(place) else "shuffle_first"
+        name, args = "shuffle", [order.leaf()]
+        if not self.is_fixed(place):
+            name, args = "shuffle_first", [*args, count]
         function = self.whole.imported(self.random_module, name)
-        call = expression("_0(rng, i, _1)", function, order.leaf())
-        assert isinstance(call, ast.Call)
-        if name == "shuffle_first":
-            call.args.append(count)
-        self.emit(ast.Expr(call))
+        self.emit(ast.Expr(self._drawn(function, args)))
         with self.block() as body:
             source = held.part("", kind.element, order.leaf("", where))
             self.assign(place.part("", kind.element, where), self.load(source), node)

@@ -397,12 +397,12 @@ class Elements(Assignment):
         listed = self.seen_kind(target.slice)
         if not isinstance(listed, kinds.Sequence) or not isinstance(listed.element, Number):
             return False
-        where = self.expr(target.slice)
-        if not isinstance(where, Place) or self.is_fixed(where):
-            return False
         kind = self.kind_of_value(base)
         number = self.kind_of_value(value)
         if not isinstance(kind, Array) or not isinstance(number, Number):
+            return False
+        where = self.expr(target.slice)
+        if not isinstance(where, Place) or self.is_fixed(where):
             return False
         whole, given = self.plain(base, node), self.kept(self.plain(value, node))
         k = self.fresh("k")

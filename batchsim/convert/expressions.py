@@ -112,19 +112,15 @@ class Expressions(Names):
         """A text that is put together: of what is known, as a key of a dict, or nothing of it."""
         text = ""
         for part in node.values:
-            given = part.value if isinstance(part, ast.FormattedValue) else part
-            value = self.names.get(given.id) if isinstance(given, ast.Name) else None
-            plain = isinstance(part, ast.Constant) or (
-                isinstance(part, ast.FormattedValue)
-                and part.conversion == -1
-                and part.format_spec is None
-            )
-            if isinstance(part, ast.Constant):
-                text += str(part.value)
-            elif plain and isinstance(value, Known):
-                text += f"{value.value}"
-            else:
+            value: Value | None = None
+            match part:
+                case ast.Constant():
+                    value = Known(part.value)
+                case ast.FormattedValue(ast.Name(id=name), conversion=-1, format_spec=None):
+                    value = self.names.get(name)
+            if not isinstance(value, Known):
                 return Known("")
+            text += f"{value.value}"
         return Known(text)
 
     def of_IfExp(self, node: ast.IfExp) -> Value:
@@ -228,7 +224,8 @@ class Expressions(Names):
             return None
         if not isinstance(node.value, ast.Name | ast.Attribute):
             return None
-        base = self.expr(node.value)
+        with self.block():  # what is known takes no statements; all else is evaluated below
+            base = self.expr(node.value)
         lines = base.value if isinstance(base, Known) else None
         if not isinstance(lines, list | tuple) or not all(isinstance(x, str) for x in lines):
             return None

@@ -7,7 +7,6 @@ compared with is the author's, as it is.
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Iterable
 
 __all__ = ["listed"]
@@ -96,15 +95,15 @@ def _rewrite(function: ast.FunctionDef) -> None:
         def visit_Return(self, node: ast.Return) -> ast.AST:
             return _placed(ast.parse(f"return {name}").body[0], node)
 
-    ends = ast.copy_location(ast.Pass(), function.body[-1])
     body = [Listed().visit(node) for node in function.body]
     begins = _placed(ast.parse(f"{name} = []").body[0], function.body[0])
-    function.body = [begins, *body, _placed(ast.parse(f"return {name}").body[0], ends)]
+    ends = _placed(ast.parse(f"return {name}").body[0], function.body[-1])
+    function.body = [begins, *body, ends]
 
 
 def _placed(made: ast.stmt, node: ast.stmt) -> ast.stmt:
     """Return a statement where another stood."""
     for part in ast.walk(made):
         if not hasattr(part, "k"):
-            ast.copy_location(part, copy.copy(node))
+            ast.copy_location(part, node)
     return made

@@ -249,7 +249,7 @@ class Python(Numeric):
         if value is not None:
             self.each(value, one, node)
         else:
-            self.each_of(node.args[0], one, node)
+            self.each_of(source, one, node)
         if isinstance(kind, Number):
             return Plain(ast.Name(total, ast.Load()), kind)
         return Plain(ast.Name(total, ast.Load()), FLOAT)
@@ -289,10 +289,10 @@ class Python(Numeric):
         default = self.expr_of(self.expr(node.args[1]))
         missing = self.fresh("missing")
         self.say(f"{missing} = True")
-        is_plain = self.is_plain(kind.value if isinstance(kind, Maybe) else kind)
+        inner = kind.value if isinstance(kind, Maybe) else kind
+        is_plain = self.is_plain(inner)
         if is_plain:
             name = self.fresh("first")
-            inner = kind.value if isinstance(kind, Maybe) else kind
             none = isinstance(default, Known) and default.value is None
             start = self.default(inner) if none else self.plain(default, node)
             self.say(f"{name} = _0", start)
