@@ -122,6 +122,19 @@ class Assignment(Places):
         self.assign(place, value, node)
         return place
 
+    def holder(self, wanted: str, label: str, kind: Kind, node: ast.AST) -> Plain | Place:
+        """Return a new variable, or working space with a label, for what branches come to."""
+        if self.is_plain(kind):
+            return Plain(ast.Name(self.fresh(wanted), ast.Load()), kind)
+        return self.scratch_place(f"{label}_{position_of(node)}", kind, node)
+
+    def hold(self, holder: Plain | Place, value: Value, node: ast.AST) -> None:
+        """Write what a branch comes to into the variable or working space for it."""
+        if isinstance(holder, Place):
+            self.assign(holder, value, node)
+        else:
+            self.say("_0 = _1", holder.node, self.plain(value, node))
+
     def listed(self, value: Group, label: str, node: ast.AST) -> Place:
         """Return a list that is written there in working space: any element can be asked for."""
         kind = kinds.Sequence(

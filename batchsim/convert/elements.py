@@ -26,6 +26,7 @@ from batchsim.convert.values import (
     element,
     expression,
     for_each,
+    in_place_of,
 )
 
 __all__ = ["Elements"]
@@ -85,10 +86,9 @@ class Elements(Assignment):
         bounds = [self.seen_kind(part) for part in call.args[1:]]
         if not isinstance(array, Array) or any(isinstance(bound, Array) for bound in bounds):
             return None
-        element = ast.copy_location(ast.Subscript(call.args[0], node.slice, ast.Load()), node)
-        element.source = getattr(node, "source", None)  # type: ignore[attr-defined]
-        made = ast.copy_location(ast.Call(call.func, [element, *call.args[1:]], []), node)
-        made.k, made.source = node.k, element.source  # type: ignore[attr-defined]
+        element = in_place_of(ast.Subscript(call.args[0], node.slice, ast.Load()), node)
+        made = in_place_of(ast.Call(call.func, [element, *call.args[1:]], []), node)
+        made.k = node.k  # type: ignore[attr-defined]
         return made
 
     def item_place(self, base: Value, node: ast.Subscript) -> Value:

@@ -33,6 +33,7 @@ from batchsim.convert.values import (
     Plain,
     Value,
     expression,
+    in_place_of,
     negated,
 )
 
@@ -308,8 +309,7 @@ class Writer(Calls):
             isinstance(self.seen_kind(part), Array) for part in given
         ):
             return None
-        one = ast.copy_location(ast.Call(source.func, source.args, rest), source)
-        one.source = getattr(source, "source", None)  # type: ignore[attr-defined]
+        one = in_place_of(ast.Call(source.func, source.args, rest), source)
         draws = [self.expr(one) for _ in kind.members]
         return Group(
             [Plain(self.kept(draw.node), draw.kind) for draw in draws if isinstance(draw, Plain)]

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from batchsim.convert import kinds
-from batchsim.convert.assignment import position_of
 from batchsim.convert.kinds import INT, Maybe
 from batchsim.convert.python import Python
 from batchsim.convert.refusal import at
@@ -125,32 +124,20 @@ class Methods(Python):
                 found = self.load(base.part("values", base.kind.value, where))
                 if isinstance(kind, kinds.Unknown):
                     kind = base.kind.value
-                if isinstance(kind, Maybe) and isinstance(default, Known) and default.value is None:
+                none = isinstance(default, Known) and default.value is None
+                if isinstance(kind, Maybe) and none:
                     return self._found_or_none(base, where, name, node)
-                if not self.is_plain(kind):
-                    place = self.scratch_place(f"got_{position_of(node)}", kind, node)
-                    with self.block() as body:
-                        self.assign(place, found, node)
-                        if name == "pop":
-                            self._remove(base, where, node)
-                    with self.block() as orelse:
-                        self.assign(place, default, node)
-                    self.emit(ast.If(expression("_0 >= 0", where), body, orelse))
-                    return self.load(place)
-                result = self.fresh("found")
+                got = self.holder("found", "got", kind, node)
+                if isinstance(got, Plain) and none:
+                    default = Plain(self.default(kind))
                 with self.block() as body:
-                    self.say(f"{result} = _0", self.plain(found, node))
+                    self.hold(got, found, node)
                     if name == "pop":
                         self._remove(base, where, node)
                 with self.block() as orelse:
-                    held = (
-                        self.plain(default, node)
-                        if not (isinstance(default, Known) and default.value is None)
-                        else self.default(kind)
-                    )
-                    self.say(f"{result} = _0", held)
+                    self.hold(got, default, node)
                 self.emit(ast.If(expression("_0 >= 0", where), body, orelse))
-                return Plain(ast.Name(result, ast.Load()), kind)
+                return self.expr_of(got)
             case "clear":
                 self.written.writes.add(base.name)
                 self.say("_0 = 0", base.count())

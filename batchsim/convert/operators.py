@@ -27,6 +27,7 @@ from batchsim.convert.values import (
     evaluated,
     expression,
     for_each,
+    in_place_of,
     joined,
     statement,
 )
@@ -373,12 +374,7 @@ class Operators(Iterables):
                 "Watch more steps with --steps.",
             )
         nothing = isinstance(kind, kinds.Nothing)
-        target: Place | None = None
-        name = ""
-        if not nothing and not self.is_plain(kind):
-            target = self.scratch_place(f"choice_{node.lineno}_{node.col_offset}", kind, node)
-        elif not nothing:
-            name = self.fresh("chosen")
+        chosen = None if nothing else self.holder("chosen", "choice", kind, node)
         key = self._steady(self.expr_of(key), node)
         written: list[ast.stmt] = []
         for known, option in reversed(options):
@@ -389,19 +385,15 @@ class Operators(Iterables):
                 value = (
                     self.call_value(option, node) if call and isinstance(node, ast.Call) else option
                 )
-                if target is not None:
-                    self.assign(target, value, node)
-                elif name:
-                    self.say(f"{name} = _0", self.plain(value, node))
+                if chosen is not None:
+                    self.hold(chosen, value, node)
             if test is True or not written:
                 written = body
             else:
                 written = [ast.If(test, body or [ast.Pass()], written)]
         for part in written:
             self.emit(part)
-        if target is not None:
-            return self.load(target)
-        return Plain(ast.Name(name, ast.Load()), kind) if name else Known(None)
+        return Known(None) if chosen is None else self.expr_of(chosen)
 
 
 def is_changing_array(value: Value) -> bool:
@@ -415,6 +407,4 @@ def is_changing_array(value: Value) -> bool:
 
 def bare(node: ast.AST) -> ast.AST:
     """Return a node at the same place of the source of which nothing was seen."""
-    bare = ast.copy_location(ast.Pass(), node)
-    bare.source = getattr(node, "source", None)  # type: ignore[attr-defined]
-    return bare
+    return in_place_of(ast.Pass(), node)

@@ -33,6 +33,7 @@ from batchsim.convert.values import (
     Self,
     Value,
     expression,
+    in_place_of,
 )
 
 __all__ = ["Python"]
@@ -290,30 +291,21 @@ class Python(Numeric):
         missing = self.fresh("missing")
         self.say(f"{missing} = True")
         inner = kind.value if isinstance(kind, Maybe) else kind
-        is_plain = self.is_plain(inner)
-        if is_plain:
-            name = self.fresh("first")
-            none = isinstance(default, Known) and default.value is None
-            start = self.default(inner) if none else self.plain(default, node)
-            self.say(f"{name} = _0", start)
-        else:
-            place = self.scratch_place(f"first_{node.lineno}_{node.col_offset}", kind, node)
-            self.assign(place, default, node)
+        first = self.holder("first", "first", inner if self.is_plain(inner) else kind, node)
+        if isinstance(first, Plain) and isinstance(default, Known) and default.value is None:
+            default = Plain(self.default(inner))
+        self.hold(first, default, node)
 
         def one(member: Value) -> None:
             with self.block() as body:
-                if is_plain:
-                    self.say(f"{name} = _0", self.plain(member, node))
-                else:
-                    self.assign(place, member, node)
+                self.hold(first, member, node)
                 self.say(f"{missing} = False")
             self.emit(ast.If(ast.Name(missing, ast.Load()), body, []))
 
         self.each_of(node.args[0], one, node)
-        if not is_plain:
-            return self.load(place)
-        found = Plain(ast.Name(name, ast.Load()), inner)
-        return Perhaps(ast.Name(missing, ast.Load()), found) if isinstance(kind, Maybe) else found
+        if isinstance(first, Plain) and isinstance(kind, Maybe):
+            return Perhaps(ast.Name(missing, ast.Load()), first)
+        return self.expr_of(first)
 
     def call_isinstance(self, node: ast.Call) -> Value:
         """`isinstance(x, T)`, by what was seen."""
@@ -358,12 +350,11 @@ class Python(Numeric):
         if not isinstance(name, Known):
             raise at(node, "getattr", "which attribute it asks for is computed", "Use `if`.")
         if len(node.args) > 2:
-            has = ast.copy_location(ast.Call(node.func, node.args[:2], []), node)
-            has.source = getattr(node, "source", None)  # type: ignore[attr-defined]
+            has = in_place_of(ast.Call(node.func, node.args[:2], []), node)
             if self.truth(self.call_hasattr(has), node) is False:
                 return self.expr(node.args[2])
-        found = ast.copy_location(ast.Attribute(node.args[0], name.value, ast.Load()), node)
-        found.source, found.k = getattr(node, "source", None), getattr(node, "k", -1)  # type: ignore[attr-defined]
+        found = in_place_of(ast.Attribute(node.args[0], name.value, ast.Load()), node)
+        found.k = getattr(node, "k", -1)  # type: ignore[attr-defined]
         return self.expr(found)
 
     def call_str(self, node: ast.Call) -> Value:

@@ -6,7 +6,7 @@ import ast
 import copy
 import functools
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from batchsim.convert.kinds import UNKNOWN, Kind
 
@@ -29,8 +29,11 @@ __all__ = [
     "element",
     "expression",
     "for_each",
+    "in_place_of",
     "statement",
 ]
+
+N = TypeVar("N", bound=ast.AST)
 
 
 @dataclass
@@ -251,6 +254,13 @@ def expression(text: str, *parts: ast.expr) -> ast.expr:
 def statement(text: str, *parts: ast.expr) -> ast.stmt:
     """Return the tree of a statement in which `_0`, `_1` … stand for trees."""
     return _Filler(parts).visit(copy.deepcopy(_parsed(text)))  # type: ignore[no-any-return]
+
+
+def in_place_of(made: N, node: ast.AST) -> N:
+    """Return a node where another stands in the source, so that messages name that line."""
+    ast.copy_location(made, node)
+    made.source = getattr(node, "source", None)  # type: ignore[attr-defined]
+    return made
 
 
 def negated(node: ast.expr) -> ast.expr:
