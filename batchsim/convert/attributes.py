@@ -276,9 +276,15 @@ def _changed(node: ast.AST) -> Any:
 
 def whole_of(node: ast.AST) -> Any:
     """Return the attribute of `self` that an element is of."""
+    node = unindexed(node)
+    return node if is_own(node) else None
+
+
+def unindexed(node: ast.AST) -> Any:
+    """Return what an element, or an element of an element, is of."""
     while isinstance(node, ast.Subscript):
         node = node.value
-    return node if is_own(node) else None
+    return node
 
 
 def sort_attributes(program: Program, seen: Sightings) -> dict[str, Attribute]:

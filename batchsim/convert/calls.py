@@ -18,9 +18,9 @@ import gymnasium
 import numpy as np
 
 from batchsim.convert import kinds, recursion
-from batchsim.convert.attributes import lookup
+from batchsim.convert.attributes import lookup, unindexed
 from batchsim.convert.conversion import Written
-from batchsim.convert.kinds import Array, Kind, Maybe, Member, Tuple
+from batchsim.convert.kinds import Array, Kind, Member
 from batchsim.convert.numeric import filled
 from batchsim.convert.objects import Objects
 from batchsim.convert.refusal import ConversionError, at
@@ -158,8 +158,7 @@ class Calls(Objects):
 
     def is_dropped(self, target: ast.expr) -> bool:
         """Return whether an expression is an attribute that is not kept."""
-        while isinstance(target, ast.Subscript):
-            target = target.value
+        target = unindexed(target)
         if not isinstance(target, ast.Attribute) or not isinstance(target.value, ast.Name):
             return False
         if not isinstance(self.names.get(target.value.id), Self):
@@ -253,13 +252,11 @@ class Calls(Objects):
 
     def _method_of_named(self, base: Value, func: ast.Attribute) -> Any:
         """Return a method of the author's class of named tuples; None if it is no such tuple."""
-        for kind in (self.kind_of_value(base), self.seen_kind(func.value)):
-            kind = kind.value if isinstance(kind, Maybe) else kind
-            if isinstance(kind, Tuple) and kind.names:
-                cls = self.whole.named_tuple(kind.names)
-                found = lookup(cls, func.attr) if cls is not None else None
-                if found is not None and isinstance(found[1], types.FunctionType):
-                    return found[1]
+        for kind in self.named_kinds(base, func.value):
+            cls = self.whole.named_tuple(kind.names)
+            found = lookup(cls, func.attr) if cls is not None else None
+            if found is not None and isinstance(found[1], types.FunctionType):
+                return found[1]
         return None
 
     def _self(self) -> Value:

@@ -18,7 +18,7 @@ from gymnasium import spaces
 
 from batchsim.convert import kinds
 from batchsim.convert.assignment import elements_of
-from batchsim.convert.attributes import Attribute, is_own, lookup
+from batchsim.convert.attributes import Attribute, is_own, lookup, unindexed
 from batchsim.convert.conversion import Conversion, RestartError
 from batchsim.convert.functions import Writer
 from batchsim.convert.kinds import Array, Kind, Number
@@ -295,10 +295,7 @@ class Top(Writer):
 
 def _all_of(target: ast.expr) -> ast.expr:
     """Return all elements of an array that is to be written: of `out`, `out.key` or a column."""
-    base = target
-    while isinstance(base, ast.Subscript):
-        base = base.value
-    whole = isinstance(target, ast.Name | ast.Attribute) or isinstance(base, ast.Name)
+    whole = isinstance(target, ast.Attribute) or isinstance(unindexed(target), ast.Name)
     return expression("_0[:]", target) if whole else target
 
 

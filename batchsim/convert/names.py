@@ -8,14 +8,14 @@ import enum
 import inspect
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from batchsim.convert import kinds
-from batchsim.convert.attributes import MUTATORS, lookup
+from batchsim.convert.attributes import MUTATORS, lookup, unindexed
 from batchsim.convert.comparisons import Comparisons
 from batchsim.convert.kinds import INT, UNKNOWN, Array, Kind, Maybe, Member, Tuple
 from batchsim.convert.refusal import at
@@ -199,8 +199,7 @@ class Names(Comparisons):
                 base = node.target
             elif isinstance(node, ast.Attribute) and node.attr == "update":
                 base = node.value
-            while isinstance(base, ast.Subscript):
-                base = base.value
+            base = unindexed(base) if base is not None else None
             if isinstance(base, ast.Name) and base.id == name:
                 return True
         return False
@@ -350,12 +349,18 @@ class Names(Comparisons):
 
     def named_member(self, base: Value, node: ast.Attribute) -> Value | None:
         """Return a member of a named tuple by its name."""
-        for kind in (self.kind_of_value(base), self.seen_kind(node.value)):
-            kind = kind.value if isinstance(kind, Maybe) else kind
-            if isinstance(kind, Tuple) and node.attr in kind.names:
+        for kind in self.named_kinds(base, node.value):
+            if node.attr in kind.names:
                 found = base.value if isinstance(base, Perhaps) else base
                 return self.members(found, len(kind.members), node)[kind.names.index(node.attr)]
         return None
+
+    def named_kinds(self, value: Value, node: ast.expr) -> Iterator[Tuple]:
+        """Yield the kinds of named tuples that a value is known, or was seen, to be."""
+        for kind in (self.kind_of_value(value), self.seen_kind(node)):
+            kind = kind.value if isinstance(kind, Maybe) else kind
+            if isinstance(kind, Tuple) and kind.names:
+                yield kind
 
     def attribute(self, node: ast.Attribute) -> Value:
         """An attribute of the environment."""

@@ -144,10 +144,9 @@ class Numeric(Drawing):
             return circular
         args = [self._argument(value, widest, node, whole) for value in values]
         if isinstance(function, np.ufunc):
-            lists = [isinstance(arg, ast.List) for arg in args]
             args = [
-                expression("np.array(_0)", arg) if is_list else arg
-                for arg, is_list in zip(args, lists, strict=True)
+                expression("np.array(_0)", arg) if isinstance(arg, ast.List) else arg
+                for arg in args
             ]
         named = [
             ast.keyword(key, self._argument(value, UNKNOWN, node, whole))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import types
-from typing import Any
 
 from batchsim.convert import kinds
 from batchsim.convert.attributes import lookup
@@ -35,22 +34,21 @@ class Objects(Methods):
 
     def _fields_of_new(self, cls: type, node: ast.Call) -> dict[str, Value] | None:
         """Return what a new object holds; None if making it does more than to assign that."""
-        trees = [
-            self.whole.program.definition(found[1]) if found is not None else None
+        init, after = (
+            found[1] if found is not None else None
             for found in (lookup(cls, "__init__"), lookup(cls, "__post_init__"))
-        ]
-        if trees[1] is not None:
+        )
+        if self.whole.program.definition(after) is not None:
             return None
-        if trees[0] is None:
+        tree = self.whole.program.definition(init)
+        if tree is None:
             return self._fields_of_dataclass(cls, node) if dataclasses.is_dataclass(cls) else None
-        tree = trees[0]
         assert isinstance(tree, ast.FunctionDef)
         sources = _assignments(tree)
         if sources is None:
             return None
-        made: Any = lookup(cls, "__init__")
         keywords = self._keywords(node)
-        values = self._bound_arguments(made[1], tree, Self(), node.args, keywords, node)
+        values = self._bound_arguments(init, tree, Self(), node.args, keywords, node)
         held = {name: self._held(self.expr_of(value), node) for name, value in values[1:]}
         before, self.names = self.names, held
         try:

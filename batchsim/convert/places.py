@@ -155,9 +155,8 @@ class Places(Plainly):
         if isinstance(kind, Maybe):
             kind = kind.value
         if isinstance(kind, kinds.Object | kinds.Record):
-            is_row = self.is_row(place, kind)
             for k, (key, part) in enumerate(kind.fields):
-                if key == name and is_row:
+                if key == name and self.is_row(place, kind):
                     return place.part("", part, self.whole.field(kind, key, k))
                 if key == name:
                     return place.part(key, part)
