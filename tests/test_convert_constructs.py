@@ -109,6 +109,13 @@ CONSTRUCTS = {
         "self.x += random.choice([1, 5, 9]) * random.random()",
         LOOK,
     ),
+    "draws among arguments and in indices": (
+        "self.x = 0",
+        "info = {'gain': 0.0, 'cost': 1.0}\ninfo.update({'gain': random.random()})\n"
+        "reward = info['gain'] - info['cost']\n"
+        "self.x = {1: 7, 2: 9}.get(random.randrange(4), -1) + LEVELS[self.np_random.integers(100)]",
+        LOOK,
+    ),
     "else of loops, generators and products": (
         "self.board = np.zeros((3, 3), np.int8)\nself.x = 0",
         "for row, column in itertools.product(range(3), range(3)):\n"
@@ -116,7 +123,9 @@ CONSTRUCTS = {
         "        self.board[row, column] = 1\n"
         "        reward += sum(r * c for r, c in self.around(row, column))\n"
         "self.x += int(self.board.sum())\n"
-        "for k in range(3):\n    if self.board[k, k] == 0:\n        break\n"
+        "for k in range(3):\n"
+        "    self.x += sum(r * c for r, c in itertools.product(range(k), range(3)))\n"
+        "    if self.board[k, k] == 0:\n        break\n"
         "else:\n    self.board[:] = 0",
         LOOK,
     ),
@@ -247,6 +256,12 @@ def test_an_observation_of_several_parts_that_is_drawn_is_kept_in_columns(tmp_pa
         ),
         ("self.x = 0", "for cell in {self.t, action}:\n    self.x += cell", "for over a set"),
         ("self.x = 0", "self.x = round(self.t / 7, 2)", "round"),
+        (
+            "self.x = 0",
+            "for k, m in itertools.product(range(3), range(3)):\n    if k * m == action:\n"
+            "        self.x = k\n        break",
+            "a `break` would leave one loop of several",
+        ),
         ("self.x = 0", "import time\nself.x = time.time()", "time"),
     ],
 )

@@ -134,21 +134,20 @@ class Elements(Assignment):
         )
 
     def _item_of_known(self, base: Known, node: ast.Subscript) -> Value:
-        index = self.expr(node.slice)
-        if isinstance(index, Place):
-            index = self.load(index)
-        if isinstance(index, Known):
+        several = isinstance(base.value, np.ndarray)
+        indices = self._index(node) if several else [self.expr_of(self.expr(node.slice))]
+        known = [part.value for part in indices if isinstance(part, Known)]
+        if len(known) == len(indices):
             try:
-                return Known(base.value[index.value])
+                return Known(base.value[known[0] if len(known) == 1 else tuple(known)])
             except (KeyError, IndexError, TypeError) as error:
                 raise at(node, "[…]", f"{type(error).__name__}: {error}") from error
         if isinstance(base.value, dict) and any(map(callable, base.value.values())):
-            return self._option(index, {k: Known(v) for k, v in base.value.items()}, node)
+            return self._option(indices[0], {k: Known(v) for k, v in base.value.items()}, node)
         if isinstance(base.value, str):
             base = Known(list(base.value), name=base.name)
         place = self.constant_place(base, spelled_name(node.value), node)
-        index_ = self._index(node) if isinstance(base.value, np.ndarray) else [index]
-        return self._item_of_place(place, index_, node)
+        return self._item_of_place(place, indices, node)
 
     def _item_of_plain(self, base: Plain, node: ast.Subscript) -> Value:
         if isinstance(base.kind, Tuple):
