@@ -52,6 +52,9 @@ class Env(gymnasium.Env):
                 yield row + step, column
         yield from [(row, column)]
 
+    def drawn(self):
+        return [k for k in range(4) if self.np_random.random() < 0.5]
+
     def of(self, kind):
         return [k for k, m in self.things if m == kind]
 
@@ -109,11 +112,13 @@ CONSTRUCTS = {
         "self.x += random.choice([1, 5, 9]) * random.random()",
         LOOK,
     ),
-    "draws among arguments and in indices": (
+    "draws among arguments, in indices and in what is copied": (
         "self.x = 0",
         "info = {'gain': 0.0, 'cost': 1.0}\ninfo.update({'gain': random.random()})\n"
         "reward = info['gain'] - info['cost']\n"
-        "self.x = {1: 7, 2: 9}.get(random.randrange(4), -1) + LEVELS[self.np_random.integers(100)]",
+        "self.x = {1: 7, 2: 9}.get(random.randrange(4), -1) + LEVELS[self.np_random.integers(100)]\n"
+        "kept, turned = tuple(self.drawn()), list(reversed(self.drawn()))\n"
+        "self.x += sum(kept) * len(kept) - sum(turned) * len(turned)",
         LOOK,
     ),
     "else of loops, generators and products": (

@@ -400,9 +400,12 @@ class Elements(Assignment):
         number = self.kind_of_value(value)
         if not isinstance(kind, Array) or not isinstance(number, Number):
             return False
-        where = self.expr(target.slice)
+        with self.block() as ahead:
+            where = self.expr(target.slice)
         if not isinstance(where, Place) or self.is_fixed(where):
-            return False
+            return False  # it is evaluated as any other index
+        for part in ahead:
+            self.emit(part)
         whole, given = self.plain(base, node), self.kept(self.plain(value, node))
         k = self.fresh("k")
         here = element(whole, [where.leaf("", ast.Name(k, ast.Load()))], True)

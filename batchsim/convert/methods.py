@@ -84,8 +84,8 @@ class Methods(Python):
                     base, self.in_order_of(node.func.value, base.kind, keywords, node), node
                 )
                 return Known(None)
-            case "reverse" if isinstance(node.func, ast.Attribute):
-                self.assign(base, self.turned_round(node.func.value, base.kind, node), node)
+            case "reverse":
+                self.assign(base, self.turned_round(base, base.kind, node), node)
                 return Known(None)
         if base.kind.form == "array" and not node.args:
             given = {key: self.expr(part) for key, part in self._keywords(node).items()}

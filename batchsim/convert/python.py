@@ -389,6 +389,7 @@ class Python(Numeric):
                 return Known(tuple(value.value))
             if isinstance(kind, Tuple):
                 return Group(self.members(value, len(kind.members), node))
+            return self._list_from(value, node)
         return self._list_of(node)
 
     def call_set(self, node: ast.Call) -> Value:
@@ -427,11 +428,9 @@ class Python(Numeric):
             self.say("_0 = 0", place.count())
             self.each_of(source, lambda member: self.append(place, member, node), node)
             return place
-        value = (
-            self.expr(source)
-            if not isinstance(source, ast.GeneratorExp)
-            else self.comprehension(source)
-        )
+        return self._list_from(self.expr(source), node)
+
+    def _list_from(self, value: Value, node: ast.Call) -> Value:
         if isinstance(value, Known):
             return Known(list(value.value))
         if isinstance(value, Group):
@@ -440,7 +439,7 @@ class Python(Numeric):
             if value.scratch:
                 return value
             return self.copied(value, value.kind, node)
-        if isinstance(kind, kinds.Sequence):
+        if isinstance(self.seen_kind(node), kinds.Sequence):
             return Group(self.members(value, None, node), "list")
         raise at(node, "a copy", f"{self.words(value)} is not copied")
 
@@ -454,19 +453,19 @@ class Python(Numeric):
         kind = self.seen_kind(node)
         if not isinstance(kind, kinds.Sequence):
             raise at(node, "reversed", "it never ran while episodes were watched")
-        return self.turned_round(source, kind, node)
+        return self.turned_round(value, kind, node)
 
-    def turned_round(self, source: ast.expr, kind: kinds.Sequence, node: ast.AST) -> Place:
+    def turned_round(self, value: Value, kind: kinds.Sequence, node: ast.AST) -> Place:
         """Return the elements of a list, the last one first, in working space."""
         place = self.changing_place("reversed", kind, node)
         self.say("_0 = 0", place.count())
         name = self.fresh("member")
-        turned = ast.Call(ast.Name("reversed", ast.Load()), [source], [])
-        self.loop(
-            turned,
+        self._loop_value(
+            value,
             ast.Name(name, ast.Store()),
             lambda: self.append(place, self.names[name], node),
             node,
+            backwards=True,
         )
         return place
 
