@@ -23,16 +23,10 @@ from batchsim.torch import PPO, Collector, Ranks, Settings, Training, join_ranks
 from batchsim.torch import checkpoint as checkpoints  # noqa: E402
 from batchsim.torch.distributed import ALONE, share_of_cpus  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 LAST_BIT = 2**-23
 """Of a float32 of size 1."""
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def torchrun(*arguments):

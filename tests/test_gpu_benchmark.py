@@ -18,13 +18,7 @@ from benchmarks.gpu import __main__ as command
 from benchmarks.gpu import parts, report
 from benchmarks.gpu.sizes import FULL, SMALL
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
