@@ -15,6 +15,7 @@ if not torch.distributed.is_available() or not torch.distributed.is_gloo_availab
     pytest.skip("needs a PyTorch with gloo", allow_module_level=True)
 
 import ranks as script  # noqa: E402
+from command_line import status_of  # noqa: E402
 
 import batchsim  # noqa: E402
 from batchsim.__main__ import main  # noqa: E402
@@ -217,12 +218,8 @@ def test_one_rank_shows_a_training_and_writes_its_figures(killed):
 
 
 def test_another_number_of_ranks_goes_on_and_says_what_changes(killed, alone, capsys):
-    command = ["batchsim", "train", *arguments(), "--checkpoint", str(killed.left), "--resume"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", command)
-        with pytest.raises(SystemExit) as ended:
-            main()
-    assert not ended.value.code
+    more = ["--checkpoint", killed.left, "--resume"]
+    assert status_of(main, "train", *arguments(), *more) == 0
     told = capsys.readouterr().err.splitlines()[0]
     start = f"batchsim: The checkpoint in {killed.left} was saved by 2 ranks; with 1 rank "
     assert told.startswith(start)
@@ -314,7 +311,5 @@ def test_torchruns_environment_is_read_whole_or_refused(monkeypatch, capsys):
     with pytest.raises(ValueError, match="LOCAL_RANK is ''; expected"):
         join_ranks()
     monkeypatch.setenv("LOCAL_RANK", "0")
-    monkeypatch.setattr(sys, "argv", ["batchsim", "ladder"])
-    with pytest.raises(SystemExit, match="2"):
-        main()
+    assert status_of(main, "ladder") == 2
     assert "torchrun has started 2 processes of ladder, which is for" in capsys.readouterr().err
