@@ -288,13 +288,13 @@ def test_each_rank_has_a_gpu_of_its_own(monkeypatch):
     chosen = []
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
     cuda = torch.device("cuda")
-    assert Ranks(3, 4, 1, 2).own_device("auto", cuda) == torch.device("cuda:1") == chosen[0]
-    assert Ranks(1, 2, 1, 2).own_device("cpu", torch.device("cpu")) == torch.device("cpu")
-    assert ALONE.own_device("cuda:1", torch.device("cuda:1")) == torch.device("cuda:1")
+    assert Ranks(3, 4, 1, 2).own_device(cuda) == torch.device("cuda:1") == chosen[0]
+    assert Ranks(1, 2, 1, 2).own_device(torch.device("cpu")) == torch.device("cpu")
+    assert ALONE.own_device(torch.device("cuda:1")) == torch.device("cuda:1")
     with pytest.raises(ValueError, match="device is 'cuda:1', but each of the 2 ranks has a GPU"):
-        Ranks(0, 2, 0, 2).own_device("cuda:1", torch.device("cuda:1"))
+        Ranks(0, 2, 0, 2).own_device(torch.device("cuda:1"))
     with pytest.raises(ValueError, match="There are 4 ranks on this machine, and 2 CUDA devices"):
-        Ranks(0, 4, 0, 4).own_device("cuda", cuda)
+        Ranks(0, 4, 0, 4).own_device(cuda)
 
 
 def test_torchruns_environment_is_read_whole_or_refused(monkeypatch, capsys):
