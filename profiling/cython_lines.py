@@ -1,6 +1,6 @@
 """The Cython half of `profiling.host`, to be run where the profiling copy is imported.
 
-line_profiler 5.1 sees Cython's lines on Python 3.10 and 3.11, which have the old tracing interface,
+line_profiler 5.1 sees Cython's lines on Python 3.11, which has the old tracing interface,
 and from 3.13 on, by `sys.monitoring`; on 3.12 Cython has neither. `cdef` functions cannot be named
 from Python, but each has a code object, which tracing shows: one traced call finds them, and
 line_profiler is given something that stands for the function.

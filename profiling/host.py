@@ -329,7 +329,7 @@ def add_cython_lines(report: Report, env: str, num_envs: int, steps: int) -> Non
     if not CAN_TRACE:
         report.add(
             "Lines of the Cython layer",
-            "Cython's lines cannot be traced on Python 3.12; 3.10, 3.11 and those from 3.13 can.",
+            "Cython's lines cannot be traced on Python 3.12; 3.11 and those from 3.13 can.",
         )
         return
     try:

@@ -56,7 +56,7 @@ cdef enum:
     PROBES = 4
     MAX_ARRAYS = 256
     MAX_BYTES = 32 * 1024 * 1024
-    MOST_AXES = 64  # that any NumPy has; before 2.0 it has 32
+    MOST_AXES = 64  # of an array of NumPy
 
 
 cdef Py_ssize_t blocks = 0

@@ -42,7 +42,7 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 LEAVES = (Box, Discrete, MultiDiscrete, MultiBinary)
-MOST_AXES = 64 if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else 32
+MOST_AXES = 64
 """Of an array of NumPy."""
 
 

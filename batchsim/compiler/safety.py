@@ -79,7 +79,7 @@ def _harmless_functions() -> tuple[Any, ...]:
         if (isinstance(value, np.ufunc) and name not in NOT_OF_NUMPY)
         or (isinstance(value, type) and issubclass(value, (np.number, np.bool_)))
     ]
-    of_math = [getattr(math, name) for name in OF_MATH if hasattr(math, name)]
+    of_math = [getattr(math, name) for name in OF_MATH]
     own = filter(callable, (getattr(batchsim.math, name) for name in batchsim.math.__all__))
     of_python = (abs, min, max, float, int, bool, round, len)
     return (*of_python, *of_math, *of_numpy, np.round, np.around, *own)

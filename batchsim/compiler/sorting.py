@@ -47,9 +47,7 @@ def _symbol(dtype: Any, number: int, *, of_places: bool) -> str:
 
 
 def _addresses() -> dict[str, int]:
-    """Return the addresses of NumPy's sorts by their symbols; none where NumPy is another."""
-    if np.lib.NumpyVersion(np.__version__) < "2.0.0":
-        return {}
+    """Return the addresses of NumPy's sorts by their symbols."""
     pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
     pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     words = ctypes.POINTER(ctypes.c_void_p)

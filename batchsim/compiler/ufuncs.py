@@ -132,10 +132,6 @@ _announce()
 # --- Which loop -----------------------------------------------------------------------------------
 
 
-_PYTHON_NUMBERS_ADAPT = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
-"""Whether a Python number takes the width of the other operand; before, it was as wide as ever."""
-
-
 def _readings(kind: Any, is_constant: bool) -> list[Any]:
     """Return what a number of Numba's type may be in Python, as `resolve_dtypes` wants it.
 
@@ -143,7 +139,7 @@ def _readings(kind: Any, is_constant: bool) -> list[Any]:
     """
     dtype = numpy_support.as_dtype(kind)
     python = {types.int64: int, types.float64: float}.get(kind)
-    if python is None or not _PYTHON_NUMBERS_ADAPT:
+    if python is None:
         return [dtype]
     return [python] if is_constant else [dtype, python]
 
