@@ -33,8 +33,8 @@ def no_command(context: typer.Context) -> None:
     command = context.invoked_subcommand
     if command is None:
         typer.echo(context.get_help())
-    ranks = os.environ.get("WORLD_SIZE", "1") if "LOCAL_RANK" in os.environ else "1"
-    if command not in (None, "train") and ranks != "1":
+    ranks = os.environ.get("WORLD_SIZE", "1")
+    if command not in (None, "train") and "LOCAL_RANK" in os.environ and ranks != "1":
         raise options.UsageError(
             f"torchrun has started {ranks} processes of {command}, which is for one; expected the "
             "command train, which they share, or no torchrun."

@@ -22,6 +22,7 @@ from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
 
 from batchsim.adapters.rllib import BatchEnvRunner
+from batchsim.commands.options import read_sizes
 
 STEPS = 32
 WAYS = {
@@ -85,12 +86,12 @@ def main() -> None:
     """Read the command line, measure and show."""
     parser = argparse.ArgumentParser(description="What a row costs RLlib, in microseconds")
     parser.add_argument("--env", default="CartPole-v1")
-    parser.add_argument("--num-envs", default="64,1024")
+    parser.add_argument("--num-envs", type=read_sizes, default="64,1024")
     parser.add_argument("--rounds", type=int, default=4)
     given = parser.parse_args()
     torch.set_num_threads(1)
     ray.init(include_dashboard=False, num_cpus=1)
-    for num_envs in map(int, given.num_envs.split(",")):
+    for num_envs in given.num_envs:
         ways = {name: Way(given.env, num_envs, *way) for name, way in WAYS.items()}
         for _ in range(given.rounds + 1):  # The first sets everything up.
             for way in ways.values():

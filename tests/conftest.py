@@ -145,6 +145,15 @@ def opened():
 
 
 @pytest.fixture
+def one_thread():
+    """PyTorch computes with one thread: with others last bits may differ."""
+    from batchsim.torch import threads
+
+    with threads.one_thread():
+        yield
+
+
+@pytest.fixture
 def registered():
     """Forget at the end what was registered."""
     known, with_gymnasium = dict(registry._entries), dict(gymnasium.registry)

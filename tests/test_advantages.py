@@ -8,13 +8,7 @@ import torch
 import batchsim
 from batchsim.torch import Advantages, Collector, Decision, generalised_advantages
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def textbook(rewards, values, ends, bootstraps, gamma, gae_lambda):

@@ -18,15 +18,9 @@ from batchsim.random import random
 from batchsim.torch import PPO, ActorCritic, Collector, Decision, Hyperparameters
 from batchsim.torch.nested import leaves, mapped
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SEED = 3
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 class Walk:

@@ -15,6 +15,7 @@ if not torch.distributed.is_available() or not torch.distributed.is_gloo_availab
     pytest.skip("needs a PyTorch with gloo", allow_module_level=True)
 
 import ranks as script  # noqa: E402
+from command_line import status_of  # noqa: E402
 
 import batchsim  # noqa: E402
 from batchsim.__main__ import main  # noqa: E402
@@ -23,16 +24,10 @@ from batchsim.torch import PPO, Collector, Ranks, Settings, Training, join_ranks
 from batchsim.torch import checkpoint as checkpoints  # noqa: E402
 from batchsim.torch.distributed import ALONE, share_of_cpus  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 LAST_BIT = 2**-23
 """Of a float32 of size 1."""
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def torchrun(*arguments):
@@ -223,12 +218,8 @@ def test_one_rank_shows_a_training_and_writes_its_figures(killed):
 
 
 def test_another_number_of_ranks_goes_on_and_says_what_changes(killed, alone, capsys):
-    command = ["batchsim", "train", *arguments(), "--checkpoint", str(killed.left), "--resume"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", command)
-        with pytest.raises(SystemExit) as ended:
-            main()
-    assert not ended.value.code
+    more = ["--checkpoint", killed.left, "--resume"]
+    assert status_of(main, "train", *arguments(), *more) == 0
     told = capsys.readouterr().err.splitlines()[0]
     start = f"batchsim: The checkpoint in {killed.left} was saved by 2 ranks; with 1 rank "
     assert told.startswith(start)
@@ -297,13 +288,13 @@ def test_each_rank_has_a_gpu_of_its_own(monkeypatch):
     chosen = []
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
     cuda = torch.device("cuda")
-    assert Ranks(3, 4, 1, 2).own_device("auto", cuda) == torch.device("cuda:1") == chosen[0]
-    assert Ranks(1, 2, 1, 2).own_device("cpu", torch.device("cpu")) == torch.device("cpu")
-    assert ALONE.own_device("cuda:1", torch.device("cuda:1")) == torch.device("cuda:1")
+    assert Ranks(3, 4, 1, 2).own_device(cuda) == torch.device("cuda:1") == chosen[0]
+    assert Ranks(1, 2, 1, 2).own_device(torch.device("cpu")) == torch.device("cpu")
+    assert ALONE.own_device(torch.device("cuda:1")) == torch.device("cuda:1")
     with pytest.raises(ValueError, match="device is 'cuda:1', but each of the 2 ranks has a GPU"):
-        Ranks(0, 2, 0, 2).own_device("cuda:1", torch.device("cuda:1"))
+        Ranks(0, 2, 0, 2).own_device(torch.device("cuda:1"))
     with pytest.raises(ValueError, match="There are 4 ranks on this machine, and 2 CUDA devices"):
-        Ranks(0, 4, 0, 4).own_device("cuda", cuda)
+        Ranks(0, 4, 0, 4).own_device(cuda)
 
 
 def test_torchruns_environment_is_read_whole_or_refused(monkeypatch, capsys):
@@ -320,7 +311,5 @@ def test_torchruns_environment_is_read_whole_or_refused(monkeypatch, capsys):
     with pytest.raises(ValueError, match="LOCAL_RANK is ''; expected"):
         join_ranks()
     monkeypatch.setenv("LOCAL_RANK", "0")
-    monkeypatch.setattr(sys, "argv", ["batchsim", "ladder"])
-    with pytest.raises(SystemExit, match="2"):
-        main()
+    assert status_of(main, "ladder") == 2
     assert "torchrun has started 2 processes of ladder, which is for" in capsys.readouterr().err

@@ -17,17 +17,11 @@ from batchsim.torch import Hyperparameters, TimeSplit  # noqa: E402
 from batchsim.torch import estimate as estimates  # noqa: E402
 from batchsim.torch import estimate_report as report  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 HOW = Hyperparameters(num_envs=4, steps=8, minibatches=2, epochs=1)
 TINY = ["--num-envs", "4", "--set", "steps=8", "--set", "minibatches=2", "--iterations", "2"]
 TINY += ["--repeats", "1", "--seconds", "0.01", "--threads", "1"]
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,7 @@
 """`python -m benchmarks.gpu` measures, whatever fails: its own logic, on the CPU."""
 
-import contextlib
 import dataclasses
-import io
 import json
-import sys
 import time
 
 import pytest
@@ -12,19 +9,14 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
+from command_line import status_of
 
 from batchsim.commands import options
 from benchmarks.gpu import __main__ as command
 from benchmarks.gpu import parts, report
 from benchmarks.gpu.sizes import FULL, SMALL
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
@@ -37,17 +29,8 @@ def told(work):
 
 
 def run(*arguments):
-    """Run the command line in this process; return its exit status and what it printed."""
-    out, err = io.StringIO(), io.StringIO()
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
-        patch.setattr(sys, "argv", ["gpu", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            options.run(command.app)
-    return exit_.value.code or 0, out.getvalue(), err.getvalue()
+    """The exit status of the command."""
+    return status_of(lambda: options.run(command.app), *arguments)
 
 
 def test_all_parts_together_take_less_than_eight_minutes():
@@ -55,14 +38,17 @@ def test_all_parts_together_take_less_than_eight_minutes():
     assert sum(FULL.budgets.values()) <= 465.0
 
 
-def test_a_part_that_is_ended_or_fails_keeps_none_of_the_others_from_running(tmp_path, monkeypatch):
+def test_a_part_that_is_ended_or_fails_keeps_none_of_the_others_from_running(
+    tmp_path, monkeypatch, capsys
+):
     pytest.importorskip("matplotlib")
     budgets = {**SMALL.budgets, "idle": 0.01}
     monkeypatch.setattr(command, "SMALL", dataclasses.replace(SMALL, budgets=budgets))
     out = tmp_path / "found"
-    status, text, err = run("--device", "cpu", "--small", "--parts", "idle,scaling", "--out", out)
+    status = run("--device", "cpu", "--small", "--parts", "idle,scaling", "--out", out)
+    printed = capsys.readouterr()
     found = json.loads((out / "gpu.json").read_text(encoding="utf-8"))
-    assert status == 1, err
+    assert status == 1, printed.err
     assert found["parts"]["idle"]["failed"] == "it was ended after its 0 s"
     speeds = [case["steps_per_second"] for case in found["parts"]["scaling"]["cases"]]
     assert len(speeds) >= 1
@@ -70,7 +56,7 @@ def test_a_part_that_is_ended_or_fails_keeps_none_of_the_others_from_running(tmp
     assert "The part failed: it was ended" in (out / "gpu.md").read_text(encoding="utf-8")
     assert (out / "scaling.png").exists()
     assert not (out / "idle.png").exists()
-    assert "idle: 0 s, 0 cases, it was ended" in text
+    assert "idle: 0 s, 0 cases, it was ended" in printed.out
 
 
 def test_rollouts_and_idle_shares_are_measured(work):
@@ -136,10 +122,10 @@ def test_time_in_which_operations_overlap_counts_once(spans, whole):
         (["--device", "cpu"], "which is not empty; expected a new folder"),
     ],
 )
-def test_bad_input_is_one_sentence(arguments, message, tmp_path):
+def test_bad_input_is_one_sentence(arguments, message, tmp_path, capsys):
     (tmp_path / "figures.json").write_text("{}")
-    status, out, err = run(*arguments, "--out", tmp_path)
-    assert status == 2
-    assert message in err
-    assert err.count("\n") == 1
-    assert not out
+    assert run(*arguments, "--out", tmp_path) == 2
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+    assert not printed.out

@@ -12,16 +12,10 @@ from batchsim.torch import encoder as encoders
 from batchsim.torch.encoder import ByteConvolution, Encoder, Normalizer
 from batchsim.torch.policy import converter, distribution_of
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SEES = Box(-np.inf, np.inf, (3,), np.float32)
 SAMPLES = 40_000
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def generator(seed=0):

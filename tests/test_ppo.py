@@ -16,19 +16,13 @@ from gymnasium.wrappers.vector import RecordEpisodeStatistics
 import batchsim
 from batchsim.torch import PPO, Hyperparameters, TrainingError
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 PLAIN = Hyperparameters(num_envs=6, steps=20, total_steps=6 * 20 * 12, epochs=3, minibatches=4)
 HOW = {
     "CartPole-v1": PLAIN,
     "Pendulum-v1": PLAIN.replace(normalize=True, correlation=0.5),
 }
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def make_ppo(name="CartPole-v1", seed=4, envs=None, mode="NextStep", **changes):

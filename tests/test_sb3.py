@@ -20,7 +20,6 @@ from batchsim.registry import ENVIRONMENTS
 
 pytest.importorskip("stable_baselines3")
 
-import torch
 from stable_baselines3 import A2C, DQN, PPO, SAC
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.evaluation import evaluate_policy
@@ -35,16 +34,10 @@ from stable_baselines3.common.vec_env import (
 from batchsim.adapters import sb3
 from batchsim.adapters.sb3 import Sb3VecEnv, make_sb3_vec_env
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 N = 5
 REFERENCE = {"backend": "reference"}  # nothing to compile
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def dummy(name, num_envs=N, seed=None, **kwargs):

@@ -15,7 +15,6 @@ from batchsim import registry
 
 pytest.importorskip("stable_baselines3")
 
-import torch
 from stable_baselines3 import A2C, PPO
 from stable_baselines3.common import atari_wrappers, vec_env
 from stable_baselines3.common.monitor import Monitor
@@ -24,7 +23,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnvW
 from batchsim.adapters.sb3 import make_sb3_vec_env
 
 pytestmark = [
-    pytest.mark.usefixtures("stand_ins"),
+    pytest.mark.usefixtures("stand_ins", "one_thread"),
     # VecVideoRecorder's of environments that cannot be drawn, which it refuses.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -34,14 +33,6 @@ SEED = 5
 LIMIT = 9
 IDS = ["CartPole-v1", "MountainCarContinuous-v0", "FrozenLake-v1", "Taxi-v4"]
 """Every kind of action and observation, and infos with arrays."""
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 class Near(float):

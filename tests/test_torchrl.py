@@ -26,17 +26,11 @@ from torchrl.envs.utils import RandomPolicy, check_env_specs
 from batchsim.adapters import torchrl as adapter
 from batchsim.adapters.torchrl import TorchRLEnv, make_torchrl_env
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 N = 4
 REFERENCE = {"backend": "reference"}  # nothing to compile
 LIMIT = {"max_episode_steps": 50}
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)

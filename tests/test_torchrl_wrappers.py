@@ -18,19 +18,13 @@ from torchrl.envs import GymEnv, GymWrapper, TransformedEnv, transforms
 import batchsim
 from batchsim.adapters.torchrl import TorchRLEnv, make_torchrl_env
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 N = 3
 SEED = 5
 LIMIT = 9
 IDS = ["CartPole-v1", "Pendulum-v1", "FrozenLake-v1", "Taxi-v4"]
 SEEN = {"in_keys": ["observation"]}
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def networks():

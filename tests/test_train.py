@@ -21,6 +21,7 @@ import pytest
 
 pytest.importorskip("torch")
 import torch
+from command_line import status_of
 
 import batchsim
 from batchsim.__main__ import main
@@ -55,11 +56,7 @@ def here(tmp_path, monkeypatch):
 
 def run(*arguments):
     """The exit status of the command."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["batchsim", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-    return exit_.value.code or 0
+    return status_of(main, *arguments)
 
 
 def train(*arguments):

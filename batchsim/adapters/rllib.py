@@ -24,10 +24,7 @@ try:
     from ray.rllib.utils import force_list
     from ray.rllib.utils.metrics import RLMODULE_INFERENCE_TIMER, WEIGHTS_SEQ_NO
     from ray.rllib.utils.numpy import convert_to_numpy
-    from ray.rllib.utils.spaces.space_utils import (
-        clip_action,
-        unsquash_action,
-    )
+    from ray.rllib.utils.spaces.space_utils import clip_action, unsquash_action
     from ray.rllib.utils.torch_utils import convert_to_torch_tensor
 except ModuleNotFoundError as cause:
     raise ModuleNotFoundError(

@@ -139,7 +139,8 @@ def load(path: Path) -> Checkpoint:
         )
     try:
         # Files from before there were several lack their number.
-        fields = {name: {"ranks": 1, **content}[name] for name in Checkpoint.__dataclass_fields__}
+        content.setdefault("ranks", 1)
+        fields = {name: content[name] for name in Checkpoint.__dataclass_fields__}
         fields["hyperparameters"] = Hyperparameters(**fields["hyperparameters"])
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{file} lacks a part of a checkpoint of batchsim.") from error

@@ -18,7 +18,6 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch.distributed.rendezvous import rendezvous
 
 from batchsim.batch.checks import MOST_THREADS
 from batchsim.batch.processors import allowed_cpus, cpu_quota
@@ -126,7 +125,7 @@ class Ranks:
             self._places = (steps, num_envs), table.flatten()
         return self._places[1]
 
-    def own_device(self, asked: str, device: torch.device) -> torch.device:
+    def own_device(self, device: torch.device) -> torch.device:
         """Return the device of this rank, given the one that was asked for: each has its own GPU.
 
         Raises:
@@ -136,7 +135,7 @@ class Ranks:
             return device
         if str(device) != "cuda":
             raise ValueError(
-                f"device is {asked!r}, but each of the {self.size} ranks has a GPU of its own; "
+                f"device is '{device}', but each of the {self.size} ranks has a GPU of its own; "
                 "expected 'cuda'."
             )
         if self.local_size > torch.cuda.device_count():
@@ -259,11 +258,6 @@ class Ranks:
             parameter.grad = gradient.view_as(parameter)
         losses.copy_(summed)
 
-    def least(self, number: int) -> int:
-        """Return the least number that any rank has."""
-        found: int = min(self.gather_all(number))
-        return found
-
     def of_first(self, flag: bool) -> bool:
         """Return the first rank's truth value."""
         if not self.several:
@@ -349,6 +343,9 @@ def join_ranks() -> Ranks:
     rank, size = (_read(name) for name in NAMES[:2])
     if size == 1:
         return ALONE
+    # Here, since a PyTorch that was built without distributed training has no such module.
+    from torch.distributed.rendezvous import rendezvous
+
     local_rank, local_size = (_read(name) for name in NAMES[2:])
     restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
     with_gpus = torch.cuda.is_available() and dist.is_nccl_available()

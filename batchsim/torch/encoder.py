@@ -147,7 +147,7 @@ class Encoder(nn.Module):
             return torch.relu(lookup(leaf.flatten(1))) if told is None else lookup(leaf, told)
         if kind == "discrete":
             counts, starts = self.counts[k]
-            columns = leaf.reshape(len(leaf), -1).long()
+            columns = _flat(leaf).long()
             return torch.cat(
                 [
                     F.one_hot(columns[:, j] - start, count)
@@ -180,6 +180,14 @@ def is_picture(space: Space[Any], dtype: type[np.generic]) -> TypeGuard[Box]:
     return isinstance(space, Box) and space.dtype == dtype and len(space.shape) in (3, 4)
 
 
+def _read_picture(shape: tuple[int, ...]) -> tuple[bool, int, int, int]:
+    """Return whether channels come last, how many all frames have together, height and width."""
+    *stack, first, second, third = shape
+    last = third <= min(first, second)
+    channels, height, width = (third, first, second) if last else (first, second, third)
+    return last, math.prod(stack) * channels, height, width
+
+
 def _says_something(space: Space[Any]) -> bool:
     """Whether tokens may differ, and have few enough values for vectors of their own."""
     counts = token_values(space)[0]
@@ -200,10 +208,7 @@ class Convolutions(nn.Module):
 
     def __init__(self, shape: tuple[int, ...], told: int = 0) -> None:
         super().__init__()
-        *stack, first, second, third = shape
-        self.channels_last = third <= min(first, second)
-        frame = (third, first, second) if self.channels_last else (first, second, third)
-        channels, height, width = math.prod(stack) * frame[0], *frame[1:]
+        self.channels_last, channels, height, width = _read_picture(shape)
         layers: list[nn.Module] = []
         for kernel, stride, filters in ((8, 8, 16), (4, 2, 32), (3, 1, 32)):
             # Small pictures get small windows.
@@ -248,10 +253,7 @@ class Board(nn.Module):
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
-        first, second, third = shape[-3:]
-        self.channels_last = third <= min(first, second)
-        cells = (first, second) if self.channels_last else (second, third)
-        channels = math.prod(shape) // math.prod(cells)
+        self.channels_last, channels, *cells = _read_picture(shape)
         self.windows = [min(self.window, count) for count in cells]
         pairs = list(zip(cells, self.windows, strict=True))
         # Cells without flags are added to what the last windows would not reach else.

@@ -163,7 +163,7 @@ class Iteration:
 
 
 class _Outcome(NamedTuple):
-    """What came of a rollout, (T, N) of all ranks, on the CPU; the widest numbers first."""
+    """What came of a rollout, (T, N) of all ranks, on the CPU."""
 
     rewards: torch.Tensor
     advantages: torch.Tensor
@@ -322,10 +322,8 @@ class PPO:
 
     def _learn(self, outcome: _Outcome) -> tuple[float, float, float]:
         """Improve policy and values; return the mean losses and the mean entropy."""
-        h, rollout, policy, ranks = (
-            *(self.hyperparameters, self.collector.rollout),
-            *(self.policy, self.ranks),
-        )
+        h, rollout = self.hyperparameters, self.collector.rollout
+        policy, ranks = self.policy, self.ranks
         # With NEXT_STEP the steps that reset a row teach nothing.
         valid = outcome.valid.flatten().nonzero().squeeze(1)
         count = len(valid)

@@ -237,14 +237,15 @@ class Training:
         start = time.perf_counter()
         self.settings = settings
         self.ranks = ranks
-        ranks.rows_of(settings.hyperparameters.num_envs)
-        self.device = ranks.own_device(settings.device, read_device(settings.device))
+        rows = ranks.rows_of(settings.hyperparameters.num_envs)
+        self.device = ranks.own_device(read_device(settings.device))
         found = checkpoints.load(settings.checkpoint) if settings.resume else None  # type: ignore[arg-type]
         self.name = registry.read(settings.env)[0].name
         if found is not None:
             self._check_same(found)
         self.changed = self._explain_change(found)
-        envs = self._make_envs()
+        self.most_threads = ranks.count_threads()
+        envs = self._make_envs(rows.stop - rows.start)
         try:
             self.ppo = PPO(
                 envs,
@@ -263,10 +264,8 @@ class Training:
         self.seconds = 0.0 if found is None else found.seconds
         self.resumed_at = self.ppo.iteration
 
-    def _make_envs(self) -> Any:
+    def _make_envs(self, num_envs: int) -> Any:
         settings = self.settings
-        num_envs = settings.hyperparameters.num_envs // self.ranks.size
-        self.most_threads = self.ranks.count_threads()
         if settings.baseline:
             return make_baseline(self.name, num_envs)
         with self.ranks.one_first():
@@ -330,9 +329,9 @@ class Training:
         candidates = None if self.most_threads is None else [1, self.most_threads]
         choice = pick_threads(self._minibatch(), candidates=candidates)
         self.ppo.optimizer.zero_grad()
-        least = self.ranks.least(choice.threads)
+        least: int = min(self.ranks.gather_all(choice.threads))
         if least < choice.threads:
-            pick_threads(lambda: None, candidates=[least])
+            torch.set_num_threads(least)
             return least, f"{least}: that is best on another rank, and all have the same number."
         return choice.threads, choice.reason
 

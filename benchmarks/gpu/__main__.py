@@ -57,7 +57,8 @@ def gpu(
             chosen = options.read_names("parts", parts, chosen)
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise ValueError(f"--out is {out}, which is not empty; expected a new folder.")
-        options.check_writable(_made(out) / "gpu.json")
+        out.mkdir(parents=True, exist_ok=True)
+        options.check_writable(out / "gpu.json")
     except (OSError, ValueError) as error:
         raise UsageError(str(error)) from error
     console = Console()
@@ -71,25 +72,20 @@ def gpu(
         "cuda": describe_cuda(),
         "parts": {},
     }
-    header = describe(found["machine"], found["versions"], found["date"])
-    console.print(f"{found['cuda'].get('name', device)}; {header}")
+    machine = describe(found["machine"], found["versions"], found["date"])
+    header = f"{found['cuda'].get('name', device)}; {machine}"
+    console.print(header)
     for name in chosen:
         found["parts"][name] = part = _run(name, out, device, small)
         (out / "gpu.json").write_text(json.dumps(found, indent=2), encoding="utf-8")
         failures = [case for case in part["cases"] if "failed" in case]
         told = part["failed"] or (f"{len(failures)} cases failed" if failures else "done")
         console.print(f"{name}: {part['seconds']:.0f} s, {len(part['cases'])} cases, {told}")
-    text = f"{found['cuda'].get('name', device)}; {header}\n\n{tables(found)}"
-    (out / "gpu.md").write_text(text, encoding="utf-8")
+    (out / "gpu.md").write_text(f"{header}\n\n{tables(found)}", encoding="utf-8")
     draw(found, out)
     console.print(f"Figures and plots are in {out}.")
     if any(p["failed"] or any("failed" in c for c in p["cases"]) for p in found["parts"].values()):
         raise typer.Exit(FAILURE)
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _run(name: str, out: Path, device: str, small: bool) -> dict[str, Any]:

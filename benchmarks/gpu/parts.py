@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import product
@@ -58,17 +58,12 @@ class Work:
         with self.file.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(found) + "\n")
 
-    def each(self, cases: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        """Go through the cases for which there is time, and tell which were left out."""
+    def measure(self, cases: list[dict[str, Any]], how: Callable[..., dict[str, Any]]) -> None:
+        """Measure each case for which there is time; one that fails is told, the others go on."""
         for case in cases:
             if self.left() <= 0.0:
                 self.tell(**case, failed="there was no time left for it")
-            else:
-                yield case
-
-    def measure(self, cases: list[dict[str, Any]], how: Callable[..., dict[str, Any]]) -> None:
-        """Measure each case; one that fails is told, and the others go on."""
-        for case in self.each(cases):
+                continue
             try:
                 self.tell(**case, **how(self, **case))
             except Exception as error:
@@ -114,8 +109,8 @@ def collect(
     with closing(batchsim.make_vec(env, num_envs, text_mode="tokens")) as envs:
         policy = ActorCritic(envs.single_observation_space, envs.single_action_space)
         policy.to(work.device)
-        sizes = [space_bytes(leaf) for leaf in leaves(envs.reset(seed=0)[0])]
-        steps = min(max(work.sizes.memory // sum(sizes), 4), 32)
+        of_a_step = sum(leaf.nbytes for leaf in leaves(envs.reset(seed=0)[0]))
+        steps = min(max(work.sizes.memory // of_a_step, 4), 32)
         found = Collector(
             envs, policy, steps, num_splits, work.device, seed=0, cuda_graph=cuda_graph
         )
@@ -138,11 +133,6 @@ def collect(
             "environment_share": (times.environment - before[0]) / seconds,
             "policy_share": (times.policy - before[1]) / seconds,
         }
-
-
-def space_bytes(leaf: Any) -> int:
-    """Return the bytes of an array."""
-    return int(leaf.nbytes)
 
 
 def synchronize(device: torch.device) -> None:

@@ -7,13 +7,15 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from batchsim.ladder.plot import GRID, QUIET, RUNG_SHADES
 from benchmarks.gpu.report import measured
 
 __all__ = ["draw"]
 
+PALE, DARK = RUNG_SHADES
 WAYS = {
-    (1, False): ("one split", "#a7c7e7", "-"),
-    (2, False): ("two splits", "#0f3d75", "-"),
+    (1, False): ("one split", PALE, "-"),
+    (2, False): ("two splits", DARK, "-"),
     (1, True): ("one split, graphs", "#f0b27a", "--"),
     (2, True): ("two splits, graphs", "#b9540e", "--"),
 }
@@ -21,9 +23,6 @@ WAYS = {
 
 def draw(found: dict[str, Any], folder: Path) -> None:
     """Draw rollouts, scaling and idle shares, each into a file of its own if there are any."""
-    import matplotlib
-
-    matplotlib.use("agg")
     for name, draw_part in (("collector", _rollouts), ("scaling", _scaling), ("idle", _idle)):
         cases = measured(found, name)
         if not cases:
@@ -41,13 +40,11 @@ def draw(found: dict[str, Any], folder: Path) -> None:
 
 
 def _figure(count: int) -> tuple[Any, Sequence[Any]]:
-    from matplotlib import pyplot
+    from matplotlib.figure import Figure
 
-    figure, axes = pyplot.subplots(
-        1, count, figsize=(4.0 * count, 3.6), squeeze=False, layout="constrained"
-    )
+    figure: Any = Figure(figsize=(4.0 * count, 3.6), layout="constrained")
     figure.get_layout_engine().set(rect=(0, 0.06, 1, 0.94))
-    return figure, axes[0]
+    return figure, figure.subplots(1, count, squeeze=False)[0]
 
 
 def _rollouts(axis: Any, cases: list[dict[str, Any]]) -> None:
@@ -64,9 +61,9 @@ def _rollouts(axis: Any, cases: list[dict[str, Any]]) -> None:
 
 def _scaling(axis: Any, cases: list[dict[str, Any]]) -> None:
     cores, speeds = zip(*((c["cores"], c["steps_per_second"]) for c in cases), strict=True)
-    axis.loglog(cores, speeds, marker="o", color="#0f3d75", label="driver", base=2)
+    axis.loglog(cores, speeds, marker="o", color=DARK, label="driver", base=2)
     ideal = [speeds[0] * number / cores[0] for number in cores]
-    axis.loglog(cores, ideal, ":", color="#6b7785", label="in proportion", base=2)
+    axis.loglog(cores, ideal, ":", color=QUIET, label="in proportion", base=2)
     axis.set_xlabel("cores")
     axis.set_ylabel("steps a second")
 
@@ -75,8 +72,8 @@ def _idle(axis: Any, cases: list[dict[str, Any]]) -> None:
     for place, case in enumerate(cases):
         busy = 1.0 - case["idle_share"]
         first = place == 0
-        axis.bar(place, busy, color="#0f3d75", label="busy" if first else None)
+        axis.bar(place, busy, color=DARK, label="busy" if first else None)
         idle = case["idle_share"]
-        axis.bar(place, idle, bottom=busy, color="#e6eaee", label="idle" if first else None)
+        axis.bar(place, idle, bottom=busy, color=GRID, label="idle" if first else None)
     axis.set_xticks(range(len(cases)), [f"{case['num_splits']} split(s)" for case in cases])
     axis.set_ylabel("share of an iteration")
