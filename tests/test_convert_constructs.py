@@ -52,7 +52,7 @@ class Env(gymnasium.Env):
                 yield row + step, column
         yield from [(row, column)]
 
-    def some(self):
+    def drawn(self):
         return [k for k in range(4) if self.np_random.random() < 0.5]
 
     def of(self, kind):
@@ -118,7 +118,7 @@ CONSTRUCTS = {
         "reward = info['gain'] - info['cost']\n"
         "self.x = {1: 7, 2: 9}.get(random.randrange(4), -1)\n"
         "self.x += LEVELS[self.np_random.integers(100)]\n"
-        "kept, turned = tuple(self.some()), list(reversed(self.some()))\n"
+        "kept, turned = tuple(self.drawn()), list(reversed(self.drawn()))\n"
         "self.x += sum(kept) * len(kept) - sum(turned) * len(turned)",
         LOOK,
     ),

@@ -69,6 +69,8 @@ class Conversion:
         copies: functions and variables in them that hold copies of what they are given.
         changing: numbers of expressions that copy a list for a loop that changes it.
         notes: sentences for the report.
+        names: of functions of the module.
+        variables: names of variables in any of them, which would hide a function's.
     """
 
     program: Program
@@ -92,6 +94,7 @@ class Conversion:
     placed: dict[str, tuple[Any, Place]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
+    variables: set[str] = field(default_factory=set)
 
     def note(self, sentence: str) -> None:
         """Keep a sentence for the report, once."""
@@ -201,9 +204,9 @@ class Conversion:
         return ast.Constant(k)
 
     def free_name(self, wanted: str) -> str:
-        """Return a name for something of the module that nothing else has."""
+        """Return a name for something of the module that nothing else has, no variable either."""
         name = wanted
-        while name in self.names or name in TAKEN:
+        while name in self.names or name in self.variables or name in TAKEN:
             name += "_"
         self.names.add(name)
         return name

@@ -86,6 +86,7 @@ class Core(abc.ABC):
             k += 1
             name = f"{wanted}_{k}"
         self.used.add(name)
+        self.whole.variables.add(name)
         return name
 
     def kept(self, node: ast.expr, wanted: str = "value") -> ast.expr:
@@ -100,6 +101,7 @@ class Core(abc.ABC):
         """Return the name that a variable has in what is written."""
         if name in TAKEN or name in self.whole.names or name in self.whole.constants:
             return self.renamed.setdefault(name, f"{name}_")
+        self.whole.variables.add(name)
         return name
 
     def is_plain(self, kind: Kind) -> bool:
