@@ -30,6 +30,7 @@ def check_state(s, p):
         for g, b, u in zip(ground, body, s.is_used, strict=True)
     ]
     require_between("the number of pairs in contact", pairs, s.contacts, s.contacts)
+    require_between("waits", s.waits, 0, 0)
     require_between("points", s.points, 0, 2)
     require_between("kind", s.kind, 0, 1)
     require_between("limit", s.limit, 0, 2)

@@ -10,9 +10,11 @@ from batchsim.columns import column
 from batchsim.envs.box2d import walker
 from batchsim.envs.box2d.allowed import check_tree_state
 from batchsim.envs.box2d.collide import edge_and_polygon
+from batchsim.envs.box2d.columns import ROWS
 from batchsim.envs.box2d.contacts import forget_all
 from batchsim.envs.box2d.ground import is_body_second
 from batchsim.envs.box2d.impacts import outline_edge
+from batchsim.envs.box2d.lanes import solve_four_joints, solve_together
 from batchsim.envs.box2d.obstacles import (
     Obstacles,
     full_of_obstacles,
@@ -105,6 +107,7 @@ class BipedalWalker(walker.World):
     """
 
     State = merge(walker.World.State, Terrain, Walk)
+    LANES = ROWS
     RENDER_FPS = FRAMES_PER_SECOND
     CLIPS_ACTIONS = True
     ACTION = Box(-1.0, 1.0, (4,), np.float32)
@@ -112,6 +115,7 @@ class BipedalWalker(walker.World):
         np.array(LOW + [-1.0] * RAYS, np.float32), np.array(HIGH + [1.0] * RAYS, np.float32)
     )
     check_state, find_pairs, shape = check_tree_state, find_in_tree, uneven
+    solve_joints = solve_four_joints
     outline_ground, touch, is_body_first = outline_edge, edge_and_polygon, is_body_second
 
     class Arguments(NamedTuple):
@@ -144,13 +148,21 @@ class BipedalWalker(walker.World):
         make_pairs(s, i)
         for joint in range(JOINTS):
             drive(s, i, joint, 0.0)
-        walk(s, i, force)
+        begin_step(s, i, GRAVITY, force, ZERO, ZERO)
+        solve_together(s, i, i + 1)
+        arrive(s, i)
 
-    def step(s, i, action, p, rng):
+    def begin(s, i, action, p, rng):
         for joint in range(JOINTS):
             drive(s, i, joint, float(action[joint]))
+        begin_step(s, i, GRAVITY, ZERO, ZERO, ZERO)
+
+    def together(s, first, last):
+        solve_together(s, first, last)
+
+    def finish(s, i, action, p, rng):
         before = s.worth[i]
-        walk(s, i, ZERO)
+        arrive(s, i)
         # The cost has the type of the action, and so has what it is taken from.
         reward = action.dtype.type(s.worth[i] - before)
         for joint in range(JOINTS):
@@ -160,6 +172,11 @@ class BipedalWalker(walker.World):
         if s.is_over[i] or x < 0:
             return -100.0, True
         return float(reward), x > (LENGTH - GRASS) * STEP
+
+    def step(s, i, action, p, rng):
+        BipedalWalker.begin(s, i, action, p, rng)
+        BipedalWalker.together(s, i, i + 1)
+        return BipedalWalker.finish(s, i, action, p, rng)
 
     def observe(s, i, p, out):
         out[0] = s.angle[i, HULL]
@@ -183,9 +200,8 @@ class Hardcore(BipedalWalker):
     outline_ground, touch, is_body_first = outline_obstacle, touch_obstacle, is_body_first
 
 
-def walk(s, i, force):
-    """Advance the world, look around, and note what the new place is worth."""
-    begin_step(s, i, GRAVITY, force, ZERO, ZERO)
+def arrive(s, i):
+    """Finish a step of the world, look around, and note what the new place is worth."""
     finish_step(s, i)
     look(s, i)
     x, angle = float(s.place[i, HULL, 0]), float(s.angle[i, HULL])

@@ -1,8 +1,7 @@
 """The columns of a world: its bodies, shapes, contacts, and the working space of its solver.
 
 Bodies that move have the numbers from 0 on. Shapes of the ground follow: number `BODIES + k` is
-shape k of the ground, as a fixture. What is static is at the origin and does not turn; where a
-solver needs a body for it, that is number `BODIES`.
+shape k of the ground, as a fixture. What is static is at the origin and does not turn.
 
 The algorithms are those of Box2D 2.3 by Erin Catto (zlib licence).
 """
@@ -14,8 +13,10 @@ import numpy as np
 from batchsim.columns import column
 
 NONE = -1  # in place of a node or a shape
-LANES = 16  # rows whose joints are solved together
+ROWS = 64  # that are stepped together, so that there are some with as many contacts
+LANES = 16  # rows whose islands are solved beside each other
 FIELDS = 22  # what is known of a joint in a lane
+CONTACT_FIELDS = 25  # what is known of one in a lane
 
 
 class Sizes(NamedTuple):
@@ -26,6 +27,7 @@ class Sizes(NamedTuple):
     grounds: int  # shapes that do not move
     contacts: int  # shapes whose boxes overlap
     corners: int  # of a shape
+    lane_contacts: int  # that touch, of a row that is solved together with others
 
 
 def _fields(name: str, **fields: Any) -> Any:
@@ -42,7 +44,7 @@ def _integers(*shape: int) -> Any:
 
 def state_of(sizes: Sizes) -> Any:
     """Return the columns of a world of these sizes that last from step to step."""
-    bodies, joints, grounds, contacts, _ = sizes
+    bodies, joints, grounds, contacts, *_ = sizes
 
     return _fields(
         "State",
@@ -59,7 +61,7 @@ def state_of(sizes: Sizes) -> Any:
         box=_floats(bodies, 4),  # fat: left, bottom, right, top
         touched=column(bool, (bodies,)),  # as upstream's listener of contacts sees it
         seed=np.int8,  # the body that this step's island begins with, -1 if all sleep
-        waits=bool,  # for its joints to be solved together with those of other rows
+        waits=np.int8,  # to be solved with other rows: 1 and how many contacts it has; 0 if not
         is_over=bool,  # body 0 has touched the ground
         ground=_floats(grounds, 4),  # corners of edges
         ground_normal=_floats(grounds, 2),
@@ -89,7 +91,7 @@ def state_of(sizes: Sizes) -> Any:
 
 def scratch_of(sizes: Sizes) -> Any:
     """Return the working space of a world of these sizes."""
-    bodies, joints, grounds, contacts, corners = sizes
+    bodies, joints, grounds, contacts, corners, together = sizes
 
     return _fields(
         "Scratch",
@@ -98,8 +100,8 @@ def scratch_of(sizes: Sizes) -> Any:
         in_island=column(bool, (bodies,)),
         joint_in_island=column(bool, (joints,)),
         # The solver: bodies, joints and contacts of the island.
-        body_velocity=_floats(bodies + 1, 3),
-        body_position=_floats(bodies + 1, 3),
+        body_velocity=_floats(bodies, 3),
+        body_position=_floats(bodies, 3),
         joint_order=_integers(joints),
         arm_a=_floats(joints, 2),
         arm_b=_floats(joints, 2),
@@ -107,20 +109,22 @@ def scratch_of(sizes: Sizes) -> Any:
         joint_inverse=_floats(joints, 6),
         lane_velocity=_floats(3 * bodies, LANES),
         lane_joint=_floats(joints, FIELDS, LANES),
+        lane_contact=_floats(together, CONTACT_FIELDS, LANES),
+        lane_slot=_integers(together, LANES),
+        lane_row=_integers(LANES),
         island_slot=_integers(contacts),
-        island_body=_integers(contacts, 2),
+        island_body=_integers(contacts),
         island_points=_integers(contacts),
         friction=_floats(contacts),
-        along=_floats(2, 2),  # torques of the normals about both bodies
+        along=_floats(2),  # torques of the normals of both points
         normal=_floats(contacts, 2),
-        lever_a=_floats(contacts, 2, 2),
-        lever_b=_floats(contacts, 2, 2),
+        lever=_floats(contacts, 2, 2),  # from the body's centre of mass
         normal_mass=_floats(contacts, 2),
         tangent_mass=_floats(contacts, 2),
         pushed=_floats(contacts, 2),  # impulses along the normals
         rubbed=_floats(contacts, 2),  # and along the tangents
         block=_floats(contacts, 3),
-        block_inverse=_floats(contacts, 4),
+        block_inverse=_floats(contacts, 3),
         seen_velocity=_floats(bodies, 3),
         seen_joint=_floats(joints, 4),
         seen_contact=_floats(contacts, 4),

@@ -21,56 +21,33 @@ def warm_start(s, i, count):
 
 def push(s, i, n, k, x, y):
     """Apply an impulse at a point of a contact."""
-    a, b = int(s.island_body[i, n, 0]), int(s.island_body[i, n, 1])
-    mass_a, mass_b = env.INVERSE_MASS[a], env.INVERSE_MASS[b]
-    s.body_velocity[i, a, 0] -= mass_a * x
-    s.body_velocity[i, a, 1] -= mass_a * y
-    s.body_velocity[i, a, 2] -= env.INVERSE_INERTIA[a] * cross(
-        s.lever_a[i, n, k, 0], s.lever_a[i, n, k, 1], x, y
-    )
-    s.body_velocity[i, b, 0] += mass_b * x
-    s.body_velocity[i, b, 1] += mass_b * y
-    s.body_velocity[i, b, 2] += env.INVERSE_INERTIA[b] * cross(
-        s.lever_b[i, n, k, 0], s.lever_b[i, n, k, 1], x, y
+    body = int(s.island_body[i, n])
+    s.body_velocity[i, body, 0] += env.INVERSE_MASS[body] * x
+    s.body_velocity[i, body, 1] += env.INVERSE_MASS[body] * y
+    s.body_velocity[i, body, 2] += env.INVERSE_INERTIA[body] * cross(
+        s.lever[i, n, k, 0], s.lever[i, n, k, 1], x, y
     )
 
 
 def push_both(s, i, n, x0, y0, x1, y1):
     """Apply an impulse at each of the two points of a contact."""
-    a, b = int(s.island_body[i, n, 0]), int(s.island_body[i, n, 1])
-    mass_a, mass_b = env.INVERSE_MASS[a], env.INVERSE_MASS[b]
-    x, y = x0 + x1, y0 + y1
-    s.body_velocity[i, a, 0] -= mass_a * x
-    s.body_velocity[i, a, 1] -= mass_a * y
-    s.body_velocity[i, a, 2] -= env.INVERSE_INERTIA[a] * (
-        cross(s.lever_a[i, n, 0, 0], s.lever_a[i, n, 0, 1], x0, y0)
-        + cross(s.lever_a[i, n, 1, 0], s.lever_a[i, n, 1, 1], x1, y1)
-    )
-    s.body_velocity[i, b, 0] += mass_b * x
-    s.body_velocity[i, b, 1] += mass_b * y
-    s.body_velocity[i, b, 2] += env.INVERSE_INERTIA[b] * (
-        cross(s.lever_b[i, n, 0, 0], s.lever_b[i, n, 0, 1], x0, y0)
-        + cross(s.lever_b[i, n, 1, 0], s.lever_b[i, n, 1, 1], x1, y1)
+    body = int(s.island_body[i, n])
+    s.body_velocity[i, body, 0] += env.INVERSE_MASS[body] * (x0 + x1)
+    s.body_velocity[i, body, 1] += env.INVERSE_MASS[body] * (y0 + y1)
+    s.body_velocity[i, body, 2] += env.INVERSE_INERTIA[body] * (
+        cross(s.lever[i, n, 0, 0], s.lever[i, n, 0, 1], x0, y0)
+        + cross(s.lever[i, n, 1, 0], s.lever[i, n, 1, 1], x1, y1)
     )
 
 
 def approach(s, i, n, k):
-    """Return how fast the second body moves past the first at a point of a contact."""
-    a, b = int(s.island_body[i, n, 0]), int(s.island_body[i, n, 1])
-    spin_a, spin_b = s.body_velocity[i, a, 2], s.body_velocity[i, b, 2]
-    x = (
-        s.body_velocity[i, b, 0]
-        + -spin_b * s.lever_b[i, n, k, 1]
-        - s.body_velocity[i, a, 0]
-        - -spin_a * s.lever_a[i, n, k, 1]
+    """Return how fast the body moves past the ground at a point of a contact."""
+    body = int(s.island_body[i, n])
+    spin = s.body_velocity[i, body, 2]
+    return (
+        s.body_velocity[i, body, 0] + -spin * s.lever[i, n, k, 1],
+        s.body_velocity[i, body, 1] + spin * s.lever[i, n, k, 0],
     )
-    y = (
-        s.body_velocity[i, b, 1]
-        + spin_b * s.lever_b[i, n, k, 0]
-        - s.body_velocity[i, a, 1]
-        - spin_a * s.lever_a[i, n, k, 0]
-    )
-    return x, y
 
 
 def solve_contact_velocities(s, i, count):
@@ -110,7 +87,7 @@ def solve_block(s, i, n, nx, ny):
     b1 -= k12 * before0 + k22 * before1
     # Both points push.
     push0 = -(s.block_inverse[i, n, 0] * b0 + s.block_inverse[i, n, 1] * b1)
-    push1 = -(s.block_inverse[i, n, 2] * b0 + s.block_inverse[i, n, 3] * b1)
+    push1 = -(s.block_inverse[i, n, 1] * b0 + s.block_inverse[i, n, 2] * b1)
     if not (push0 >= ZERO and push1 >= ZERO):
         # The first alone, the second alone, none; if nothing is consistent, all stays as it was.
         push0, push1 = -s.normal_mass[i, n, 0] * b0, ZERO

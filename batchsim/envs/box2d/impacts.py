@@ -50,7 +50,7 @@ def solve_impacts(s, i):
 
 def body_number(fixture):
     """Return the number of a fixture's body among all bodies."""
-    return constraints.body_of(fixture) if env.ONE_GROUND else fixture
+    return env.BODIES if env.ONE_GROUND and fixture >= env.BODIES else fixture
 
 
 def advance_body(s, i, body, alpha):

@@ -12,7 +12,6 @@ from batchsim.envs.box2d.iterations import iterate
 from batchsim.envs.box2d.joints import prepare_joint, solve_joint_position
 from batchsim.envs.box2d.loading import (
     load_body,
-    load_ground,
     move_body,
     store_body,
     store_velocity,
@@ -70,8 +69,8 @@ def connect(s, i, seed):
 def begin(s, i, gravity, force_x, force_y, torque):
     """Begin a time step of the island: what the velocities are after it.
 
-    Of a row without contacts the joints are left to be solved together with those of other rows,
-    if `env.JOINTS_TOGETHER`; it waits then. The force acts on the centre of body 0.
+    It is left to be solved together with those of other rows, if it has not too many contacts; the
+    row waits then. The force acts on the centre of body 0.
     """
     seed = env.BODIES - 1
     while seed >= 0 and s.asleep[i, seed]:
@@ -92,15 +91,14 @@ def begin(s, i, gravity, force_x, force_y, torque):
         s.velocity[i, body, 0] += TIME_STEP * pull_x
         s.velocity[i, body, 1] += TIME_STEP * pull_y
         s.spin[i, body] += TIME_STEP * env.INVERSE_INERTIA[body] * twist
-    if env.JOINTS_TOGETHER and count == 0 and seed == env.BODIES - 1:
-        s.waits[i] = True
+    if count <= env.LANE_CONTACTS and seed == env.BODIES - 1:
+        s.waits[i] = 1 + count
     else:
         solve_velocities(s, i, count)
 
 
 def solve_velocities(s, i, count):
     """Solve the velocities of an island, with so many contacts, by itself."""
-    load_ground(s, i)
     for body in range(env.BODIES):
         load_body(s, i, body)
     constraints.take_impulses(s, i, count)
@@ -117,7 +115,6 @@ def solve_velocities(s, i, count):
 def finish(s, i):
     """Finish a time step of the island: positions, and who falls asleep."""
     count = connect(s, i, int(s.seed[i]))
-    load_ground(s, i)
     for body in range(env.BODIES):
         load_body(s, i, body)
         move_body(s, i, body, TIME_STEP)
@@ -154,7 +151,6 @@ def rest(s, i, solved):
 
 def solve_impact(s, i, body, count, time):
     """Advance one body and its contacts from the time of an impact to the end of the step."""
-    load_ground(s, i)
     load_body(s, i, body)
     for _ in range(TOI_POSITION_ITERATIONS):
         if are_apart_at_impact(s, i, count):

@@ -1,11 +1,19 @@
-"""The joints of several rows at once: the iterations of rows without contacts, as vectors.
+"""The joints and contacts of several rows at once: the iterations of islands, as vectors.
 
 An iteration is one long chain of operations, each of which waits for the one before. Here every
 operation is done for `LANES` rows in a loop, which the compiler makes vector instructions of. The
 operations and their order are those of `joints.py`.
 """
 
+from batchsim.envs.box2d import constraints
 from batchsim.envs.box2d.columns import FIELDS, LANES
+from batchsim.envs.box2d.contact_lanes import (
+    enter_contact,
+    keep_impulses,
+    leave_contact_empty,
+    solve_contact_lanes,
+)
+from batchsim.envs.box2d.contact_velocities import warm_start
 from batchsim.envs.box2d.island import connect, solve_velocities
 from batchsim.envs.box2d.joints import AT_LOWER, AT_UPPER, FREE, prepare_joint
 from batchsim.envs.box2d.loading import load_body
@@ -19,32 +27,62 @@ SPEED, MOST, LIMIT, IMPULSE_X, IMPULSE_Y, IMPULSE_Z, MOTOR = range(15, 22)
 
 
 def solve_together(s, first, last):
-    """Solve the joints of those rows from `first` to `last`, without it, that wait for it."""
-    waiting = 0
-    for i in range(first, last):
-        waiting += int(s.waits[i])
-    if waiting >= WORTHWHILE:
-        fill(s, first, last)
-        for _ in range(VELOCITY_ITERATIONS):
-            solve_lanes(s, first, 0)
-            solve_lanes(s, first, 1)
-    for i in range(first, last):
-        if s.waits[i]:
-            if waiting >= WORTHWHILE:
-                depart(s, i, first)
+    """Solve the islands of those rows from `first` to `last`, without it, that wait for it.
+
+    Rows with as many contacts are solved beside each other: all lanes go through as many as one.
+    """
+    filled = 0
+    for count in range(env.LANE_CONTACTS + 1):
+        for i in range(first, last):
+            if s.waits[i] == count + 1:
+                s.lane_row[first, filled] = i
+                filled += 1
+                if filled == LANES:
+                    solve_set(s, first, filled, count)
+                    filled = 0
+    if filled > 0:
+        solve_set(s, first, filled, env.LANE_CONTACTS)
+
+
+def solve_set(s, first, filled, most):
+    """Solve the islands of the rows that lanes are listed for, with at most so many contacts."""
+    contacts = 0
+    if filled >= WORTHWHILE:
+        for lane in range(LANES):
+            count = 0
+            if lane < filled:
+                i = int(s.lane_row[first, lane])
+                count = int(s.waits[i]) - 1
+                enter(s, i, first, lane)
             else:
-                solve_velocities(s, i, connect(s, i, env.BODIES - 1))
-            s.waits[i] = False
-
-
-def fill(s, first, last):
-    """Put rows that wait into their lanes, and zeros into others."""
-    for lane in range(LANES):
-        i = first + lane
-        if i < last and s.waits[i]:
-            enter(s, i, first)
+                leave_empty(s, first, lane)
+            for n in range(count, most):
+                leave_contact_empty(s, first, n, lane)
+            contacts = max(contacts, count)
+        for _ in range(VELOCITY_ITERATIONS):
+            env.solve_joints(s, first)
+            for n in range(contacts):
+                solve_contact_lanes(s, first, n)
+    for lane in range(filled):
+        i = int(s.lane_row[first, lane])
+        if filled >= WORTHWHILE:
+            depart(s, i, first, lane)
         else:
-            leave_empty(s, first, lane)
+            solve_velocities(s, i, connect(s, i, env.BODIES - 1))
+        s.waits[i] = 0
+
+
+def solve_two_joints(s, i):
+    """Solve two joints once: each is compiled by itself, as only then it becomes vectors."""
+    solve_lanes(s, i, 0)
+    solve_lanes(s, i, 1)
+
+
+def solve_four_joints(s, i):
+    """Solve four joints once."""
+    solve_two_joints(s, i)
+    solve_lanes(s, i, 2)
+    solve_lanes(s, i, 3)
 
 
 def leave_empty(s, i, lane):
@@ -57,11 +95,16 @@ def leave_empty(s, i, lane):
             s.lane_joint[i, j, k, lane] = ZERO
 
 
-def enter(s, i, first):
-    """Prepare the joints of a row, and put all that an iteration needs into its lane."""
-    lane = i - first
+def enter(s, i, first, lane):
+    """Prepare the island of a row, and put all that an iteration needs into a lane."""
+    count = connect(s, i, env.BODIES - 1)
     for body in range(env.BODIES):
         load_body(s, i, body)
+    constraints.take_impulses(s, i, count)
+    constraints.prepare_contacts(s, i, count)
+    warm_start(s, i, count)
+    for n in range(count):
+        enter_contact(s, i, n, first, lane)
     for k in range(env.JOINT_COUNT):
         prepare_joint(s, i, env.JOINT_ORDER[k])
     for body in range(env.BODIES):
@@ -84,9 +127,8 @@ def enter(s, i, first):
         s.lane_joint[first, k, LIMIT, lane] = s.limit[i, j]
 
 
-def depart(s, i, first):
+def depart(s, i, first, lane):
     """Take the velocities and impulses of a row out of its lane."""
-    lane = i - first
     for body in range(env.BODIES):
         s.velocity[i, body, 0] = s.lane_velocity[first, 3 * body, lane]
         s.velocity[i, body, 1] = s.lane_velocity[first, 3 * body + 1, lane]
@@ -96,6 +138,8 @@ def depart(s, i, first):
         for axis in range(3):
             s.joint_impulse[i, j, axis] = s.lane_joint[first, k, IMPULSE_X + axis, lane]
         s.motor_impulse[i, j] = s.lane_joint[first, k, MOTOR, lane]
+    for n in range(s.waits[i] - 1):
+        keep_impulses(s, i, n, first, lane)
 
 
 def solve_lanes(s, i, k):

@@ -9,17 +9,9 @@ from batchsim.envs.box2d.settings import (
     MAX_ROTATION_SQUARED,
     MAX_TRANSLATION,
     MAX_TRANSLATION_SQUARED,
-    ZERO,
 )
 from batchsim.envs.box2d.vectors import absolute, dot, length
 from batchsim.family import env
-
-
-def load_ground(s, i):
-    """Give the solver the ground, at rest at the origin."""
-    for k in range(3):
-        s.body_velocity[i, env.BODIES, k] = ZERO
-        s.body_position[i, env.BODIES, k] = ZERO
 
 
 def load_body(s, i, body):

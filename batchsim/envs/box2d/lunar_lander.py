@@ -11,12 +11,12 @@ from batchsim.envs.box2d import rocket
 from batchsim.envs.box2d.allowed import check_state
 from batchsim.envs.box2d.bodies import put_body
 from batchsim.envs.box2d.collide import edge_and_polygon
-from batchsim.envs.box2d.columns import LANES
+from batchsim.envs.box2d.columns import ROWS
 from batchsim.envs.box2d.contacts import find_among_all, find_contacts, forget_all
 from batchsim.envs.box2d.ground import is_body_second
 from batchsim.envs.box2d.impacts import outline_edge
 from batchsim.envs.box2d.joints import relax
-from batchsim.envs.box2d.lanes import solve_together
+from batchsim.envs.box2d.lanes import solve_together, solve_two_joints
 from batchsim.envs.box2d.pictures import draw_lander
 from batchsim.envs.box2d.rocket import HEIGHT, LANDER, SCALE, WIDTH, fly, instruments, worth
 from batchsim.envs.box2d.settings import FRAMES_PER_SECOND, ZERO
@@ -100,7 +100,7 @@ class LunarLander(rocket.World):
         turbulence_power: float = 1.5
 
     State = merge(rocket.World.State, Flight)
-    LANES = LANES
+    LANES = ROWS
     RENDER_FPS = FRAMES_PER_SECOND
     KEYS = {None: 0, "left": 1, "up": 2, "right": 3}
     ACTION = Discrete(4)
@@ -108,7 +108,7 @@ class LunarLander(rocket.World):
         np.array([-bound for bound in SPREAD] + [-0.0, -0.0], np.float32),
         np.array([*SPREAD, 1.0, 1.0], np.float32),
     )
-    check_state, find_pairs = check_state, find_among_all
+    check_state, find_pairs, solve_joints = check_state, find_among_all, solve_two_joints
     outline_ground, touch, is_body_first = outline_edge, edge_and_polygon, is_body_second
 
     @classmethod

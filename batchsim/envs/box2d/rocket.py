@@ -40,6 +40,7 @@ LEG_LIMITS = [(0.9 - 0.5, 0.9), (-0.9, -0.9 + 0.5)]
 SIDES = (-1, +1)  # of the legs
 
 LANDER, LEGS = 0, (1, 2)
+LANE_CONTACTS = 4
 BODIES = 1 + len(LEGS)
 _LANDER = polygon([(x / SCALE, y / SCALE) for x, y in LANDER_POLY])
 _LEG = box(LEG_W / SCALE, LEG_H / SCALE)
@@ -51,6 +52,7 @@ World = world_of(
         grounds=CHUNKS,
         contacts=BODIES * CHUNKS,
         corners=len(LANDER_POLY),
+        lane_contacts=LANE_CONTACTS,
     ),
     polygons=[_LANDER, _LEG, _LEG],
     masses=[mass(_LANDER, density=5.0), mass(_LEG, density=1.0), mass(_LEG, density=1.0)],
@@ -69,7 +71,6 @@ World = world_of(
     # Of lander, legs, the line below the moon, and its surface.
     friction=[0.1, 0.2, 0.2, 0.2] + [0.1] * (CHUNKS - 1),
     one_ground=True,
-    joints_together=True,
 )
 
 

@@ -48,7 +48,14 @@ def _legs():
 
 
 _World = world_of(
-    Sizes(bodies=BODIES, joints=JOINTS, grounds=GROUNDS, contacts=CONTACTS, corners=len(HULL_POLY)),
+    Sizes(
+        bodies=BODIES,
+        joints=JOINTS,
+        grounds=GROUNDS,
+        contacts=CONTACTS,
+        corners=len(HULL_POLY),
+        lane_contacts=8,
+    ),
     polygons=[_HULL, _UPPER, _LOWER, _UPPER, _LOWER],
     masses=[mass(_HULL, 5.0), *[mass(_UPPER, 1.0), mass(_LOWER, 1.0)] * 2],
     joints=list(_legs()),

@@ -53,7 +53,6 @@ def world_of(
     joints: list[Joint],
     friction: list[float],
     one_ground: bool,
-    joints_together: bool = False,
 ) -> Any:
     """Return a class with the columns of a world, and what `env` is asked for about its bodies.
 
@@ -63,7 +62,6 @@ def world_of(
         joints: between them.
         friction: of all shapes, those of the bodies first.
         one_ground: whether all of the ground is one body, or each of its shapes one.
-        joints_together: whether rows without contacts have their joints solved together.
     """
     most = max(len(polygon.corners) for polygon in polygons)
 
@@ -96,8 +94,8 @@ def world_of(
             "ARM_A": _floats([j.anchor_a for j in joints]) - centers[[j.first for j in joints]],
             "ARM_B": _floats([j.anchor_b for j in joints]) - centers[[j.second for j in joints]],
             "MOTOR_MASS": _floats([_motor_mass(masses, joint) for joint in joints]),
+            "LANE_CONTACTS": sizes.lane_contacts,
             "JOINT_ORDER": np.array(_order(sizes.bodies, joints)),
-            "JOINTS_TOGETHER": joints_together,
             "REFERENCE": _floats([joint.reference for joint in joints]),
             "LOWER": _floats([joint.lower for joint in joints]),
             "FRICTION": _floats(friction),  # of all shapes
