@@ -82,6 +82,8 @@ class Binder:
     ) -> None:
         self.fast = precision == "fast"
         self.functions = batchsim_math.FAST if self.fast else batchsim_math.EXACT
+        if self.fast:
+            self.functions = {**self.functions, **getattr(namespace, "FAST", {})}
         if listed:
             self.functions = {**self.functions, actions.are_listed: actions.listed}
         self.placeholders = placeholders

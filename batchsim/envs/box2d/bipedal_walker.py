@@ -14,7 +14,8 @@ from batchsim.envs.box2d.columns import ROWS
 from batchsim.envs.box2d.contacts import forget_all
 from batchsim.envs.box2d.ground import is_body_second
 from batchsim.envs.box2d.impacts import outline_edge
-from batchsim.envs.box2d.lanes import solve_four_joints, solve_together
+from batchsim.envs.box2d.joint_lanes import solve_four_joints
+from batchsim.envs.box2d.lanes import solve_together, step_alone
 from batchsim.envs.box2d.obstacles import (
     Obstacles,
     full_of_obstacles,
@@ -26,6 +27,7 @@ from batchsim.envs.box2d.obstacles import (
 )
 from batchsim.envs.box2d.pairs import find_in_tree, make_pairs
 from batchsim.envs.box2d.pictures import draw_walker
+from batchsim.envs.box2d.quick_lanes import FAST
 from batchsim.envs.box2d.settings import FRAMES_PER_SECOND, ZERO
 from batchsim.envs.box2d.terrain import (
     GRASS,
@@ -38,8 +40,8 @@ from batchsim.envs.box2d.terrain import (
     grow,
     uneven,
 )
-from batchsim.envs.box2d.walker import HULL, JOINTS, RAYS, drive, joint_angle, joint_speed, look
-from batchsim.envs.box2d.world import begin_step, finish_step
+from batchsim.envs.box2d.walker import HULL, JOINTS, RAYS, drive, joint_angle, joint_speed
+from batchsim.envs.box2d.world import begin_step
 from batchsim.family import merge
 from batchsim.random import uniform
 
@@ -107,7 +109,7 @@ class BipedalWalker(walker.World):
     """
 
     State = merge(walker.World.State, Terrain, Walk)
-    LANES = ROWS
+    LANES, FAST = ROWS, FAST
     RENDER_FPS = FRAMES_PER_SECOND
     CLIPS_ACTIONS = True
     ACTION = Box(-1.0, 1.0, (4,), np.float32)
@@ -115,7 +117,7 @@ class BipedalWalker(walker.World):
         np.array(LOW + [-1.0] * RAYS, np.float32), np.array(HIGH + [1.0] * RAYS, np.float32)
     )
     check_state, find_pairs, shape = check_tree_state, find_in_tree, uneven
-    solve_joints = solve_four_joints
+    solve_joints, together, step = solve_four_joints, solve_together, step_alone
     outline_ground, touch, is_body_first = outline_edge, edge_and_polygon, is_body_second
 
     class Arguments(NamedTuple):
@@ -150,19 +152,16 @@ class BipedalWalker(walker.World):
             drive(s, i, joint, 0.0)
         begin_step(s, i, GRAVITY, force, ZERO, ZERO)
         solve_together(s, i, i + 1)
-        arrive(s, i)
+        walker.arrive(s, i)
 
     def begin(s, i, action, p, rng):
         for joint in range(JOINTS):
             drive(s, i, joint, float(action[joint]))
         begin_step(s, i, GRAVITY, ZERO, ZERO, ZERO)
 
-    def together(s, first, last):
-        solve_together(s, first, last)
-
     def finish(s, i, action, p, rng):
         before = s.worth[i]
-        arrive(s, i)
+        walker.arrive(s, i)
         # The cost has the type of the action, and so has what it is taken from.
         reward = action.dtype.type(s.worth[i] - before)
         for joint in range(JOINTS):
@@ -172,11 +171,6 @@ class BipedalWalker(walker.World):
         if s.is_over[i] or x < 0:
             return -100.0, True
         return float(reward), x > (LENGTH - GRASS) * STEP
-
-    def step(s, i, action, p, rng):
-        BipedalWalker.begin(s, i, action, p, rng)
-        BipedalWalker.together(s, i, i + 1)
-        return BipedalWalker.finish(s, i, action, p, rng)
 
     def observe(s, i, p, out):
         out[0] = s.angle[i, HULL]
@@ -198,11 +192,3 @@ class Hardcore(BipedalWalker):
     State = merge(BipedalWalker.State, Obstacles)
     shape, look_at_obstacles, polygons_of = full_of_obstacles, look_at_polygons, polygons_of
     outline_ground, touch, is_body_first = outline_obstacle, touch_obstacle, is_body_first
-
-
-def arrive(s, i):
-    """Finish a step of the world, look around, and note what the new place is worth."""
-    finish_step(s, i)
-    look(s, i)
-    x, angle = float(s.place[i, HULL, 0]), float(s.angle[i, HULL])
-    s.worth[i] = 130 * x / SCALE - 5.0 * abs(angle)

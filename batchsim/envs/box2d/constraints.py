@@ -1,8 +1,8 @@
 """What the contacts of an island ask of its bodies: normals, levers, effective masses, impulses.
 
-As in Box2D 2.3 by Erin Catto (zlib licence). Nothing here bounces, and of the two sides of a contact
-one is always the ground, which nothing moves: what Box2D adds for it is zero, and left out. Normals
-point from the ground to the body.
+As in Box2D 2.3 by Erin Catto (zlib licence). Nothing here bounces, and one of the two sides of a
+contact is always the ground, which nothing moves: what Box2D adds for it is zero, and left out.
+Normals point from the ground to the body.
 """
 
 import numpy as np

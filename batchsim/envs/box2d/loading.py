@@ -11,7 +11,6 @@ from batchsim.envs.box2d.settings import (
     MAX_TRANSLATION_SQUARED,
 )
 from batchsim.envs.box2d.vectors import absolute, dot, length
-from batchsim.family import env
 
 
 def load_body(s, i, body):

@@ -15,9 +15,11 @@ from batchsim.envs.box2d.columns import ROWS
 from batchsim.envs.box2d.contacts import find_among_all, find_contacts, forget_all
 from batchsim.envs.box2d.ground import is_body_second
 from batchsim.envs.box2d.impacts import outline_edge
+from batchsim.envs.box2d.joint_lanes import solve_two_joints
 from batchsim.envs.box2d.joints import relax
-from batchsim.envs.box2d.lanes import solve_together, solve_two_joints
+from batchsim.envs.box2d.lanes import solve_together, step_alone
 from batchsim.envs.box2d.pictures import draw_lander
+from batchsim.envs.box2d.quick_lanes import FAST
 from batchsim.envs.box2d.rocket import HEIGHT, LANDER, SCALE, WIDTH, fly, instruments, worth
 from batchsim.envs.box2d.settings import FRAMES_PER_SECOND, ZERO
 from batchsim.envs.box2d.world import finish_step
@@ -100,7 +102,7 @@ class LunarLander(rocket.World):
         turbulence_power: float = 1.5
 
     State = merge(rocket.World.State, Flight)
-    LANES = ROWS
+    LANES, FAST = ROWS, FAST
     RENDER_FPS = FRAMES_PER_SECOND
     KEYS = {None: 0, "left": 1, "up": 2, "right": 3}
     ACTION = Discrete(4)
@@ -109,6 +111,7 @@ class LunarLander(rocket.World):
         np.array([*SPREAD, 1.0, 1.0], np.float32),
     )
     check_state, find_pairs, solve_joints = check_state, find_among_all, solve_two_joints
+    together, step = solve_together, step_alone
     outline_ground, touch, is_body_first = outline_edge, edge_and_polygon, is_body_second
 
     @classmethod
@@ -150,9 +153,6 @@ class LunarLander(rocket.World):
         main, power, direction = env.throttles(action)
         fly(s, i, p, rng, main, power, direction, ZERO, ZERO)
 
-    def together(s, first, last):
-        solve_together(s, first, last)
-
     def finish(s, i, action, p, rng):
         finish_step(s, i)
         main, power, _ = env.throttles(action)
@@ -163,11 +163,6 @@ class LunarLander(rocket.World):
         if s.is_over[i] or abs(instruments(s, i)[0]) >= 1.0:
             return -100.0, True
         return s.worth[i] - before - main * 0.30 - power * 0.03, False
-
-    def step(s, i, action, p, rng):
-        LunarLander.begin(s, i, action, p, rng)
-        LunarLander.together(s, i, i + 1)
-        return LunarLander.finish(s, i, action, p, rng)
 
     def observe(s, i, p, out):
         out[0], out[1], out[2], out[3], out[4], out[5] = instruments(s, i)

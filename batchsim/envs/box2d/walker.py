@@ -15,6 +15,7 @@ from batchsim.envs.box2d.shapes import box, mass, polygon
 from batchsim.envs.box2d.terrain import EDGES, GROUNDS, HEIGHT, SCALE, STARTPAD, STEP
 from batchsim.envs.box2d.tree import hang
 from batchsim.envs.box2d.vectors import dot
+from batchsim.envs.box2d.world import finish_step
 from batchsim.envs.box2d.worlds import Joint, world_of
 from batchsim.family import env, merge
 
@@ -148,3 +149,11 @@ def look_at_edge(s, i, k, px, py, dx, dy, nearest):
         return nearest
     place = dot(qx - x1, qy - y1, rx, ry) / square
     return nearest if place < ZERO or place > ONE else part
+
+
+def arrive(s, i):
+    """Finish a step of the world, look around, and note what the new place is worth."""
+    finish_step(s, i)
+    look(s, i)
+    x, angle = float(s.place[i, HULL, 0]), float(s.angle[i, HULL])
+    s.worth[i] = 130 * x / SCALE - 5.0 * abs(angle)
