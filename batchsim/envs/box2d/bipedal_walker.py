@@ -9,6 +9,7 @@ from gymnasium.spaces import Box
 from batchsim.columns import column
 from batchsim.envs.box2d import walker
 from batchsim.envs.box2d.allowed import check_tree_state
+from batchsim.envs.box2d.clearance import stays_above_edge
 from batchsim.envs.box2d.collide import edge_and_polygon
 from batchsim.envs.box2d.columns import ROWS
 from batchsim.envs.box2d.contacts import forget_all
@@ -23,6 +24,7 @@ from batchsim.envs.box2d.obstacles import (
     look_at_polygons,
     outline_obstacle,
     polygons_of,
+    stays_clear_of,
     touch_obstacle,
 )
 from batchsim.envs.box2d.pairs import find_in_tree, make_pairs
@@ -117,6 +119,7 @@ class BipedalWalker(walker.World):
         np.array(LOW + [-1.0] * RAYS, np.float32), np.array(HIGH + [1.0] * RAYS, np.float32)
     )
     check_state, find_pairs, shape = check_tree_state, find_in_tree, uneven
+    stays_clear = stays_above_edge
     solve_joints, together, step = solve_four_joints, solve_together, step_alone
     outline_ground, touch, is_body_first = outline_edge, edge_and_polygon, is_body_second
 
@@ -189,6 +192,7 @@ class BipedalWalker(walker.World):
 
 
 class Hardcore(BipedalWalker):
+    stays_clear = stays_clear_of
     State = merge(BipedalWalker.State, Obstacles)
     shape, look_at_obstacles, polygons_of = full_of_obstacles, look_at_polygons, polygons_of
     outline_ground, touch, is_body_first = outline_obstacle, touch_obstacle, is_body_first

@@ -78,6 +78,12 @@ def impact_of(s, i, slot):
     """Return the part of the step after which the shapes of a contact touch, 1 if they do not."""
     body, ground = int(s.side[i, slot, 1]), body_number(int(s.side[i, slot, 0]))
     begin = s.alpha[i, ground]
+    if (
+        begin == ZERO
+        and s.alpha[i, body] == ZERO
+        and env.stays_clear(s, i, int(s.side[i, slot, 0]) - env.BODIES, body)
+    ):
+        return ONE
     if begin < s.alpha[i, body]:
         begin = s.alpha[i, body]
         s.alpha[i, ground] = begin

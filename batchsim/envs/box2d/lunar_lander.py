@@ -10,6 +10,7 @@ from batchsim.columns import column
 from batchsim.envs.box2d import rocket
 from batchsim.envs.box2d.allowed import check_state
 from batchsim.envs.box2d.bodies import put_body
+from batchsim.envs.box2d.clearance import stays_above_edge
 from batchsim.envs.box2d.collide import edge_and_polygon
 from batchsim.envs.box2d.columns import ROWS
 from batchsim.envs.box2d.contacts import find_among_all, find_contacts, forget_all
@@ -111,7 +112,7 @@ class LunarLander(rocket.World):
         np.array([*SPREAD, 1.0, 1.0], np.float32),
     )
     check_state, find_pairs, solve_joints = check_state, find_among_all, solve_two_joints
-    together, step = solve_together, step_alone
+    together, step, stays_clear = solve_together, step_alone, stays_above_edge
     outline_ground, touch, is_body_first = outline_edge, edge_and_polygon, is_body_second
 
     @classmethod

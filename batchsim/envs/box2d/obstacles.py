@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from batchsim.columns import column
+from batchsim.envs.box2d.clearance import stays_above_edge
 from batchsim.envs.box2d.collide import edge_and_polygon
 from batchsim.envs.box2d.ground import put_box
 from batchsim.envs.box2d.impacts import outline_body, outline_edge
@@ -123,6 +124,11 @@ def outline_obstacle(s, i, side, k):
         s.outline_center[i, side, axis] = s.polygon_center[i, k - EDGES, axis]
     s.pose[i, side, 0], s.pose[i, side, 1], s.pose[i, side, 2] = ZERO, ZERO, ZERO
     s.pose[i, side, 3] = ONE
+
+
+def stays_clear_of(s, i, k, body):
+    """Tell whether a body certainly does not touch a shape of the ground within the step."""
+    return k < EDGES and stays_above_edge(s, i, k, body)
 
 
 def touch_obstacle(s, i, slot, k, body):

@@ -1,5 +1,6 @@
 """What is the same in all rows of a world: the bodies that move, and the joints between them."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -84,6 +85,12 @@ def world_of(
             "CORNERS": _floats([padded(polygon.corners) for polygon in polygons]),
             "NORMALS": _floats([padded(polygon.normals) for polygon in polygons]),
             "CENTROID": _floats([polygon.centroid for polygon in polygons]),
+            "REACH": _floats(
+                [
+                    max(math.dist(corner, mass.center) for corner in polygon.corners)
+                    for polygon, mass in zip(polygons, masses, strict=True)
+                ]
+            ),  # of the corners from the centre of mass
             "COUNTS": np.array([len(polygon.corners) for polygon in polygons]),
             "CENTER": centers,
             "INVERSE_MASS": _floats([*(mass.inverse_mass for mass in masses), 0.0]),
