@@ -62,7 +62,9 @@ def peers(
         if install is not None:
             chosen = options.read_names("install", install, INSTALLABLE, "peers to install")
         settings = Settings(
-            registry.find(env)[0], options.read_sizes(num_envs), options.read_seconds(seconds)
+            registry.find(env)[0],
+            options.read_sizes(num_envs),
+            options.read_seconds("--seconds", seconds),
         )
         if peers is not None:
             names = options.read_names("peers", peers, NAMES)
