@@ -441,7 +441,7 @@ def test_a_rung_whose_process_ends_has_failed(monkeypatch):
 def test_sizes_that_would_take_long_are_left_out(monkeypatch):
     monkeypatch.setattr(measure, "LONGEST", 0.01)
     result = runner.climb(
-        Settings(kind("CartPole-v1"), (64, 2**16), 0.01, ("python",), ROWS, check_steps=30)
+        Settings(kind("CartPole-v1"), (64, 2**16), 0.01, ("soa-numpy",), ROWS, check_steps=30)
     )
     (row,) = result.rows
     assert row.measurements.keys() == {64}
