@@ -508,6 +508,8 @@ def reference_accessors(constants: Any, *, stacks: bool) -> dict[str, Any]:
         "OBSERVED": "frames" if stacks else "observation",
         "INFO": "info",
         "FINAL_INFO": "final_info",
+        "OBSERVATION": "observation",
+        "FINAL_OBSERVATION": "final_observation",
         **dict(zip(ACCESSORS, accessors, strict=True)),
     }
 

@@ -11,8 +11,8 @@ and either compiles them with Numba or runs them as they stand:
 - `parameters_at(tile, i)`: the parameters of row i; `reset_parameters_at(tile, i, options_row)`: as
   its reset sees them, with the options that a row was given, or the defaults for row -1;
 - `observation_at(table, lo, hi, frames, place)`, `info_at(table, lo, hi, frames, place)`: arrays
-  that are written, one row a frame; `OBSERVED`, `INFO` and `FINAL_INFO`: where the table says
-  which;
+  that are written, one row a frame; `OBSERVED`, what `observe` writes, `INFO`, `FINAL_INFO`,
+  `OBSERVATION` and `FINAL_OBSERVATION`: where the table says which;
 - `row_views(nested, i)`: row i of each array of a nested tuple;
 - `state_at(state, i)`: the columns as the functions of row i see them;
 - `chosen(choice, i)`: the action of row i;
@@ -30,14 +30,14 @@ and either compiles them with Numba or runs them as they stand:
   nothing;
 - `mark`: notes which row is at work, in the checked mode, or does nothing;
 - `HAS_OPTIONS`: whether there are reset options;
-- `FRAMES`: how many frames are stacked;
+- `FRAMES`: how many frames are stacked, 1 without stacking;
 - `ACTION`: the bounds of the action space.
 
 A kernel consists of parts that are compiled by themselves, and kept on disk by themselves: the
-loops around each of an environment's functions, which all autoreset modes share, with statistics
-or without, with frames stacked or not; and `run_task`, which calls them. It has none of an
-environment's functions in it and sees none of its columns, so environments share it whose actions,
-and whatever else it reads of a tile, are alike.
+loops around each of an environment's functions, and those over its actions and observations, which
+all autoreset modes share, with statistics or without, with frames stacked or not; and `run_task`,
+which calls them. It has none of an environment's functions in it and sees none of its arrays but
+stacked frames, so nearly all environments share it.
 
 Rows of a tile are numbered from zero, so that the loop index is visibly not negative: only then
 does LLVM leave out Python's wrap-around of negative indices and turn the loop into vector
@@ -57,9 +57,12 @@ RESET = 2
 """The tasks of a kernel, its second argument."""
 
 
-PARTS = ("advance_rows", "restart_rows", "observe_rows", "inform_rows")
+PARTS = (
+    *("check_actions", "advance_rows", "restart_rows", "observe_rows", "inform_rows"),
+    "keep_observations",
+)
 """The parts of a kernel, by the names that they are called by."""
-PLACES = ("OBSERVED", "INFO", "FINAL_INFO")
+PLACES = ("OBSERVED", "INFO", "FINAL_INFO", "OBSERVATION", "FINAL_OBSERVATION")
 """What places in the table are called by."""
 BEFORE_TABLE = (*PARTS, "reports", *PLACES)
 """What the driver's table has before its first array, from there backwards: the addresses of the
@@ -158,32 +161,6 @@ class BoxBounds(NamedTuple):
     high: Any
 
 
-def check_discrete(table, lo, hi):
-    """Return 0, or 1 if the action of any row in [lo, hi) is not in the space; write `choice`."""
-    tile = view(table, lo, hi)
-    start = ACTION.start
-    last = ACTION.last
-    bad = False
-    for i in range(tile.action.shape[0]):
-        action = tile.action[i]
-        bad |= action < start or action > last
-        tile.choice[i] = action
-    return 1 if bad else 0
-
-
-def check_box(table, lo, hi):
-    """Return 0, or 1 if any action in rows [lo, hi) is out of bounds or NaN."""
-    tile = view(table, lo, hi)
-    low = ACTION.low
-    high = ACTION.high
-    bad = False
-    for i in range(tile.action.shape[0]):
-        for k in range(low.shape[0]):
-            # NaN fails both comparisons.
-            bad |= not (tile.action[i, k] >= low[k] and tile.action[i, k] <= high[k])
-    return 1 if bad else 0
-
-
 # --- A row ----------------------------------------------------------------------------------------
 
 
@@ -252,6 +229,32 @@ def listed_row(tile, k):
 
 
 # --- Parts: loops over the rows, compiled by themselves -------------------------------------------
+
+
+def check_discrete(table, lo, hi, _, __, ___):
+    """Return 0, or 1 if the action of any row in [lo, hi) is not in the space; write `choice`."""
+    tile = part_view(table, lo, hi)
+    start = ACTION.start
+    last = ACTION.last
+    bad = False
+    for i in range(tile.action.shape[0]):
+        action = tile.action[i]
+        bad |= action < start or action > last
+        tile.choice[i] = action
+    return 1 if bad else 0
+
+
+def check_box(table, lo, hi, _, __, ___):
+    """Return 0, or 1 if any action in rows [lo, hi) is out of bounds or NaN."""
+    tile = part_view(table, lo, hi)
+    low = ACTION.low
+    high = ACTION.high
+    bad = False
+    for i in range(tile.action.shape[0]):
+        for k in range(low.shape[0]):
+            # NaN fails both comparisons.
+            bad |= not (tile.action[i, k] >= low[k] and tile.action[i, k] <= high[k])
+    return 1 if bad else 0
 
 
 def advance_rows(table, lo, hi, all_rows, _, __):
@@ -343,16 +346,19 @@ def observe_rows(table, lo, hi, count, frames, place):
     return 0
 
 
-def inform_rows(table, lo, hi, count, place, _):
+def inform_rows(table, lo, hi, count, place, clears):
     """Write the infos of the first `count` listed rows, or of all rows if it is negative.
 
     Args:
         table, lo, hi: the tile.
         count: how many rows.
         place: where the table says which arrays are written.
+        clears: whether the infos of the others are to be zeros, or else stay.
     """
     tile = part_view(table, lo, hi)
     info = info_at(table, lo, hi, 1, place)
+    if clears != 0:
+        clear_rows(info)
     if count < 0:
         for i in range(tile.reward.shape[0]):
             inform_row(tile, i, row_views(info, i))
@@ -363,8 +369,20 @@ def inform_rows(table, lo, hi, count, place, _):
     return 0
 
 
-def skip_rows(table, lo, hi, count, place, _):
-    """`inform_rows` of an environment without infos."""
+def keep_observations(table, lo, hi, frames, _, __):
+    """Copy what all rows observe to where their last observations are, before some are reset.
+
+    Args:
+        table, lo, hi: the tile.
+        frames: how many a row has.
+    """
+    observation = observation_at(table, lo, hi, frames, OBSERVATION)
+    copy_rows(observation, observation_at(table, lo, hi, frames, FINAL_OBSERVATION))
+    return 0
+
+
+def skip_rows(table, lo, hi, _, __, ___):
+    """In place of a part that there is nothing to do for, as of an environment without infos."""
     return 0
 
 
@@ -441,11 +459,10 @@ def step_same_step(table, lo, hi):
     add_rewards(tile)
     report_episodes(tile)
     observe_all(table, lo, hi, tile)
-    copy_rows(tile.observation, tile.final_observation)
+    keep_observations(table, lo, hi, FRAMES, 0, 0)
     inform_rows(table, lo, hi, -1, INFO, 0)
-    clear_rows(tile.final_info)
     count = list_flagged(tile, tile.pending)
-    inform_rows(table, lo, hi, count, FINAL_INFO, 0)
+    inform_rows(table, lo, hi, count, FINAL_INFO, 1)
     restart_rows(table, lo, hi, count, 0, 0)
     start_counts(tile, count, 0)
     start_episodes(tile, count)
@@ -474,8 +491,7 @@ def reset_selected(table, lo, hi):
     start_counts(tile, count, 0)
     start_episodes(tile, count)
     observe_again(table, lo, hi, tile, count)
-    clear_rows(tile.info)
-    inform_rows(table, lo, hi, count, INFO, 0)
+    inform_rows(table, lo, hi, count, INFO, 1)
     return 0
 
 
@@ -610,4 +626,4 @@ def run_task(table, task, lo, hi):
         return step_rows(table, lo, hi)
     if task == RESET:
         return reset_selected(table, lo, hi)
-    return check_actions(table, lo, hi)
+    return check_actions(table, lo, hi, 0, 0, 0)
