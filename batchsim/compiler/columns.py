@@ -505,6 +505,7 @@ def reference_accessors(constants: Any, *, stacks: bool) -> dict[str, Any]:
         "part_view": reference_view,
         "observation_at": _reference_target,
         "info_at": _reference_target,
+        "stack_at": _reference_target,
         "OBSERVED": "frames" if stacks else "observation",
         "INFO": "info",
         "FINAL_INFO": "final_info",

@@ -83,15 +83,16 @@ SELDOM = "restart_rows"
 """The part that most steps do little of; many draws in it would be inlined at great length."""
 ENTRY = kernels.run_task.__name__
 """What calls them."""
-ROWS = ("rng", "pending", "finished", "selected", "settings", "reward", "terminated", "truncated")
+OF_STEPS = ("rng", "pending", "selected", "settings", "reward", "terminated", "truncated", "state")
 """The fields of a tile that no part reads that is about actions or observations alone."""
 HIDDEN = {
-    "check_actions": (*ROWS, "elapsed", "state"),
+    "check_actions": (*OF_STEPS, "finished", "elapsed"),
     "advance_rows": ("elapsed",),
     "restart_rows": ("elapsed", "action", "choice"),
     "observe_rows": ("elapsed", "action", "choice"),
     "inform_rows": ("elapsed", "action", "choice"),
-    "keep_observations": (*ROWS, "elapsed", "action", "choice", "state"),
+    "keep_observations": (*OF_STEPS, "finished", "elapsed", "action", "choice"),
+    "stack_rows": (*OF_STEPS, "action", "choice"),
 }
 """By part: the fields of a tile that it does not read."""
 
@@ -186,6 +187,7 @@ def _part_loops(spec: KernelSpec, *, guarded: bool) -> dict[str, Any]:
         advance_rows = kernels.advance_rows_together
     discrete = isinstance(spec.bounds, kernels.DiscreteBounds)
     keeps = spec.autoreset_mode is AutoresetMode.SAME_STEP
+    stacks = bool(flatten(spec.tile.frames))
     return {
         "check_actions": kernels.check_discrete if discrete else kernels.check_box,
         "advance_rows": advance_rows,
@@ -193,6 +195,7 @@ def _part_loops(spec: KernelSpec, *, guarded: bool) -> dict[str, Any]:
         "observe_rows": kernels.observe_rows,
         "inform_rows": kernels.inform_rows if spec.definition.info else kernels.skip_rows,
         "keep_observations": kernels.keep_observations if keeps else kernels.skip_rows,
+        "stack_rows": kernels.stack_rows if stacks else kernels.skip_rows,
     }
 
 
@@ -320,11 +323,12 @@ class _Plan:
         common, shared = _common_key(spec, spec.precision), _common_key(spec, "")
         loops = _part_loops(spec, guarded=_is_guarded(spec))
         frame = _frame_layout(spec.tile)
-        info = layouts.array_layout(spec.tile.info)
+        info, stack = map(layouts.array_layout, (spec.tile.info, spec.tile.frames))
         writes = {
             "observe_rows": (frame,),
             "inform_rows": (info,),
             "keep_observations": (frame,),
+            "stack_rows": (stack,),
         }
         whole = layouts.layout_of(spec.tile)
         wrap = entry_wrap = _as_it_is
@@ -335,6 +339,7 @@ class _Plan:
             "part_view",
             "observation_at",
             "info_at",
+            "stack_at",
             *PLACES,
             *PARTS,
         )
@@ -353,6 +358,7 @@ class _Plan:
             given.update({**columns.NATIVE, **columns.NATIVE_PARTS, **columns.NATIVE_PLACES})
             given["observation_at"] = columns.native_target(frame)
             given["info_at"] = columns.native_target(info)
+            given["stack_at"] = columns.native_target(stack)
         binder = _binder(spec, placeholders, wrap, given)
         self.keys: dict[str, str] = {}
         """By name of a part, and at last of what calls them."""

@@ -13,6 +13,7 @@ and either compiles them with Numba or runs them as they stand:
 - `observation_at(table, lo, hi, frames, place)`, `info_at(table, lo, hi, frames, place)`: arrays
   that are written, one row a frame; `OBSERVED`, what `observe` writes, `INFO`, `FINAL_INFO`,
   `OBSERVATION` and `FINAL_OBSERVATION`: where the table says which;
+- `stack_at(table, lo, hi, frames, place)`: the arrays of stacked frames, one row an environment;
 - `row_views(nested, i)`: row i of each array of a nested tuple;
 - `state_at(state, i)`: the columns as the functions of row i see them;
 - `chosen(choice, i)`: the action of row i;
@@ -36,8 +37,8 @@ and either compiles them with Numba or runs them as they stand:
 A kernel consists of parts that are compiled by themselves, and kept on disk by themselves: the
 loops around each of an environment's functions, and those over its actions and observations, which
 all autoreset modes share, with statistics or without, with frames stacked or not; and `run_task`,
-which calls them. It has none of an environment's functions in it and sees none of its arrays but
-stacked frames, so nearly all environments share it.
+which calls them. It has none of an environment's functions in it and sees none of its arrays, so
+nearly all environments share it.
 
 Rows of a tile are numbered from zero, so that the loop index is visibly not negative: only then
 does LLVM leave out Python's wrap-around of negative indices and turn the loop into vector
@@ -59,7 +60,7 @@ RESET = 2
 
 PARTS = (
     *("check_actions", "advance_rows", "restart_rows", "observe_rows", "inform_rows"),
-    "keep_observations",
+    *("keep_observations", "stack_rows"),
 )
 """The parts of a kernel, by the names that they are called by."""
 PLACES = ("OBSERVED", "INFO", "FINAL_INFO", "OBSERVATION", "FINAL_OBSERVATION")
@@ -219,6 +220,22 @@ def inform_row(tile, i, out):
     """Write the infos of row i into `out`."""
     mark(tile, i)
     inform(state_at(tile.state, i), i, parameters_at(tile, i), out)
+
+
+def keep_first_frame(frames, elapsed):
+    """Where an episode begins, make all frames of a row the one that was observed."""
+    if elapsed == 0:
+        for k in range(1, FRAMES):
+            copy_row(frames, 0, frames, k)
+
+
+def stack_frames(frames, elapsed, stack):
+    """Write the frames of a row into its observation, the oldest first."""
+    frame = int(elapsed) % FRAMES
+    for k in range(FRAMES):
+        # After the newest comes the oldest.
+        frame = frame + 1 if frame + 1 < FRAMES else 0
+        copy_row(frames, frame, stack, k)
 
 
 def listed_row(tile, k):
@@ -381,6 +398,31 @@ def keep_observations(table, lo, hi, frames, _, __):
     return 0
 
 
+def stack_rows(table, lo, hi, count, all_rows, _):
+    """Write the frames of the first `count` rows that are listed into their observations.
+
+    Args:
+        table, lo, hi: the tile.
+        count: how many rows have a new frame.
+        all_rows: whether to write the frames of all rows.
+    """
+    tile = part_view(table, lo, hi)
+    frames = stack_at(table, lo, hi, 1, OBSERVED)
+    stacks = stack_at(table, lo, hi, 1, OBSERVATION)
+    if all_rows != 0:
+        for k in range(count):
+            i = listed_row(tile, k)
+            keep_first_frame(row_views(frames, i), tile.elapsed[i])
+        for i in range(tile.elapsed.shape[0]):
+            stack_frames(row_views(frames, i), tile.elapsed[i], row_views(stacks, i))
+    else:
+        for k in range(count):
+            i = listed_row(tile, k)
+            keep_first_frame(row_views(frames, i), tile.elapsed[i])
+            stack_frames(row_views(frames, i), tile.elapsed[i], row_views(stacks, i))
+    return 0
+
+
 def skip_rows(table, lo, hi, _, __, ___):
     """In place of a part that there is nothing to do for, as of an environment without infos."""
     return 0
@@ -515,7 +557,7 @@ def observe_plain_again(table, lo, hi, tile, count):
 
 def observe_frames(table, lo, hi, tile):
     """`observe_all` with stacking."""
-    rows = tile.reward.shape[0]
+    rows = tile.finished.shape[0]
     for i in range(rows):
         tile.finished[i] = i
     observe_frames_listed(table, lo, hi, tile, rows)
@@ -526,19 +568,13 @@ def observe_frames_listed(table, lo, hi, tile, count):
     begins.
     """
     observe_newest(table, lo, hi, tile, count)
-    for k in range(count):
-        i = tile.finished[k]
-        keep_first_frame(tile, i)
-        stack_frames(tile, i)
+    stack_rows(table, lo, hi, count, 0, 0)
 
 
 def observe_frames_again(table, lo, hi, tile, count):
     """`observe_again` with stacking."""
     observe_newest(table, lo, hi, tile, count)
-    for k in range(count):
-        keep_first_frame(tile, tile.finished[k])
-    for i in range(tile.reward.shape[0]):
-        stack_frames(tile, i)
+    stack_rows(table, lo, hi, count, 1, 0)
 
 
 def observe_newest(table, lo, hi, tile, count):
@@ -549,25 +585,6 @@ def observe_newest(table, lo, hi, tile, count):
     observe_rows(table, lo, hi, count, FRAMES, OBSERVED)
     for k in range(count):
         tile.finished[k] //= FRAMES
-
-
-def keep_first_frame(tile, i):
-    """Where an episode begins, make all frames of a row the one that was observed."""
-    if tile.elapsed[i] == 0:
-        frames = row_views(tile.frames, i)
-        for k in range(1, FRAMES):
-            copy_row(frames, 0, frames, k)
-
-
-def stack_frames(tile, i):
-    """Write the frames of row i into its observation, the oldest first."""
-    frames = row_views(tile.frames, i)
-    stack = row_views(tile.observation, i)
-    frame = int(tile.elapsed[i]) % FRAMES
-    for k in range(FRAMES):
-        # After the newest comes the oldest.
-        frame = frame + 1 if frame + 1 < FRAMES else 0
-        copy_row(frames, frame, stack, k)
 
 
 def no_info(s, i, p, out):
