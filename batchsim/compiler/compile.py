@@ -170,7 +170,7 @@ def _placeholders(spec: KernelSpec) -> dict[str, Any]:
         "LANES": spec.definition.lanes,
         "observe": spec.definition.observe,
         "inform": spec.definition.inform or kernels.no_info,
-        "mark": kernels.mark_row if spec.checked else kernels.skip_row,
+        "MARKS": spec.checked,
         "step_rows": STEP_LOOPS[spec.autoreset_mode],
         "chosen": chosen_of(spec.bounds),
         "ACTION": spec.bounds,

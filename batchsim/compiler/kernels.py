@@ -29,7 +29,7 @@ and either compiles them with Numba or runs them as they stand:
   that are listed and writes all;
 - `add_rewards`, `start_episodes`, `report_episodes`: the episode statistics, or functions that do
   nothing;
-- `mark`: notes which row is at work, in the checked mode, or does nothing;
+- `MARKS`: whether to note which row is at work, as in the checked mode, whose tiles begin at row 0;
 - `HAS_OPTIONS`: whether there are reset options;
 - `FRAMES`: how many frames are stacked, 1 without stacking;
 - `ACTION`: the bounds of the action space.
@@ -177,7 +177,8 @@ def elements_chosen(choice, i):
 
 def advance(tile, i):
     """Step row i."""
-    mark(tile, i)
+    if MARKS:
+        tile.settings.row[0] = i
     p = parameters_at(tile, i)
     returned = step(state_at(tile.state, i), i, chosen(tile.choice, i), p, tile.rng)
     reward, terminated, truncated = outcome(returned)
@@ -188,7 +189,8 @@ def advance(tile, i):
 
 def start(tile, i):
     """Begin the step of row i, which `advance` finishes."""
-    mark(tile, i)
+    if MARKS:
+        tile.settings.row[0] = i
     begin(state_at(tile.state, i), i, chosen(tile.choice, i), parameters_at(tile, i), tile.rng)
 
 
@@ -204,7 +206,8 @@ def count_step(tile, i, limit):
 
 def restart(tile, i, options_row):
     """Start an episode in row i, with the reset options of a row, or the defaults if it is -1."""
-    mark(tile, i)
+    if MARKS:
+        tile.settings.row[0] = i
     p = reset_parameters_at(tile, i, options_row)
     reset(state_at(tile.state, i), i, p, tile.rng)
     tile.pending[i] = False
@@ -212,13 +215,15 @@ def restart(tile, i, options_row):
 
 def observe_row(tile, i, out):
     """Write the observation of row i into `out`."""
-    mark(tile, i)
+    if MARKS:
+        tile.settings.row[0] = i
     observe(state_at(tile.state, i), i, parameters_at(tile, i), out)
 
 
 def inform_row(tile, i, out):
     """Write the infos of row i into `out`."""
-    mark(tile, i)
+    if MARKS:
+        tile.settings.row[0] = i
     inform(state_at(tile.state, i), i, parameters_at(tile, i), out)
 
 
@@ -618,15 +623,6 @@ def keep_episodes(tile):
         tile.episode.returns[i] = tile.episode.total[i] if over else 0.0
         tile.episode.lengths[i] = tile.elapsed[i] if over else 0
         tile.episode.durations[i] = now - tile.episode.started[i] if over else 0.0
-
-
-def mark_row(tile, i):
-    """`mark` in the checked mode, whose tiles begin at row 0."""
-    tile.settings.row[0] = i
-
-
-def skip_row(tile, i):
-    """`mark` without the checked mode."""
 
 
 def skip_all(tile):
