@@ -107,6 +107,12 @@ def numbers_of_functions(f, b, v):
     )
 
 
+@over(FLOATS, DOUBLES)
+def chosen_of_narrow_and_wide(f, v):
+    for k in range(6):
+        f[k] = min(max(abs(v[k]), f[k]), np.float32(1.0)) if v[k] > 0.0 else abs(max(v[k], f[k]))
+
+
 @over(BYTES, UNSIGNED, PLACES := np.arange(6))
 def stored_as_they_were(b, u, places):
     by = places[2]
@@ -145,6 +151,11 @@ def a_number_of_two_kinds(f, v):
     else:
         x = v[0]
     return f[0] * x
+
+
+@saying("`*` of float64 and float64 computes in one width if", DOUBLES)
+def a_choice_of_narrow_and_wide(v):
+    return min(max(v[0], np.float32(-0.1)), np.float32(0.1)) * 3.0
 
 
 @saying("total has NumPy's narrower numbers on one path", FLOATS)

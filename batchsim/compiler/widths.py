@@ -59,8 +59,10 @@ OF_PYTHON: frozenset[Any] = frozenset(
     }
 )
 """Functions whose numbers are Python's."""
+CHOICES = frozenset({builtins.min, builtins.max, builtins.abs})
+"""Functions that do the same with a number that was made wider, and return one as wide."""
 ANGLES = (batchsim_math.wrap_angle, batchsim_math.wrap_turns)
-OF_OPERANDS: frozenset[Any] = frozenset({builtins.min, builtins.max, builtins.abs, *ANGLES})
+OF_OPERANDS: frozenset[Any] = frozenset({*CHOICES, *ANGLES})
 OWN = frozenset(
     {"batchsim.random", "batchsim.random_state", "batchsim.python_random", "batchsim.raster"}
 )
@@ -293,6 +295,15 @@ def _made_by_python(function: Any, ufunc: np.ufunc, readings: tuple[Reading, ...
     return int
 
 
+def _sources(value: Any) -> list[Any]:
+    """Return the variables one of which a value is: of a `phi`, and of what may be a choice."""
+    if not isinstance(value, ir.Expr):
+        return []
+    if value.op == "phi":
+        return [source for source in value.incoming_values if source is not ir.UNDEFINED]
+    return list(value.args) if value.op == "call" else []
+
+
 # --- What is replaced -----------------------------------------------------------------------------
 
 
@@ -334,17 +345,12 @@ class Widths:
             kinds = [types.unliteral(typemap[operand.name]) for operand in operands]
             if self.is_narrow(function, kinds):
                 return True
-        for block in self.function.blocks.values():
-            for statement in block.find_insts(ir.Assign):
-                value = statement.value
-                if not isinstance(value, ir.Expr) or value.op != "phi":
-                    continue
-                kind = typemap[statement.target.name]
-                for source in value.incoming_values:
-                    given = None if source is ir.UNDEFINED else typemap[source.name]
-                    if self.is_wider(given, kind):
-                        return True
-        return False
+        return any(
+            self.is_wider(typemap[source.name], typemap[statement.target.name])
+            for block in self.function.blocks.values()
+            for statement in block.find_insts(ir.Assign)
+            for source in _sources(statement.value)
+        )
 
     def is_wider(self, given: Any, kind: Any) -> bool:
         """Tell whether a number of NumPy's own type becomes one of another type."""
@@ -463,9 +469,10 @@ class Widths:
             for statement in block.body:
                 used = {variable.name for variable in statement.list_vars()} & lost
                 if used and not self.keeps_width(statement, readings):
-                    name = min(used).lstrip("$").partition(".")[0]
+                    name = min(used).partition(".")[0]
+                    who = "a number" if name.startswith("$") else name
                     raise RefusedError(
-                        f"{name} has NumPy's narrower numbers on one path and wider ones on "
+                        f"{who} has NumPy's narrower numbers on one path and wider ones on "
                         "another: begin with a number of the narrow type, as np.float32(0.0), or "
                         "write float(…) or int(…) around what is added",
                         statement.loc,
@@ -482,7 +489,7 @@ class Widths:
             function = readings.value_of(value.func)
             if isinstance(function, type) or id(function) in _in_widths or id(function) in _pythons:
                 return True
-            return function in OF_PYTHON
+            return function in OF_PYTHON or function in CHOICES
         return value.op in ("binop", "inplace_binop", "unary", "getitem", "static_getitem")
 
     def note(self, state: Any) -> None:
