@@ -164,6 +164,35 @@ def registered():
 
 
 @pytest.fixture
+def blocked_rooms_end(monkeypatch):
+    """MiniGrid gives a room up in which the agent can head at nothing but things.
+
+    It would try for ever to put the agent there. That so many tries fail has no other reason.
+    """
+    from minigrid.core.roomgrid import RoomGrid
+    from minigrid.minigrid_env import MiniGridEnv
+
+    from batchsim.envs.minigrid.rooms import TRIES
+
+    tries = 0
+
+    def in_room(self, *args, of_upstream=RoomGrid.place_agent, **kwargs):
+        nonlocal tries
+        tries = 0
+        return of_upstream(self, *args, **kwargs)
+
+    def once(self, *args, of_upstream=MiniGridEnv.place_agent, **kwargs):
+        nonlocal tries
+        tries += 1
+        if tries > TRIES:
+            raise RecursionError("the room is blocked")
+        return of_upstream(self, *args, **kwargs)
+
+    monkeypatch.setattr(RoomGrid, "place_agent", in_room)
+    monkeypatch.setattr(MiniGridEnv, "place_agent", once)
+
+
+@pytest.fixture
 def beside():
     """`oracle.side_by_side`, closed at the end."""
     made = []

@@ -193,6 +193,13 @@ def test_arguments_that_make_no_sense_are_refused(name, kwargs, words):
         batchsim.make_vec(name, 2, **kwargs)
 
 
+@pytest.mark.usefixtures("blocked_rooms_end")
+def test_a_room_where_the_agent_could_only_head_at_things_is_given_up(beside):
+    pair = beside("BabyAI-SynthS5R2-v0", 2, reference_backend=True)
+    pair.reset(seed=[1741, 2678])  # of 5,000 levels five have such a room
+    pair.compare_streams()
+
+
 def test_tokens_are_in_their_space():
     envs = batchsim.make_vec("BabyAI-SynthSeq-v0", 64, text_mode="tokens")
     observations, _ = envs.reset(seed=0)

@@ -52,6 +52,7 @@ def explore(pair, steps, seed):
 
 @pytest.mark.filterwarnings("ignore:.*is out of date:DeprecationWarning")
 @pytest.mark.parametrize(("name", "mode"), modes_of(share(oracle.GRIDS, SHARE)))
+@pytest.mark.usefixtures("blocked_rooms_end")
 def test_a_grid_world_has_upstreams_bits(beside, name, mode):
     pair = beside(name, N, mode, reference_backend=True)
     for seed in (0, 2**40):
@@ -63,6 +64,7 @@ def test_a_grid_world_has_upstreams_bits(beside, name, mode):
 @pytest.mark.filterwarnings("ignore:.*is out of date:DeprecationWarning")
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
+@pytest.mark.usefixtures("blocked_rooms_end")
 @pytest.mark.parametrize("name", oracle.GRIDS)
 def test_200_000_steps_of_a_grid_world_have_upstreams_bits(beside, name):
     steps, successes, seen = 0, 0, {}

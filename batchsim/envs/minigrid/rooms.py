@@ -13,16 +13,14 @@ import numpy as np
 import batchsim
 from batchsim.envs.minigrid.cells import (
     EMPTY,
-    WALL,
     cell,
-    kind_of,
     random_colour,
     random_kind,
 )
 from batchsim.envs.minigrid.common import MiniGrid
 from batchsim.envs.minigrid.grid import NOWHERE, Tables, at, clear, column_of, put_room, row_of
 from batchsim.envs.minigrid.view import Scratch
-from batchsim.envs.minigrid.world import State, front, put_agent
+from batchsim.envs.minigrid.world import State, faces_a_thing, put_agent
 from batchsim.family import merge
 from batchsim.random import integers
 
@@ -135,17 +133,33 @@ def add_thing(s, i, p, rng, room, kind, colour):
     return place_in_room(s, i, p, rng, room, cell(kind, colour))
 
 
+def is_blocked(s, i, p, room):
+    """Return whether all empty places of a room have things on all sides; the agent is moved."""
+    side = p.rooms[ROOM_SIZE] - 1
+    x, y = room % p.rooms[COLUMNS] * side, room // p.rooms[COLUMNS] * side
+    for k in range(4 * (side + 1) * (side + 1)):
+        s.place[i], s.heading[i] = at(p, x + k // 4 % (side + 1), y + k // 4 // (side + 1)), k % 4
+        if s.cells[i, s.place[i]] == EMPTY and not faces_a_thing(s, i, p):
+            return False
+    return True
+
+
 def place_agent_in(s, i, p, rng, room):
-    """Put the agent into a room, heading anywhere but at a thing; return whether there was room."""
-    while True:
+    """Put the agent into a room, heading anywhere but at a thing; return whether there was room.
+
+    MiniGrid never returns from a room that is blocked. Here there is no room then.
+    """
+    tries = 0
+    while tries != TRIES or not is_blocked(s, i, p, room):
         s.place[i] = NOWHERE
         place = find_in_room(s, i, p, rng, room, False)
         if place == NOWHERE:
             return False
         s.place[i], s.heading[i] = place, integers(rng, i, 0, 4)
-        kind = kind_of(s.cells[i, front(s, i, p)])
-        if kind in (EMPTY, WALL):
+        if not faces_a_thing(s, i, p):
             return True
+        tries += 1
+    return False
 
 
 def place_agent_anywhere(s, i, p, rng):

@@ -17,6 +17,7 @@ from batchsim.envs.minigrid.cells import (
     LAVA,
     LOCKED,
     OPAQUE,
+    WALL,
     colour_of,
     kind_of,
 )
@@ -83,6 +84,11 @@ def success(s, i, p):
 def front(s, i, p):
     """Return the place in front of the agent."""
     return s.place[i] + p.ahead[s.heading[i]]
+
+
+def faces_a_thing(s, i, p):
+    """Return whether the agent heads at anything but a wall."""
+    return kind_of(s.cells[i, front(s, i, p)]) not in (EMPTY, WALL)
 
 
 def act(s, i, action, p):
