@@ -547,7 +547,8 @@ def test_draws_of_the_two_backends_have_the_same_types():
 
     draw(streams)
     floating, integer = numba.float64, numba.int64
-    assert tuple(draw.nopython_signatures[0].return_type) == (floating, floating, integer, floating)
+    expected = floating, floating, integer, floating
+    assert tuple(draw.call.nopython_signatures[0].return_type) == expected
 
 
 # --- Normal draws ---------------------------------------------------------------------------------
