@@ -393,10 +393,11 @@ class Definition:
         known = {**self.params, **self.arguments}
         for name in given:
             if name not in known:
+                near = "" if name in OF_BATCHES else suggest(name, (*known, *OF_BATCHES))
                 # The beginning is Python's own, by which others know that they may do without.
                 raise TypeError(
-                    f"{self.name} got an unexpected keyword argument {name!r}"
-                    f"{suggest(name, (*known, *OF_BATCHES))}; its parameters are: "
+                    f"{self.name} got an unexpected keyword argument {name!r}{near}; "
+                    "its parameters are: "
                     f"{', '.join(known) or 'none'}."
                 )
         values = self._read("parameter", known, given, num_envs)

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
-__all__ = ["LARGEST", "batch_parameter", "is_same", "is_whole", "read_scalar", "read_value"]
+__all__ = [
+    "LARGEST",
+    "batch_parameter",
+    "is_same",
+    "is_whole",
+    "read_scalar",
+    "read_value",
+    "require_kinds",
+]
 
 
 def is_whole(value: Any) -> bool:
@@ -97,6 +105,26 @@ def read_scalar(what: str, value: Any, default: Any) -> bool | int | float:
             raise ValueError(f"The {what} is NaN; expected a number.")
         return number
     raise TypeError(f"The {what} is {value!r}; expected a number.")
+
+
+SCALARS = (bool, int, float)
+
+
+def require_kinds(arguments: Any) -> None:
+    """Raise ValueError unless each of a definition's `Arguments` that is annotated as a number or a
+    truth value, or as one of these or None, is one.
+    """
+    for name, annotation in type(arguments).__annotations__.items():
+        value = getattr(arguments, name)
+        kinds = [annotation] if annotation in SCALARS else get_args(annotation)
+        kind = next((kind for kind in kinds if kind in SCALARS), None)
+        others = {other for other in kinds if other is not kind}
+        if kind is None or others - {type(None)} or (value is None and others):
+            continue
+        try:
+            read_scalar(f"argument {name!r}", value, kind())
+        except TypeError as error:
+            raise ValueError(str(error)) from error
 
 
 def batch_parameter(value: Any, row: int) -> Any:

@@ -22,7 +22,7 @@ from test_texts import same
 import batchsim
 from batchsim import registry
 from batchsim.family import env, merge
-from batchsim.ladder import check, runner
+from batchsim.ladder import check, measure, runner
 from batchsim.ladder.kind import Kind
 from batchsim.ladder.rungs import RUNGS
 from batchsim.random import integers, random, uniform
@@ -492,7 +492,7 @@ def registered():
 def test_the_ladder_leaves_out_what_makes_no_texts(registered):
     kind = Kind(registered)
     names = tuple(rung.name for rung in RUNGS)
-    settings = runner.Settings(kind, (2, 8), 0.01, names, check_rows=4, check_steps=60)
+    settings = measure.Settings(kind, (2, 8), 0.01, names, check_rows=4, check_steps=60)
     rows = {row.rung.name: row for row in runner.climb(settings).rows}
     reasons = {name: set(row.absent.values()) for name, row in rows.items() if row.absent}
     assert reasons.pop("soa-numpy") == reasons.pop("cython")

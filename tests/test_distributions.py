@@ -340,7 +340,7 @@ def test_draws_have_the_same_types_in_both_backends():
     assert [type(x) for x in draw.py_func(streams)] == [float, float, float, int, int, int]
     draw(streams)
     expected = (*[numba.float64] * 3, *[numba.int64] * 3)
-    assert tuple(draw.nopython_signatures[0].return_type) == expected
+    assert tuple(draw.call.nopython_signatures[0].return_type) == expected
 
 
 # --- The exponential ziggurat ---------------------------------------------------------------------

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from typing import Any, NamedTuple
@@ -21,11 +22,12 @@ from rich.console import Console
 import batchsim
 from batchsim import registry
 from batchsim.__main__ import main
-from batchsim.ladder import check, memory, report, runner, soa_numpy
+from batchsim.ladder import check, measure, memory, report, runner, soa_numpy
 from batchsim.ladder.kind import Kind
+from batchsim.ladder.measure import Measurement, Row, Settings
 from batchsim.ladder.peers import PEERS
 from batchsim.ladder.rungs import RUNGS
-from batchsim.ladder.runner import Measurement, Result, Row, Settings
+from batchsim.ladder.runner import Result
 
 ROWS = 8
 STEPS = 260  # Pendulum's episodes end after 200.
@@ -288,8 +290,8 @@ def test_difference_of_pictures_is_a_count():
 
 
 def test_large_observations_are_measured_and_checked_in_smaller_batches(monkeypatch):
-    assert runner.default_sizes(kind("CartPole-v1")) == runner.SIZES
-    assert runner.default_sizes(kind(PICTURES)) == (64, 1024, 4096)
+    assert measure.default_sizes(kind("CartPole-v1")) == measure.SIZES
+    assert measure.default_sizes(kind(PICTURES)) == (64, 1024, 4096)
     assert BY_NAME["python"].absent(kind(PICTURES), 1024) is None
     assert "up to 1,024" in BY_NAME["python"].absent(kind(PICTURES), 4096)
     for rung in PEERS:
@@ -298,7 +300,7 @@ def test_large_observations_are_measured_and_checked_in_smaller_batches(monkeypa
 
     monkeypatch.setattr(runner, "RUNGS", ())
     for env_id, rows in ((PICTURES, 4), ("CartPole-v1", 24)):
-        settings = Settings(kind(env_id), runner.default_sizes(kind(env_id)), rungs=())
+        settings = Settings(kind(env_id), measure.default_sizes(kind(env_id)), rungs=())
         assert runner.climb(settings).settings.check_rows == rows
     settings = Settings(kind(PICTURES), (64, 1024, 4096), rungs=())
     notes = report.Report(runner.climb(settings)).notes
@@ -402,6 +404,48 @@ def test_failed_and_wrong_rungs_are_shown_and_not_timed(monkeypatch):
     assert "| `broken` | failed" in text
     assert "broken failed: RuntimeError: the first line" in text
     assert re.search(r"\| `wrong` .*\| no", text)
+
+
+def test_a_rung_that_compiles_for_long_is_measured_apart():
+    parts = []
+    result = runner.climb(
+        Settings(kind("CartPole-v1"), (8,), 0.01, ("numba",), ROWS, STEPS),
+        lambda result, doing, done: parts.append(doing),
+    )
+    (row,) = result.rows
+    assert row.verdict.correct, row.verdict.detail
+    assert row.verdict.digest == check.oracle(kind("CartPole-v1"), ROWS, STEPS).digest
+    assert row.measurements[8].steps_per_second > 0
+    assert row.compile_seconds > 0.1
+    assert parts == ["numba: first use", "numba: checking", "numba: 8 environments", ""]
+
+
+def test_a_rung_that_compiles_for_too_long_is_given_up():
+    names = ("numba", "numba-parallel")
+    result = runner.climb(Settings(kind("CartPole-v1"), (8,), 0.01, names, compile_seconds=0.05))
+    assert [list(row.absent.values()) for row in result.rows] == [
+        ["given up, as it had not compiled within 0.05 s"],
+        ["given up with numba, which compiles a part of it"],
+    ]
+    assert result.sound
+    assert not any(row.measurements for row in result.rows)
+
+
+def test_a_rung_whose_process_ends_has_failed(monkeypatch):
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    result = runner.climb(Settings(kind("CartPole-v1"), (8,), 0.01, ("numba",)))
+    assert result.rows[0].failed == "its process ended with status 1"
+    assert not result.sound
+
+
+def test_sizes_that_would_take_long_are_left_out(monkeypatch):
+    monkeypatch.setattr(measure, "LONGEST", 0.01)
+    result = runner.climb(
+        Settings(kind("CartPole-v1"), (64, 2**16), 0.01, ("soa-numpy",), ROWS, check_steps=30)
+    )
+    (row,) = result.rows
+    assert row.measurements.keys() == {64}
+    assert re.fullmatch(r"so many would take \d+ s and more", row.absent[2**16])
 
 
 def _measured(speeds):
@@ -523,6 +567,7 @@ def test_list_names_every_environment():
         (["--num-envs", "0"], "--num-envs is '0'"),
         (["--seconds", "0"], "--seconds is 0.0; expected a positive number"),
         (["--seconds", "soon"], "--seconds"),
+        (["--compile-seconds", "-3"], "--compile-seconds is -3.0; expected a positive number"),
         (["--rungs", "pyton"], "did you mean 'python'"),
         (["--json", "no/such/directory/x.json"], "cannot be written"),
         (["--plot", "ladder.docx"], "expected a name that ends in .png or .svg"),

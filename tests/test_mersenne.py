@@ -319,10 +319,9 @@ def test_rows_are_seeded_as_random_state_is(rows):
     seeds = np.random.default_rng(rows).integers(0, 2**32, rows)
     streams = rs.allocate(rows)
     rs.seed_rows(streams, np.arange(rows), seeds)
-    some = range(0, rows, max(1, rows // 50))
-    assert [points(streams)[row] for row in some] == [
-        point_of_random_state(np.random.RandomState(seeds[row])) for row in some
-    ]
+    found = points(streams)
+    for row in range(0, rows, max(1, rows // 50)):
+        assert found[row] == point_of_random_state(np.random.RandomState(seeds[row])), row
 
 
 @pytest.mark.parametrize("times", [1, 20])

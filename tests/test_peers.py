@@ -14,10 +14,12 @@ import gymnasium
 import numpy as np
 import pytest
 
+import batchsim
 from batchsim.ladder.check import draw_actions
 from batchsim.ladder.kind import Kind
 from benchmarks.peers import __main__ as command
-from benchmarks.peers import install, measure, report, worker
+from benchmarks.peers import install, measure, report, suite, worker
+from benchmarks.peers.adapters import gymnax
 from benchmarks.peers.peer import Peer, Setting
 from benchmarks.peers.remote import ROOT
 
@@ -122,6 +124,71 @@ def test_figures_survive_the_document():
     assert measure.Measurement(**figures) == found
 
 
+def _result(env_id, speeds, **absent):
+    """A result at N = 4, of the peers with these steps a second and of those that are absent."""
+    result = measure.Result(measure.Settings(env_id, (4,), 1.0, suite.PEERS))
+    for name in (*speeds, *absent):
+        row = measure.Row(BY_NAME[name], absent={4: absent[name]} if name in absent else {})
+        if name in speeds:
+            blocks = (speeds[name],) * 3
+            found = measure.Measurement(4, "1", *blocks, blocks, 1.0, 2.0, 3)
+            row.measurements[4] = found
+        result.rows.append(row)
+    return result
+
+
+def test_several_ids_are_a_line_each(tmp_path):
+    breakout, doorkey = "MinAtar/Breakout-v1", "MiniGrid-DoorKey-8x8-v0"
+    table = suite.Suite(
+        [
+            _result(
+                breakout,
+                {"batchsim-exact": 8e6, "minatar": 8e4, "gymnax": 4e6},
+                **{"gymnasium-sync": f"Gymnasium has no {breakout}"},
+                envpool=f"EnvPool has no {breakout}",
+            ),
+            _result(
+                doorkey,
+                {"batchsim-exact": 4e6, "minigrid": 4e3, "envpool": 8e4},
+                gymnax="not installed",
+            ),
+        ]
+    )
+    assert table.rows == [
+        [breakout, "8.00 M", "–", "80.0 k (×100)", "–", "4.00 M¹ (×2.00)"],
+        [doorkey, "4.00 M", "–", "4.00 k (×1,000)", "80.0 k (×50.0)", "–²"],
+    ]
+    assert table.notes[-2:] == [
+        "¹ gymnax – its Breakout-MinAtar, which has other rules than MinAtar's.",
+        "² gymnax – not installed.",
+    ]
+    file = tmp_path / "page.md"
+    file.write_text("before\n<!-- peers-by-id -->\nold\n<!-- /peers-by-id -->\nafter\n")
+    table.write_markdown(file)
+    written = file.read_text(encoding="utf-8")
+    assert written.startswith("before\n<!-- peers-by-id -->\nN = 4 on ")
+    assert f"| `{doorkey}` | 4.00 M | – |" in written
+    assert "old" not in written
+    document = json.loads(table.to_json())
+    assert [one["env_id"] for one in document["results"]] == [breakout, doorkey]
+
+
+def test_the_suite_is_of_ids_that_there_are():
+    assert set(suite.IDS) | set(gymnax.OTHER_RULES) <= set(batchsim.environments())
+    assert set(suite.PEERS) <= set(BY_NAME)
+
+
+def test_several_ids_are_measured(tmp_path):
+    status, out, err = run(
+        *("--env", "CartPole-v1,Pendulum-v1", "--num-envs", "4", "--seconds", "0.02"),
+        *("--peers", "batchsim-exact,gymnasium-sync", "--json", tmp_path / "peers.json"),
+    )
+    assert status == 0, err
+    assert re.search(r"│ CartPole-v1 +│ +[\d.]+ [kM] │ +[\d.]+ k \(×[\d,.]+\) │", out)
+    results = json.loads((tmp_path / "peers.json").read_text(encoding="utf-8"))["results"]
+    assert [result["env_id"] for result in results] == ["CartPole-v1", "Pendulum-v1"]
+
+
 def test_python_m_measures():
     done = subprocess.run(
         [
@@ -153,6 +220,10 @@ def test_python_m_measures():
         (["--install", "gymnx"], "(did you mean 'gymnax'?); the peers to install are"),
         (["--json", "no/such/directory/x.json"], "cannot be written"),
         (["--plot", "peers.docx"], "expected a name that ends in .png or .svg"),
+        (["--env", "CartPole-v1,Pendulm-v1"], "did you mean 'Pendulum-v1'"),
+        (["--env", "suite", "--num-envs", "4,8"], "expected one number for several ids"),
+        (["--env", "suite", "--plot", "peers.png"], "--plot draws one id; expected --json or"),
+        (["--env", "suite", "--peers", "minigird"], "(did you mean 'minigrid'?); the peers are"),
     ],
     ids=lambda value: "_".join(value) if isinstance(value, list) else "",
 )

@@ -2,6 +2,7 @@
 
 import copy
 import doctest
+import inspect
 import math
 import pickle
 from typing import NamedTuple
@@ -12,6 +13,9 @@ import pytest
 
 import batchsim.random
 from batchsim.batch.generators import Generators
+from batchsim.compiler import target
+from batchsim.compiler.compile import CALLEE, OPTIONS
+from batchsim.compiler.interrupts import PlainCompiler
 from batchsim.random import (
     Streams,
     allocate,
@@ -103,8 +107,20 @@ def aimed(words_of_rows):
     return streams
 
 
-# Compiled as the kernels are: without a runtime that could allocate.
-compiled = numba.njit(_nrt=False, error_model="numpy", boundscheck=False)
+class compiled:  # noqa: N801 - a decorator
+    """A loop, compiled as the kernels are: without a runtime that could allocate, and with what it
+    calls as parts of it, of which Numba's own would make machine code one by one.
+    """
+
+    def __init__(self, loop):
+        self.py_func = loop
+        names = ", ".join(inspect.signature(loop).parameters)
+        inner = target.callee(loop, pipeline_class=PlainCompiler, **CALLEE)
+        self.call = numba.njit(eval(f"lambda {names}: inner({names})", {"inner": inner}), **OPTIONS)
+
+    def __call__(self, *arguments):
+        with target.overloads_as_callees():
+            return self.call(*arguments)
 
 
 @compiled
@@ -531,7 +547,8 @@ def test_draws_of_the_two_backends_have_the_same_types():
 
     draw(streams)
     floating, integer = numba.float64, numba.int64
-    assert tuple(draw.nopython_signatures[0].return_type) == (floating, floating, integer, floating)
+    expected = floating, floating, integer, floating
+    assert tuple(draw.call.nopython_signatures[0].return_type) == expected
 
 
 # --- Normal draws ---------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What batches of one environment share of what is compiled: the parts that read no difference."""
+"""What batches and environments share of what is compiled: the parts that read no difference."""
 
 from typing import NamedTuple
 
@@ -95,7 +95,8 @@ def keys(definition=Swing, **settings):
     return compile._Plan(env._kernels.spec, for_numba=False).keys
 
 
-ADVANCE, RESTART, OBSERVE, ENTRY = "advance_rows", "restart_rows", "observe_rows", "run_task"
+CHECK, ADVANCE, RESTART = "check_actions", "advance_rows", "restart_rows"
+OBSERVE, KEEP, STACK, ENTRY = "observe_rows", "keep_observations", "stack_rows", "run_task"
 ROWS = [0.1, 0.2, 0.3]
 CHANGES = {
     "the time limit": ({"max_episode_steps": 5}, {ENTRY}),
@@ -107,7 +108,7 @@ CHANGES = {
     "what reset reads": ({"low": 0.5}, {RESTART}),
     "what observe reads": ({"scale": 0.5}, {OBSERVE}),
     "what two read": ({"scale": 0.5, "low": ROWS}, {OBSERVE, RESTART}),
-    "the precision": ({"precision": "fast"}, {ADVANCE, RESTART, OBSERVE, ENTRY}),
+    "the precision": ({"precision": "fast"}, {ADVANCE, RESTART, OBSERVE}),
 }
 
 
@@ -118,12 +119,22 @@ def test_a_part_is_compiled_anew_for_what_it_reads_alone(change):
     assert {name for name in before if before[name] != after[name]} == expected
 
 
-def test_environments_with_actions_alike_share_what_calls_their_parts():
-    one, other = keys(), keys(Board)
-    assert {name for name in one if one[name] == other[name]} == {ENTRY}
-    assert keys(Choosing)[ENTRY] != one[ENTRY]
-    same = {"autoreset_mode": "SameStep"}
-    assert keys(Board, **same)[ENTRY] != keys(**same)[ENTRY]  # It copies observations.
+SHARED = {
+    "nothing": (Board, {}, {CHECK, ENTRY}),
+    "observations that are kept": (Board, {"autoreset_mode": "SameStep"}, {CHECK, ENTRY}),
+    "stacked frames": (Board, {"frame_stack": 3}, {CHECK, ENTRY}),
+    "actions": (Choosing, {"autoreset_mode": "SameStep"}, {ADVANCE, RESTART, OBSERVE, KEEP, ENTRY}),
+    "precision": (Swing, {"precision": "fast", "frame_stack": 3}, {CHECK, STACK, ENTRY}),
+}
+
+
+@pytest.mark.parametrize("difference", SHARED)
+def test_environments_share_what_calls_their_parts(difference):
+    definition, settings, expected = SHARED[difference]
+    one = keys(**{name: value for name, value in settings.items() if name != "precision"})
+    other = keys(definition, **settings)
+    assert one.keys() == other.keys()
+    assert {name for name in one if one[name] == other[name]} == expected
 
 
 def test_the_value_of_a_parameter_that_was_given_is_in_no_key():

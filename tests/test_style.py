@@ -1,6 +1,7 @@
 """The house rules that no linter knows."""
 
 import ast
+import functools
 import inspect
 import re
 from pathlib import Path
@@ -64,9 +65,28 @@ def short(path):
 
 
 def each(paths):
-    return pytest.mark.parametrize("path", paths, ids=short)
+    """Make of a test of one file one test of all these, which tells all that it is not so of.
+
+    One a file would be two thousand, which take longer to be kept apart than to be run.
+    """
+
+    def decorate(test):
+        def test_all():
+            wrong = []
+            for path in paths:
+                try:
+                    test(path)
+                except AssertionError as error:
+                    wrong.append(f"{short(path)}: {error}")
+            assert not wrong, "\n".join(wrong)
+
+        test_all.__name__, test_all.__doc__ = test.__name__, test.__doc__
+        return test_all
+
+    return decorate
 
 
+@functools.cache
 def parsed(path):
     return ast.parse(path.read_text())
 

@@ -1,6 +1,9 @@
 """What the witness tells sanitizers of the arrays that a kernel's tasks read and write is so."""
 
 import ctypes
+import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,3 +77,21 @@ def test_tasks_read_and_write_what_the_witness_says(settings, mode):
                     same = j == k or scrambled[j].tobytes() == after[j].tobytes()
                     assert same, f"{task} reads {field}"
     envs.close()
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++")
+def test_a_witnessed_batch_does_the_same(tmp_path):
+    library = tmp_path / "witness.so"
+    source = Path(__file__).with_name("witness.cpp")
+    subprocess.run(["g++", "-std=c++20", "-fPIC", "-shared", source, "-o", library], check=True)
+    plain = batchsim.make_vec("CartPole-v1", N, num_threads=1)
+    with witness.watching(library):
+        watched = batchsim.make_vec("CartPole-v1", N, num_threads=1)
+    for envs in (plain, watched):
+        envs.reset(seed=0)
+    for k in range(30):
+        actions = (np.arange(N) + k) % 2
+        for one, other in zip(plain.step(actions)[:4], watched.step(actions)[:4], strict=True):
+            assert one.tobytes() == other.tobytes()
+    plain.close()
+    watched.close()

@@ -1,8 +1,8 @@
 // Tells a sanitizer what a kernel is about to read and write, for it cannot see into machine code made by Numba.
 //
-// A witnessed kernel's table begins with one pointer more, to a record that tests/witness.py makes: the address of
-// the kernel, and of each array which tasks use it. The witness stands in the kernel's place, and hands it the rest
-// of the table.
+// Before all that a witnessed kernel's table has before its first array lies one pointer more, to a record that
+// tests/witness.py makes: the address of the kernel, and of each array which tasks use it. The witness stands in the
+// kernel's place.
 #include <cstddef>
 #include <cstdint>
 
@@ -37,11 +37,12 @@ struct Record {
     Array arrays[1];
 };
 
+extern "C" std::int64_t before_table = 0;  // how much a table has before its first array
+
 extern "C" std::int32_t witness(std::int64_t* result, void** exception, std::int64_t* table, std::int64_t task,
                                 std::int64_t lo, std::int64_t hi) {
-    const auto* record = reinterpret_cast<const Record*>(table[0]);
+    const auto* record = reinterpret_cast<const Record*>(table[-before_table - 1]);
     const Array* arrays = record->arrays;
-    ++table;
     for (std::int64_t k = 0; k < record->count; ++k) {
         const std::int64_t row = arrays[k].bytes_a_row;
         auto* data = reinterpret_cast<char*>(table[k]) + lo * row;

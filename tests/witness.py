@@ -79,24 +79,24 @@ class Kernels:
             row = 0 if field in SHARED else size // len(array)
             words += [row, size, readers, writers]
         self.record[:] = [kernel.address, len(words) // 4, *words]
-        return types.SimpleNamespace(interpreted=kernel.interpreted, address=self.address)
+        return types.SimpleNamespace(
+            interpreted=kernel.interpreted, address=self.address, parts=kernel.parts
+        )
 
 
 @contextlib.contextmanager
 def watching(library):
     """Have the kernels of batches that are made within witnessed by a compiled witness.cpp."""
-    address = ctypes.cast(ctypes.CDLL(library).witness, ctypes.c_void_p).value
+    loaded = ctypes.CDLL(library)
+    address = ctypes.cast(loaded.witness, ctypes.c_void_p).value
+    ctypes.c_int64.in_dll(loaded, "before_table").value = len(kernels.BEFORE_TABLE)
     driver = vector.Driver
 
-    def witnessed(kernels, tile, arrays, slots, *rest):
-        if kernels.backend == "reference":
-            return driver(kernels, tile, arrays, slots, *rest)
-        kernels = Kernels(kernels, address, tile, "choice" in slots)
-        places = {
-            name: tuple(k + 1 for k in place) if isinstance(place, tuple) else place + 1
-            for name, place in slots.items()
-        }
-        return driver(kernels, tile, [kernels.record, *arrays], places, *rest)
+    def witnessed(made, tile, table, slots, *rest):
+        if made.backend == "native":
+            made = Kernels(made, address, tile, "choice" in slots)
+            table = np.concatenate([[made.record.ctypes.data], table])[1:]
+        return driver(made, tile, table, slots, *rest)
 
     vector.Driver = witnessed
     try:

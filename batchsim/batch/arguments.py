@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from batchsim import registry
 from batchsim.definition import OF_BATCHES
 
-__all__ = ["OF_EACH", "settle"]
+__all__ = ["OF_EACH", "refuse_of_batches", "settle"]
 
 OF_EACH = {"frame_stack", "max_episode_steps", "text_mode"}
 """Arguments of `BatchEnv` that say what each of its environments is, as parameters do."""
@@ -32,12 +32,7 @@ def settle(environment: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
         TypeError, ValueError: if one is unknown, is for a batch as a whole, or has a value out of
             place.
     """
-    for name in arguments:
-        if name in OF_BATCHES - OF_EACH:
-            raise ValueError(
-                f"{name} is no parameter of an environment; expected one of those, "
-                f"{', '.join(sorted(OF_EACH)[:-1])} or {max(OF_EACH)}."
-            )
+    refuse_of_batches(arguments)
     own = {name: arguments[name] for name in arguments if name not in OF_EACH}
     definition, entry = registry.read(environment)
     given = {**entry.kwargs, **own}
@@ -55,6 +50,16 @@ def settle(environment: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
         if name in own or value is not given.get(name, definition.arguments[name])
     }
     return {**arguments, **changed}
+
+
+def refuse_of_batches(arguments: Iterable[str]) -> None:
+    """Raise ValueError if one of these names is that of an argument for a batch as a whole."""
+    for name in arguments:
+        if name in OF_BATCHES - OF_EACH:
+            raise ValueError(
+                f"{name} is no parameter of an environment; expected one of those, "
+                f"{', '.join(sorted(OF_EACH)[:-1])} or {max(OF_EACH)}."
+            )
 
 
 def _depth(value: Any) -> int:

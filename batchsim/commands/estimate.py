@@ -63,7 +63,7 @@ def estimate(
             hyperparameters_for(name, **read_hyperparameters(set_, num_envs=num_envs)),
             iterations,
             repeats,
-            options.read_seconds(seconds),
+            options.read_seconds("--seconds", seconds),
             tuple(names) if rungs is None else options.read_names("rungs", rungs, names),
             seed,
             threads,

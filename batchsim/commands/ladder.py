@@ -35,6 +35,13 @@ def ladder(
     rungs: Annotated[
         str | None, typer.Option(help="Only these rungs and peers, separated by commas.")
     ] = None,
+    compile_seconds: Annotated[
+        float,
+        typer.Option(
+            help="Time to wait for numba, and for numba-parallel, to compile; what takes longer is "
+            "left out."
+        ),
+    ] = 45.0,
     param: options.Parameters = None,
 ) -> None:
     """Measure how much faster each improvement makes an environment, from the Python loop up.
@@ -46,12 +53,18 @@ def ladder(
     from batchsim.ladder import report
     from batchsim.ladder.kind import Kind
     from batchsim.ladder.live import LiveReport
-    from batchsim.ladder.runner import Settings, climb, default_sizes
+    from batchsim.ladder.measure import Settings, default_sizes
+    from batchsim.ladder.runner import climb
 
     try:
         kind = Kind(env, options.read_parameters(param))
         sizes = default_sizes(kind) if num_envs is None else options.read_sizes(num_envs)
-        settings = Settings(kind, sizes, options.read_seconds(seconds))
+        settings = Settings(
+            kind,
+            sizes,
+            options.read_seconds("--seconds", seconds),
+            compile_seconds=options.read_seconds("--compile-seconds", compile_seconds),
+        )
         if rungs is not None:
             chosen = options.read_names("rungs", rungs, settings.rungs)
             settings = dataclasses.replace(settings, rungs=chosen)

@@ -87,14 +87,14 @@ def read_sizes(text: str) -> tuple[int, ...]:
     return tuple(sorted(sizes))
 
 
-def read_seconds(seconds: float) -> float:
-    """Return `seconds`.
+def read_seconds(name: str, seconds: float) -> float:
+    """Return `seconds`, the value of the option `name`.
 
     Raises:
         ValueError: if they are not positive and finite.
     """
     if not 0.0 < seconds < float("inf"):
-        raise ValueError(f"--seconds is {seconds}; expected a positive number.")
+        raise ValueError(f"{name} is {seconds}; expected a positive number.")
     return seconds
 
 

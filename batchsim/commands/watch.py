@@ -51,6 +51,7 @@ def watch(
     from rich.progress import Progress
 
     from batchsim import make_vec
+    from batchsim.batch.arguments import refuse_of_batches
 
     try:
         # What draws needs no display, and should not complain that there is none.
@@ -59,7 +60,9 @@ def watch(
         check_writable(out)
         target = registry.resolve(env)
         act, arguments = mosaic.read_policy(policy, target)
-        arguments |= options.read_parameters(param)
+        params = options.read_parameters(param)
+        refuse_of_batches(params)
+        arguments |= params
         envs = make_vec(target, num_envs, render_mode="rgb_array", **arguments)
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from error

@@ -505,9 +505,12 @@ def reference_accessors(constants: Any, *, stacks: bool) -> dict[str, Any]:
         "part_view": reference_view,
         "observation_at": _reference_target,
         "info_at": _reference_target,
+        "stack_at": _reference_target,
         "OBSERVED": "frames" if stacks else "observation",
         "INFO": "info",
         "FINAL_INFO": "final_info",
+        "OBSERVATION": "observation",
+        "FINAL_OBSERVATION": "final_observation",
         **dict(zip(ACCESSORS, accessors, strict=True)),
     }
 

@@ -83,10 +83,18 @@ SELDOM = "restart_rows"
 """The part that most steps do little of; many draws in it would be inlined at great length."""
 ENTRY = kernels.run_task.__name__
 """What calls them."""
-ACTIONS = ("action", "choice")
-"""The fields of a tile that of the parts `advance_rows` alone reads."""
-COUNTED = ("elapsed",)
-"""Those that none of them reads."""
+OF_STEPS = ("rng", "pending", "selected", "settings", "reward", "terminated", "truncated", "state")
+"""The fields of a tile that no part reads that is about actions or observations alone."""
+HIDDEN = {
+    "check_actions": (*OF_STEPS, "finished", "elapsed"),
+    "advance_rows": ("elapsed",),
+    "restart_rows": ("elapsed", "action", "choice"),
+    "observe_rows": ("elapsed", "action", "choice"),
+    "inform_rows": ("elapsed", "action", "choice"),
+    "keep_observations": (*OF_STEPS, "finished", "elapsed", "action", "choice"),
+    "stack_rows": (*OF_STEPS, "action", "choice"),
+}
+"""By part: the fields of a tile that it does not read."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +150,7 @@ def _stacking(spec: KernelSpec) -> dict[str, Any]:
         "observe_all": kernels.observe_plain,
         "observe_listed": kernels.observe_plain_listed,
         "observe_again": kernels.observe_plain_again,
+        "FRAMES": 1,
     }
 
 
@@ -153,7 +162,6 @@ def chosen_of(bounds: Any) -> Any:
 
 
 def _placeholders(spec: KernelSpec) -> dict[str, Any]:
-    discrete = isinstance(spec.bounds, kernels.DiscreteBounds)
     return {
         "reset": spec.definition.reset,
         "step": spec.definition.finish or spec.definition.step,
@@ -162,9 +170,8 @@ def _placeholders(spec: KernelSpec) -> dict[str, Any]:
         "LANES": spec.definition.lanes,
         "observe": spec.definition.observe,
         "inform": spec.definition.inform or kernels.no_info,
-        "mark": kernels.mark_row if spec.checked else kernels.skip_row,
+        "MARKS": spec.checked,
         "step_rows": STEP_LOOPS[spec.autoreset_mode],
-        "check_actions": kernels.check_discrete if discrete else kernels.check_box,
         "chosen": chosen_of(spec.bounds),
         "ACTION": spec.bounds,
         "HAS_OPTIONS": bool(spec.definition.options),
@@ -178,11 +185,17 @@ def _part_loops(spec: KernelSpec, *, guarded: bool) -> dict[str, Any]:
     advance_rows = kernels.advance_rows_guarded if guarded else kernels.advance_rows
     if spec.definition.together:
         advance_rows = kernels.advance_rows_together
+    discrete = isinstance(spec.bounds, kernels.DiscreteBounds)
+    keeps = spec.autoreset_mode is AutoresetMode.SAME_STEP
+    stacks = bool(flatten(spec.tile.frames))
     return {
+        "check_actions": kernels.check_discrete if discrete else kernels.check_box,
         "advance_rows": advance_rows,
         "restart_rows": kernels.restart_rows,
         "observe_rows": kernels.observe_rows,
         "inform_rows": kernels.inform_rows if spec.definition.info else kernels.skip_rows,
+        "keep_observations": kernels.keep_observations if keeps else kernels.skip_rows,
+        "stack_rows": kernels.stack_rows if stacks else kernels.skip_rows,
     }
 
 
@@ -306,19 +319,27 @@ class _Plan:
 
     def __init__(self, spec: KernelSpec, *, for_numba: bool) -> None:
         self.spec = spec
-        common = _common_key(spec)
+        # Where there are no functions of the environment, nothing is of its precision.
+        common, shared = _common_key(spec, spec.precision), _common_key(spec, "")
         loops = _part_loops(spec, guarded=_is_guarded(spec))
         frame = _frame_layout(spec.tile)
-        info = layouts.array_layout(spec.tile.info)
-        writes = {"observe_rows": (frame,), "inform_rows": (info,)}
+        info, stack = map(layouts.array_layout, (spec.tile.info, spec.tile.frames))
+        writes = {
+            "observe_rows": (frame,),
+            "inform_rows": (info,),
+            "keep_observations": (frame,),
+            "stack_rows": (stack,),
+        }
         whole = layouts.layout_of(spec.tile)
-        wrap, placeholders = _as_it_is, _placeholders(spec)
+        wrap = entry_wrap = _as_it_is
+        placeholders = _placeholders(spec)
         names = (
             *layouts.ACCESSORS,
             "view",
             "part_view",
             "observation_at",
             "info_at",
+            "stack_at",
             *PLACES,
             *PARTS,
         )
@@ -331,9 +352,13 @@ class _Plan:
             compiler = agreement.Compiler if exact else agreement.FastCompiler
             options = {**CALLEE, "boundscheck": spec.checked}
             wrap = functools.partial(target.callee, pipeline_class=compiler, **options)
+            entry_wrap = functools.partial(
+                target.callee, pipeline_class=agreement.Compiler, **options
+            )
             given.update({**columns.NATIVE, **columns.NATIVE_PARTS, **columns.NATIVE_PLACES})
             given["observation_at"] = columns.native_target(frame)
             given["info_at"] = columns.native_target(info)
+            given["stack_at"] = columns.native_target(stack)
         binder = _binder(spec, placeholders, wrap, given)
         self.keys: dict[str, str] = {}
         """By name of a part, and at last of what calls them."""
@@ -347,23 +372,24 @@ class _Plan:
                 continue
             function = binder.copy(loops[name])
             constants = _read_of(spec.constants, binder.names[loops[name]])
-            hidden = COUNTED if name == "advance_rows" else (*COUNTED, *ACTIONS)
-            seen = layouts.part_layout(whole, hidden, constants._fields)
+            seen = layouts.part_layout(whole, HIDDEN[name], constants._fields)
             if for_numba:
                 # Of this part alone: no function that two parts share may name it.
                 function.__globals__["part_view"] = columns.native_view(seen, constants)
             # Not `_hash`: equal numbers may be of different types.
-            made_of = Digest(constants).hexdigest(), seen, scratch, *writes.get(name, ())
-            self._add(name, function, (common, binder.digests[loops[name]], *made_of))
+            made_of = Digest(constants).hexdigest(), seen, *writes.get(name, ())
+            made_of += (shared,) if "state" in HIDDEN[name] else (common, scratch)
+            self._add(name, function, (binder.digests[loops[name]], *made_of))
         if for_numba:
             # What its functions read is known once they are bound.
             plain = _binder(spec, placeholders, _as_it_is, given)
             plain.copy(kernels.run_task)
             seen = layouts.entry_layout(whole, plain.names[kernels.run_task])
             given["view"] = columns.native_view(seen, ())
+        binder = _binder(spec, placeholders, entry_wrap, given)
         function = binder.copy(kernels.run_task)
         seen = layouts.entry_layout(whole, binder.names[kernels.run_task])
-        self._add(ENTRY, function, (common, binder.digests[kernels.run_task], seen))
+        self._add(ENTRY, function, (shared, binder.digests[kernels.run_task], seen))
         self.key = _key(tuple(self.keys.items()))
         """Of the whole."""
 
@@ -402,7 +428,7 @@ def places(tile: Tile) -> dict[str, int]:
     those that parts write into: what it has before its first array beside the addresses of parts.
     """
     frames = "frames" if flatten(tile.frames) else "observation"
-    fields = (layouts.REPORTS, frames, "info", "final_info")
+    fields = (layouts.REPORTS, frames, "info", "final_info", "observation", "final_observation")
     names = BEFORE_TABLE[len(PARTS) :]
     return {name: layouts.slot_of(tile, field) for name, field in zip(names, fields, strict=True)}
 
@@ -486,10 +512,10 @@ def _key(made_of: tuple[Any, ...]) -> str:
     return Digest(*(_hash(described(part)) for part in made_of)).hexdigest()
 
 
-def _common_key(spec: KernelSpec) -> str:
-    """Return a hash of what all parts of a kernel depend on."""
+def _common_key(spec: KernelSpec, precision: str) -> str:
+    """Return a hash of what all parts of a kernel of a precision depend on."""
     digest = Digest((CALLEE, spec.checked))
-    digest.add("precision", spec.precision)
+    digest.add("precision", precision)
     settings = tuple(getattr(numba.config, setting, None) for setting in SETTINGS)
     versions = (sys.version, np.__version__, numba.__version__, llvmlite.__version__)
     processor = target.processor()

@@ -11,8 +11,9 @@ and either compiles them with Numba or runs them as they stand:
 - `parameters_at(tile, i)`: the parameters of row i; `reset_parameters_at(tile, i, options_row)`: as
   its reset sees them, with the options that a row was given, or the defaults for row -1;
 - `observation_at(table, lo, hi, frames, place)`, `info_at(table, lo, hi, frames, place)`: arrays
-  that are written, one row a frame; `OBSERVED`, `INFO` and `FINAL_INFO`: where the table says
-  which;
+  that are written, one row a frame; `OBSERVED`, what `observe` writes, `INFO`, `FINAL_INFO`,
+  `OBSERVATION` and `FINAL_OBSERVATION`: where the table says which;
+- `stack_at(table, lo, hi, frames, place)`: the arrays of stacked frames, one row an environment;
 - `row_views(nested, i)`: row i of each array of a nested tuple;
 - `state_at(state, i)`: the columns as the functions of row i see them;
 - `chosen(choice, i)`: the action of row i;
@@ -28,16 +29,16 @@ and either compiles them with Numba or runs them as they stand:
   that are listed and writes all;
 - `add_rewards`, `start_episodes`, `report_episodes`: the episode statistics, or functions that do
   nothing;
-- `mark`: notes which row is at work, in the checked mode, or does nothing;
+- `MARKS`: whether to note which row is at work, as in the checked mode, whose tiles begin at row 0;
 - `HAS_OPTIONS`: whether there are reset options;
-- `FRAMES`: how many frames are stacked;
+- `FRAMES`: how many frames are stacked, 1 without stacking;
 - `ACTION`: the bounds of the action space.
 
 A kernel consists of parts that are compiled by themselves, and kept on disk by themselves: the
-loops around each of an environment's functions, which all autoreset modes share, with statistics
-or without, with frames stacked or not; and `run_task`, which calls them. It has none of an
-environment's functions in it and sees none of its columns, so environments share it whose actions,
-and whatever else it reads of a tile, are alike.
+loops around each of an environment's functions, and those over its actions and observations, which
+all autoreset modes share, with statistics or without, with frames stacked or not; and `run_task`,
+which calls them. It has none of an environment's functions in it and sees none of its arrays, so
+nearly all environments share it.
 
 Rows of a tile are numbered from zero, so that the loop index is visibly not negative: only then
 does LLVM leave out Python's wrap-around of negative indices and turn the loop into vector
@@ -57,9 +58,12 @@ RESET = 2
 """The tasks of a kernel, its second argument."""
 
 
-PARTS = ("advance_rows", "restart_rows", "observe_rows", "inform_rows")
+PARTS = (
+    *("check_actions", "advance_rows", "restart_rows", "observe_rows", "inform_rows"),
+    *("keep_observations", "stack_rows"),
+)
 """The parts of a kernel, by the names that they are called by."""
-PLACES = ("OBSERVED", "INFO", "FINAL_INFO")
+PLACES = ("OBSERVED", "INFO", "FINAL_INFO", "OBSERVATION", "FINAL_OBSERVATION")
 """What places in the table are called by."""
 BEFORE_TABLE = (*PARTS, "reports", *PLACES)
 """What the driver's table has before its first array, from there backwards: the addresses of the
@@ -158,32 +162,6 @@ class BoxBounds(NamedTuple):
     high: Any
 
 
-def check_discrete(table, lo, hi):
-    """Return 0, or 1 if the action of any row in [lo, hi) is not in the space; write `choice`."""
-    tile = view(table, lo, hi)
-    start = ACTION.start
-    last = ACTION.last
-    bad = False
-    for i in range(tile.action.shape[0]):
-        action = tile.action[i]
-        bad |= action < start or action > last
-        tile.choice[i] = action
-    return 1 if bad else 0
-
-
-def check_box(table, lo, hi):
-    """Return 0, or 1 if any action in rows [lo, hi) is out of bounds or NaN."""
-    tile = view(table, lo, hi)
-    low = ACTION.low
-    high = ACTION.high
-    bad = False
-    for i in range(tile.action.shape[0]):
-        for k in range(low.shape[0]):
-            # NaN fails both comparisons.
-            bad |= not (tile.action[i, k] >= low[k] and tile.action[i, k] <= high[k])
-    return 1 if bad else 0
-
-
 # --- A row ----------------------------------------------------------------------------------------
 
 
@@ -199,7 +177,8 @@ def elements_chosen(choice, i):
 
 def advance(tile, i):
     """Step row i."""
-    mark(tile, i)
+    if MARKS:
+        tile.settings.row[0] = i
     p = parameters_at(tile, i)
     returned = step(state_at(tile.state, i), i, chosen(tile.choice, i), p, tile.rng)
     reward, terminated, truncated = outcome(returned)
@@ -210,7 +189,8 @@ def advance(tile, i):
 
 def start(tile, i):
     """Begin the step of row i, which `advance` finishes."""
-    mark(tile, i)
+    if MARKS:
+        tile.settings.row[0] = i
     begin(state_at(tile.state, i), i, chosen(tile.choice, i), parameters_at(tile, i), tile.rng)
 
 
@@ -226,7 +206,8 @@ def count_step(tile, i, limit):
 
 def restart(tile, i, options_row):
     """Start an episode in row i, with the reset options of a row, or the defaults if it is -1."""
-    mark(tile, i)
+    if MARKS:
+        tile.settings.row[0] = i
     p = reset_parameters_at(tile, i, options_row)
     reset(state_at(tile.state, i), i, p, tile.rng)
     tile.pending[i] = False
@@ -234,14 +215,32 @@ def restart(tile, i, options_row):
 
 def observe_row(tile, i, out):
     """Write the observation of row i into `out`."""
-    mark(tile, i)
+    if MARKS:
+        tile.settings.row[0] = i
     observe(state_at(tile.state, i), i, parameters_at(tile, i), out)
 
 
 def inform_row(tile, i, out):
     """Write the infos of row i into `out`."""
-    mark(tile, i)
+    if MARKS:
+        tile.settings.row[0] = i
     inform(state_at(tile.state, i), i, parameters_at(tile, i), out)
+
+
+def keep_first_frame(frames, elapsed):
+    """Where an episode begins, make all frames of a row the one that was observed."""
+    if elapsed == 0:
+        for k in range(1, FRAMES):
+            copy_row(frames, 0, frames, k)
+
+
+def stack_frames(frames, elapsed, stack):
+    """Write the frames of a row into its observation, the oldest first."""
+    frame = int(elapsed) % FRAMES
+    for k in range(FRAMES):
+        # After the newest comes the oldest.
+        frame = frame + 1 if frame + 1 < FRAMES else 0
+        copy_row(frames, frame, stack, k)
 
 
 def listed_row(tile, k):
@@ -252,6 +251,32 @@ def listed_row(tile, k):
 
 
 # --- Parts: loops over the rows, compiled by themselves -------------------------------------------
+
+
+def check_discrete(table, lo, hi, _, __, ___):
+    """Return 0, or 1 if the action of any row in [lo, hi) is not in the space; write `choice`."""
+    tile = part_view(table, lo, hi)
+    start = ACTION.start
+    last = ACTION.last
+    bad = False
+    for i in range(tile.action.shape[0]):
+        action = tile.action[i]
+        bad |= action < start or action > last
+        tile.choice[i] = action
+    return 1 if bad else 0
+
+
+def check_box(table, lo, hi, _, __, ___):
+    """Return 0, or 1 if any action in rows [lo, hi) is out of bounds or NaN."""
+    tile = part_view(table, lo, hi)
+    low = ACTION.low
+    high = ACTION.high
+    bad = False
+    for i in range(tile.action.shape[0]):
+        for k in range(low.shape[0]):
+            # NaN fails both comparisons.
+            bad |= not (tile.action[i, k] >= low[k] and tile.action[i, k] <= high[k])
+    return 1 if bad else 0
 
 
 def advance_rows(table, lo, hi, all_rows, _, __):
@@ -343,16 +368,19 @@ def observe_rows(table, lo, hi, count, frames, place):
     return 0
 
 
-def inform_rows(table, lo, hi, count, place, _):
+def inform_rows(table, lo, hi, count, place, clears):
     """Write the infos of the first `count` listed rows, or of all rows if it is negative.
 
     Args:
         table, lo, hi: the tile.
         count: how many rows.
         place: where the table says which arrays are written.
+        clears: whether the infos of the others are to be zeros, or else stay.
     """
     tile = part_view(table, lo, hi)
     info = info_at(table, lo, hi, 1, place)
+    if clears != 0:
+        clear_rows(info)
     if count < 0:
         for i in range(tile.reward.shape[0]):
             inform_row(tile, i, row_views(info, i))
@@ -363,8 +391,45 @@ def inform_rows(table, lo, hi, count, place, _):
     return 0
 
 
-def skip_rows(table, lo, hi, count, place, _):
-    """`inform_rows` of an environment without infos."""
+def keep_observations(table, lo, hi, frames, _, __):
+    """Copy what all rows observe to where their last observations are, before some are reset.
+
+    Args:
+        table, lo, hi: the tile.
+        frames: how many a row has.
+    """
+    observation = observation_at(table, lo, hi, frames, OBSERVATION)
+    copy_rows(observation, observation_at(table, lo, hi, frames, FINAL_OBSERVATION))
+    return 0
+
+
+def stack_rows(table, lo, hi, count, all_rows, _):
+    """Write the frames of the first `count` rows that are listed into their observations.
+
+    Args:
+        table, lo, hi: the tile.
+        count: how many rows have a new frame.
+        all_rows: whether to write the frames of all rows.
+    """
+    tile = part_view(table, lo, hi)
+    frames = stack_at(table, lo, hi, 1, OBSERVED)
+    stacks = stack_at(table, lo, hi, 1, OBSERVATION)
+    if all_rows != 0:
+        for k in range(count):
+            i = listed_row(tile, k)
+            keep_first_frame(row_views(frames, i), tile.elapsed[i])
+        for i in range(tile.elapsed.shape[0]):
+            stack_frames(row_views(frames, i), tile.elapsed[i], row_views(stacks, i))
+    else:
+        for k in range(count):
+            i = listed_row(tile, k)
+            keep_first_frame(row_views(frames, i), tile.elapsed[i])
+            stack_frames(row_views(frames, i), tile.elapsed[i], row_views(stacks, i))
+    return 0
+
+
+def skip_rows(table, lo, hi, _, __, ___):
+    """In place of a part that there is nothing to do for, as of an environment without infos."""
     return 0
 
 
@@ -441,11 +506,10 @@ def step_same_step(table, lo, hi):
     add_rewards(tile)
     report_episodes(tile)
     observe_all(table, lo, hi, tile)
-    copy_rows(tile.observation, tile.final_observation)
+    keep_observations(table, lo, hi, FRAMES, 0, 0)
     inform_rows(table, lo, hi, -1, INFO, 0)
-    clear_rows(tile.final_info)
     count = list_flagged(tile, tile.pending)
-    inform_rows(table, lo, hi, count, FINAL_INFO, 0)
+    inform_rows(table, lo, hi, count, FINAL_INFO, 1)
     restart_rows(table, lo, hi, count, 0, 0)
     start_counts(tile, count, 0)
     start_episodes(tile, count)
@@ -474,8 +538,7 @@ def reset_selected(table, lo, hi):
     start_counts(tile, count, 0)
     start_episodes(tile, count)
     observe_again(table, lo, hi, tile, count)
-    clear_rows(tile.info)
-    inform_rows(table, lo, hi, count, INFO, 0)
+    inform_rows(table, lo, hi, count, INFO, 1)
     return 0
 
 
@@ -499,7 +562,7 @@ def observe_plain_again(table, lo, hi, tile, count):
 
 def observe_frames(table, lo, hi, tile):
     """`observe_all` with stacking."""
-    rows = tile.reward.shape[0]
+    rows = tile.finished.shape[0]
     for i in range(rows):
         tile.finished[i] = i
     observe_frames_listed(table, lo, hi, tile, rows)
@@ -510,19 +573,13 @@ def observe_frames_listed(table, lo, hi, tile, count):
     begins.
     """
     observe_newest(table, lo, hi, tile, count)
-    for k in range(count):
-        i = tile.finished[k]
-        keep_first_frame(tile, i)
-        stack_frames(tile, i)
+    stack_rows(table, lo, hi, count, 0, 0)
 
 
 def observe_frames_again(table, lo, hi, tile, count):
     """`observe_again` with stacking."""
     observe_newest(table, lo, hi, tile, count)
-    for k in range(count):
-        keep_first_frame(tile, tile.finished[k])
-    for i in range(tile.reward.shape[0]):
-        stack_frames(tile, i)
+    stack_rows(table, lo, hi, count, 1, 0)
 
 
 def observe_newest(table, lo, hi, tile, count):
@@ -533,25 +590,6 @@ def observe_newest(table, lo, hi, tile, count):
     observe_rows(table, lo, hi, count, FRAMES, OBSERVED)
     for k in range(count):
         tile.finished[k] //= FRAMES
-
-
-def keep_first_frame(tile, i):
-    """Where an episode begins, make all frames of a row the one that was observed."""
-    if tile.elapsed[i] == 0:
-        frames = row_views(tile.frames, i)
-        for k in range(1, FRAMES):
-            copy_row(frames, 0, frames, k)
-
-
-def stack_frames(tile, i):
-    """Write the frames of row i into its observation, the oldest first."""
-    frames = row_views(tile.frames, i)
-    stack = row_views(tile.observation, i)
-    frame = int(tile.elapsed[i]) % FRAMES
-    for k in range(FRAMES):
-        # After the newest comes the oldest.
-        frame = frame + 1 if frame + 1 < FRAMES else 0
-        copy_row(frames, frame, stack, k)
 
 
 def no_info(s, i, p, out):
@@ -587,15 +625,6 @@ def keep_episodes(tile):
         tile.episode.durations[i] = now - tile.episode.started[i] if over else 0.0
 
 
-def mark_row(tile, i):
-    """`mark` in the checked mode, whose tiles begin at row 0."""
-    tile.settings.row[0] = i
-
-
-def skip_row(tile, i):
-    """`mark` without the checked mode."""
-
-
 def skip_all(tile):
     """`add_rewards` and `report_episodes` without statistics."""
 
@@ -610,4 +639,4 @@ def run_task(table, task, lo, hi):
         return step_rows(table, lo, hi)
     if task == RESET:
         return reset_selected(table, lo, hi)
-    return check_actions(table, lo, hi)
+    return check_actions(table, lo, hi, 0, 0, 0)

@@ -33,7 +33,7 @@ from numba.core.target_extension import jit_registry, target_registry
 
 from batchsim.compiler.interrupts import PlainCompiler, PollingCompiler
 
-__all__ = ["callee", "compile_function", "generator", "processor"]
+__all__ = ["callee", "compile_function", "generator", "overloads_as_callees", "processor"]
 
 SHARED = (llvm.Linkage.external, llvm.Linkage.linkonce_odr)
 """How functions are linked of which several modules may have a copy."""
@@ -273,7 +273,7 @@ def _overload(**options: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _overloads_as_callees() -> Iterator[None]:
+def overloads_as_callees() -> Iterator[None]:
     """Compile overloads for this target in this block: Numba makes machine code of each.
 
     What other code of the process calls of them afterwards, it links as any function.
@@ -304,7 +304,7 @@ def compile_function(
         The library with the machine code.
     """
     dispatcher = callee(function, **options)
-    with global_compiler_lock, _overloads_as_callees():
+    with global_compiler_lock, overloads_as_callees():
         dispatcher.compile(signature)
         (result,) = dispatcher.overloads.values()
         result.library.finalize_as(name, result.fndesc.llvm_func_name, is_hot)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -63,11 +62,17 @@ def draw_from(single_space: gymnasium.Space[Any], num_envs: int, count: int) -> 
     return [space.sample() for _ in range(count)]
 
 
-@functools.lru_cache(maxsize=2)
 def oracle(kind: Kind, rows: int, steps: int) -> Trajectory:
     """Return the trajectory of per-object environments in Gymnasium's `SyncVectorEnv`, which all
-    rungs are compared with.
+    rungs are compared with. It is kept by the kind.
     """
+    if (rows, steps) not in kind.trajectories:
+        kind.trajectories[rows, steps] = _step_originals(kind, rows, steps)
+    found: Trajectory = kind.trajectories[rows, steps]
+    return found
+
+
+def _step_originals(kind: Kind, rows: int, steps: int) -> Trajectory:
     actions = draw_actions(kind, rows, steps)
     batch = SyncVectorEnv([kind.original.make] * rows)
     digest = hashlib.sha256()

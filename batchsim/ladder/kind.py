@@ -38,6 +38,7 @@ class Kind:
         arguments: as `batchsim.make_vec` takes them; what the environment reads from a file or
             draws at random is settled.
         original: the per-object environment, with the same values.
+        trajectories: of per-object environments, by numbers of rows and steps, for `check.oracle`.
 
     Raises:
         TypeError, ValueError: if there is no such id, a value is out of place, or there is no
@@ -50,6 +51,10 @@ class Kind:
         name = original(self.env_id)
         self.arguments = settle(self.env_id, self.params) if self.params else {}
         self.original = Original.of(self, name) if self.params else Original(name)
+        self.trajectories: dict[tuple[int, int], Any] = {}
+
+    def __reduce__(self) -> Any:
+        return _restored, (self.env_id, self.arguments, self.trajectories)
 
     @cached_property
     def one(self) -> BatchEnv:
@@ -108,6 +113,13 @@ class Kind:
         """Return `arguments` as JSON can hold them."""
         found: dict[str, Any] = json.loads(json.dumps(self.arguments, default=_plain))
         return found
+
+
+def _restored(env_id: str, arguments: Mapping[str, Any], trajectories: Any) -> Kind:
+    """Return the same kind in another process, with what its arguments were settled to."""
+    kind = Kind(env_id, arguments)
+    kind.trajectories = trajectories
+    return kind
 
 
 def _plain(value: Any) -> Any:

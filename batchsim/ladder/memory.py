@@ -17,19 +17,19 @@ ROWS = 256
 STEPS = 2
 
 
-def traced(make: Make, kind: Kind) -> float:
+def traced(make: Make, kind: Kind, rows: int = ROWS) -> float:
     """Return by how much Python's and NumPy's allocations grow with one more environment.
 
     Everything that a batch holds between two steps is counted, its spaces too. Two batches are
-    measured, one twice as large, so that what does not grow cancels out.
+    measured, of `rows` and twice as many, so that what does not grow cancels out.
     """
     # What is made once a process and kept, such as a compiled kernel, goes to the first batch.
-    _traced_total(make, kind, ROWS)
+    _traced_total(make, kind, rows)
     # What other threads allocate meanwhile is counted as well; it only adds.
     small, large = (
-        min(_traced_total(make, kind, rows) for _ in range(2)) for rows in (ROWS, 2 * ROWS)
+        min(_traced_total(make, kind, size) for _ in range(2)) for size in (rows, 2 * rows)
     )
-    return (large - small) / ROWS
+    return (large - small) / rows
 
 
 def _traced_total(make: Make, kind: Kind, rows: int) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import numba
 
 from batchsim.batch.processors import available_cpus
+from batchsim.ladder import numba_serial
 from batchsim.ladder.check import same_bits
 from batchsim.ladder.kind import Kind
 from batchsim.ladder.memory import traced
@@ -52,4 +53,6 @@ RUNG = Rung(
     check=same_bits,
     bytes_per_env=traced,
     absent=absent,
+    apart=True,
+    includes=numba_serial.RUNG.name,
 )

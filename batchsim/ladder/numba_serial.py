@@ -48,4 +48,5 @@ RUNG = Rung(
     check=same_bits,
     bytes_per_env=traced,
     absent=absent,
+    apart=True,
 )

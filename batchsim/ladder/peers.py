@@ -59,21 +59,30 @@ def _lacks(kind: Kind, taken: Collection[str]) -> str | None:
 
 
 class EnvPool:
-    """EnvPool's C++ environments behind the ladder's interface."""
+    """EnvPool's C++ environments behind the ladder's interface.
 
-    def __init__(self, kind: Kind, num_envs: int, num_threads: int) -> None:
+    Args:
+        env_id: batchsim's id.
+        num_envs: how many.
+        num_threads: that step them.
+        limit: a time limit, if it is not the id's own.
+    """
+
+    def __init__(
+        self, env_id: str, num_envs: int, num_threads: int, limit: int | None = None
+    ) -> None:
         import envpool
 
-        limit = {LIMIT: kind.time_limit} if LIMIT in kind.params else {}
+        limits = {} if limit is None else {LIMIT: limit}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Its spaces are given in float64 and kept in float32.
             self.pool: Any = envpool.make(
-                OLDER.get(kind.env_id, kind.env_id),
+                OLDER.get(env_id, env_id),
                 env_type="gymnasium",
                 num_envs=num_envs,
                 num_threads=num_threads,
                 seed=0,
-                **limit,
+                **limits,
             )
             self.pool.reset()
         self.step = self.pool.step
@@ -88,16 +97,20 @@ class EnvPool:
         self.pool.close()
 
 
-def no_envpool(kind: Kind, num_envs: int) -> str | None:
-    """Say so if EnvPool is not installed, or has no such id or parameter."""
+def make_envpool(kind: Kind, num_envs: int, num_threads: int) -> Batch:
+    """Return EnvPool's environments of one kind."""
+    limit = kind.time_limit if LIMIT in kind.params else None
+    return EnvPool(kind.env_id, num_envs, num_threads, limit)
+
+
+def no_envpool(env_id: str) -> str | None:
+    """Say so if EnvPool is not installed, or has no such id."""
     if importlib.util.find_spec("envpool") is None:
         return 'EnvPool is not installed (pip install "batchsim[peers]")'
     import envpool
 
-    name = OLDER.get(kind.env_id, kind.env_id)
-    if name not in envpool.list_all_envs():
-        return f"EnvPool has no {name}"
-    return _lacks(kind, (LIMIT,))
+    name = OLDER.get(env_id, env_id)
+    return None if name in envpool.list_all_envs() else f"EnvPool has no {name}"
 
 
 PEERS: tuple[Rung, ...] = (
@@ -112,10 +125,12 @@ PEERS: tuple[Rung, ...] = (
     Rung(
         name="envpool",
         description="EnvPool: C++ environments, one object each, in a thread pool",
-        make=functools.partial(EnvPool, num_threads=1),
+        make=functools.partial(make_envpool, num_threads=1),
         check=None,
         bytes_per_env=unknown,
-        also=tuple(functools.partial(EnvPool, num_threads=k) for k in {available_cpus()} - {1}),
-        absent=no_envpool,
+        also=tuple(
+            functools.partial(make_envpool, num_threads=k) for k in {available_cpus()} - {1}
+        ),
+        absent=lambda kind, num_envs: no_envpool(kind.env_id) or _lacks(kind, (LIMIT,)),
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,7 @@ RUNG = Rung(
     description="one Python object an environment, a Python loop over them",
     make=PythonLoop,
     check=same_bits,
-    bytes_per_env=traced,
+    # Objects take kilobytes each, and some of them milliseconds to be made.
+    bytes_per_env=functools.partial(traced, rows=32),
     absent=absent,
 )

@@ -8,7 +8,7 @@ The JSON document has these keys, all in plain SI units:
 - `machine`: `cpu`, `threads` (that this process may use), `system`, `omp_wait_policy`;
 - `versions`: of `python` and of each package;
 - `settings`: `num_envs` (list), `seconds` (a rung and number of environments), `check_rows`,
-  `check_steps`;
+  `check_steps`, `compile_seconds` (that rungs measured apart have for their first use);
 - `rows`: a list in the order of the ladder, peers last, each with
     - `name`, `description`, `peer` (bool);
     - `correct`: true, false, or null if its trajectory cannot be compared; `check`: what was found;
@@ -37,7 +37,8 @@ from rich.table import Table
 
 from batchsim.ladder.check import TOLERANCE, observation_bytes, within_tolerance
 from batchsim.ladder.machine import describe
-from batchsim.ladder.runner import SIZES, Result, Row, default_sizes
+from batchsim.ladder.measure import SIZES, Row, default_sizes
+from batchsim.ladder.runner import Result
 
 __all__ = [
     "DASH",
@@ -356,6 +357,7 @@ def to_json(result: Result) -> str:
             "seconds": settings.seconds,
             "check_rows": settings.check_rows,
             "check_steps": settings.check_steps,
+            "compile_seconds": settings.compile_seconds,
         },
         "rows": [
             _row_document(row, *ratios)

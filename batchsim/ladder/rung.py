@@ -80,6 +80,11 @@ class Rung:
     """Other settings of the same rung; the fastest of all is shown."""
     absent: Absent = lambda kind, num_envs: None
     """Why there is no such batch of a kind and size, or None."""
+    apart: bool = False
+    """Whether it may compile for minutes: it is measured in a process of its own, which is ended
+    after some time."""
+    includes: str | None = None
+    """The rung of which it compiles all and more: where that was given up, it is not begun."""
 
 
 def hand_written(ids: Collection[str]) -> Absent:

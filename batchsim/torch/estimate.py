@@ -25,10 +25,11 @@ from gymnasium.vector import VectorEnv
 from batchsim import registry
 from batchsim.batch.checks import whole_number
 from batchsim.batch.vector import BatchEnv
-from batchsim.ladder import runner
+from batchsim.ladder import measure
 from batchsim.ladder.kind import Kind
 from batchsim.ladder.machine import describe_machine, find_versions
 from batchsim.ladder.rungs import RUNGS
+from batchsim.ladder.runner import climb
 from batchsim.torch.baseline import make_baseline
 from batchsim.torch.ppo import PPO, Hyperparameters
 from batchsim.torch.train import Settings, TimeSplit, Training
@@ -210,8 +211,8 @@ def estimate(
     """
     processes = ["baseline", "record", *(name for name in MEASURED if name in settings.rungs)]
     parts = len(settings.rungs) + settings.repeats * len(processes)
-    ladder = runner.climb(
-        runner.Settings(
+    ladder = climb(
+        measure.Settings(
             Kind(settings.env_id),
             (settings.hyperparameters.num_envs,),
             settings.seconds,
@@ -297,7 +298,7 @@ def _median(splits: Sequence[TimeSplit]) -> TimeSplit:
 
 
 def _prediction(
-    row: runner.Row, baseline: TimeSplit, record: TimeSplit, settings: EstimateSettings
+    row: measure.Row, baseline: TimeSplit, record: TimeSplit, settings: EstimateSettings
 ) -> Prediction:
     measurement = row.measurements.get(settings.hyperparameters.num_envs)
     if measurement is None:

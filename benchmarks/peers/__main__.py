@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +15,8 @@ from batchsim.commands.options import FAILURE, UsageError, shown_progress
 from benchmarks.peers import install as installing
 from benchmarks.peers import report
 from benchmarks.peers.measure import PEERS, Result, Settings, measure
+from benchmarks.peers.suite import IDS, Suite, measure_all
+from benchmarks.peers.suite import PEERS as SUITE_PEERS
 
 __all__ = ["app", "main"]
 
@@ -29,10 +30,20 @@ INSTALLABLE = tuple(dict.fromkeys(peer.requirements for peer in PEERS if peer.re
 
 @app.command()
 def peers(
-    env: Annotated[str, typer.Option(help="Environment id.")] = "CartPole-v1",
+    env: Annotated[
+        str,
+        typer.Option(
+            help="Environment id; several, separated by commas, are a table of a line each, and "
+            "'suite' is those of the documentation."
+        ),
+    ] = "CartPole-v1",
     num_envs: Annotated[
-        str, typer.Option(help="Numbers of environments, separated by commas.")
-    ] = "64,1024,16384",
+        str | None,
+        typer.Option(
+            help="Numbers of environments, separated by commas; by default 64,1024,16384, of "
+            "several ids 1024."
+        ),
+    ] = None,
     seconds: Annotated[
         float, typer.Option(help="Time to measure each peer for at each number of environments.")
     ] = 1.0,
@@ -43,7 +54,10 @@ def peers(
     plot: Annotated[Path | None, typer.Option(help="Draw them into this .png or .svg.")] = None,
     markdown: Annotated[
         Path | None,
-        typer.Option(help="Write the table to this file, or between its peers markers."),
+        typer.Option(
+            help="Write the table to this file, or between its markers: peers, of several ids "
+            "peers-by-id."
+        ),
     ] = None,
     install: Annotated[
         str | None,
@@ -56,25 +70,34 @@ def peers(
     """Measure batchsim side by side with other libraries that step the same environments.
 
     Each peer is first checked to end and reset its episodes in time. One that is not installed or
-    fails is shown with the reason; the exit status is 1 if batchsim itself failed.
+    fails is shown with the reason; the exit status is 1 if batchsim itself failed. Of several ids
+    batchsim, the originals' own vector environments, EnvPool and gymnax are measured.
     """
     try:
         if install is not None:
-            chosen = options.read_names("install", install, INSTALLABLE, "peers to install")
-        settings = Settings(
-            registry.find(env)[0], options.read_sizes(num_envs), options.read_seconds(seconds)
-        )
-        if peers is not None:
-            names = options.read_names("peers", peers, NAMES)
-            settings = dataclasses.replace(settings, peers=names)
+            installed = options.read_names("install", install, INSTALLABLE, "peers to install")
+        ids = IDS if env == "suite" else [registry.find(name.strip())[0] for name in env.split(",")]
+        several = len(ids) > 1
+        sizes = options.read_sizes(num_envs or ("1024" if several else "64,1024,16384"))
+        if several and len(sizes) > 1:
+            raise ValueError(f"--num-envs is {num_envs!r}; expected one number for several ids.")
+        if several and plot is not None:
+            raise ValueError("--plot draws one id; expected --json or --markdown for several.")
+        known = SUITE_PEERS if several else NAMES
+        chosen = known if peers is None else options.read_names("peers", peers, known)
+        measured = options.read_seconds("--seconds", seconds)
+        settings = [Settings(name, sizes, measured, chosen) for name in ids]
         options.check_outputs(json, plot, markdown)
     except ValueError as error:
         raise UsageError(str(error)) from error
 
     if install is not None:
-        _install(chosen)
+        _install(installed)
         return
-    result = _measure(settings)
+    if several:
+        _measure_several(settings, json, markdown)
+        return
+    result = _measure(settings[0])
     if json is not None:
         json.write_text(report.to_json(result), encoding="utf-8")
     if markdown is not None:
@@ -103,15 +126,35 @@ def _measure(settings: Settings) -> Result:
     with shown_progress() as show:
         result = measure(settings, show)
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=WIDTH)
+    console = _console()
     shown = report.Report(result)
     console.print(Text(shown.header))
     console.print(*shown.tables(console))
     for note in shown.notes:
         console.print(Text(note))
     return result
+
+
+def _measure_several(settings: list[Settings], json: Path | None, markdown: Path | None) -> None:
+    """Measure behind a progress bar, print one table of all ids and write it."""
+    with shown_progress() as show:
+        suite = Suite(measure_all(settings, show))
+    console = _console()
+    console.print(Text(suite.header))
+    console.print(suite.table())
+    for note in suite.notes:
+        console.print(Text(note))
+    if json is not None:
+        json.write_text(suite.to_json(), encoding="utf-8")
+    if markdown is not None:
+        suite.write_markdown(markdown)
+    if not all(result.sound for result in suite.results):
+        raise typer.Exit(FAILURE)
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH)
 
 
 def main() -> None:

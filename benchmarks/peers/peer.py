@@ -79,6 +79,8 @@ class Peer:
     """Whether a finished episode is reset by the next step, as a step of its own, or at once."""
     absent: Callable[[str, int], str | None] = lambda env_id, num_envs: None
     """Why there is no such batch of an id and size, or None."""
+    remark: Callable[[str], str | None] = lambda env_id: None
+    """What is to be known of its environments of an id that are not quite the same, or None."""
     over: Callable[[Any], Array] = either_flag
     """`over(results)` returns which rows' episodes ended, bool (N,), from what `step` returned."""
     prepare: Callable[[Array], Any] = unchanged

@@ -43,7 +43,7 @@ from batchsim.ladder.report import (
 )
 from benchmarks.peers.measure import EXACT, Result, Row
 
-__all__ = ["Report", "draw", "to_json", "to_markdown", "write_markdown"]
+__all__ = ["Report", "draw", "to_document", "to_json", "to_markdown", "write_markdown"]
 
 SCHEMA = 1
 MARKERS = ("<!-- peers -->", "<!-- /peers -->")
@@ -92,6 +92,9 @@ class Report:
         found = row.measurements.get(size)
         if found is not None:
             text, interval = format_count(found.steps_per_second), _interval(found.low, found.high)
+            remark = row.peer.remark(self.result.settings.env_id)
+            if remark is not None:
+                text += self.remarks.mark(f"{row.peer.name} – {remark}.")
         if size in row.absent:
             text += self.remarks.mark(f"{row.peer.name} – {row.absent[size]}.")
         if size in row.failed:
@@ -172,8 +175,13 @@ def write_markdown(result: Result, path: Path) -> None:
 
 def to_json(result: Result) -> str:
     """Return the result as a JSON document; see the module for its keys."""
+    return json.dumps(to_document(result), indent=2, ensure_ascii=False) + "\n"
+
+
+def to_document(result: Result) -> dict[str, Any]:
+    """Return the result as a JSON document, not yet as text."""
     settings = result.settings
-    document: dict[str, Any] = {
+    return {
         "schema": SCHEMA,
         "env_id": settings.env_id,
         "date": result.date,
@@ -182,7 +190,6 @@ def to_json(result: Result) -> str:
         "settings": {"num_envs": list(settings.num_envs), "seconds": settings.seconds},
         "rows": [_row_document(result, row) for row in result.rows],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def _row_document(result: Result, row: Row) -> dict[str, Any]:

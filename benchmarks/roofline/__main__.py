@@ -54,7 +54,7 @@ def roofline(
             _read_env_ids(env),
             _read_precisions(precision),
             options.read_sizes(num_envs),
-            options.read_seconds(seconds),
+            options.read_seconds("--seconds", seconds),
         )
         options.check_outputs(json, plot, plot and plots.steps_path(plot))
     except ValueError as error:

@@ -213,6 +213,6 @@ def _placeholders(envs: BatchEnv) -> dict[str, Any]:
         "step": definition.step,
         "observe": definition.observe,
         "inform": definition.inform or kernels.no_info,
-        "mark": kernels.skip_row,
+        "MARKS": False,
         "chosen": compile.chosen_of(envs._bounds),
     }

@@ -14,6 +14,13 @@ from benchmarks.peers.peer import Peer, Setting
 __all__ = ["PEERS"]
 
 
+OTHER_RULES = {
+    f"MinAtar/{game}-v1": f"{game}-MinAtar"
+    for game in ("Asterix", "Breakout", "Freeway", "SpaceInvaders")
+}
+"""Games after MinAtar's, whose rules are not quite the same: by id, what gymnax calls them."""
+
+
 def load() -> Any:
     """Import gymnax, on the CPU whatever else JAX finds."""
     os.environ["JAX_PLATFORMS"] = "cpu"
@@ -26,10 +33,10 @@ class Gymnax:
     """A batch of gymnax environments whose results are NumPy arrays, and so finished."""
 
     def __init__(self, env_id: str, num_envs: int) -> None:
-        env, params = load().make(env_id)
+        env, params = load().make(OTHER_RULES.get(env_id, env_id))
         import jax
 
-        limit = gymnasium.spec(env_id).max_episode_steps
+        limit = None if env_id in OTHER_RULES else gymnasium.spec(env_id).max_episode_steps
         if limit is not None:
             params = params.replace(max_steps_in_episode=limit)
 
@@ -71,7 +78,15 @@ class Gymnax:
 
 def no_gymnax(env_id: str, num_envs: int) -> str | None:
     """Say so if gymnax has no such id."""
-    return None if env_id in load().registered_envs else f"gymnax has no {env_id}"
+    known = OTHER_RULES.get(env_id, env_id) in load().registered_envs
+    return None if known else f"gymnax has no {env_id}"
+
+
+def other_rules(env_id: str) -> str | None:
+    """Tell if its game is another than the original's."""
+    if env_id not in OTHER_RULES:
+        return None
+    return f"its {OTHER_RULES[env_id]}, which has other rules than MinAtar's"
 
 
 def to_jax(actions: Array) -> Any:
@@ -90,6 +105,7 @@ PEERS = (
         settings=(Setting("all (XLA)", Gymnax),),
         autoreset="same step",
         absent=no_gymnax,
+        remark=other_rules,
         prepare=to_jax,
         requirements="gymnax",
         module="gymnax",
