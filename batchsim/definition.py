@@ -27,7 +27,14 @@ from gymnasium.spaces import Space
 from batchsim.columns import Column, can_be_compiled, read_column, require_memory
 from batchsim.family import page_of, part_of
 from batchsim.streams import GENERATOR, MODULES
-from batchsim.values import LARGEST, batch_parameter, is_whole, read_scalar, read_value
+from batchsim.values import (
+    batch_parameter,
+    is_time_limit,
+    is_whole,
+    read_scalar,
+    read_value,
+    require_kinds,
+)
 
 __all__ = [
     "OF_BATCHES",
@@ -331,7 +338,7 @@ class Definition:
         limit = getattr(self.namespace, "MAX_EPISODE_STEPS", None)
         if limit is None or callable(limit):
             return limit
-        if not _is_time_limit(limit):
+        if not is_time_limit(limit):
             raise TypeError(
                 f"MAX_EPISODE_STEPS of {self.name} is {limit!r}; expected {_A_TIME_LIMIT}, or a "
                 "function of the parameters that returns one."
@@ -413,9 +420,9 @@ class Definition:
             return ()
         # Copied: copies of a batch are made from them, whatever the caller does to its own.
         chosen = {name: copy.deepcopy(given[name]) for name in self.arguments if name in given}
-        arguments = self.namespace.Arguments(**chosen)
-        settle = getattr(self.namespace, "settle", None)
-        return arguments if settle is None else settle(arguments)
+        require_kinds(chosen, self.namespace.Arguments.__annotations__)
+        settle = getattr(self.namespace, "settle", lambda arguments: arguments)
+        return settle(self.namespace.Arguments(**chosen))
 
     def chosen(self, arguments: Any) -> Definition:
         """Return the definition to go on with: of what its `choose` returns, by default itself.
@@ -644,7 +651,7 @@ class Definition:
                     f"MAX_EPISODE_STEPS of {self.name} depends on the parameter {name!r}, which "
                     "differs by row; expected one value for all rows, or max_episode_steps."
                 )
-        if limit is not None and not _is_time_limit(limit):
+        if limit is not None and not is_time_limit(limit):
             raise ValueError(
                 f"MAX_EPISODE_STEPS of {self.name} returned {limit!r}; expected {_A_TIME_LIMIT}."
             )
@@ -685,10 +692,6 @@ class Definition:
 
 
 _A_TIME_LIMIT = "a positive whole number below 2**63, or None for no limit"
-
-
-def _is_time_limit(value: Any) -> bool:
-    return is_whole(value) and 0 < value <= LARGEST
 
 
 def _from_module(module: str, name: str) -> Definition:

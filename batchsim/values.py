@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import Any, get_args
+import types
+from collections.abc import Mapping
+from typing import Any, Union, get_args, get_origin
 
 import numpy as np
 
@@ -12,6 +14,7 @@ __all__ = [
     "LARGEST",
     "batch_parameter",
     "is_same",
+    "is_time_limit",
     "is_whole",
     "read_scalar",
     "read_value",
@@ -22,6 +25,11 @@ __all__ = [
 def is_whole(value: Any) -> bool:
     """Whether a value is a whole number of Python's or NumPy's, and no truth value."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def is_time_limit(value: Any) -> bool:
+    """Whether a value is a positive whole number of 64 bits."""
+    return is_whole(value) and 0 < value <= LARGEST
 
 
 def read_value(what: str, value: Any, default: Any, num_envs: int) -> Any:
@@ -107,24 +115,22 @@ def read_scalar(what: str, value: Any, default: Any) -> bool | int | float:
     raise TypeError(f"The {what} is {value!r}; expected a number.")
 
 
-SCALARS = (bool, int, float)
+def require_kinds(given: Mapping[str, Any], annotations: Mapping[str, Any]) -> None:
+    """Require arguments that are annotated as a number or a truth value, or None, to be one.
 
-
-def require_kinds(arguments: Any) -> None:
-    """Raise ValueError unless each of a definition's `Arguments` that is annotated as a number or a
-    truth value, or as one of these or None, is one.
+    Raises:
+        TypeError: if one is of another kind.
     """
-    for name, annotation in type(arguments).__annotations__.items():
-        value = getattr(arguments, name)
-        kinds = [annotation] if annotation in SCALARS else get_args(annotation)
-        kind = next((kind for kind in kinds if kind in SCALARS), None)
-        others = {other for other in kinds if other is not kind}
-        if kind is None or others - {type(None)} or (value is None and others):
-            continue
-        try:
-            read_scalar(f"argument {name!r}", value, kind())
-        except TypeError as error:
-            raise ValueError(str(error)) from error
+    for name, value in given.items():
+        annotation = annotations.get(name)
+        is_union = get_origin(annotation) in (types.UnionType, Union)
+        kinds = list(get_args(annotation)) if is_union else [annotation]
+        if types.NoneType in kinds:
+            if value is None:
+                continue
+            kinds.remove(types.NoneType)
+        if len(kinds) == 1 and kinds[0] in (bool, int, float):
+            read_scalar(f"argument {name!r}", value, kinds[0]())
 
 
 def batch_parameter(value: Any, row: int) -> Any:

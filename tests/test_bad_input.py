@@ -721,3 +721,26 @@ def test_a_single_environment_refuses_calls_out_of_order(name):
         env.step(action)
     with pytest.raises(error.ClosedEnvironmentError):
         env.reset()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "pattern"),
+    [
+        (
+            "BipedalWalker-v3",
+            {"hardcore": "maybe"},
+            "'hardcore' is 'maybe'; expected True",
+        ),
+        ("MiniGrid-DoorKey-8x8-v0", {"size": "five"}, "'size' is 'five'; expected a whole number"),
+        ("BabyAI-GoToLocal-v0", {"num_dists": None}, "'num_dists' is None; expected a whole"),
+    ],
+)
+def test_arguments_are_of_the_kind_that_they_are_annotated_as(name, arguments, pattern):
+    with pytest.raises(TypeError, match=pattern):
+        batchsim.make_vec(name, 2, backend="reference", **arguments)
+
+
+def test_an_argument_that_may_be_of_several_kinds_is_taken():
+    name = "MiniGrid-ObstructedMaze-Full-v0"
+    batchsim.make_vec(name, 2, backend="reference", agent_room=(0, 1)).close()
+    batchsim.make_vec("FrozenLake-v1", 2, backend="reference", desc=None).close()

@@ -13,7 +13,6 @@ from batchsim.envs.minigrid.painter import painter
 from batchsim.envs.minigrid.view import Partial, Scratch
 from batchsim.envs.minigrid.world import State, act
 from batchsim.family import env, merge
-from batchsim.values import require_kinds
 
 
 class Params(NamedTuple):
@@ -94,7 +93,6 @@ class MiniGrid(Partial):
 
     @classmethod
     def choose(cls, arguments):
-        require_kinds(arguments)
         return views.choose(cls, arguments)
 
     def size_of(p):
