@@ -174,22 +174,23 @@ def blocked_rooms_end(monkeypatch):
 
     from batchsim.envs.minigrid.rooms import TRIES
 
-    tries = 0
+    of_room, of_grid = RoomGrid.place_agent, MiniGridEnv.place_agent
 
-    def in_room(self, *args, of_upstream=RoomGrid.place_agent, **kwargs):
-        nonlocal tries
+    def in_room(self, *args, **kwargs):
         tries = 0
-        return of_upstream(self, *args, **kwargs)
 
-    def once(self, *args, of_upstream=MiniGridEnv.place_agent, **kwargs):
-        nonlocal tries
-        tries += 1
-        if tries > TRIES:
-            raise RecursionError("the room is blocked")
-        return of_upstream(self, *args, **kwargs)
+        def once(self, *args, **kwargs):
+            nonlocal tries
+            tries += 1
+            if tries > TRIES:
+                raise RecursionError("the room is blocked")
+            return of_grid(self, *args, **kwargs)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(MiniGridEnv, "place_agent", once)
+            return of_room(self, *args, **kwargs)
 
     monkeypatch.setattr(RoomGrid, "place_agent", in_room)
-    monkeypatch.setattr(MiniGridEnv, "place_agent", once)
 
 
 @pytest.fixture
