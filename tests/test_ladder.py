@@ -361,6 +361,20 @@ def test_check_of_fast_precision_finds_a_wrong_step():
     assert verdict.detail.startswith("step 1: the observation is off by 2")
 
 
+@pytest.mark.parametrize("share", [0.5 / ROWS, 1 / ROWS])
+def test_a_definition_states_how_often_fast_precision_is_further_off(share, monkeypatch):
+    from batchsim.envs.classic_control import cartpole
+
+    def skewed(kind, num_envs):
+        return OffByTwiceTheTolerance(kind.env_id, num_envs, precision="fast")
+
+    stated = (check.TOLERANCE, share)
+    monkeypatch.setattr(cartpole, "FAST_TOLERANCE", stated, raising=False)
+    verdict = check.within_tolerance(skewed, kind("CartPole-v1"), ROWS, STEPS)
+    assert verdict.correct == (share == 1 / ROWS)
+    assert f"{ROWS * STEPS:,}" in verdict.detail
+
+
 def test_memory_of_columns_is_their_size():
     class Floats:
         def __init__(self, kind, num_envs):

@@ -35,7 +35,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from batchsim.ladder.check import TOLERANCE, observation_bytes, within_tolerance
+from batchsim.ladder.check import observation_bytes, within_tolerance
 from batchsim.ladder.machine import describe
 from batchsim.ladder.measure import SIZES, Row, default_sizes
 from batchsim.ladder.runner import Result
@@ -184,9 +184,7 @@ class Report:
         if not verdict.correct:
             return "no" + self.remarks.mark(f"{row.rung.name} – {verdict.detail}.")
         if row.rung.check is within_tolerance:
-            return "yes" + self.remarks.mark(
-                f"{row.rung.name} – {verdict.detail}; {TOLERANCE:.0e} is allowed."
-            )
+            return "yes" + self.remarks.mark(f"{row.rung.name} – {verdict.detail}.")
         return "yes"
 
     def _notes(self) -> list[str]:

@@ -29,7 +29,7 @@ from batchsim.envs.box2d.obstacles import (
 )
 from batchsim.envs.box2d.pairs import find_in_tree, make_pairs
 from batchsim.envs.box2d.pictures import draw_walker
-from batchsim.envs.box2d.quick_lanes import FAST
+from batchsim.envs.box2d.quick_lanes import FAST, FAST_TOLERANCE
 from batchsim.envs.box2d.settings import FRAMES_PER_SECOND, ZERO
 from batchsim.envs.box2d.terrain import (
     GRASS,
@@ -111,7 +111,7 @@ class BipedalWalker(walker.World):
     """
 
     State = merge(walker.World.State, Terrain, Walk)
-    LANES, FAST = ROWS, FAST
+    LANES, FAST, FAST_TOLERANCE = ROWS, FAST, FAST_TOLERANCE
     RENDER_FPS = FRAMES_PER_SECOND
     CLIPS_ACTIONS = True
     ACTION = Box(-1.0, 1.0, (4,), np.float32)

@@ -89,7 +89,9 @@ def resume(s, i, count, size):
         if now < HALF * size or 2.0 * size < now or now < EPSILON:
             count = 0
     if count == 0:
-        s.simplex_corner[i, 0, 0], s.simplex_corner[i, 0, 1] = 0, 0
+        for k in range(3):
+            s.simplex_corner[i, k, 0], s.simplex_corner[i, k, 1] = 0, 0
+            s.simplex[i, k, WEIGHT] = ZERO
         locate(s, i, count)
         s.simplex[i, 0, WEIGHT] = ONE
         count = 1

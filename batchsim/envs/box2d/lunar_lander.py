@@ -20,7 +20,7 @@ from batchsim.envs.box2d.joint_lanes import solve_two_joints
 from batchsim.envs.box2d.joints import relax
 from batchsim.envs.box2d.lanes import solve_together, step_alone
 from batchsim.envs.box2d.pictures import draw_lander
-from batchsim.envs.box2d.quick_lanes import FAST
+from batchsim.envs.box2d.quick_lanes import FAST, FAST_TOLERANCE
 from batchsim.envs.box2d.rocket import HEIGHT, LANDER, SCALE, WIDTH, fly, instruments, worth
 from batchsim.envs.box2d.settings import FRAMES_PER_SECOND, ZERO
 from batchsim.envs.box2d.world import finish_step
@@ -103,7 +103,7 @@ class LunarLander(rocket.World):
         turbulence_power: float = 1.5
 
     State = merge(rocket.World.State, Flight)
-    LANES, FAST = ROWS, FAST
+    LANES, FAST, FAST_TOLERANCE = ROWS, FAST, FAST_TOLERANCE
     RENDER_FPS = FRAMES_PER_SECOND
     KEYS = {None: 0, "left": 1, "up": 2, "right": 3}
     ACTION = Discrete(4)

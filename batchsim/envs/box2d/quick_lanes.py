@@ -110,3 +110,4 @@ def solve_lanes(s, i, k):
 
 FAST = {joint_lanes.enter_joint: enter_joint, joint_lanes.solve_lanes: solve_lanes}
 """What fast precision does in place of what."""
+FAST_TOLERANCE = 1e-4, 0.002  # A contact may begin a step earlier, a ray pass a corner.
