@@ -239,6 +239,7 @@ class Definition:
         self.attributes = self._read_attributes()
         self.reward_type: Callable[..., Any] = getattr(namespace, "REWARD_TYPE", float)
         self.clips_actions: bool = getattr(namespace, "CLIPS_ACTIONS", False)
+        self.fast_tolerance: tuple[float, float] = getattr(namespace, "FAST_TOLERANCE", (1e-5, 0.0))
         self.random = self._read_random()
         self.time_limit = self._read_time_limit()
         self.sizes: frozenset[str] = frozenset()

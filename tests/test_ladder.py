@@ -348,7 +348,7 @@ def test_check_names_the_first_difference():
 class OffByTwiceTheTolerance(batchsim.BatchEnv):
     def step(self, actions):
         results = super().step(actions)
-        results[0][5, 2] += 2 * check.TOLERANCE
+        results[0][5, 2] += 2e-5
         return results
 
 
@@ -368,7 +368,7 @@ def test_a_definition_states_how_often_fast_precision_is_further_off(share, monk
     def skewed(kind, num_envs):
         return OffByTwiceTheTolerance(kind.env_id, num_envs, precision="fast")
 
-    stated = (check.TOLERANCE, share)
+    stated = (1e-5, share)
     monkeypatch.setattr(cartpole, "FAST_TOLERANCE", stated, raising=False)
     verdict = check.within_tolerance(skewed, kind("CartPole-v1"), ROWS, STEPS)
     assert verdict.correct == (share == 1 / ROWS)

@@ -28,8 +28,6 @@ __all__ = ["Settings", "examine_backends", "explain_compile_error"]
 
 Array = npt.NDArray[Any]
 
-TOLERANCE = 1e-5
-"""How far a step in fast precision may be from exact, relative to the value or, below 1, to 1."""
 MANY_ROWS = 4096
 """Enough for several tiles and threads."""
 FEW_STEPS = 50
@@ -251,6 +249,7 @@ class _Comparison:
             native.reset(seed=self.settings.seed)
             fast.reset(seed=self.settings.seed)
             dtypes = {name: column.dtype for name, column in fast.get_state().items()}
+            spare = self.definition.fast_tolerance[1] * steps * native.num_envs
             for t, batch in enumerate(self.actions(native, steps)):
                 state = native.get_state()
                 rounded = {name: state[name].astype(dtypes[name]) for name in state}
@@ -263,7 +262,8 @@ class _Comparison:
                         place_of(self.definition.state_check),
                     )
                     break
-                if self.is_far(native.step(batch), fast.step(batch), t):
+                spare -= self.count_far(native.step(batch), fast.step(batch), t, spare)
+                if spare < 0:
                     break
         finally:
             fast.close()
@@ -294,16 +294,25 @@ class _Comparison:
             env.close()
         return f"{rows} rows for {steps} steps with every index checked, not cut short"
 
-    def is_far(self, exact: Any, fast: Any, t: int) -> bool:
-        """Note the first value that is too far from exact."""
+    def count_far(self, exact: Any, fast: Any, t: int, spare: float) -> int:
+        """Return how many rows are too far from exact; note the first value, if that are too many.
+
+        Args:
+            exact, fast: what a step returned.
+            t: its number.
+            spare: how many rows may be too far.
+        """
         # A row that ends in one of them and not in the other is near its end in both.
         alike = exact[2] == fast[2]
+        tolerance, _ = self.definition.fast_tolerance
         ones, others = (_parts(step[0]) | {"reward": step[1]} for step in (exact, fast))
+        rows = np.zeros(len(alike), bool)
         for name in ones:
             one, other = (np.asarray(found[name], np.float64) for found in (ones, others))
-            far = np.abs(one - other) > TOLERANCE * np.maximum(1.0, np.abs(one))
+            far = np.abs(one - other) > tolerance * np.maximum(1.0, np.abs(one))
             far &= alike.reshape(-1, *[1] * (one.ndim - 1))
-            if far.any():
+            rows |= far.reshape(len(far), -1).any(axis=1)
+            if rows.sum() > spare:
                 where = tuple(np.argwhere(far)[0].tolist())
                 self.findings.add(
                     "precision",
@@ -313,8 +322,8 @@ class _Comparison:
                     "np.float64.",
                     self.place,
                 )
-                return True
-        return False
+                break
+        return int(rows.sum())
 
 
 def _parts(observation: Any, infos: Any = ()) -> dict[str, Array]:

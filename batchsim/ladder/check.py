@@ -15,7 +15,6 @@ from batchsim.ladder.rung import Array, Make, Verdict
 
 __all__ = [
     "SEED",
-    "TOLERANCE",
     "draw_actions",
     "draw_from",
     "observation_bytes",
@@ -25,9 +24,6 @@ __all__ = [
 ]
 
 SEED = 12345
-TOLERANCE = 1e-5
-"""Of `fast` precision, per step: absolute below 1, relative above. A definition may state another
-one, and which share of rows may be further off (`FAST_TOLERANCE`)."""
 MAX_FLAG_DIFFERENCES = 1e-4
 """Share of steps in which a state within rounding of a threshold may fall on its other side."""
 MAX_PIXEL_DIFFERENCES = 0.01
@@ -149,16 +145,17 @@ def within_tolerance(make: Make, kind: Kind, rows: int, steps: int) -> Verdict:
     """Compare steps of a `BatchEnv` in `fast` precision with `exact` ones from the same state.
 
     The exact batch visits the states. Before each step both are put into its state, rounded to what
-    the fast one can hold. No number may be further off than the tolerance, but in the share of rows
-    that the definition states. Of pictures `MAX_PIXEL_DIFFERENCES` may differ, and of rows whose
-    episodes end or whose texts are others `MAX_FLAG_DIFFERENCES`.
+    the fast one can hold. No number may be further off than the definition's tolerance, absolute
+    below 1 and relative above, but in the share of rows that it states. Of pictures
+    `MAX_PIXEL_DIFFERENCES` may differ, and of rows whose episodes end or whose texts are others
+    `MAX_FLAG_DIFFERENCES`.
     """
     from batchsim.batch.vector import BatchEnv
 
     exact = kind.make_vec(rows)
     fast = make(kind, rows)
     assert isinstance(fast, BatchEnv)
-    tolerance, rare = getattr(exact.definition.namespace, "FAST_TOLERANCE", (TOLERANCE, 0.0))
+    tolerance, rare = exact.definition.fast_tolerance
     worst = 0.0
     flags = pixels = seen = apart = 0
     first = zip(_arrays(fast.reset(seed=SEED)[0]), _arrays(exact.reset(seed=SEED)[0]), strict=True)
