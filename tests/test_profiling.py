@@ -154,7 +154,7 @@ def test_a_kernels_loops_are_counted_and_listed(run, tmp_path):
     assert status == 0
     assert_is_report(text, "advance step", "list_flagged", "restart reset", "check_discrete")
     parts = set(re.findall(r"^\| \d+ [\w ()]+ +\| +(\w+) \|", text, re.MULTILINE))
-    assert parts == {"advance", "restart", "observe", "kernel"}
+    assert parts == {"check_actions", "advance", "restart", "observe", "kernel"}
     listing = (tmp_path / "report.s").read_text(encoding="utf-8")
     assert "# mountain_car.py:" in listing
     assert str(ROOT) not in listing
