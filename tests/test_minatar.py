@@ -124,11 +124,11 @@ def test_a_seed_that_the_package_refuses_is_refused(opened):
     ("settings", "sentence"),
     [
         ({"sticky_action_prob": 1.5}, "sticky_action_prob is 1.5; expected from 0.0 to 1.0"),
-        ({"use_minimal_action_set": 1}, "use_minimal_action_set is 1; expected True or False"),
+        ({"use_minimal_action_set": 1}, "'use_minimal_action_set' is 1; expected True or False"),
     ],
 )
 def test_bad_arguments_are_refused(settings, sentence):
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises((TypeError, ValueError), match=sentence):
         batchsim.make_vec("MinAtar/Breakout-v1", 2, backend="reference", **settings)
 
 

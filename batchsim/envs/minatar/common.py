@@ -74,11 +74,6 @@ class MinAtar:
 
     @classmethod
     def choose(cls, arguments):
-        if not isinstance(arguments.use_minimal_action_set, bool):
-            raise ValueError(
-                f"use_minimal_action_set is {arguments.use_minimal_action_set!r}; expected True or "
-                "False."
-            )
         return cls if arguments.use_minimal_action_set else full(cls)
 
     @classmethod

@@ -44,7 +44,7 @@ def choose(definition, arguments):
             expected = ", ".join(map(repr, known))
             raise ValueError(f"{name} is {given!r}; expected one of {expected}.")
     size = arguments.tile_size
-    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= LARGEST_TILE:
+    if not 1 <= size <= LARGEST_TILE:
         raise ValueError(f"tile_size is {size!r}; expected a number from 1 to {LARGEST_TILE}.")
     if (arguments.view, arguments.form) == ("symbolic", "flat"):
         raise ValueError("form is 'flat', which has no numbers below 0; expected another view.")
