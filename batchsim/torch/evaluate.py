@@ -21,7 +21,7 @@ __all__ = ["Evaluation", "drawn", "evaluate", "evaluation_seeds", "most_likely",
 
 Array = npt.NDArray[Any]
 
-LONGEST = 1000
+LONGEST = 10_000
 """Steps after which an episode is broken off if its environment has no time limit of its own: the
 most likely action may lead around in a circle."""
 
