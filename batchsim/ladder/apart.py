@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Generator, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,7 +24,7 @@ from batchsim.ladder.rungs import RUNGS
 
 __all__ = ["measure_apart"]
 
-FOUND = ("absent", "failed", "verdict", "compile_seconds", "bytes_per_env", "measurements")
+FOUND = [field.name for field in fields(Row) if field.name not in ("rung", "peer")]
 """What a process finds out of a row."""
 
 

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,6 +48,7 @@ __all__ = [
     "format_count",
     "format_ratio",
     "format_time",
+    "markdown_table",
     "speedups",
     "to_json",
     "to_markdown",
@@ -309,16 +310,28 @@ def _three_digits(number: float) -> str:
 def to_markdown(result: Result) -> str:
     """Return the ladder as a Markdown table with the machine above and the remarks below."""
     report = Report(result)
+    rows = (
+        (f"*{name}*" if row.peer else f"`{name}`", *cells)
+        for row, (name, *cells) in zip(result.rows, report.rows, strict=True)
+    )
+    heading = f"{result.settings.kind} on {report.header}."
+    return markdown_table(heading, report.columns, rows, report.notes)
+
+
+def markdown_table(
+    heading: str, columns: Iterable[str], rows: Iterable[Iterable[str]], notes: Iterable[str]
+) -> str:
+    """Return a Markdown table whose first column is words, with what stands above and below it."""
+    columns = [column.replace("\n", " ") for column in columns]
     lines = [
-        f"{result.settings.kind} on {report.header}.",
+        heading,
         "",
-        "| " + " | ".join(column.replace("\n", " ") for column in report.columns) + " |",
-        "|---|" + "---:|" * (len(report.columns) - 1),
+        "| " + " | ".join(columns) + " |",
+        "|---|" + "---:|" * (len(columns) - 1),
+        *("| " + " | ".join(cells) + " |" for cells in rows),
+        "",
+        *(f"{note}  " for note in notes),
     ]
-    for row, cells in zip(result.rows, report.rows, strict=True):
-        name = f"*{cells[0]}*" if row.peer else f"`{cells[0]}`"
-        lines.append("| " + " | ".join([name, *cells[1:]]) + " |")
-    lines += ["", *(f"{note}  " for note in report.notes)]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -39,6 +39,7 @@ from batchsim.ladder.report import (
     format_count,
     format_ratio,
     format_time,
+    markdown_table,
     write_between,
 )
 from benchmarks.peers.measure import EXACT, Result, Row
@@ -154,18 +155,15 @@ def _interval(low: float, high: float) -> str:
 def to_markdown(result: Result) -> str:
     """Return a Markdown table with the machine above and the remarks below."""
     report = Report(result)
-    lines = [
-        f"{result.settings.env_id} on {report.header}.",
-        "",
-        "| " + " | ".join(column.replace("\n", " ") for column in report.columns) + " |",
-        "|---|" + "---:|" * (len(report.columns) - 1),
-    ]
-    for row, ((name, _), *cells) in zip(result.rows, report.rows, strict=True):
-        named = f"**{name}**" if row.ours else name
-        shown = [f"{text} ({small})" if small else text for text, small in cells]
-        lines.append("| " + " | ".join([named, *shown]) + " |")
-    lines += ["", *(f"{note}  " for note in report.notes)]
-    return "\n".join(lines).rstrip() + "\n"
+    rows = (
+        (
+            f"**{name}**" if row.ours else name,
+            *(f"{text} ({small})" if small else text for text, small in cells),
+        )
+        for row, ((name, _), *cells) in zip(result.rows, report.rows, strict=True)
+    )
+    heading = f"{result.settings.env_id} on {report.header}."
+    return markdown_table(heading, report.columns, rows, report.notes)
 
 
 def write_markdown(result: Result, path: Path) -> None:

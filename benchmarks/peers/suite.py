@@ -14,7 +14,14 @@ from typing import Any
 from rich.table import Table
 
 from batchsim.ladder.machine import describe
-from batchsim.ladder.report import DASH, Remarks, format_count, format_ratio, write_between
+from batchsim.ladder.report import (
+    DASH,
+    Remarks,
+    format_count,
+    format_ratio,
+    markdown_table,
+    write_between,
+)
 from benchmarks.peers.measure import EXACT, Result, Row, Settings, measure
 from benchmarks.peers.report import to_document
 
@@ -134,16 +141,8 @@ class Suite:
 
     def to_markdown(self) -> str:
         """Return a Markdown table with the machine above and the remarks below."""
-        lines = [
-            f"{self.header}.",
-            "",
-            "| " + " | ".join(("id", *self.columns)) + " |",
-            "|---|" + "---:|" * len(self.columns),
-            *(f"| `{name}` | " + " | ".join(cells) + " |" for name, *cells in self.rows),
-            "",
-            *(f"{note}  " for note in self.notes),
-        ]
-        return "\n".join(lines).rstrip() + "\n"
+        rows = ((f"`{name}`", *cells) for name, *cells in self.rows)
+        return markdown_table(f"{self.header}.", ("id", *self.columns), rows, self.notes)
 
     def write_markdown(self, path: Path) -> None:
         """Write the Markdown table to `path`; in a file with the `MARKERS`, only between them."""
