@@ -414,17 +414,12 @@ def stack_rows(table, lo, hi, count, all_rows, _):
     tile = part_view(table, lo, hi)
     frames = stack_at(table, lo, hi, 1, OBSERVED)
     stacks = stack_at(table, lo, hi, 1, OBSERVATION)
-    if all_rows != 0:
-        for k in range(count):
-            i = listed_row(tile, k)
-            keep_first_frame(row_views(frames, i), tile.elapsed[i])
-        for i in range(tile.elapsed.shape[0]):
-            stack_frames(row_views(frames, i), tile.elapsed[i], row_views(stacks, i))
-    else:
-        for k in range(count):
-            i = listed_row(tile, k)
-            keep_first_frame(row_views(frames, i), tile.elapsed[i])
-            stack_frames(row_views(frames, i), tile.elapsed[i], row_views(stacks, i))
+    for k in range(count):
+        i = listed_row(tile, k)
+        keep_first_frame(row_views(frames, i), tile.elapsed[i])
+    for k in range(tile.elapsed.shape[0] if all_rows != 0 else count):
+        i = k if all_rows != 0 else listed_row(tile, k)
+        stack_frames(row_views(frames, i), tile.elapsed[i], row_views(stacks, i))
     return 0
 
 
