@@ -21,17 +21,13 @@ def stays_above_edge(s, i, k, body):
     turn = s.angle[i, body] - angle
     bulge = env.REACH[body] * turn * turn / np.float32(8.0)
     enough = TOI_TARGET + TOI_TOLERANCE + bulge + CLEARANCE
+    px, py = s.place[i, body, 0], s.place[i, body, 1]
+    qs, qc = s.turn[i, body, 0], s.turn[i, body, 1]
+    if lowest_above(s, i, k, body, px, py, qs, qc) <= enough:
+        return False
     qs, qc = sinf(angle), cosf(angle)
     x, y = rotate(qs, qc, env.CENTER[body, 0], env.CENTER[body, 1])
     px, py = s.center_before[i, body, 0] - x, s.center_before[i, body, 1] - y
-    if lowest_above(s, i, k, body, px, py, qs, qc) <= enough:
-        return False
-    px, py, qs, qc = (
-        s.place[i, body, 0],
-        s.place[i, body, 1],
-        s.turn[i, body, 0],
-        s.turn[i, body, 1],
-    )
     return lowest_above(s, i, k, body, px, py, qs, qc) > enough
 
 
