@@ -66,6 +66,22 @@ def keep_impulses(s, i, n, first, lane):
             s.tangent_impulse[i, slot, k] = s.lane_contact[first, n, place + RUBBED, lane]
 
 
+def rub(s, i, n, place, lane, most, mass, inertia, vx, vy, spin):
+    """Solve friction at a point once, in a lane; return how the body moves then."""
+    tx, ty = s.lane_contact[i, n, NY, lane], -s.lane_contact[i, n, NX, lane]
+    lever_x, lever_y = s.lane_contact[i, n, place + X, lane], s.lane_contact[i, n, place + Y, lane]
+    x, y = vx + -spin * lever_y, vy + spin * lever_x
+    change = s.lane_contact[i, n, place + TANGENT, lane] * -(x * tx + y * ty)
+    rubbed = s.lane_contact[i, n, place + RUBBED, lane]
+    impulse = rubbed + change
+    impulse = impulse if impulse < most else most
+    impulse = -most if -most > impulse else impulse
+    change = impulse - rubbed
+    s.lane_contact[i, n, place + RUBBED, lane] = impulse
+    x, y = change * tx, change * ty
+    return vx + mass * x, vy + mass * y, spin + inertia * (lever_x * y - lever_y * x)
+
+
 def solve_contact_lanes(s, i, n):
     """Solve friction and normals of contact n once, in all lanes."""
     q = POINT + PARTS
@@ -79,7 +95,6 @@ def solve_contact_lanes(s, i, n):
             vx, vy, spin = x if is_it else vx, y if is_it else vy, z if is_it else spin
 
         nx, ny = s.lane_contact[i, n, NX, lane], s.lane_contact[i, n, NY, lane]
-        tx, ty = ny, -nx
         mass, inertia = s.lane_contact[i, n, MASS, lane], s.lane_contact[i, n, INERTIA, lane]
         friction = s.lane_contact[i, n, FRICTION, lane]
         is_pair = s.lane_contact[i, n, POINTS, lane] == 2
@@ -88,31 +103,9 @@ def solve_contact_lanes(s, i, n):
         pushed0 = s.lane_contact[i, n, POINT + PUSHED, lane]
         pushed1 = s.lane_contact[i, n, q + PUSHED, lane]
 
-        # Friction at the first point.
-        x, y = vx + -spin * y0, vy + spin * x0
-        change = s.lane_contact[i, n, POINT + TANGENT, lane] * -(x * tx + y * ty)
-        most, rubbed = friction * pushed0, s.lane_contact[i, n, POINT + RUBBED, lane]
-        impulse = rubbed + change
-        impulse = impulse if impulse < most else most
-        impulse = -most if -most > impulse else impulse
-        change = impulse - rubbed
-        s.lane_contact[i, n, POINT + RUBBED, lane] = impulse
-        x, y = change * tx, change * ty
-        vx, vy = vx + mass * x, vy + mass * y
-        spin += inertia * (x0 * y - y0 * x)
-
-        # And at the second one; if there is none, nothing comes of it.
-        x, y = vx + -spin * y1, vy + spin * x1
-        change = s.lane_contact[i, n, q + TANGENT, lane] * -(x * tx + y * ty)
-        most, rubbed = friction * pushed1, s.lane_contact[i, n, q + RUBBED, lane]
-        impulse = rubbed + change
-        impulse = impulse if impulse < most else most
-        impulse = -most if -most > impulse else impulse
-        change = impulse - rubbed
-        s.lane_contact[i, n, q + RUBBED, lane] = impulse
-        x, y = change * tx, change * ty
-        vx, vy = vx + mass * x, vy + mass * y
-        spin += inertia * (x1 * y - y1 * x)
+        # Where there is no second point, nothing comes of it.
+        vx, vy, spin = rub(s, i, n, POINT, lane, friction * pushed0, mass, inertia, vx, vy, spin)
+        vx, vy, spin = rub(s, i, n, q, lane, friction * pushed1, mass, inertia, vx, vy, spin)
 
         # The normals: of one point,
         x, y = vx + -spin * y0, vy + spin * x0

@@ -36,6 +36,17 @@ def solve_four_joints(s, i):
     solve_lanes(s, i, 3)
 
 
+def drive(s, i, k, lane, motor_mass, spin):
+    """Solve the motor of a joint once, in a lane; return what its impulse grew by."""
+    most = s.lane_joint[i, k, MOST, lane]
+    before = s.lane_joint[i, k, MOTOR, lane]
+    after = before - motor_mass * (spin - s.lane_joint[i, k, SPEED, lane])
+    after = after if after < most else most
+    after = -most if -most > after else after
+    s.lane_joint[i, k, MOTOR, lane] = after
+    return after - before
+
+
 def solve_lanes(s, i, k):
     """Solve joint k of the order once, in all lanes, as `solve_joint_velocity` without branches."""
     a, b = env.FIRST[env.JOINT_ORDER[k]], env.SECOND[env.JOINT_ORDER[k]]
@@ -50,14 +61,8 @@ def solve_lanes(s, i, k):
         vx_b, vy_b = s.lane_velocity[i, b, lane], s.lane_velocity[i, b + 1, lane]
         spin_a, spin_b = s.lane_velocity[i, a + 2, lane], s.lane_velocity[i, b + 2, lane]
 
-        most = s.lane_joint[i, k, MOST, lane]
-        before = s.lane_joint[i, k, MOTOR, lane]
-        wanted = before + -motor_mass * (spin_b - spin_a - s.lane_joint[i, k, SPEED, lane])
-        after = wanted if wanted < most else most
-        after = -most if -most > after else after
-        s.lane_joint[i, k, MOTOR, lane] = after
-        spin_a -= inertia_a * (after - before)
-        spin_b += inertia_b * (after - before)
+        push = drive(s, i, k, lane, motor_mass, spin_b - spin_a)
+        spin_a, spin_b = spin_a - inertia_a * push, spin_b + inertia_b * push
 
         x = vx_b + -spin_b * by - vx_a - -spin_a * ay
         y = vy_b + spin_b * bx - vy_a - spin_a * ax

@@ -15,10 +15,8 @@ from batchsim.envs.box2d.joint_lanes import (
     IMPULSE_X,
     IMPULSE_Y,
     IMPULSE_Z,
-    MOST,
-    MOTOR,
-    SPEED,
     XX,
+    drive,
 )
 from batchsim.envs.box2d.joints import AT_LOWER, AT_UPPER, FREE
 from batchsim.envs.box2d.settings import LARGEST, ZERO
@@ -70,14 +68,8 @@ def solve_lanes(s, i, k):
         vx_b, vy_b = s.lane_velocity[i, b, lane], s.lane_velocity[i, b + 1, lane]
         spin_a, spin_b = s.lane_velocity[i, a + 2, lane], s.lane_velocity[i, b + 2, lane]
 
-        most = s.lane_joint[i, k, MOST, lane]
-        before = s.lane_joint[i, k, MOTOR, lane]
-        after = before - motor_mass * (spin_b - spin_a - s.lane_joint[i, k, SPEED, lane])
-        after = after if after < most else most
-        after = -most if -most > after else after
-        s.lane_joint[i, k, MOTOR, lane] = after
-        spin_a -= inertia_a * (after - before)
-        spin_b += inertia_b * (after - before)
+        push = drive(s, i, k, lane, motor_mass, spin_b - spin_a)
+        spin_a, spin_b = spin_a - inertia_a * push, spin_b + inertia_b * push
 
         x = (vx_b - vx_a) + (spin_a * ay - spin_b * by)
         y = (vy_b - vy_a) + (spin_b * bx - spin_a * ax)
