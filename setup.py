@@ -25,6 +25,7 @@ MODULES = {
     "batchsim.batch._driver": ["batchsim/batch/_threads.hpp"],
     "batchsim.batch._snapshots": [],
     "batchsim.batch._streams": [],
+    "batchsim.compiler._loops": ["batchsim/compiler/_loops.hpp"],
     "batchsim.ladder._cython_loops": [],
     "batchsim.torch._rollout": [],
 }

@@ -20,6 +20,7 @@ import typer
 from line_profiler import LineProfiler
 
 from batchsim import make_vec, random
+from batchsim.actions import OWN
 from batchsim.batch import checks
 from batchsim.batch.allocation import table_of
 from batchsim.batch.generators import Generators
@@ -183,12 +184,13 @@ def output_arrays(envs: BatchEnv, actions: Any) -> list[Any] | None:
 
 def kernel_calls(envs: BatchEnv) -> Callable[[int, int], Callable[[], Any]]:
     """Return `bind(task, rows)`, whose result calls the machine code by ctypes."""
-    table = table_of(envs._tile, envs.kernel.parts)[len(kernels.BEFORE_TABLE) :]
+    loops = envs._kernels.of(OWN).loops
+    table = table_of(envs._tile, loops.address)[len(kernels.BEFORE_TABLE) :]
     result, exception = ctypes.c_int64(), ctypes.c_void_p()
     number, pointer = ctypes.c_int64, ctypes.c_void_p
     # The GIL is kept, as the driver keeps it in short steps.
     kernel = ctypes.PYFUNCTYPE(ctypes.c_int32, pointer, pointer, pointer, number, number, number)(
-        envs.kernel.address
+        loops.kernel
     )
     places = ctypes.byref(result), ctypes.byref(exception), ctypes.c_void_p(table.ctypes.data)
 

@@ -88,8 +88,8 @@ def session(
         ),
         "Part: of the kernel, each an object file of its own, here with its instructions: "
         + ", ".join(f"{part_name(name)} {len(code):,}" for name, code in parts.items())
-        + ". All autoreset modes share them, but for `kernel`, which calls the others and checks "
-        "the actions. Rows: of one pass, – where it is not plain. Bits: of the registers of most "
+        + ". All autoreset modes share them. What calls them is built with the package, and is "
+        "not here. Rows: of one pass, – where it is not plain. Bits: of the registers of most "
         "packed operations, – in scalar loops. Packed and scalar: arithmetic with floating-point "
         "numbers and, packed, + with integers. Div: divisions and square roots. Gather: with "
         "scatters. Spill: loads and stores of the stack frame, constants kept there included. "
@@ -108,7 +108,7 @@ def session(
     path = out or file_name(
         "kernel", f"{name}-{precision}" + (f"-{mode}" if mode != "NextStep" else "")
     )
-    listed = [k for k, one in enumerate(loops) if one.in_step and is_hot(one, shares.get(k))]
+    listed = [k for k, one in enumerate(loops) if is_hot(one, shares.get(k))]
     report.add(
         "Listing",
         f"The command writes `{path.with_suffix('.s').name}` too: the instructions of the loops "
@@ -180,8 +180,8 @@ def read_kernel(spec: compile.KernelSpec) -> tuple[dict[str, list[Instruction]],
 
 
 def part_name(name: str) -> str:
-    """Return what a part is called in the report, "kernel" for what calls the others."""
-    return "kernel" if name == compile.ENTRY else name.removesuffix("_rows")
+    """Return what a part is called in the report."""
+    return name.removesuffix("_rows")
 
 
 def disassemble(machine_code: bytes) -> list[Instruction]:
@@ -264,8 +264,6 @@ class Described:
             name for (file, name), _ in functions if file not in (*libraries, kernels.__file__)
         ]
         helpers = [name for (file, name), _ in functions if file in libraries]
-        checks = any(name.startswith("check_") for name in own)
-        self.in_step = not checks and "reset_selected" not in own
         self.advances = "advance" in own
         own = [name for name in own if name not in GLUE][:1]
         parts = own + others[: 2 - len(own)] or helpers[:1] or ["loop"]
@@ -273,15 +271,11 @@ class Described:
 
 
 GLUE = (
-    *compile.PARTS,
-    compile.ENTRY,
+    *kernels.PARTS,
     kernels.advance_rows_guarded.__name__,
-    kernels.reset_selected.__name__,
-    *(loop.__name__ for loop in compile.STEP_LOOPS.values()),
+    kernels.advance_rows_together.__name__,
 )
-"""Functions of the kernels that name no loop: what goes through the rows of a part, and what calls
-the parts.
-"""
+"""Functions of the kernels that name no loop: what goes through the rows of a part."""
 
 
 def number_loops(loops: list[Described]) -> None:
@@ -319,10 +313,9 @@ def is_hot(one: Described, share: float | None) -> bool:
 
 def say_what(report: Report, loops: list[Described], shares: dict[int, float]) -> None:
     """Add what the counts say to a report."""
-    steps = [one for one in loops if one.in_step]
-    advance = [one for one in steps if one.advances]
+    advance = [one for one in loops if one.advances]
     main_loop = max(
-        advance or steps, key=lambda one: (one.loop.vectorised, len(one.loop.code)), default=None
+        advance or loops, key=lambda one: (one.loop.vectorised, len(one.loop.code)), default=None
     )
     if main_loop is None:
         report.say("No loop belongs to a step.")
@@ -359,8 +352,8 @@ def say_what(report: Report, loops: list[Described], shares: dict[int, float]) -
         f"frame ({counts['spilled stores']} stores: values that found no register; the loads "
         f"include constants), and {conversions} instructions convert between types."
     )
-    vectorised = {one.base for one in steps if one.loop.vectorised}
-    scalar = list(dict.fromkeys(one.base for one in steps if one.base not in vectorised))
+    vectorised = {one.base for one in loops if one.loop.vectorised}
+    scalar = list(dict.fromkeys(one.base for one in loops if one.base not in vectorised))
     sentence = (
         f"Never vectorised in a step: {'; '.join(scalar)}."
         if scalar

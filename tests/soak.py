@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 import batchsim
-from batchsim.compiler import compile
+from batchsim.compiler.layouts import flatten
 from batchsim.registry import ENVIRONMENTS
 
 CONFIGURATIONS: list[dict[str, Any]] = [
@@ -71,7 +71,7 @@ class Turn:
         if ENVIRONMENTS[name].max_episode_steps is not None and rng.random() < 0.5:
             settings["max_episode_steps"] = SHORT
         one = batchsim.make_vec(name, 1, **settings)
-        row = sum(array.nbytes for array in compile.flatten(one._tile))
+        row = sum(array.nbytes for array in flatten(one._tile))
         one.close()
         self.rows = int(
             rng.choice([size for size in SIZES if size == 1 or size * row <= MOST_BYTES])

@@ -256,7 +256,7 @@ def outcome(definition, backend="native"):
     return seen, seconds
 
 
-PARTS = ("check_actions", "advance_rows", "restart_rows", "observe_rows", "run_task")
+PARTS = ("advance_rows", "restart_rows", "observe_rows")
 """What the kernel of an environment without options and infos consists of: a file each."""
 
 

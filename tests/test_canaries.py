@@ -12,7 +12,7 @@ import oracle
 import pytest
 
 import batchsim
-from batchsim.compiler import compile
+from batchsim.compiler.layouts import flatten
 
 PAGES = [False, pytest.param(True, marks=pytest.mark.skipif(not canaries.HAS_PAGES, reason=""))]
 
@@ -26,7 +26,7 @@ def test_batches_between_canaries_do_what_others_do(pages):
     with canaries.guard(pages) as guarded:
         env = batchsim.make_vec("CartPole-v1", 133, num_threads=2)
     twin = batchsim.make_vec("CartPole-v1", 133, num_threads=1)
-    for array in compile.flatten(env._tile):
+    for array in flatten(env._tile):
         assert canaries._is_guarded(array)
     oracle.assert_same_reset(twin.reset(seed=0), env.reset(seed=0))
     actions = oracle.Actions(env)

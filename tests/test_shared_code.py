@@ -95,14 +95,13 @@ def keys(definition=Swing, **settings):
     return compile._Plan(env._kernels.spec, for_numba=False).keys
 
 
-CHECK, ADVANCE, RESTART = "check_actions", "advance_rows", "restart_rows"
-OBSERVE, KEEP, STACK, ENTRY = "observe_rows", "keep_observations", "stack_rows", "run_task"
+ADVANCE, RESTART, OBSERVE = "advance_rows", "restart_rows", "observe_rows"
 ROWS = [0.1, 0.2, 0.3]
 CHANGES = {
-    "the time limit": ({"max_episode_steps": 5}, {ENTRY}),
-    "the autoreset mode": ({"autoreset_mode": "SameStep"}, {ENTRY}),
-    "statistics": ({"record_episode_statistics": True}, {ENTRY}),
-    "stacked frames": ({"frame_stack": 3}, {ENTRY}),
+    "the time limit": ({"max_episode_steps": 5}, set()),
+    "the autoreset mode": ({"autoreset_mode": "SameStep"}, set()),
+    "statistics": ({"record_episode_statistics": True}, set()),
+    "stacked frames": ({"frame_stack": 3}, set()),
     "what step reads": ({"weight": 4.0}, {ADVANCE}),
     "what step reads, by row": ({"weight": ROWS}, {ADVANCE}),
     "what reset reads": ({"low": 0.5}, {RESTART}),
@@ -119,22 +118,8 @@ def test_a_part_is_compiled_anew_for_what_it_reads_alone(change):
     assert {name for name in before if before[name] != after[name]} == expected
 
 
-SHARED = {
-    "nothing": (Board, {}, {CHECK, ENTRY}),
-    "observations that are kept": (Board, {"autoreset_mode": "SameStep"}, {CHECK, ENTRY}),
-    "stacked frames": (Board, {"frame_stack": 3}, {CHECK, ENTRY}),
-    "actions": (Choosing, {"autoreset_mode": "SameStep"}, {ADVANCE, RESTART, OBSERVE, KEEP, ENTRY}),
-    "precision": (Swing, {"precision": "fast", "frame_stack": 3}, {CHECK, STACK, ENTRY}),
-}
-
-
-@pytest.mark.parametrize("difference", SHARED)
-def test_environments_share_what_calls_their_parts(difference):
-    definition, settings, expected = SHARED[difference]
-    one = keys(**{name: value for name, value in settings.items() if name != "precision"})
-    other = keys(definition, **settings)
-    assert one.keys() == other.keys()
-    assert {name for name in one if one[name] == other[name]} == expected
+def test_how_many_actions_there_are_is_in_no_key():
+    assert keys(Choosing) == keys()
 
 
 def test_the_value_of_a_parameter_that_was_given_is_in_no_key():

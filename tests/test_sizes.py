@@ -301,7 +301,7 @@ def test_a_part_and_a_batch_that_was_never_reset_hold_the_defaults(opened):
 
 def test_a_size_is_compiled_in_and_other_parameters_are_not(opened):
     def kernel(**arguments):
-        return opened(batchsim.make_vec(Orchard, 2, **arguments)).kernel.parts
+        return (*opened(batchsim.make_vec(Orchard, 2, **arguments)).kernel.addresses.values(),)
 
     assert kernel(size=4) == kernel(size=4, worth=(3.0, 2.0, 1.0))
     assert kernel(size=4, scale=4.0) == kernel(size=4, scale=5.0)

@@ -13,7 +13,7 @@ from gymnasium import error
 
 import batchsim
 from batchsim.batch import copies
-from batchsim.compiler import compile
+from batchsim.compiler.layouts import flatten
 
 IDS = oracle.ALL_BUT_SLOW
 
@@ -126,7 +126,7 @@ def test_a_copy_shares_nothing_that_changes(copier) -> None:  # type: ignore[no-
     envs = batchsim.make_vec("Pendulum-v1", 3, g=np.linspace(9.0, 11.0, 3))
     envs.reset(seed=3)
     twin = copier(envs)
-    arrays = zip(compile.flatten(envs._tile), compile.flatten(twin._tile), strict=True)
+    arrays = zip(flatten(envs._tile), flatten(twin._tile), strict=True)
     assert not any(np.shares_memory(one, other) for one, other in arrays)
     assert not envs.params["g"].flags.writeable
     for name in ("observation", "action", "single_observation", "single_action"):

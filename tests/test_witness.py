@@ -10,6 +10,7 @@ import pytest
 import witness
 
 import batchsim
+from batchsim.actions import OWN
 from batchsim.batch.allocation import table_of
 from batchsim.compiler.kernels import BEFORE_TABLE
 
@@ -30,15 +31,15 @@ SETTINGS = {
 }
 
 
-def run(kernel, tile, arrays, task):
-    """Run a task of a kernel on these arrays, which have the places of a tile's."""
-    whole = table_of(tile, kernel.parts)
+def run(loops, tile, arrays, task):
+    """Run a task of a batch's kernel on these arrays, which have the places of a tile's."""
+    whole = table_of(tile, loops.address)
     table = whole[len(BEFORE_TABLE) :]
     table[:] = [array.ctypes.data for array in arrays]
     result, exception = ctypes.c_int64(), ctypes.c_void_p()
     pointer, number = ctypes.c_void_p, ctypes.c_int64
     call = ctypes.CFUNCTYPE(ctypes.c_int32, pointer, pointer, pointer, number, number, number)(
-        kernel.address
+        loops.kernel
     )
     places = ctypes.byref(result), ctypes.byref(exception), table.ctypes.data
     assert call(*places, task.bit_length() - 1, 0, N) == 0
@@ -62,8 +63,9 @@ def test_tasks_read_and_write_what_the_witness_says(settings, mode):
         *witness.uses(tile, envs._choice_is_action()), strict=True
     )
     random = np.random.default_rng(0)
+    loops = envs._kernels.of(OWN).loops
     for task, bit in TASKS.items():
-        after = run(envs.kernel, tile, copies(arrays), bit)
+        after = run(loops, tile, copies(arrays), bit)
         for k, field in enumerate(fields):
             if not writers[k] & bit:
                 assert after[k].tobytes() == arrays[k].tobytes(), f"{task} writes {field}"
@@ -71,7 +73,7 @@ def test_tasks_read_and_write_what_the_witness_says(settings, mode):
                 scrambled = copies(arrays)
                 noise = random.bytes(arrays[k].nbytes)
                 scrambled[k] = np.frombuffer(bytearray(noise), arrays[k].dtype)
-                run(envs.kernel, tile, scrambled, bit)
+                run(loops, tile, scrambled, bit)
                 assert scrambled[k].tobytes() == noise, f"{task} writes {field}"
                 for j in range(len(arrays)):
                     same = j == k or scrambled[j].tobytes() == after[j].tobytes()

@@ -8,8 +8,8 @@ import numpy as np
 
 from batchsim import actions
 from batchsim.batch import vector
-from batchsim.compiler import compile, kernels
-from batchsim.compiler.layouts import SHARED
+from batchsim.compiler import kernels
+from batchsim.compiler.layouts import SHARED, flatten
 
 CHECK, STEP, RESET = (1 << task for task in (kernels.CHECK_ACTIONS, kernels.STEP, kernels.RESET))
 
@@ -39,7 +39,7 @@ def uses(tile, same_choice):
     found = []
     for field, nested in tile._asdict().items():
         names = getattr(nested, "_fields", ()) if field == "episode" else ()
-        for k, array in enumerate(compile.flatten(nested)):
+        for k, array in enumerate(flatten(nested)):
             tasks = USES.get(names[k] if names else field, (0, STEP | RESET))
             if field == "choice" and same_choice:
                 tasks = CHECK | STEP, 0
@@ -66,7 +66,7 @@ class Kernels:
         self.address = address
         self.tile = tile
         self.same_choice = same_choice
-        self.record = np.zeros(2 + 4 * len(compile.flatten(tile)), np.int64)
+        self.record = np.zeros(2 + 4 * len(flatten(tile)), np.int64)
         RECORDS.append(self.record)
 
     def of(self, kind):
@@ -78,10 +78,9 @@ class Kernels:
             size = array.size * (8 if wide else array.itemsize)
             row = 0 if field in SHARED else size // len(array)
             words += [row, size, readers, writers]
-        self.record[:] = [kernel.address, len(words) // 4, *words]
-        return types.SimpleNamespace(
-            interpreted=kernel.interpreted, address=self.address, parts=kernel.parts
-        )
+        self.record[:] = [kernel.loops.kernel, len(words) // 4, *words]
+        hidden = types.SimpleNamespace(kernel=self.address, address=kernel.loops.address)
+        return types.SimpleNamespace(interpreted=kernel.interpreted, loops=hidden)
 
 
 @contextlib.contextmanager

@@ -434,9 +434,9 @@ cdef class Driver:
         """Step with the kernel for this kind of actions, compiled if there is none yet."""
         kernel = self.kernels.of(kind)
         self.interpreted = kernel.interpreted
-        self.kernel = <Kernel> <size_t> kernel.address
-        for k, address in enumerate(kernel.parts, 1):
-            self.table[-k] = address
+        if kernel.loops is not None:
+            self.kernel = <Kernel> <size_t> kernel.loops.kernel
+            self.table[-1] = kernel.loops.address
         self.kind = kind
 
     cdef void _set_action(self, object actions):

@@ -4,7 +4,7 @@ table of pointers has both.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,8 @@ from batchsim.batch._buffers import BufferPool, aligned_zeros
 from batchsim.batch.infos import Infos
 from batchsim.batch.spaces import Layout, action_bounds, named
 from batchsim.columns import Column
-from batchsim.compiler import compile, kernels
-from batchsim.compiler.layouts import LIMIT
+from batchsim.compiler import kernels
+from batchsim.compiler.layouts import LIMIT, flatten
 from batchsim.compiler.tables import used_as_arrays
 from batchsim.definition import Definition
 from batchsim.streams import module_of
@@ -178,9 +178,9 @@ class Allocator:
 
 def slots(tile: kernels.Tile, choice_is_action: bool) -> dict[str, Any]:
     """Return where the table of pointers has the actions and the outputs."""
-    places = {id(array): k for k, array in enumerate(compile.flatten(tile))}
+    places = {id(array): k for k, array in enumerate(flatten(tile))}
     found: dict[str, Any] = {
-        name: tuple(places[id(array)] for array in compile.flatten(getattr(tile, name)))
+        name: tuple(places[id(array)] for array in flatten(getattr(tile, name)))
         for name in ("observation", "final_observation", "info", "final_info")
     }
     for name in ("action", "reward", "terminated", "truncated"):
@@ -193,16 +193,14 @@ def slots(tile: kernels.Tile, choice_is_action: bool) -> dict[str, Any]:
     return found
 
 
-def table_of(tile: kernels.Tile, parts: Sequence[int] = (0,) * len(kernels.PARTS)) -> Array:
+def table_of(tile: kernels.Tile, loops: int = 0) -> Array:
     """Return the driver's table of pointers, behind what it has before its first array.
 
     Args:
         tile: the arrays.
-        parts: the addresses of a kernel's parts.
+        loops: the address of what describes them (`batchsim.compiler.loops.Loops`).
     """
-    before = [*parts, *compile.places(tile).values()]
-    arrays = (array.ctypes.data for array in compile.flatten(tile))
-    return np.array([*reversed(before), *arrays], np.int64)
+    return np.array([loops, *(array.ctypes.data for array in flatten(tile))], np.int64)
 
 
 def _each(make: Any, leaves: Layout | Infos, num_envs: int) -> list[Any]:

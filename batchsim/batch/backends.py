@@ -14,6 +14,7 @@ from batchsim.batch._driver import poll_address
 from batchsim.compiler import compile, interrupts
 from batchsim.compiler.kernels import BoxBounds, Tile
 from batchsim.compiler.layouts import cut_rows
+from batchsim.compiler.loops import Loops
 from batchsim.compiler.returns import wrong_returns
 
 __all__ = ["Kernel", "Kernels"]
@@ -31,15 +32,8 @@ class Kernel(NamedTuple):
     interpreted: Callable[[Tile, int, int, int], int] | None
     """None with the native backend, but for the checked mode."""
 
-    @property
-    def address(self) -> int:
-        """Of the machine code; 0 without."""
-        return self.native.address if self.native else 0
-
-    @property
-    def parts(self) -> tuple[int, ...]:
-        """The addresses of its parts; none without."""
-        return self.native.parts if self.native else ()
+    loops: Loops | None
+    """What calls the parts of the machine code; None with the reference backend."""
 
 
 class Kernels:
@@ -81,7 +75,7 @@ class Kernels:
         return self.made[kind]
 
     def _make(self, spec: compile.KernelSpec) -> Kernel:
-        native = interpreted = None
+        native = interpreted = loops = None
         try:
             if self.backend == "reference" and (wrong := wrong_returns(spec.definition.step)):
                 # Python would not mind before a row comes there.
@@ -96,7 +90,9 @@ class Kernels:
 
             tables = getattr(spec.tile.tables, "_fields", ())
             raise explain(error, spec.definition, tables) from None
-        return Kernel(native, interpreted)
+        if native:
+            loops = Loops(spec.tile, spec.autoreset_mode, spec.bounds, native.addresses)
+        return Kernel(native, interpreted, loops)
 
 
 def _widened(bounds: BoxBounds) -> BoxBounds:

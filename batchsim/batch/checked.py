@@ -17,9 +17,8 @@ import numpy.typing as npt
 
 from batchsim.batch.checks import Checks
 from batchsim.compiler import kernels
-from batchsim.compiler.compile import flatten
 from batchsim.compiler.kernels import Tile
-from batchsim.compiler.layouts import cut_rows
+from batchsim.compiler.layouts import cut_rows, flatten
 
 __all__ = ["Guard", "wanted"]
 

@@ -29,6 +29,7 @@ from batchsim.batch.processors import available_cpus
 from batchsim.batch.spaces import Layout, accepted_actions, require_alike, stacked
 from batchsim.batch.texts import TEXT_MODES, Texts, batched, batched_alike
 from batchsim.compiler import compile
+from batchsim.compiler.layouts import flatten
 from batchsim.definition import Definition
 from batchsim.values import is_same
 
@@ -644,7 +645,7 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
         columns["pending"] = tile.pending
         if self.frame_stack > 1:
             names = (f"frames{path}" for path in self._layout.paths)
-            columns.update(zip(names, compile.flatten(tile.frames), strict=True))
+            columns.update(zip(names, flatten(tile.frames), strict=True))
         if self.record_episode_statistics:
             columns["episode.total"] = tile.episode.total
             columns["episode.started"] = tile.episode.started

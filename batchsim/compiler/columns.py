@@ -15,18 +15,17 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.errors import TypingError
-from numba.extending import intrinsic, register_jitable
+from numba.extending import intrinsic
 
-from batchsim.compiler.arrays import load_invariant
-from batchsim.compiler.kernels import BEFORE_TABLE, PARTS, PLACES, Tile
+from batchsim.compiler.kernels import Tile
 from batchsim.compiler.layouts import (
     ACCESSORS,
-    REPORTS,
     ArrayLayout,
     HiddenLayout,
     TupleLayout,
     count,
     cut_rows,
+    flatten,
     rebuild,
     row_bytes,
 )
@@ -45,8 +44,6 @@ from batchsim.compiler.rows import (
 
 __all__ = [
     "NATIVE",
-    "NATIVE_PARTS",
-    "NATIVE_PLACES",
     "native_target",
     "native_view",
     "reference_accessors",
@@ -82,8 +79,6 @@ def _native_view(kind: RowsType) -> Any:
             number = context.get_value_type(types.intp)
             addresses = cgutils.alloca_once(builder, number, 1 + count(kind.layout))
             builder.store(builder.sub(end, first), addresses)
-            # None of a part, which does not see so far.
-            skipped = number(0)
 
             def enter(slot: int, layout: ArrayLayout | HiddenLayout | TupleLayout) -> int:
                 if isinstance(layout, HiddenLayout):
@@ -92,20 +87,14 @@ def _native_view(kind: RowsType) -> Any:
                     for member in layout.members:
                         slot = enter(slot, member)
                     return slot
-                place = builder.add(skipped, number(slot))
-                address = builder.load(builder.gep(pointers, [place]))
+                address = builder.load(builder.gep(pointers, [number(slot)]))
                 if layout.length is None:
                     row = number(row_bytes(layout))
                     address = builder.add(address, builder.mul(first, row))
                 builder.store(address, builder.gep(addresses, [ir.IntType(32)(1 + slot)]))
                 return slot + 1
 
-            slot = 0
-            for name, member in zip(kind.layout.fields, kind.layout.members, strict=False):
-                if name == REPORTS:
-                    place = _before_table(builder, pointers, number(_before("reports")))
-                    skipped = builder.sub(place, number(slot))
-                slot = enter(slot, member)
+            enter(0, kind.layout)
             return addresses
 
         return kind(table, types.intp, types.intp), codegen
@@ -113,19 +102,10 @@ def _native_view(kind: RowsType) -> Any:
     return view
 
 
-def _before(name: str) -> int:
-    """Return where the driver's table has one of `BEFORE_TABLE`."""
-    return -1 - BEFORE_TABLE.index(name)
-
-
-def _before_table(builder: Any, pointers: Any, place: Any) -> Any:
-    """Return what the driver's table has in a place before its first array."""
-    return load_invariant(builder, builder.gep(pointers, [place]))
-
-
 @functools.cache
 def native_target(layout: ArrayLayout | TupleLayout) -> Any:
-    """Return the intrinsic `target(table, lo, hi, frames, place)`: arrays to write into.
+    """Return the intrinsic `target(table, lo, hi, frames, place)`: arrays to write into, the first
+    of which is in this place of the table.
 
     Args:
         layout: of the arrays, with one row a frame.
@@ -134,8 +114,7 @@ def native_target(layout: ArrayLayout | TupleLayout) -> Any:
     @intrinsic
     def target(typing_context: Any, table: Any, lo: Any, hi: Any, frames: Any, place: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            pointers, first, end, times, place = arguments
-            slot = _before_table(builder, pointers, place)
+            pointers, first, end, times, slot = arguments
             first, end = builder.mul(first, times), builder.mul(end, times)
 
             def build(layout: ArrayLayout | TupleLayout) -> Any:
@@ -275,29 +254,6 @@ def _clear_rows(typing_context: Any, nested: Any) -> Any:
     return types.void(nested), codegen
 
 
-def copy_rows(source, target):  # type: ignore[no-untyped-def]
-    """Copy each array of a nested tuple into that of another one alike."""
-    if isinstance(source, np.ndarray):
-        target[:] = source
-        return
-    for one, other in zip(source, target, strict=True):
-        copy_rows(one, other)
-
-
-@intrinsic
-def _copy_rows(typing_context: Any, source: Any, target: Any) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        for one, other in zip(
-            _each_array(context, builder, source, arguments[0]),
-            _each_array(context, builder, target, arguments[1]),
-            strict=True,
-        ):
-            cgutils.raw_memcpy(builder, other.data, one.data, _size(builder, one), 1)
-        return context.get_dummy_value()
-
-    return types.void(source, target), codegen
-
-
 def _each_array(context: Any, builder: Any, kind: Any, value: Any) -> list[Any]:
     """Return Numba's access to each of the arrays of a part of a tile, or of a nested tuple."""
     kind, value = arrays_of(context, builder, kind, value)
@@ -310,90 +266,6 @@ def _each_array(context: Any, builder: Any, kind: Any, value: Any) -> list[Any]:
 def _size(builder: Any, array: Any) -> Any:
     """Return how many bytes an array has."""
     return builder.mul(array.nitems, array.itemsize)
-
-
-def copy_row(source, j, target, k):  # type: ignore[no-untyped-def]
-    """Copy row j of each array of a nested tuple into row k of each array of another one alike."""
-    if isinstance(source, np.ndarray):
-        target[k] = source[j]
-        return
-    for one, other in zip(source, target, strict=True):
-        copy_row(one, j, other, k)
-
-
-@intrinsic
-def _copy_row(typing_context: Any, source: Any, j: Any, target: Any, k: Any) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        sources, from_row, targets, to_row = arguments
-        for one, other in zip(
-            _each_array(context, builder, source, sources),
-            _each_array(context, builder, target, targets),
-            strict=True,
-        ):
-            read_from, write_to = _row(builder, one, from_row), _row(builder, other, to_row)
-            cgutils.raw_memcpy(builder, write_to, read_from, _row_size(builder, one), 1)
-        return context.get_dummy_value()
-
-    return types.void(source, types.intp, target, types.intp), codegen
-
-
-def _row_size(builder: Any, array: Any) -> Any:
-    return builder.extract_value(array.strides, 0)
-
-
-def _row(builder: Any, array: Any, row: Any) -> Any:
-    return cgutils.pointer_add(builder, array.data, builder.mul(row, _row_size(builder, array)))
-
-
-def fetch_row(nested, i):  # type: ignore[no-untyped-def]
-    """Start to bring row i of each array of a nested tuple into the cache: nothing, in Python."""
-
-
-@intrinsic
-def _fetch_row(typing_context: Any, nested: Any, i: Any) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        byte = ir.IntType(8).as_pointer()
-        number = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-        prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        write_to_nearest_data = [ir.Constant(number, flag) for flag in (1, 3, 1)]
-        for array in _each_array(context, builder, nested, arguments[0]):
-            start = builder.bitcast(_row(builder, array, arguments[1]), byte)
-            builder.call(prefetch, [start, *write_to_nearest_data])
-        return context.get_dummy_value()
-
-    return types.void(nested, types.intp), codegen
-
-
-# --- A part of a kernel ---------------------------------------------------------------------------
-
-
-def _caller(name: str) -> Any:
-    """Return the intrinsic that calls a part, whose address the driver's table has."""
-
-    @intrinsic
-    def call(typing_context: Any, table: Any, lo: Any, hi: Any, a: Any, b: Any, c: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            place = context.get_value_type(types.intp)(_before(name))
-            address = _before_table(builder, arguments[0], place)
-            kind = context.call_conv.get_function_type(types.int64, signature.args)
-            status, result = context.call_conv.call_function(
-                *(builder, builder.inttoptr(address, kind.as_pointer())),
-                *(types.int64, signature.args, arguments),
-            )
-            with cgutils.if_unlikely(builder, status.is_error):
-                context.call_conv.return_status_propagate(builder, status)
-            return result
-
-        return types.int64(table, *[types.int64] * 5), codegen
-
-    return call
-
-
-NATIVE_PARTS = {name: _caller(name) for name in PARTS}
-"""What the parts are called by in the native backend."""
-NATIVE_PLACES = {name: _before(name) for name in PLACES}
-"""Where the driver's table says which arrays are written."""
 
 
 # --- What a step returned -------------------------------------------------------------------------
@@ -424,49 +296,7 @@ def _outcome(typing_context: Any, returned: Any) -> Any:
     return result(returned), codegen
 
 
-# --- Flags ----------------------------------------------------------------------------------------
-
-
-def flag_bits(flags, k):  # type: ignore[no-untyped-def]
-    """Return flags 64 k to 64 k + 63 as the bits of one word, the first as its lowest."""
-    return sum(1 << bit for bit in np.flatnonzero(flags[64 * k : 64 * k + 64]).tolist())
-
-
-@intrinsic
-def _flag_bits(typing_context: Any, flags: Any, k: Any) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(flags)(context, builder, value=arguments[0])
-        vector = ir.VectorType(ir.IntType(8), 64)
-        start = builder.gep(array.data, [builder.shl(arguments[1], arguments[1].type(6))])
-        loaded = builder.load(builder.bitcast(start, vector.as_pointer()))
-        loaded.align = 1
-        is_set = builder.icmp_unsigned("!=", loaded, ir.Constant(vector, None))
-        return builder.bitcast(is_set, ir.IntType(64))
-
-    return types.uint64(flags, types.intp), codegen
-
-
-def lowest_bit(word):  # type: ignore[no-untyped-def]
-    """Return the number of the lowest bit that is set in a word other than 0."""
-    return (word & -word).bit_length() - 1
-
-
-@intrinsic
-def _lowest_bit(typing_context: Any, word: Any) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.intp(types.uint64), codegen
-
-
-def without_lowest_bit(word):  # type: ignore[no-untyped-def]
-    """Return a word without the lowest bit that is set in it."""
-    return word & (word - 1)
-
-
-@register_jitable
-def _without_lowest_bit(word):  # type: ignore[no-untyped-def]
-    return word & (word - np.uint64(1))
+# --- The reference backend ------------------------------------------------------------------------
 
 
 def _reference_target(table: Tile, lo: int, hi: int, frames: int, place: str) -> Any:
@@ -492,25 +322,17 @@ def reference_accessors(constants: Any, *, stacks: bool) -> dict[str, Any]:
         row_views,
         state_at,
         clear_rows,
-        copy_rows,
-        copy_row,
         outcome,
-        fetch_row,
-        flag_bits,
-        lowest_bit,
-        without_lowest_bit,
     )
     return {
         "view": reference_view,
         "part_view": reference_view,
         "observation_at": _reference_target,
         "info_at": _reference_target,
-        "stack_at": _reference_target,
         "OBSERVED": "frames" if stacks else "observation",
         "INFO": "info",
         "FINAL_INFO": "final_info",
-        "OBSERVATION": "observation",
-        "FINAL_OBSERVATION": "final_observation",
+        "leaves": flatten,
         **dict(zip(ACCESSORS, accessors, strict=True)),
     }
 
@@ -521,13 +343,7 @@ _NATIVE = (
     _row_views,
     _state_at,
     _clear_rows,
-    _copy_rows,
-    _copy_row,
     _outcome,
-    _fetch_row,
-    _flag_bits,
-    _lowest_bit,
-    _without_lowest_bit,
 )
 NATIVE = dict(zip(ACCESSORS, _NATIVE, strict=True))
-"""What free names of the tile loops stand for in the native backend, beside `view`."""
+"""What free names of the parts stand for in the native backend, beside `part_view`."""

@@ -29,7 +29,8 @@ from batchsim.compiler import cache, kernels, layouts, target, ufuncs
 from batchsim.compiler import forks as forks  # sees to every fork from now on
 from batchsim.compiler.binder import Binder, rebuilt
 from batchsim.compiler.digest import LIBRARIES, OWN_CODE, WHOLE, Digest, extensions, hash_of_files
-from batchsim.compiler.kernels import BEFORE_TABLE, PARTS, PLACES, Tile
+from batchsim.compiler.kernels import Tile
+from batchsim.compiler.layouts import flatten
 from batchsim.compiler.safety import may_step_finished_rows
 from batchsim.definition import Definition, record
 
@@ -41,9 +42,7 @@ __all__ = [
     "assemble",
     "chosen_of",
     "compile_native",
-    "flatten",
     "interpret",
-    "places",
 ]
 
 # No reference counting: arrays reached through a tuple would cost atomic operations, and an
@@ -73,26 +72,19 @@ REFUSALS = (
 )
 """What the compiler raises about functions that it cannot compile."""
 
-STEP_LOOPS = {
+STEPS = {
     AutoresetMode.NEXT_STEP: kernels.step_next_step,
     AutoresetMode.SAME_STEP: kernels.step_same_step,
     AutoresetMode.DISABLED: kernels.step_disabled,
 }
-
+"""What a step is to the reference backend."""
 SELDOM = "restart_rows"
 """The part that most steps do little of; many draws in it would be inlined at great length."""
-ENTRY = kernels.run_task.__name__
-"""What calls them."""
-OF_STEPS = ("rng", "pending", "selected", "settings", "reward", "terminated", "truncated", "state")
-"""The fields of a tile that no part reads that is about actions or observations alone."""
 HIDDEN = {
-    "check_actions": (*OF_STEPS, "finished", "elapsed"),
     "advance_rows": ("elapsed",),
     "restart_rows": ("elapsed", "action", "choice"),
     "observe_rows": ("elapsed", "action", "choice"),
     "inform_rows": ("elapsed", "action", "choice"),
-    "keep_observations": (*OF_STEPS, "finished", "elapsed", "action", "choice"),
-    "stack_rows": (*OF_STEPS, "action", "choice"),
 }
 """By part: the fields of a tile that it does not read."""
 
@@ -116,44 +108,6 @@ class KernelSpec:
     """Whether actions are Python's numbers; see `batchsim.actions`."""
 
 
-def flatten(nested: Any) -> list[np.ndarray[Any, Any]]:
-    """Return the arrays of a `Tile` in the order of the driver's table."""
-    if isinstance(nested, np.ndarray):
-        return [nested]
-    return [array for member in nested for array in flatten(member)]
-
-
-def _statistics(spec: KernelSpec) -> dict[str, Any]:
-    if spec.record_episode_statistics:
-        return {
-            "add_rewards": kernels.keep_rewards,
-            "start_episodes": kernels.keep_starts,
-            "report_episodes": kernels.keep_episodes,
-        }
-    return {
-        "add_rewards": kernels.skip_all,
-        "start_episodes": kernels.skip_listed,
-        "report_episodes": kernels.skip_all,
-    }
-
-
-def _stacking(spec: KernelSpec) -> dict[str, Any]:
-    frames = flatten(spec.tile.frames)
-    if frames:
-        return {
-            "observe_all": kernels.observe_frames,
-            "observe_listed": kernels.observe_frames_listed,
-            "observe_again": kernels.observe_frames_again,
-            "FRAMES": frames[0].shape[1],
-        }
-    return {
-        "observe_all": kernels.observe_plain,
-        "observe_listed": kernels.observe_plain_listed,
-        "observe_again": kernels.observe_plain_again,
-        "FRAMES": 1,
-    }
-
-
 def chosen_of(bounds: Any) -> Any:
     """Return what reads the action of a row, of a space with these bounds."""
     if isinstance(bounds, kernels.DiscreteBounds):
@@ -171,40 +125,32 @@ def _placeholders(spec: KernelSpec) -> dict[str, Any]:
         "observe": spec.definition.observe,
         "inform": spec.definition.inform or kernels.no_info,
         "MARKS": spec.checked,
-        "step_rows": STEP_LOOPS[spec.autoreset_mode],
         "chosen": chosen_of(spec.bounds),
-        "ACTION": spec.bounds,
         "HAS_OPTIONS": bool(spec.definition.options),
-        **_stacking(spec),
-        **_statistics(spec),
     }
 
 
 def _part_loops(spec: KernelSpec, *, guarded: bool) -> dict[str, Any]:
-    """Return the loops that are the parts, by name."""
+    """Return the loops that are the parts, by name; of infos none where there are none."""
     advance_rows = kernels.advance_rows_guarded if guarded else kernels.advance_rows
     if spec.definition.together:
         advance_rows = kernels.advance_rows_together
-    discrete = isinstance(spec.bounds, kernels.DiscreteBounds)
-    keeps = spec.autoreset_mode is AutoresetMode.SAME_STEP
-    stacks = bool(flatten(spec.tile.frames))
-    return {
-        "check_actions": kernels.check_discrete if discrete else kernels.check_box,
+    loops = {
         "advance_rows": advance_rows,
         "restart_rows": kernels.restart_rows,
         "observe_rows": kernels.observe_rows,
-        "inform_rows": kernels.inform_rows if spec.definition.info else kernels.skip_rows,
-        "keep_observations": kernels.keep_observations if keeps else kernels.skip_rows,
-        "stack_rows": kernels.stack_rows if stacks else kernels.skip_rows,
     }
+    if spec.definition.info:
+        loops["inform_rows"] = kernels.inform_rows
+    return loops
 
 
 @dataclass(frozen=True)
 class NativeKernel:
-    """Machine code with the signature of `Kernel` in _threads.hpp."""
+    """What of a kernel is compiled: its parts, with the signature of `Part` in _loops.hpp."""
 
     addresses: Mapping[str, int]
-    """Where each part begins, by its name, and at last what calls them."""
+    """Where each part begins, by its name."""
     keys: Mapping[str, str]
     """What they are kept under on disk."""
     keeps: tuple[Any, ...]
@@ -212,29 +158,18 @@ class NativeKernel:
     compile_seconds: float
     """Zero if the kernel came from the cache."""
 
-    @property
-    def address(self) -> int:
-        """Where the kernel begins."""
-        return self.addresses[ENTRY]
-
-    @property
-    def parts(self) -> tuple[int, ...]:
-        """Where each of `PARTS` begins; 0 for one that there is none of."""
-        return tuple(self.addresses.get(name, 0) for name in PARTS)
-
 
 class ObjectFile(NamedTuple):
-    """A part of a kernel, or what calls them, to be read."""
+    """A part of a kernel, to be read."""
 
     name: str
-    """The part's, one of `PARTS`, or else `ENTRY`."""
+    """One of `PARTS`."""
     assembly: str
     code: bytes
 
 
-KERNEL = types.int64(types.CPointer(types.int64), types.int64, types.int64, types.int64)
 PART = types.int64(types.CPointer(types.int64), *[types.int64] * 5)
-"""The types that the functions are compiled for, those of numbers and of the driver's table."""
+"""The types that they are compiled for, those of the driver's table and of numbers."""
 
 
 class _Jit:
@@ -266,7 +201,7 @@ class _Jit:
 _jit = _Jit()
 _loaded: dict[str, NativeKernel] = {}
 _loaded_code: dict[str, Any] = {}
-"""By key: the library that a part or the whole of a kernel is in."""
+"""By key: the library that a part of a kernel is in."""
 
 
 def compile_native(spec: KernelSpec) -> NativeKernel:
@@ -297,7 +232,7 @@ def compile_native(spec: KernelSpec) -> NativeKernel:
 
 
 def assemble(spec: KernelSpec) -> list[ObjectFile]:
-    """Return the parts of the kernel of `spec`, compiled anew, and what calls them, to be read."""
+    """Return the parts of the kernel of `spec`, compiled anew, to be read."""
     with _jit:
         plan = _Plan(spec, for_numba=True)
         with _uncollected():
@@ -319,30 +254,13 @@ class _Plan:
 
     def __init__(self, spec: KernelSpec, *, for_numba: bool) -> None:
         self.spec = spec
-        # Where there are no functions of the environment, nothing is of its precision.
-        common, shared = _common_key(spec, spec.precision), _common_key(spec, "")
+        common = _common_key(spec)
         loops = _part_loops(spec, guarded=_is_guarded(spec))
-        frame = _frame_layout(spec.tile)
-        info, stack = map(layouts.array_layout, (spec.tile.info, spec.tile.frames))
-        writes = {
-            "observe_rows": (frame,),
-            "inform_rows": (info,),
-            "keep_observations": (frame,),
-            "stack_rows": (stack,),
-        }
+        frame, info = _frame_layout(spec.tile), layouts.array_layout(spec.tile.info)
+        writes = {"observe_rows": (frame,), "inform_rows": (info,)}
         whole = layouts.layout_of(spec.tile)
-        wrap = entry_wrap = _as_it_is
-        placeholders = _placeholders(spec)
-        names = (
-            *layouts.ACCESSORS,
-            "view",
-            "part_view",
-            "observation_at",
-            "info_at",
-            "stack_at",
-            *PLACES,
-            *PARTS,
-        )
+        wrap = _as_it_is
+        names = (*layouts.ACCESSORS, "part_view", "observation_at", "info_at")
         given: dict[str, Any] = dict.fromkeys(names)
         scratch = tuple(sorted(spec.definition.scratch))
         if for_numba:
@@ -352,44 +270,25 @@ class _Plan:
             compiler = agreement.Compiler if exact else agreement.FastCompiler
             options = {**CALLEE, "boundscheck": spec.checked}
             wrap = functools.partial(target.callee, pipeline_class=compiler, **options)
-            entry_wrap = functools.partial(
-                target.callee, pipeline_class=agreement.Compiler, **options
-            )
-            given.update({**columns.NATIVE, **columns.NATIVE_PARTS, **columns.NATIVE_PLACES})
+            given.update(columns.NATIVE)
             given["observation_at"] = columns.native_target(frame)
             given["info_at"] = columns.native_target(info)
-            given["stack_at"] = columns.native_target(stack)
-        binder = _binder(spec, placeholders, wrap, given)
+        binder = _binder(spec, _placeholders(spec), wrap, given)
         self.keys: dict[str, str] = {}
-        """By name of a part, and at last of what calls them."""
+        """By name of a part."""
         self.names: dict[str, str] = {}
         """What machine code knows them by."""
         self.functions: dict[str, Any] = {}
-        for name in PARTS:
-            if loops[name] is kernels.skip_rows:
-                placeholders[name] = loops[name]
-                del given[name]
-                continue
-            function = binder.copy(loops[name])
-            constants = _read_of(spec.constants, binder.names[loops[name]])
+        for name, loop in loops.items():
+            function = binder.copy(loop)
+            constants = _read_of(spec.constants, binder.names[loop])
             seen = layouts.part_layout(whole, HIDDEN[name], constants._fields)
             if for_numba:
                 # Of this part alone: no function that two parts share may name it.
                 function.__globals__["part_view"] = columns.native_view(seen, constants)
             # Not `_hash`: equal numbers may be of different types.
             made_of = Digest(constants).hexdigest(), seen, *writes.get(name, ())
-            made_of += (shared,) if "state" in HIDDEN[name] else (common, scratch)
-            self._add(name, function, (binder.digests[loops[name]], *made_of))
-        if for_numba:
-            # What its functions read is known once they are bound.
-            plain = _binder(spec, placeholders, _as_it_is, given)
-            plain.copy(kernels.run_task)
-            seen = layouts.entry_layout(whole, plain.names[kernels.run_task])
-            given["view"] = columns.native_view(seen, ())
-        binder = _binder(spec, placeholders, entry_wrap, given)
-        function = binder.copy(kernels.run_task)
-        seen = layouts.entry_layout(whole, binder.names[kernels.run_task])
-        self._add(ENTRY, function, (shared, binder.digests[kernels.run_task], seen))
+            self._add(name, function, (binder.digests[loop], *made_of, common, scratch))
         self.key = _key(tuple(self.keys.items()))
         """Of the whole."""
 
@@ -399,10 +298,10 @@ class _Plan:
         self.names[name] = f"batchsim_{name}_{self.keys[name][:32]}"
 
     def translate(self, name: str) -> Any:
-        """Return the library with the machine code of a part, or of what calls them."""
+        """Return the library with the machine code of a part."""
         return target.compile_function(
             self.functions[name],
-            KERNEL if name == ENTRY else PART,
+            PART,
             self.names[name],
             is_hot=name != SELDOM,
             **{**OPTIONS, **NO_WRAPPERS, "boundscheck": self.spec.checked},
@@ -421,16 +320,6 @@ def _binder(
         random=spec.definition.random,
         listed=spec.listed,
     )
-
-
-def places(tile: Tile) -> dict[str, int]:
-    """Return where the driver's table has the arrays behind those of an environment's own, and
-    those that parts write into: what it has before its first array beside the addresses of parts.
-    """
-    frames = "frames" if flatten(tile.frames) else "observation"
-    fields = (layouts.REPORTS, frames, "info", "final_info", "observation", "final_observation")
-    names = BEFORE_TABLE[len(PARTS) :]
-    return {name: layouts.slot_of(tile, field) for name, field in zip(names, fields, strict=True)}
 
 
 def _frame_layout(tile: Tile) -> Any:
@@ -512,10 +401,10 @@ def _key(made_of: tuple[Any, ...]) -> str:
     return Digest(*(_hash(described(part)) for part in made_of)).hexdigest()
 
 
-def _common_key(spec: KernelSpec, precision: str) -> str:
+def _common_key(spec: KernelSpec) -> str:
     """Return a hash of what all parts of a kernel of a precision depend on."""
     digest = Digest((CALLEE, spec.checked))
-    digest.add("precision", precision)
+    digest.add("precision", spec.precision)
     settings = tuple(getattr(numba.config, setting, None) for setting in SETTINGS)
     versions = (sys.version, np.__version__, numba.__version__, llvmlite.__version__)
     processor = target.processor()
@@ -544,7 +433,7 @@ def _load(key: str) -> Any:
 
 
 def _load_all(plan: _Plan) -> list[Any] | None:
-    """Return the libraries of a kernel, its parts first, or None if one is missing."""
+    """Return the libraries of a kernel's parts, or None if one is missing."""
     libraries = []
     for key in plan.keys.values():
         library = _load(key)
@@ -555,7 +444,7 @@ def _load_all(plan: _Plan) -> list[Any] | None:
 
 
 def _compile(spec: KernelSpec, plan: _Plan) -> list[Any]:
-    """Return the libraries of a kernel, its parts first; what is compiled is kept."""
+    """Return the libraries of a kernel's parts; what is compiled is kept."""
     if sys.stderr.isatty():
         print(
             f"batchsim: compiling {spec.definition.name} ({spec.precision} precision, "
@@ -586,11 +475,20 @@ def interpret(spec: KernelSpec) -> Callable[[Tile, int, int, int], int]:
     """Return `kernel(tile, task, lo, hi)` of the reference backend: the same functions as plain
     Python.
     """
-    stacks = bool(flatten(spec.tile.frames))
+    frames = flatten(spec.tile.frames)
     # Python raises where machine code goes on (math.sin of infinity): rows that are over stay put.
     placeholders = {**_placeholders(spec), **_part_loops(spec, guarded=True)}
+    is_discrete = isinstance(spec.bounds, kernels.DiscreteBounds)
+    placeholders |= {
+        "check_actions": kernels.check_discrete if is_discrete else kernels.check_box,
+        "ACTION": spec.bounds,
+        "step_rows": STEPS[spec.autoreset_mode],
+        "HAS_INFO": bool(spec.definition.info),
+        "STATISTICS": spec.record_episode_statistics,
+        "FRAMES": frames[0].shape[1] if frames else 1,
+    }
     from batchsim.compiler import columns
 
-    given = columns.reference_accessors(spec.constants, stacks=stacks)
+    given = columns.reference_accessors(spec.constants, stacks=bool(frames))
     binder = _binder(spec, placeholders, _as_it_is, given)
     return binder.copy(kernels.run_task)  # type: ignore[no-any-return]

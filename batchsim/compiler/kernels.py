@@ -1,44 +1,31 @@
-"""The tile loops: what happens to rows [lo, hi) in one task, written once for every environment.
+"""What happens to rows [lo, hi) in one task: the loops around an environment's functions, written
+once for every environment, and the tasks that run them.
 
 The loops are plain Python with free names; `compile.py` binds them to an environment's functions
 and either compiles them with Numba or runs them as they stand:
 
 - `view(table, lo, hi)`: the columns of rows [lo, hi) as a `Tile`; `part_view(table, lo, hi)`: those
-  that parts see;
+  that a part sees;
 - `reset`, `step`, `observe`, `inform`: the environment's own functions; of one whose rows do a
   part of a step together, `step` is its `finish`, `begin` and `together` come before, and `LANES`
   is how many rows that are;
 - `parameters_at(tile, i)`: the parameters of row i; `reset_parameters_at(tile, i, options_row)`: as
   its reset sees them, with the options that a row was given, or the defaults for row -1;
 - `observation_at(table, lo, hi, frames, place)`, `info_at(table, lo, hi, frames, place)`: arrays
-  that are written, one row a frame; `OBSERVED`, what `observe` writes, `INFO`, `FINAL_INFO`,
-  `OBSERVATION` and `FINAL_OBSERVATION`: where the table says which;
-- `stack_at(table, lo, hi, frames, place)`: the arrays of stacked frames, one row an environment;
+  that are written, one row a frame, where `place` says;
 - `row_views(nested, i)`: row i of each array of a nested tuple;
 - `state_at(state, i)`: the columns as the functions of row i see them;
 - `chosen(choice, i)`: the action of row i;
 - `outcome(returned)`: reward, terminated and truncated, of what `step` returned;
 - `clear_rows(nested)`: zeros in each array of a nested tuple;
-- `copy_rows(source, target)`: each array of a nested tuple into that of another;
-- `copy_row(source, j, target, k)`: row j of each array of a nested tuple into row k of another's;
-- `fetch_row(nested, i)`: starts to bring row i of each array into the cache;
-- `flag_bits(flags, k)`: flags 64 k to 64 k + 63 as the bits of one word; `lowest_bit(word)`: the
-  number of its lowest bit that is set; `without_lowest_bit(word)`;
-- `observe_all`, `observe_listed`: draw the new frames of all rows, or of those listed, and write
-  what they observe, the new frame or, with stacking, their last ones; `observe_again` draws those
-  that are listed and writes all;
-- `add_rewards`, `start_episodes`, `report_episodes`: the episode statistics, or functions that do
-  nothing;
 - `MARKS`: whether to note which row is at work, as in the checked mode, whose tiles begin at row 0;
-- `HAS_OPTIONS`: whether there are reset options;
-- `FRAMES`: how many frames are stacked, 1 without stacking;
-- `ACTION`: the bounds of the action space.
+- `HAS_OPTIONS`: whether there are reset options.
 
 A kernel consists of parts that are compiled by themselves, and kept on disk by themselves: the
-loops around each of an environment's functions, and those over its actions and observations, which
-all autoreset modes share, with statistics or without, with frames stacked or not; and `run_task`,
-which calls them. It has none of an environment's functions in it and sees none of its arrays, so
-nearly all environments share it.
+loops around each of an environment's functions, which all autoreset modes share, with statistics or
+without, with frames stacked or not. What calls them is the same for all environments, and is built
+with the package: `_loops.hpp`. The reference backend does the same with the tasks at the end of
+this file.
 
 Rows of a tile are numbered from zero, so that the loop index is visibly not negative: only then
 does LLVM leave out Python's wrap-around of negative indices and turn the loop into vector
@@ -58,16 +45,11 @@ RESET = 2
 """The tasks of a kernel, its second argument."""
 
 
-PARTS = (
-    *("check_actions", "advance_rows", "restart_rows", "observe_rows", "inform_rows"),
-    *("keep_observations", "stack_rows"),
-)
+PARTS = ("advance_rows", "restart_rows", "observe_rows", "inform_rows")
 """The parts of a kernel, by the names that they are called by."""
-PLACES = ("OBSERVED", "INFO", "FINAL_INFO", "OBSERVATION", "FINAL_OBSERVATION")
-"""What places in the table are called by."""
-BEFORE_TABLE = (*PARTS, "reports", *PLACES)
-"""What the driver's table has before its first array, from there backwards: the addresses of the
-parts, where the arrays behind `Tile.common` begin, and where those that parts write into.
+BEFORE_TABLE = ("loops",)
+"""What the driver's table has before its first array: where the words are that describe a batch to
+_loops.hpp.
 """
 
 
@@ -101,8 +83,7 @@ class Tile(NamedTuple):
     First comes what every environment has; then what is an environment's own, from `state` to
     `common`; last what batches of one environment differ in. The parts of a kernel see the first
     two, and of parameters, options and tables those that their code names: so batches of an
-    environment share what is compiled of its functions. `run_task` sees the first and the last, and
-    finds in the table where the last begins: so environments share it.
+    environment share what is compiled of its functions.
     """
 
     rng: Any
@@ -194,16 +175,6 @@ def start(tile, i):
     begin(state_at(tile.state, i), i, chosen(tile.choice, i), parameters_at(tile, i), tile.rng)
 
 
-def count_step(tile, i, limit):
-    """Count the step of row i, truncate its episode at the time limit, and note if it is over."""
-    # Sums of narrow integers are wide in compiled code; comparisons would be, too.
-    elapsed = tile.elapsed.dtype.type(tile.elapsed[i] + 1)
-    truncated = tile.truncated[i] | (elapsed >= limit)
-    tile.elapsed[i] = elapsed
-    tile.truncated[i] = truncated
-    tile.pending[i] = tile.terminated[i] | truncated
-
-
 def restart(tile, i, options_row):
     """Start an episode in row i, with the reset options of a row, or the defaults if it is -1."""
     if MARKS:
@@ -227,22 +198,6 @@ def inform_row(tile, i, out):
     inform(state_at(tile.state, i), i, parameters_at(tile, i), out)
 
 
-def keep_first_frame(frames, elapsed):
-    """Where an episode begins, make all frames of a row the one that was observed."""
-    if elapsed == 0:
-        for k in range(1, FRAMES):
-            copy_row(frames, 0, frames, k)
-
-
-def stack_frames(frames, elapsed, stack):
-    """Write the frames of a row into its observation, the oldest first."""
-    frame = int(elapsed) % FRAMES
-    for k in range(FRAMES):
-        # After the newest comes the oldest.
-        frame = frame + 1 if frame + 1 < FRAMES else 0
-        copy_row(frames, frame, stack, k)
-
-
 def listed_row(tile, k):
     """Return the number of the k-th row that is listed, in 64 bits as others are: what the
     environment's functions call is compiled for one type of it.
@@ -251,32 +206,6 @@ def listed_row(tile, k):
 
 
 # --- Parts: loops over the rows, compiled by themselves -------------------------------------------
-
-
-def check_discrete(table, lo, hi, _, __, ___):
-    """Return 0, or 1 if the action of any row in [lo, hi) is not in the space; write `choice`."""
-    tile = part_view(table, lo, hi)
-    start = ACTION.start
-    last = ACTION.last
-    bad = False
-    for i in range(tile.action.shape[0]):
-        action = tile.action[i]
-        bad |= action < start or action > last
-        tile.choice[i] = action
-    return 1 if bad else 0
-
-
-def check_box(table, lo, hi, _, __, ___):
-    """Return 0, or 1 if any action in rows [lo, hi) is out of bounds or NaN."""
-    tile = part_view(table, lo, hi)
-    low = ACTION.low
-    high = ACTION.high
-    bad = False
-    for i in range(tile.action.shape[0]):
-        for k in range(low.shape[0]):
-            # NaN fails both comparisons.
-            bad |= not (tile.action[i, k] >= low[k] and tile.action[i, k] <= high[k])
-    return 1 if bad else 0
 
 
 def advance_rows(table, lo, hi, all_rows, _, __):
@@ -391,89 +320,126 @@ def inform_rows(table, lo, hi, count, place, clears):
     return 0
 
 
-def keep_observations(table, lo, hi, frames, _, __):
-    """Copy what all rows observe to where their last observations are, before some are reset.
-
-    Args:
-        table, lo, hi: the tile.
-        frames: how many a row has.
-    """
-    observation = observation_at(table, lo, hi, frames, OBSERVATION)
-    copy_rows(observation, observation_at(table, lo, hi, frames, FINAL_OBSERVATION))
-    return 0
-
-
-def stack_rows(table, lo, hi, count, all_rows, _):
-    """Write the frames of the first `count` rows that are listed into their observations.
-
-    Args:
-        table, lo, hi: the tile.
-        count: how many rows have a new frame.
-        all_rows: whether to write the frames of all rows.
-    """
-    tile = part_view(table, lo, hi)
-    frames = stack_at(table, lo, hi, 1, OBSERVED)
-    stacks = stack_at(table, lo, hi, 1, OBSERVATION)
-    for k in range(count):
-        i = listed_row(tile, k)
-        keep_first_frame(row_views(frames, i), tile.elapsed[i])
-    for k in range(tile.elapsed.shape[0] if all_rows != 0 else count):
-        i = k if all_rows != 0 else listed_row(tile, k)
-        stack_frames(row_views(frames, i), tile.elapsed[i], row_views(stacks, i))
-    return 0
+# --- Tasks of the reference backend ---------------------------------------------------------------
+#
+# _loops.hpp does the same for machine code; its functions have these names. Free names more:
+#
+# - `check_actions`: that of a `Discrete` space or of others; `ACTION`: the bounds of the space;
+# - `step_rows`: the step of the autoreset mode;
+# - `HAS_INFO`, `STATISTICS`: whether there are infos, and statistics;
+# - `FRAMES`: how many frames are stacked, 1 without stacking;
+# - `OBSERVED`, what `observe` writes, `INFO` and `FINAL_INFO`: places, as parts are given them;
+# - `leaves(nested)`: the arrays of a nested tuple.
 
 
-def skip_rows(table, lo, hi, _, __, ___):
-    """In place of a part that there is nothing to do for, as of an environment without infos."""
-    return 0
+def check_discrete(tile):
+    """Return whether the action of any row is not in the space; write `choice`."""
+    tile.choice[:] = tile.action
+    return np.any((tile.action < ACTION.start) | (tile.action > ACTION.last))
 
 
-# --- Lists of rows --------------------------------------------------------------------------------
+def check_box(tile):
+    """Return whether any action is out of bounds or NaN."""
+    return not np.all((tile.action >= ACTION.low) & (tile.action <= ACTION.high))
 
 
 def list_flagged(tile, flags):
     """Write the numbers of the rows with a flag into `tile.finished`; return how many there are."""
-    rows = flags.shape[0]
-    count = 0
-    # A row at a time costs more than most environments' dynamics; few rows are over.
-    for word in range(rows // 64):
-        bits = flag_bits(flags, word)
-        while bits != 0:
-            i = 64 * word + lowest_bit(bits)
-            tile.finished[count] = i
-            count += 1
-            # Of many environments the random streams are far away, and seldom used.
-            fetch_row(tile.rng, i)
-            bits = without_lowest_bit(bits)
-    for i in range(rows // 64 * 64, rows):
-        # No branch: which rows are finished is random, and a wrong guess costs more than the store.
-        tile.finished[count] = i
-        count += flags[i]
-    return count
-
-
-def count_pending(tile):
-    """Return how many rows are over."""
-    count = 0
-    for i in range(tile.pending.shape[0]):
-        count += tile.pending[i]
-    return count
-
-
-def count_steps(tile):
-    """`count_step` of all rows; the flags of those that are about to be reset are of no use."""
-    limit = tile.elapsed.dtype.type(tile.settings.time_limit[0])
-    for i in range(tile.pending.shape[0]):
-        count_step(tile, i, limit)
+    (rows,) = flags.nonzero()
+    tile.finished[: len(rows)] = rows
+    return len(rows)
 
 
 def start_counts(tile, count, first):
     """Count the steps of the first `count` rows that are listed from `first` on."""
-    for k in range(count):
-        tile.elapsed[tile.finished[k]] = first
+    tile.elapsed[tile.finished[:count]] = first
 
 
-# --- Steps ----------------------------------------------------------------------------------------
+def count_steps(tile):
+    """Count the step of each row, truncate episodes at the time limit, and note which are over."""
+    tile.elapsed[:] += 1
+    tile.truncated[:] |= tile.elapsed >= tile.settings.time_limit[0]
+    tile.pending[:] = tile.terminated | tile.truncated
+
+
+def add_rewards(tile):
+    """Add to the undiscounted returns so far, with statistics."""
+    if STATISTICS:
+        tile.episode.total[:] += tile.reward
+
+
+def start_episodes(tile, count):
+    """Begin the statistics of the first `count` rows that are listed."""
+    if STATISTICS:
+        rows = tile.finished[:count]
+        tile.episode.total[rows] = 0
+        tile.episode.started[rows] = tile.settings.now[0]
+
+
+def report_episodes(tile):
+    """With statistics: return, length and duration of the rows that are over, 0 of others."""
+    if STATISTICS:
+        episode = tile.episode
+        episode.returns[:] = np.where(tile.pending, episode.total, 0.0)
+        episode.lengths[:] = np.where(tile.pending, tile.elapsed, 0)
+        durations = tile.settings.now[0] - episode.started
+        episode.durations[:] = np.where(tile.pending, durations, 0.0)
+
+
+def observe_newest(table, lo, hi, tile, count):
+    """Observe the newest frames of the first `count` rows that are listed."""
+    rows = tile.finished[:count].copy()
+    tile.finished[:count] = rows * FRAMES + tile.elapsed[rows] % FRAMES
+    observe_rows(table, lo, hi, count, FRAMES, OBSERVED)
+    tile.finished[:count] = rows
+
+
+def stack(tile, began, stacked):
+    """Write the frames of the rows `stacked` into their observations, the oldest first.
+
+    Where an episode begins, all frames of those of the rows `began` are the one that was observed.
+    """
+    for frames, stacks in zip(leaves(tile.frames), leaves(tile.observation), strict=True):
+        for i in began:
+            if tile.elapsed[i] == 0:
+                frames[i, 1:] = frames[i, 0]
+        for i in stacked:
+            # After the newest comes the oldest.
+            stacks[i] = np.roll(frames[i], -1 - int(tile.elapsed[i]) % FRAMES, 0)
+
+
+def observe_all(table, lo, hi, tile):
+    """Observe all rows."""
+    if FRAMES == 1:
+        observe_rows(table, lo, hi, -1, 1, OBSERVED)
+        return
+    tile.finished[:] = np.arange(hi - lo)
+    observe_listed(table, lo, hi, tile, hi - lo)
+
+
+def observe_listed(table, lo, hi, tile, count):
+    """Observe the first `count` rows that are listed: with stacking in place of the oldest frame,
+    or of all where an episode begins.
+    """
+    if FRAMES == 1:
+        observe_rows(table, lo, hi, count, 1, OBSERVED)
+        return
+    observe_newest(table, lo, hi, tile, count)
+    rows = tile.finished[:count]
+    stack(tile, rows, rows)
+
+
+def keep_observations(tile):
+    """Copy what all rows observe to where their last observations are, before some are reset."""
+    kept = zip(leaves(tile.observation), leaves(tile.final_observation), strict=True)
+    for observation, final in kept:
+        final[:] = observation
+
+
+def inform_some(table, lo, hi, count, place, clears):
+    """Write infos, if there are any: as `inform_rows`."""
+    if HAS_INFO:
+        inform_rows(table, lo, hi, count, place, clears)
 
 
 def step_next_step(table, lo, hi):
@@ -489,8 +455,8 @@ def step_next_step(table, lo, hi):
     start_episodes(tile, count)
     report_episodes(tile)
     observe_all(table, lo, hi, tile)
-    inform_rows(table, lo, hi, -1, INFO, 0)
-    return count_pending(tile)
+    inform_some(table, lo, hi, -1, INFO, 0)
+    return np.count_nonzero(tile.pending)
 
 
 def step_same_step(table, lo, hi):
@@ -501,15 +467,15 @@ def step_same_step(table, lo, hi):
     add_rewards(tile)
     report_episodes(tile)
     observe_all(table, lo, hi, tile)
-    keep_observations(table, lo, hi, FRAMES, 0, 0)
-    inform_rows(table, lo, hi, -1, INFO, 0)
+    keep_observations(tile)
+    inform_some(table, lo, hi, -1, INFO, 0)
     count = list_flagged(tile, tile.pending)
-    inform_rows(table, lo, hi, count, FINAL_INFO, 1)
+    inform_some(table, lo, hi, count, FINAL_INFO, 1)
     restart_rows(table, lo, hi, count, 0, 0)
     start_counts(tile, count, 0)
     start_episodes(tile, count)
     observe_listed(table, lo, hi, tile, count)
-    inform_rows(table, lo, hi, count, INFO, 0)
+    inform_some(table, lo, hi, count, INFO, 0)
     return count
 
 
@@ -521,8 +487,8 @@ def step_disabled(table, lo, hi):
     add_rewards(tile)
     report_episodes(tile)
     observe_all(table, lo, hi, tile)
-    inform_rows(table, lo, hi, -1, INFO, 0)
-    return count_pending(tile)
+    inform_some(table, lo, hi, -1, INFO, 0)
+    return np.count_nonzero(tile.pending)
 
 
 def reset_selected(table, lo, hi):
@@ -532,100 +498,13 @@ def reset_selected(table, lo, hi):
     restart_rows(table, lo, hi, count, 0, 1)
     start_counts(tile, count, 0)
     start_episodes(tile, count)
-    observe_again(table, lo, hi, tile, count)
-    inform_rows(table, lo, hi, count, INFO, 1)
+    if FRAMES == 1:
+        observe_rows(table, lo, hi, -1, 1, OBSERVED)
+    else:
+        observe_newest(table, lo, hi, tile, count)
+        stack(tile, tile.finished[:count], range(hi - lo))
+    inform_some(table, lo, hi, count, INFO, 1)
     return 0
-
-
-# --- Observations ---------------------------------------------------------------------------------
-
-
-def observe_plain(table, lo, hi, tile):
-    """`observe_all` without stacking."""
-    observe_rows(table, lo, hi, -1, 1, OBSERVED)
-
-
-def observe_plain_listed(table, lo, hi, tile, count):
-    """`observe_listed` without stacking."""
-    observe_rows(table, lo, hi, count, 1, OBSERVED)
-
-
-def observe_plain_again(table, lo, hi, tile, count):
-    """`observe_again` without stacking."""
-    observe_rows(table, lo, hi, -1, 1, OBSERVED)
-
-
-def observe_frames(table, lo, hi, tile):
-    """`observe_all` with stacking."""
-    rows = tile.finished.shape[0]
-    for i in range(rows):
-        tile.finished[i] = i
-    observe_frames_listed(table, lo, hi, tile, rows)
-
-
-def observe_frames_listed(table, lo, hi, tile, count):
-    """`observe_listed` with stacking: in place of the oldest frame, or of all where an episode
-    begins.
-    """
-    observe_newest(table, lo, hi, tile, count)
-    stack_rows(table, lo, hi, count, 0, 0)
-
-
-def observe_frames_again(table, lo, hi, tile, count):
-    """`observe_again` with stacking."""
-    observe_newest(table, lo, hi, tile, count)
-    stack_rows(table, lo, hi, count, 1, 0)
-
-
-def observe_newest(table, lo, hi, tile, count):
-    """Observe the newest frames of the first `count` rows that are listed."""
-    for k in range(count):
-        i = int(tile.finished[k])
-        tile.finished[k] = i * FRAMES + int(tile.elapsed[i]) % FRAMES
-    observe_rows(table, lo, hi, count, FRAMES, OBSERVED)
-    for k in range(count):
-        tile.finished[k] //= FRAMES
-
-
-def no_info(s, i, p, out):
-    """`inform` of an environment without infos."""
-
-
-# --- Statistics -----------------------------------------------------------------------------------
-
-
-def keep_rewards(tile):
-    """`add_rewards` with statistics: the undiscounted returns so far."""
-    for i in range(tile.reward.shape[0]):
-        tile.episode.total[i] += tile.reward[i]
-
-
-def keep_starts(tile, count):
-    """`start_episodes` with statistics."""
-    for k in range(count):
-        i = tile.finished[k]
-        tile.episode.total[i] = 0
-        tile.episode.started[i] = tile.settings.now[0]
-
-
-def keep_episodes(tile):
-    """`report_episodes` with statistics: return, length and duration of the finished rows, else
-    0.
-    """
-    now = tile.settings.now[0]
-    for i in range(tile.pending.shape[0]):
-        over = tile.pending[i]
-        tile.episode.returns[i] = tile.episode.total[i] if over else 0.0
-        tile.episode.lengths[i] = tile.elapsed[i] if over else 0
-        tile.episode.durations[i] = now - tile.episode.started[i] if over else 0.0
-
-
-def skip_all(tile):
-    """`add_rewards` and `report_episodes` without statistics."""
-
-
-def skip_listed(tile, count):
-    """`start_episodes` without statistics."""
 
 
 def run_task(table, task, lo, hi):
@@ -634,4 +513,8 @@ def run_task(table, task, lo, hi):
         return step_rows(table, lo, hi)
     if task == RESET:
         return reset_selected(table, lo, hi)
-    return check_actions(table, lo, hi, 0, 0, 0)
+    return int(check_actions(view(table, lo, hi)))
+
+
+def no_info(s, i, p, out):
+    """`inform` of an environment without infos."""

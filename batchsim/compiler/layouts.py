@@ -16,7 +16,6 @@ from batchsim.compiler.kernels import Tile
 __all__ = [
     "ACCESSORS",
     "LIMIT",
-    "REPORTS",
     "SHARED",
     "UNKNOWN",
     "ArrayLayout",
@@ -25,12 +24,11 @@ __all__ = [
     "array_layout",
     "count",
     "cut_rows",
-    "entry_layout",
+    "flatten",
     "layout_of",
     "part_layout",
     "rebuild",
     "row_bytes",
-    "slot_of",
 ]
 
 Array = npt.NDArray[Any]
@@ -42,25 +40,15 @@ SHARED = ("common", "tables", "settings")
 """The fields of a `Tile` that hold no row: a view does not slice them."""
 NAMED = ("options", "tables", "parameters", "common")
 """The fields of a `Tile` whose members are read by their names, as `p.gravity`."""
-OWN = ("state", "options", "tables", "parameters", "common")
-"""The fields of a `Tile` that are an environment's own, one after the other."""
-LAST_SEEN = OWN[-1]
+LAST_SEEN = "common"
 """The last field of a tile that parts see."""
-REPORTS = "episode"
-"""The first of those that follow, which `run_task` finds at a place that the table tells."""
 ACCESSORS = (
     "parameters_at",
     "reset_parameters_at",
     "row_views",
     "state_at",
     "clear_rows",
-    "copy_rows",
-    "copy_row",
     "outcome",
-    "fetch_row",
-    "flag_bits",
-    "lowest_bit",
-    "without_lowest_bit",
 )
 """Free names of the tile loops that stand for ways to reach columns; see `columns`."""
 
@@ -109,6 +97,13 @@ def count(layout: ArrayLayout | HiddenLayout | TupleLayout) -> int:
     if isinstance(layout, HiddenLayout):
         return layout.arrays
     return 1 if isinstance(layout, ArrayLayout) else sum(map(count, layout.members))
+
+
+def flatten(nested: Any) -> list[Array]:
+    """Return the arrays of a nested tuple, as of a `Tile` in the order of the driver's table."""
+    if isinstance(nested, np.ndarray):
+        return [nested]
+    return [array for member in nested for array in flatten(member)]
 
 
 def cut_rows(tile: Tile, cut: Callable[[Array], Array]) -> Tile:
@@ -161,27 +156,6 @@ def part_layout(whole: TupleLayout, hidden: Collection[str], names: Collection[s
     return TupleLayout(Tile, _without_hidden_end(members))
 
 
-def entry_layout(whole: TupleLayout, names: Collection[str]) -> TupleLayout:
-    """Return the layout of a tile as what calls the parts of a kernel sees it: without what is an
-    environment's own, as if that took no place.
-
-    Args:
-        whole: the layout of the tile.
-        names: those of fields that its code may read.
-    """
-    members: list[Any] = []
-    for field, member in zip(whole.fields, whole.members, strict=True):
-        if field == "settings":
-            # How many tables there are is an environment's own, too.
-            member = _seen_alone(member, names)
-        if field in OWN:
-            member = HiddenLayout(0)
-        elif field not in names:
-            member = HiddenLayout(count(member))
-        members.append(member)
-    return TupleLayout(Tile, _without_hidden_end(members))
-
-
 def _seen_alone(layout: TupleLayout, names: Collection[str]) -> TupleLayout:
     """Return the layout of members of which those with these names are seen."""
     members = zip(layout.fields, layout.members, strict=True)
@@ -217,11 +191,6 @@ def _with_known_lengths(layout: TupleLayout, tables: Any) -> TupleLayout:
         for name, member, table in zip(layout.fields, layout.members, tables, strict=True)
     ]
     return TupleLayout(layout.type, tuple(members))
-
-
-def slot_of(tile: Tile, field: str) -> int:
-    """Return the place in the driver's table of the first array of a field."""
-    return layout_of(tile).place(field)[0]
 
 
 def row_bytes(layout: ArrayLayout) -> int:

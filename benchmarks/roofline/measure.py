@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from batchsim.batch._buffers import aligned_zeros
 
+from batchsim.actions import OWN
 from batchsim.batch.allocation import table_of
 from batchsim.batch.vector import BatchEnv
-from batchsim.compiler import compile
 from batchsim.compiler.kernels import BEFORE_TABLE
+from batchsim.compiler.layouts import flatten
 from benchmarks.roofline.machine import load_loops
 
 __all__ = ["Times", "measure_kernel", "measure_step"]
@@ -101,8 +102,9 @@ class Bare:
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
         envs = subject.envs
-        arrays = compile.flatten(envs._tile)
-        self.table = table_of(envs._tile, envs.kernel.parts)[len(BEFORE_TABLE) :]
+        arrays = flatten(envs._tile)
+        self.loops = envs._kernels.of(OWN).loops
+        self.table = table_of(envs._tile, self.loops.address)[len(BEFORE_TABLE) :]
         places = {id(array): k for k, array in enumerate(arrays)}
         slots = {places[id(envs._tile.action)]}
         if envs._choice_is_action():
@@ -122,7 +124,7 @@ class Bare:
         envs = self.subject.envs
         pointers = [array.ctypes.data for array in details] or [None] * 3
         ns: int = load_loops().run_kernel(
-            envs.kernel.address,
+            self.loops.kernel,
             self.table.ctypes.data,
             self.slots.ctypes.data,
             len(self.slots),
@@ -194,7 +196,7 @@ class _Snapshot:
     """Everything that a batch's kernel can write."""
 
     def __init__(self, envs: BatchEnv) -> None:
-        self.arrays = [array for array in compile.flatten(envs._tile) if array.flags.writeable]
+        self.arrays = [array for array in flatten(envs._tile) if array.flags.writeable]
         self.copies = [array.copy() for array in self.arrays]
 
     def restore(self) -> None:
