@@ -62,12 +62,12 @@ def shuffled(rng: Any, i: int, x: npt.NDArray[Any], count: int) -> None:
 
 def first_shuffled(rng: Any, i: int, n: int, out: npt.NDArray[np.integer]) -> None:
     """Write the first len(out) of 0 ... n - 1, shuffled, into an array."""
-    _fill(rng, i, np.arange(n), out)  # type: ignore[no-untyped-call]
+    _fill(rng, i, np.arange(n), out)
 
 
 @overload(first_shuffled)
 def _first_shuffled_compiled(rng, i, n, out):  # type: ignore[no-untyped-def]
-    return lambda rng, i, n, out: _with_memory(rng, i, int64(uint64(n)), out)  # type: ignore[call-arg]
+    return lambda rng, i, n, out: _with_memory(rng, i, int64(uint64(n)), out)
 
 
 def _fill(rng, i, x, out):  # type: ignore[no-untyped-def]
@@ -99,7 +99,7 @@ def _with_memory(typing_context: Any, rng: Any, i: Any, n: Any, out: Any) -> Any
             streams, row, count, found = function.args
             word = context.get_value_type(types.intp)
             array = context.make_array(kind)(context, inner)
-            populate_array(  # type: ignore[no-untyped-call]
+            populate_array(
                 array,
                 data=inner.alloca(word, count),
                 shape=[count],

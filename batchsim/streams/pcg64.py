@@ -14,10 +14,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
 
 from batchsim.streams.words import (
     MASK32,
     MASK64,
+    compiled,
     float64,
     high32,
     inlined,
@@ -77,6 +81,7 @@ _XSHIFT = 16
 
 _PCG_MULTIPLIER_HIGH = 0x2360ED051FC65DA4
 _PCG_MULTIPLIER_LOW = 0x4385DF649FCCF645
+_PCG_MULTIPLIER = _PCG_MULTIPLIER_HIGH << 64 | _PCG_MULTIPLIER_LOW
 
 
 def seed_rows(
@@ -228,28 +233,54 @@ def _multiply_high_array(a: npt.NDArray[np.uint64], b: int) -> npt.NDArray[np.ui
 @inlined
 def next64(rng: Streams, i: int) -> int:
     """Advance the stream and return its next word: PCG-XSL-RR-128/64."""
-    multiplier_high = uint64(_PCG_MULTIPLIER_HIGH)
-    multiplier_low = uint64(_PCG_MULTIPLIER_LOW)
-    state_high = uint64(rng.state[i, 0])
-    state_low = uint64(rng.state[i, 1])
-    increment_high = uint64(rng.state[i, 2])
-    increment_low = uint64(rng.state[i, 3])
-
-    low = uint64(state_low * multiplier_low + increment_low)
-    high = uint64(
-        multiply_high(state_low, multiplier_low)
-        + state_low * multiplier_high
-        + state_high * multiplier_low
-        + increment_high
-        + uint64(low < increment_low)
-    )
+    high, low = _advanced(rng.state[i, 0], rng.state[i, 1], rng.state[i, 2], rng.state[i, 3])
     rng.state[i, 0] = high
     rng.state[i, 1] = low
+    return _folded(high, low)
 
-    folded = high ^ low
-    rotation = high >> uint64(58)
-    # The mask keeps the left shift below 64: compiled code does not define a shift by all bits.
-    return uint64(folded >> rotation | folded << (uint64(64) - rotation & uint64(63)))
+
+def _advanced(
+    state_high: int, state_low: int, increment_high: int, increment_low: int
+) -> tuple[int, int]:
+    """Return the words of the state that follows one, high and low."""
+    state = int(state_high) << 64 | int(state_low)
+    increment = int(increment_high) << 64 | int(increment_low)
+    state = state * _PCG_MULTIPLIER + increment
+    return state >> 64 & MASK64, state & MASK64
+
+
+def _generate_advanced(builder: ir.IRBuilder, *words: ir.Value) -> ir.Value:
+    wide = ir.IntType(128)
+    half = ir.Constant(wide, 64)
+    state_high, state_low, increment_high, increment_low = (
+        builder.zext(word, wide) for word in words
+    )
+    state = builder.or_(builder.shl(state_high, half), state_low)
+    increment = builder.or_(builder.shl(increment_high, half), increment_low)
+    state = builder.add(builder.mul(state, ir.Constant(wide, _PCG_MULTIPLIER)), increment)
+    parts = builder.lshr(state, half), state
+    return cgutils.pack_array(builder, [builder.trunc(part, ir.IntType(64)) for part in parts])
+
+
+compiled(_advanced, types.UniTuple(types.uint64, 2), [types.uint64] * 4, _generate_advanced)
+
+
+def _folded(high: int, low: int) -> int:
+    """Return what a state is drawn as: both its words in one, turned by its highest bits."""
+    folded, rotation = high ^ low, high >> 58
+    return (folded >> rotation | folded << (64 - rotation)) & MASK64
+
+
+def _generate_folded(builder: ir.IRBuilder, high: ir.Value, low: ir.Value) -> ir.Value:
+    word = ir.IntType(64)
+    rotate = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(word, [word] * 3), "llvm.fshr.i64"
+    )
+    folded = builder.xor(high, low)
+    return builder.call(rotate, [folded, folded, builder.lshr(high, word(58))])
+
+
+compiled(_folded, types.uint64, [types.uint64] * 2, _generate_folded)
 
 
 @inlined

@@ -53,4 +53,4 @@ def _multiply_compiled(factor, x):  # type: ignore[no-untyped-def]
     # Of the compiler, which those that only draw in Python do without.
     from batchsim.compiler.gufuncs import multiply_in_place
 
-    return lambda factor, x: multiply_in_place(factor, x)  # type: ignore[call-arg]
+    return lambda factor, x: multiply_in_place(factor, x)

@@ -6,16 +6,20 @@ uint64 in Numba; every constant, argument or result that may be anything else pa
 """
 
 import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, overload, register_jitable
+from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba.extending import lower_builtin, overload, register_jitable
 
 __all__ = [
     "MASK32",
     "MASK64",
     "between",
+    "compiled",
     "exp",
     "float64",
     "high32",
@@ -37,14 +41,47 @@ MASK64 = 0xFFFFFFFFFFFFFFFF
 inlined = register_jitable(forceinline=True)
 
 
+def compiled(
+    function: Callable[..., Any],
+    result: types.Type,
+    parameters: Sequence[types.Type],
+    generate: Callable[..., ir.Value],
+) -> None:
+    """Say what compiled code does in place of a function, a few instructions of LLVM's.
+
+    An `overload` would be compiled anew by every kernel, for every type that it is called with.
+
+    Args:
+        function: plain Python.
+        result: Numba's type of what it returns.
+        parameters: the types that its arguments, any numbers, are converted to.
+        generate: returns LLVM's value, of `builder` and the values of the arguments.
+    """
+
+    @infer_global(function)
+    class Template(AbstractTemplate):
+        key = function
+
+        def generic(self, arguments: Any, names: Any) -> Any:
+            numbers = (isinstance(kind, (types.Number, types.Boolean)) for kind in arguments)
+            fits = len(arguments) == len(parameters) and not names and all(numbers)
+            return result(*parameters) if fits else None
+
+    @lower_builtin(function, *[types.Any] * len(parameters))
+    def lower(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        return generate(builder, *arguments)
+
+
+def _as_it_is(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    return value
+
+
 def uint64(x: int | np.integer | bool) -> int:
     """Return a whole number as a word, modulo 2**64."""
     return int(x) & MASK64
 
 
-@overload(uint64)
-def _uint64_compiled(x):  # type: ignore[no-untyped-def]
-    return lambda x: np.uint64(x)
+compiled(uint64, types.uint64, [types.uint64], _as_it_is)
 
 
 def int64(word: int) -> int:
@@ -52,9 +89,7 @@ def int64(word: int) -> int:
     return word - (word >> 63 << 64)
 
 
-@overload(int64)
-def _int64_compiled(word):  # type: ignore[no-untyped-def]
-    return lambda word: np.int64(word)
+compiled(int64, types.int64, [types.int64], _as_it_is)
 
 
 def float64(x: float) -> float:
@@ -62,9 +97,7 @@ def float64(x: float) -> float:
     return float(x)
 
 
-@overload(float64)
-def _float64_compiled(x):  # type: ignore[no-untyped-def]
-    return lambda x: np.float64(x)
+compiled(float64, types.float64, [types.float64], _as_it_is)
 
 
 def multiply_high(a: int, b: int) -> int:
@@ -72,19 +105,13 @@ def multiply_high(a: int, b: int) -> int:
     return a * b >> 64
 
 
-@intrinsic
-def _multiply_high_instruction(typing_context, a, b):  # type: ignore[no-untyped-def]
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        wide = ir.IntType(128)
-        a, b = (builder.zext(argument, wide) for argument in arguments)
-        return builder.trunc(builder.lshr(builder.mul(a, b), ir.Constant(wide, 64)), ir.IntType(64))
-
-    return types.uint64(types.uint64, types.uint64), generate
+def _generate_multiply_high(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    wide = ir.IntType(128)
+    product = builder.mul(builder.zext(a, wide), builder.zext(b, wide))
+    return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
 
 
-@overload(multiply_high)
-def _multiply_high_compiled(a, b):  # type: ignore[no-untyped-def]
-    return lambda a, b: _multiply_high_instruction(a, b)  # type: ignore[call-arg]
+compiled(multiply_high, types.uint64, [types.uint64] * 2, _generate_multiply_high)
 
 
 def exp(x: float) -> float:
