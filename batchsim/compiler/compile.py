@@ -126,7 +126,6 @@ def _placeholders(spec: KernelSpec) -> dict[str, Any]:
         "inform": spec.definition.inform or kernels.no_info,
         "MARKS": spec.checked,
         "chosen": chosen_of(spec.bounds),
-        "HAS_OPTIONS": bool(spec.definition.options),
     }
 
 
@@ -135,9 +134,12 @@ def _part_loops(spec: KernelSpec, *, guarded: bool) -> dict[str, Any]:
     advance_rows = kernels.advance_rows_guarded if guarded else kernels.advance_rows
     if spec.definition.together:
         advance_rows = kernels.advance_rows_together
+    restart_rows = kernels.restart_rows
+    if spec.definition.options:
+        restart_rows = kernels.restart_rows_with_options
     loops = {
         "advance_rows": advance_rows,
-        "restart_rows": kernels.restart_rows,
+        "restart_rows": restart_rows,
         "observe_rows": kernels.observe_rows,
     }
     if spec.definition.info:

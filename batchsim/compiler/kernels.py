@@ -18,8 +18,7 @@ and either compiles them with Numba or runs them as they stand:
 - `chosen(choice, i)`: the action of row i;
 - `outcome(returned)`: reward, terminated and truncated, of what `step` returned;
 - `clear_rows(nested)`: zeros in each array of a nested tuple;
-- `MARKS`: whether to note which row is at work, as in the checked mode, whose tiles begin at row 0;
-- `HAS_OPTIONS`: whether there are reset options.
+- `MARKS`: whether to note which row is at work, as in the checked mode, whose tiles begin at row 0.
 
 A kernel consists of parts that are compiled by themselves, and kept on disk by themselves: the
 loops around each of an environment's functions, which all autoreset modes share, with statistics or
@@ -168,6 +167,13 @@ def advance(tile, i):
     tile.truncated[i] = truncated
 
 
+def listed_row(tile, k):
+    """Return the number of the k-th row that is listed, in 64 bits as others are: what the
+    environment's functions call is compiled for one type of it.
+    """
+    return int(tile.finished[k])
+
+
 def start(tile, i):
     """Begin the step of row i, which `advance` finishes."""
     if MARKS:
@@ -184,6 +190,17 @@ def restart(tile, i, options_row):
     tile.pending[i] = False
 
 
+def restart_listed(tile, count, is_step):
+    """Start episodes in the first `count` rows that are listed, with the defaults of options."""
+    for k in range(count):
+        i = listed_row(tile, k)
+        restart(tile, i, -1)  # A constant: so are the defaults, then.
+        if is_step != 0:
+            tile.reward[i] = 0
+            tile.terminated[i] = False
+            tile.truncated[i] = False
+
+
 def observe_row(tile, i, out):
     """Write the observation of row i into `out`."""
     if MARKS:
@@ -196,13 +213,6 @@ def inform_row(tile, i, out):
     if MARKS:
         tile.settings.row[0] = i
     inform(state_at(tile.state, i), i, parameters_at(tile, i), out)
-
-
-def listed_row(tile, k):
-    """Return the number of the k-th row that is listed, in 64 bits as others are: what the
-    environment's functions call is compiled for one type of it.
-    """
-    return int(tile.finished[k])
 
 
 # --- Parts: loops over the rows, compiled by themselves -------------------------------------------
@@ -259,19 +269,19 @@ def restart_rows(table, lo, hi, count, is_step, with_options):
         is_step: whether this is all that the rows do in a step, so that they are given no reward.
         with_options: whether the options are those of the reset, or else the defaults.
     """
+    restart_listed(part_view(table, lo, hi), count, is_step)
+    return 0
+
+
+def restart_rows_with_options(table, lo, hi, count, is_step, with_options):
+    """`restart_rows` of an environment that has reset options."""
     tile = part_view(table, lo, hi)
-    if HAS_OPTIONS and with_options != 0:
-        for k in range(count):
-            i = listed_row(tile, k)
-            restart(tile, i, i)
+    if with_options == 0:
+        restart_listed(tile, count, is_step)
         return 0
     for k in range(count):
         i = listed_row(tile, k)
-        restart(tile, i, -1)  # A constant: so are the defaults, then.
-        if is_step != 0:
-            tile.reward[i] = 0
-            tile.terminated[i] = False
-            tile.truncated[i] = False
+        restart(tile, i, i)
     return 0
 
 

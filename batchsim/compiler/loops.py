@@ -46,6 +46,8 @@ class Loops:
             return places[id(found[0])] if found else -1
 
         number = tile.action.dtype.name
+        if number == "bool":
+            number = "uint8"  # Of which it is a byte, 0 or 1.
         if number not in NUMBERS:
             raise TypeError(f"Actions are {number}; expected one of {', '.join(NUMBERS)}.")
         is_discrete = isinstance(bounds, DiscreteBounds)
