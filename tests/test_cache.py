@@ -274,7 +274,6 @@ EDITS = {
     "a default value": ("size: float = 1.0", "size: float = 1.5"),
     "the dtype of a column": ("turn: np.int64", "turn: np.int32"),
     "the dtype it observes": ("(1,), np.float64)", "(1,), np.float32)"),
-    "the action space": ("Discrete(2)", "Discrete(3)"),
     "a constant in another file": ("BONUS = 3.0", "BONUS = 5.0"),
     "a function in another file": ("+ 1.0", "+ 2.0"),
     "a function that one calls": ("action * 4.0", "action * 8.0"),
@@ -607,6 +606,7 @@ def test_batchsims_own_code_is_in_every_key(monkeypatch, tmp_path):
     files = {path.relative_to(PACKAGE).as_posix() for path in own_files()}
     assert {"random.py", "compiler/compile.py", "streams/pcg64.py"} <= files
     compiled = [module for module in sys.modules if module.startswith("batchsim.compiler.")]
+    compiled.remove("batchsim.compiler._loops")  # It calls what is compiled, and is not in it.
     assert {f"{name.removeprefix('batchsim.').replace('.', '/')}.py" for name in compiled} <= files
     assert hash_of_files() == OWN_CODE
     changed = tmp_path / "random.py"

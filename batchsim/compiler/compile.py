@@ -81,7 +81,7 @@ STEPS = {
 SELDOM = "restart_rows"
 """The part that most steps do little of; many draws in it would be inlined at great length."""
 HIDDEN = {
-    "advance_rows": ("elapsed",),
+    "advance_rows": ("elapsed", "action"),
     "restart_rows": ("elapsed", "action", "choice"),
     "observe_rows": ("elapsed", "action", "choice"),
     "inform_rows": ("elapsed", "action", "choice"),
