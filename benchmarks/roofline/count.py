@@ -170,21 +170,25 @@ def _record(envs: BatchEnv, row: int, actions: Any) -> tuple[Recorder, int]:
         },
         namespace=envs.definition.namespace,
     )
-    advance, count_step, observe, inform = (
+    advance, observe, inform = (
         recorder.rebind(binder.copy(function))
-        for function in (
-            kernels.advance,
-            kernels.count_step,
-            kernels.observe_row,
-            kernels.inform_row,
-        )
+        for function in (kernels.advance, kernels.observe_row, kernels.inform_row)
     )
     _ = tile.pending[0]  # A step has to know which rows it is to reset instead.
     advance(tile, 0)
-    count_step(tile, 0, tile.settings.time_limit[0])
+    recorder.rebind(_count_step)(tile)
     observe(tile, 0, _row_views(tile.observation, 0))
     inform(tile, 0, _row_views(tile.info, 0))
     return recorder, action.nbytes
+
+
+def _count_step(tile: Any) -> None:
+    """Do what `count_steps` of _loops.hpp does, with the one row of a tile."""
+    elapsed = tile.elapsed.dtype.type(tile.elapsed[0] + 1)
+    truncated = tile.truncated[0] | (elapsed >= tile.settings.time_limit[0])
+    tile.elapsed[0] = elapsed
+    tile.truncated[0] = truncated
+    tile.pending[0] = tile.terminated[0] | truncated
 
 
 def _recording(recorder: Recorder, nested: Any, row: int | None) -> Any:
