@@ -14,6 +14,9 @@ SOAK_ARGS ?=
 # others need. The ladder goes without: its numba-parallel rung is meant to run as Numba ships.
 test test-rllib bench soak: export OMP_WAIT_POLICY ?= passive
 
+# Tests, benchmarks and the ladder start hundreds of processes: each would compile the sources anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 VENV := .venv
 RUN := $(VENV)/bin/python
 

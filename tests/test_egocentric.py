@@ -229,10 +229,9 @@ def test_pictures_have_the_layout_that_is_asked_for(opened, settings):
 def test_check_finds_nothing(id, monkeypatch):
     monkeypatch.setattr(examine, "examine_backends", lambda *arguments: [])  # which compile
     # The rules are each scenario's own, the painting is that of all, and takes most of the time.
-    size = {} if id == "EgoBattle-v0" else {"width": 6, "height": 4}
-    elements = 3 * size.get("width", 16) * size.get("height", 10)
-    monkeypatch.setattr(examine, "WATCHED_ELEMENTS", 100 * elements)
-    assert batchsim.check(tiny(id), num_envs=2, steps=30, **size).hints == ()
+    width, height = (10, 6) if id == "EgoBattle-v0" else (6, 4)
+    monkeypatch.setattr(examine, "WATCHED_ELEMENTS", 100 * 3 * width * height)
+    assert batchsim.check(tiny(id), num_envs=2, steps=30, width=width, height=height).hints == ()
 
 
 @pytest.mark.slow
