@@ -39,8 +39,8 @@ using Part = std::int32_t (*)(std::int64_t* result, void** exception, std::int64
 enum Task : std::int64_t { kCheckActions = 0, kStep = 1, kReset = 2 };
 enum Mode : std::int64_t { kNextStep = 0, kSameStep = 1, kDisabled = 2 };
 
-// Where the driver's table has a batch's arrays, and what else a batch has of its own. Each member is a word, in the
-// order of `WORDS` in batchsim/compiler/loops.py; places are those of the first array of a field of a tile.
+// Where the driver's table has a batch's arrays, and what else a batch has of its own. Each member is a word; they are
+// written in this order by batchsim/compiler/loops.py. Places are those of the first array of a field of a tile.
 struct Loops {
     Part advance_rows, restart_rows, observe_rows, inform_rows;  // null where there is none
     std::int64_t mode;
@@ -67,8 +67,8 @@ inline void fetch(const void* place) {
 #if defined(_MSC_VER)
     _m_prefetchw(place);
 #elif defined(__x86_64__)
-    // GCC's own would be the instruction for reading, with which CartPole's step takes 2 to 10 % longer. Processors
-    // that do not know this one do nothing.
+    // GCC's own would be the instruction for reading, with which steps in which some episodes end take 2 to 10 % longer.
+    // Processors that do not know this one do nothing.
     asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(place)));
 #else
     __builtin_prefetch(place, 1, 3);
@@ -89,8 +89,8 @@ inline std::uint64_t flag_bits(const std::uint8_t* flags) {
 
 // Whether an action of rows [0, count) is not in a Discrete space; writes `choice`.
 template <typename Action, typename Choice>
-BATCHSIM_VERSIONS bool is_outside(const Action* BATCHSIM_RESTRICT action, Choice* BATCHSIM_RESTRICT choice, std::int64_t count,
-                std::int64_t start, std::int64_t last) {
+BATCHSIM_VERSIONS bool is_outside(const Action* BATCHSIM_RESTRICT action, Choice* BATCHSIM_RESTRICT choice,
+                                  std::int64_t count, std::int64_t start, std::int64_t last) {
     // An action is inside if neither difference is negative. Where one of an action outside leaves 64 bits, the other
     // is negative. There are processors without comparisons of 64 bits in their vectors.
     std::uint64_t signs = 0;
@@ -106,7 +106,7 @@ BATCHSIM_VERSIONS bool is_outside(const Action* BATCHSIM_RESTRICT action, Choice
 // Whether an element of the actions of rows [0, count) is out of bounds or NaN.
 template <typename Action>
 BATCHSIM_VERSIONS bool is_outside(const Action* action, std::int64_t count, std::int64_t elements, const Action* low,
-                const Action* high) {
+                                  const Action* high) {
     bool is_bad = false;
     for (std::int64_t first = 0; first < count; first += kRepeats) {
         const std::int64_t rows = count - first < kRepeats ? count - first : kRepeats;
