@@ -67,7 +67,7 @@ inline void fetch(const void* place) {
 #if defined(_MSC_VER)
     _m_prefetchw(place);
 #elif defined(__x86_64__)
-    // GCC's own would be the instruction for reading, with which steps in which some episodes end take 2 to 10 % longer.
+    // GCC's own would be the one for reading, with which steps in which some episodes end take 2 to 10 % longer.
     // Processors that do not know this one do nothing.
     asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(place)));
 #else
