@@ -240,6 +240,8 @@ def group(samples: Samples, place: tuple[int, str, str]) -> str:
     if any(0 <= address - start < 1 << 20 for start in samples.addresses.values()):
         return "kernel"
     file = Path(library).name.split(".")[0]
+    if file == "_loops":
+        return "kernel: what calls its parts"
     if file == "libm":
         return f"kernel: `{symbol}` of the C library"
     if file in ("_driver", "_buffers"):

@@ -274,6 +274,8 @@ GLUE = (
     *kernels.PARTS,
     kernels.advance_rows_guarded.__name__,
     kernels.advance_rows_together.__name__,
+    kernels.restart_rows_with_options.__name__,
+    kernels.restart_listed.__name__,
 )
 """Functions of the kernels that name no loop: what goes through the rows of a part."""
 

@@ -25,7 +25,7 @@
 
 namespace batchsim {
 
-// A function compiled by Numba: it returns a status, 0 if nothing was raised, and its result in *result.
+// What runs tasks, `run_task` of _loops.hpp: it returns a status, 0 if nothing was raised, and its result in *result.
 using Kernel = std::int32_t (*)(std::int64_t* result, void** exception, std::int64_t* table, std::int64_t task,
                                 std::int64_t lo, std::int64_t hi);
 

@@ -337,7 +337,9 @@ def read_mask(mask: Any, num_envs: int) -> Array | None:
         )
     if not mask.any():
         raise ValueError("options['reset_mask'] selects no row; expected at least one True.")
-    return mask
+    # The bytes of one that was made by `view` may be any; kernels count on 0 and 1.
+    flags: Array = mask.view(np.uint8) != 0
+    return flags
 
 
 def read_seeds(seed: Any, num_envs: int, kind: str = GENERATOR) -> list[int | None] | None:

@@ -20,7 +20,7 @@
 
 // Loops over rows are compiled for processors with vectors of 256 bits too, and which version runs is found out when
 // the module is loaded: the package is built for any processor of the architecture.
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__) && \
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define BATCHSIM_VERSIONS __attribute__((target_clones("default", "avx2")))
 #else
@@ -65,7 +65,9 @@ constexpr std::int64_t kRepeats = 64;
 // Start to bring a place into the cache that is about to be written.
 inline void fetch(const void* place) {
 #if defined(_MSC_VER)
+#if defined(_M_X64)
     _m_prefetchw(place);
+#endif
 #elif defined(__x86_64__)
     // GCC's own would be the one for reading, with which steps in which some episodes end take 2 to 10 % longer.
     // Processors that do not know this one do nothing.
@@ -324,7 +326,7 @@ class Rows {
         for (; i < count_; ++i) {
             // No branch: which rows are finished is random, and a wrong guess costs more than the store.
             finished[count] = static_cast<std::int32_t>(i);
-            count += flags[i];
+            count += flags[i] != 0;
         }
         return count;
     }
@@ -489,12 +491,15 @@ class Rows {
             return is_outside(action, count_, loops_.elements, static_cast<const Action*>(loops_.low),
                               static_cast<const Action*>(loops_.high));
         }
-        const auto* const action = rows<Action>(loops_.action);
-        const std::int64_t start = loops_.start, last = loops_.last;
-        if (loops_.row_bytes[loops_.choice] == 4) {
-            return is_outside(action, rows<std::int32_t>(loops_.choice), count_, start, last);
+        if constexpr (std::is_integral_v<Action>) {  // Those of a Discrete space are.
+            const auto* const action = rows<Action>(loops_.action);
+            const std::int64_t start = loops_.start, last = loops_.last;
+            if (loops_.row_bytes[loops_.choice] == 4) {
+                return is_outside(action, rows<std::int32_t>(loops_.choice), count_, start, last);
+            }
+            return is_outside(action, rows<std::int64_t>(loops_.choice), count_, start, last);
         }
-        return is_outside(action, rows<std::int64_t>(loops_.choice), count_, start, last);
+        return 0;
     }
 
     // -- arrays ---------------------------------------------------------------------------------------------------

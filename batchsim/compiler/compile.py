@@ -91,7 +91,7 @@ HIDDEN = {
 
 @dataclass(frozen=True)
 class KernelSpec:
-    """Everything that decides a kernel's code."""
+    """Everything that decides a kernel: the code of its parts, and what calls them."""
 
     definition: Definition
     precision: str
@@ -449,8 +449,8 @@ def _compile(spec: KernelSpec, plan: _Plan) -> list[Any]:
     """Return the libraries of a kernel's parts; what is compiled is kept."""
     if sys.stderr.isatty():
         print(
-            f"batchsim: compiling {spec.definition.name} ({spec.precision} precision, "
-            f"{spec.autoreset_mode.value} autoreset), a few seconds, kept for next time …",
+            f"batchsim: compiling {spec.definition.name} ({spec.precision} precision), "
+            "a few seconds, kept for next time …",
             file=sys.stderr,
             flush=True,
         )

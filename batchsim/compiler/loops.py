@@ -12,7 +12,7 @@ from batchsim.compiler._loops import ADDRESS, COUNT, REPEATS
 from batchsim.compiler.kernels import PARTS, DiscreteBounds, Tile
 from batchsim.compiler.layouts import flatten
 
-__all__ = ["Loops"]
+__all__ = ["Loops", "number_of"]
 
 MODES = (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP, AutoresetMode.DISABLED)
 NUMBERS = (
@@ -20,6 +20,19 @@ NUMBERS = (
     *("float32", "float64"),
 )
 """What an action may consist of. _loops.hpp knows both by their places here."""
+LARGEST = 2**63 - 1
+
+
+def number_of(dtype: np.dtype[Any]) -> int:
+    """Return what _loops.hpp knows the type of an action's numbers by.
+
+    Raises:
+        TypeError: if there is no check of such actions.
+    """
+    name = "uint8" if dtype == np.bool_ else dtype.name  # Both are bytes.
+    if name not in NUMBERS:
+        raise TypeError(f"Actions are {name}; expected bool, {', '.join(NUMBERS)}.")
+    return NUMBERS.index(name)
 
 
 class Loops:
@@ -30,9 +43,6 @@ class Loops:
         mode: what becomes of rows whose episode is over.
         bounds: of an action.
         parts: the addresses of the parts, by name.
-
-    Raises:
-        TypeError: if there is no check of such actions.
     """
 
     def __init__(
@@ -45,16 +55,18 @@ class Loops:
             found = flatten(nested)
             return places[id(found[0])] if found else -1
 
-        number = tile.action.dtype.name
-        if number == "bool":
-            number = "uint8"  # Of which it is a byte, 0 or 1.
-        if number not in NUMBERS:
-            raise TypeError(f"Actions are {number}; expected one of {', '.join(NUMBERS)}.")
+        number, elements = number_of(tile.action.dtype), tile.action[:1].size
         is_discrete = isinstance(bounds, DiscreteBounds)
+        # No action is beyond 64 bits, though a space may be.
+        interval = (bounds.start, min(bounds.last, LARGEST)) if is_discrete else (0, 0)
+        self._bounds = []
+        if not is_discrete:
+            for bound in bounds:
+                assert (bound.dtype, bound.size) == (tile.action.dtype, elements)
+                # Each row's bounds follow those of the row before.
+                self._bounds.append(np.tile(bound, REPEATS))
         frames = flatten(tile.frames)
         self._row_bytes = np.array([array[:1].nbytes for array in arrays], np.int64)
-        # Each row's bounds follow those of the row before.
-        self._bounds = [] if is_discrete else [np.tile(bound, REPEATS) for bound in bounds]
         words = [
             *(parts.get(name, 0) for name in PARTS),
             MODES.index(mode),
@@ -68,9 +80,9 @@ class Loops:
             place(tile.frames if frames else tile.observation),
             *map(place, (tile.info, tile.final_info)),
             *map(place, (tile.observation, tile.final_observation)),
-            NUMBERS.index(number),
-            *(bounds if is_discrete else (0, 0)),
-            int(np.prod(tile.action.shape[1:], dtype=int)),
+            number,
+            *interval,
+            elements,
             *([0, 0] if is_discrete else (bound.ctypes.data for bound in self._bounds)),
             self._row_bytes.ctypes.data,
         ]

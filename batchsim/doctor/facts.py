@@ -78,23 +78,23 @@ def describe_versions() -> dict[str, Any]:
 
 
 def _describe_extension() -> dict[str, Any]:
-    from batchsim.batch import _buffers, _driver
+    from batchsim.batch import _driver
 
     # Functions share a type, whose module's name has the version that compiled them.
     name: str = type(_driver.Driver.step).__module__
-    built = [Path(module.__file__) for module in (_buffers, _driver)]
-    # In a package that imports PyTorch, which may be missing.
-    built += built[0].parent.glob("torch/_rollout.*.so")
-    sources = [
-        path
-        for ending in ("*.py[xd]", "*.hpp", "torch/*.pyx")
-        for path in built[0].parent.glob(ending)
-    ]
-    newest = max((path.stat().st_mtime for path in sources), default=0.0)
+    package = Path(_driver.__file__).parent.parent
     return {
         "cython": name.removeprefix("_cython_").replace("_", ".") if "_cython_" in name else None,
-        "older_than_source": newest > min(path.stat().st_mtime for path in built),
+        "older_than_source": any(map(_is_older_than_source, package.iterdir())),
     }
+
+
+def _is_older_than_source(folder: Path) -> bool:
+    """Tell whether an extension module in a folder was built before its sources were changed."""
+    sources = [path for ending in ("*.py[xd]", "*.hpp") for path in folder.glob(ending)]
+    built = [path for ending in ("_*.so", "_*.pyd") for path in folder.glob(ending)]
+    newest = max((path.stat().st_mtime for path in sources), default=0.0)
+    return any(path.stat().st_mtime < newest for path in built)
 
 
 def describe_extras() -> dict[str, list[str]]:

@@ -63,7 +63,8 @@ def compiled(
         key = function
 
         def generic(self, arguments: Any, names: Any) -> Any:
-            numbers = (isinstance(kind, (types.Number, types.Boolean)) for kind in arguments)
+            kinds = types.Number, types.Boolean, types.IntEnumMember
+            numbers = (isinstance(kind, kinds) for kind in arguments)
             fits = len(arguments) == len(parameters) and not names and all(numbers)
             return result(*parameters) if fits else None
 
