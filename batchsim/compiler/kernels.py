@@ -29,7 +29,8 @@ this file.
 Rows of a tile are numbered from zero, so that the loop index is visibly not negative: only then
 does LLVM leave out Python's wrap-around of negative indices and turn the loop into vector
 instructions. Work is split into several short loops for the same reason: a loop with a rare branch
-in it is not vectorised.
+in it is not vectorised. Numbers of listed rows are made as wide as others are (`int`), so that an
+environment's functions are compiled for one type of them.
 """
 
 from __future__ import annotations
@@ -167,13 +168,6 @@ def advance(tile, i):
     tile.truncated[i] = truncated
 
 
-def listed_row(tile, k):
-    """Return the number of the k-th row that is listed, in 64 bits as others are: what the
-    environment's functions call is compiled for one type of it.
-    """
-    return int(tile.finished[k])
-
-
 def start(tile, i):
     """Begin the step of row i, which `advance` finishes."""
     if MARKS:
@@ -193,7 +187,7 @@ def restart(tile, i, options_row):
 def restart_listed(tile, count, is_step):
     """Start episodes in the first `count` rows that are listed, with the defaults of options."""
     for k in range(count):
-        i = listed_row(tile, k)
+        i = int(tile.finished[k])
         restart(tile, i, -1)  # A constant: so are the defaults, then.
         if is_step != 0:
             tile.reward[i] = 0
@@ -280,7 +274,7 @@ def restart_rows_with_options(table, lo, hi, count, is_step, with_options):
         restart_listed(tile, count, is_step)
         return 0
     for k in range(count):
-        i = listed_row(tile, k)
+        i = int(tile.finished[k])
         restart(tile, i, i)
     return 0
 
@@ -301,7 +295,7 @@ def observe_rows(table, lo, hi, count, frames, place):
             observe_row(tile, i, row_views(observation, i))
     else:
         for k in range(count):
-            frame = listed_row(tile, k)
+            frame = int(tile.finished[k])
             i = frame // frames if frames > 1 else frame
             observe_row(tile, i, row_views(observation, frame))
     return 0
@@ -325,7 +319,7 @@ def inform_rows(table, lo, hi, count, place, clears):
             inform_row(tile, i, row_views(info, i))
     else:
         for k in range(count):
-            i = listed_row(tile, k)
+            i = int(tile.finished[k])
             inform_row(tile, i, row_views(info, i))
     return 0
 

@@ -160,24 +160,48 @@ def require_range(i: int, low: int, high: int, closed: bool) -> None:
         )
 
 
-@overload(require_range)
-def _require_range_compiled(i, low, high, closed):  # type: ignore[no-untyped-def]
-    return lambda i, low, high, closed: None
+def _nothing(builder: ir.IRBuilder, *_: ir.Value) -> ir.Value:
+    return ir.Constant(ir.IntType(8).as_pointer(), None)
 
 
-@inlined
+compiled(require_range, types.none, [types.int64] * 4, _nothing)
+
+
 def between(low: float, high: float, part: float) -> float:
     """Return the number at a part, from [0, 1), of the way from one to another."""
     return float64(low) + (float64(high) - float64(low)) * part
 
 
-@inlined
+def _generate_between(
+    builder: ir.IRBuilder, low: ir.Value, high: ir.Value, part: ir.Value
+) -> ir.Value:
+    return builder.fadd(low, builder.fmul(builder.fsub(high, low), part))
+
+
+compiled(between, types.float64, [types.float64] * 3, _generate_between)
+
+
 def low32(word: int) -> int:
     """Return the low half of a word."""
-    return word & uint64(MASK32)
+    return word & MASK32
 
 
-@inlined
+compiled(
+    low32,
+    types.uint64,
+    [types.uint64],
+    lambda builder, word: builder.and_(word, ir.Constant(word.type, MASK32)),
+)
+
+
 def high32(word: int) -> int:
     """Return the high half of a word."""
-    return word >> uint64(32)
+    return word >> 32
+
+
+compiled(
+    high32,
+    types.uint64,
+    [types.uint64],
+    lambda builder, word: builder.lshr(word, ir.Constant(word.type, 32)),
+)
