@@ -295,16 +295,32 @@ class Rows {
     // Observe the newest frames of the first `count` rows that are listed.
     bool observe_newest(std::int64_t count) {
         auto* const finished = rows<std::int32_t>(loops_.finished);
-        const std::int64_t frames = loops_.frames;
-        with_elapsed([=](const auto* elapsed) {
-            for (std::int64_t k = 0; k < count; ++k) {
-                const std::int64_t i = finished[k];
-                finished[k] = static_cast<std::int32_t>(i * frames + remainder(elapsed[i], frames));
-            }
+        // Quotients and remainders of a known divisor take no division.
+        with_constant<2, 3, 4>(loops_.frames, [=, this](auto frames) {
+            with_elapsed([=](const auto* elapsed) {
+                for (std::int64_t k = 0; k < count; ++k) {
+                    const std::int64_t i = finished[k];
+                    finished[k] = static_cast<std::int32_t>(i * frames + remainder(elapsed[i], frames));
+                }
+            });
         });
         if (!observe(count)) return false;
-        for (std::int64_t k = 0; k < count; ++k) finished[k] /= static_cast<std::int32_t>(frames);
+        with_constant<2, 3, 4>(loops_.frames, [=](auto frames) {
+            for (std::int64_t k = 0; k < count; ++k) finished[k] /= static_cast<std::int32_t>(frames);
+        });
         return true;
+    }
+
+    // Call `function` with a number that is known to the compiler if it is one of these.
+    template <std::int64_t First, std::int64_t... Others, typename Function>
+    static void with_constant(std::int64_t number, Function function) {
+        if (number == First) {
+            function(std::integral_constant<std::int64_t, First>{});
+        } else if constexpr (sizeof...(Others) > 0) {
+            with_constant<Others...>(number, function);
+        } else {
+            function(number);
+        }
     }
 
     // -- lists of rows --------------------------------------------------------------------------------------------
@@ -442,18 +458,6 @@ class Rows {
                     });
                 });
             });
-        }
-    }
-
-    // Call `function` with a number that is known to the compiler if it is one of these.
-    template <std::int64_t First, std::int64_t... Others, typename Function>
-    static void with_constant(std::int64_t number, Function function) {
-        if (number == First) {
-            function(std::integral_constant<std::int64_t, First>{});
-        } else if constexpr (sizeof...(Others) > 0) {
-            with_constant<Others...>(number, function);
-        } else {
-            function(number);
         }
     }
 
