@@ -329,3 +329,21 @@ def test_defaults_are_compiled_in_also_those_of_an_id(compilations):
     envs = batchsim.make_vec("CliffWalkingSlippery-v1", N)
     assert envs._tile.common == ()
     envs.close()
+
+
+def test_a_batch_has_the_parameters_of_no_other_environment(opened):
+    cart, lake = (
+        opened(batchsim.make_vec("CartPole-v1", 2)),
+        opened(batchsim.make_vec("FrozenLake-v1", 2)),
+    )
+    assert cart.gravity == 9.8
+    assert not hasattr(lake, "gravity")
+    with pytest.raises(AttributeError, match="'BatchEnv' object has no attribute 'gravity'"):
+        lake.gravity  # noqa: B018
+    lake.gravity = "somebody's own"
+    assert (lake.gravity, cart.gravity) == ("somebody's own", 9.8)
+
+
+def test_no_attribute_of_a_batch_is_looked_up_slowly():
+    for name in ("__getattr__", "__getattribute__"):
+        assert not any(name in vars(kind) for kind in batchsim.BatchEnv.__mro__[:-1])

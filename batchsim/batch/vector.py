@@ -20,7 +20,7 @@ from batchsim.batch import checked as checked_mode
 from batchsim.batch import checks, copies, snapshots
 from batchsim.batch._driver import Driver
 from batchsim.batch.allocation import Allocator, counter_of, number_of, slots, table_of
-from batchsim.batch.attributes import FIXED, RowAttributes
+from batchsim.batch.attributes import FIXED, Parameter, RowAttributes
 from batchsim.batch.backends import Kernels
 from batchsim.batch.generators import Generators
 from batchsim.batch.infos import Infos
@@ -141,6 +141,9 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
         self.clip_actions = bool(clip_actions)
         given = {**entry.kwargs, **params}
         self._params = definition.read_params(given, self.num_envs)
+        for name in self._params:
+            if not hasattr(BatchEnv, name):
+                setattr(BatchEnv, name, Parameter(name))
         self._arguments = definition.read_arguments(given)
         definition = definition.chosen(self._arguments)
         definition.check_params(self._params, self.num_envs)
@@ -181,11 +184,6 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
             self._set_parameter(name, value)
         else:
             super().__setattr__(name, value)
-
-    def __getattr__(self, name: str) -> Any:
-        if name in vars(self).get("_params", ()):
-            return self._params[name]
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _render_modes(self) -> list[str]:
         return ["rgb_array"] if hasattr(self.definition.namespace, "renderer") else []
