@@ -17,7 +17,7 @@ from batchsim.batch.infos import Infos
 from batchsim.batch.spaces import Layout, action_bounds, named
 from batchsim.columns import Column
 from batchsim.compiler import kernels
-from batchsim.compiler.layouts import LIMIT, flatten
+from batchsim.compiler.layouts import LIMIT, flatten, places_of
 from batchsim.compiler.tables import used_as_arrays
 from batchsim.definition import Definition
 from batchsim.streams import module_of
@@ -178,7 +178,7 @@ class Allocator:
 
 def slots(tile: kernels.Tile, choice_is_action: bool) -> dict[str, Any]:
     """Return where the table of pointers has the actions and the outputs."""
-    places = {id(array): k for k, array in enumerate(flatten(tile))}
+    places = places_of(tile)
     found: dict[str, Any] = {
         name: tuple(places[id(array)] for array in flatten(getattr(tile, name)))
         for name in ("observation", "final_observation", "info", "final_info")

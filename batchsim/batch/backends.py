@@ -14,7 +14,7 @@ from batchsim.batch._driver import poll_address
 from batchsim.compiler import compile, interrupts
 from batchsim.compiler.kernels import BoxBounds, Tile
 from batchsim.compiler.layouts import cut_rows
-from batchsim.compiler.loops import Loops, number_of
+from batchsim.compiler.loops import Loops, kind_of
 from batchsim.compiler.returns import wrong_returns
 
 __all__ = ["Kernel", "Kernels"]
@@ -83,7 +83,7 @@ class Kernels:
             if self.backend == "reference" or spec.checked:
                 interpreted = compile.interpret(spec)
             if self.backend == "native":
-                number_of(spec.tile.action.dtype)  # Refused before anything is compiled.
+                kind_of(spec.tile.action.dtype)  # Refused before anything is compiled.
                 native = compile.compile_native(spec)
         except compile.REFUSALS as error:
             # Imported where it is needed: nobody compiles to learn that.

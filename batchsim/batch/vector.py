@@ -257,7 +257,6 @@ class BatchEnv(RowAttributes, VectorEnv[Array, Array, Array]):
             self.autoreset_mode,
             self._constants(),
             self._bounds,
-            self.record_episode_statistics,
             self._tile,
             self.checked,
         )

@@ -30,7 +30,7 @@ from batchsim.compiler import forks as forks  # sees to every fork from now on
 from batchsim.compiler.binder import Binder, rebuilt
 from batchsim.compiler.digest import LIBRARIES, OWN_CODE, WHOLE, Digest, extensions, hash_of_files
 from batchsim.compiler.kernels import Tile
-from batchsim.compiler.layouts import flatten
+from batchsim.compiler.layouts import flatten, frames_of
 from batchsim.compiler.safety import may_step_finished_rows
 from batchsim.definition import Definition, record
 
@@ -99,7 +99,6 @@ class KernelSpec:
     constants: Any
     """`definition.parameters` of the values compiled in."""
     bounds: kernels.DiscreteBounds | kernels.BoxBounds
-    record_episode_statistics: bool
     tile: Tile
     """The arrays; only their dtypes and trailing shapes matter."""
     checked: bool
@@ -477,7 +476,7 @@ def interpret(spec: KernelSpec) -> Callable[[Tile, int, int, int], int]:
     """Return `kernel(tile, task, lo, hi)` of the reference backend: the same functions as plain
     Python.
     """
-    frames = flatten(spec.tile.frames)
+    frames = frames_of(spec.tile)
     # Python raises where machine code goes on (math.sin of infinity): rows that are over stay put.
     placeholders = {**_placeholders(spec), **_part_loops(spec, guarded=True)}
     is_discrete = isinstance(spec.bounds, kernels.DiscreteBounds)
@@ -485,12 +484,10 @@ def interpret(spec: KernelSpec) -> Callable[[Tile, int, int, int], int]:
         "check_actions": kernels.check_discrete if is_discrete else kernels.check_box,
         "ACTION": spec.bounds,
         "step_rows": STEPS[spec.autoreset_mode],
-        "HAS_INFO": bool(spec.definition.info),
-        "STATISTICS": spec.record_episode_statistics,
-        "FRAMES": frames[0].shape[1] if frames else 1,
+        "FRAMES": frames,
     }
     from batchsim.compiler import columns
 
-    given = columns.reference_accessors(spec.constants, stacks=bool(frames))
+    given = columns.reference_accessors(spec.constants, stacks=frames > 1)
     binder = _binder(spec, placeholders, _as_it_is, given)
     return binder.copy(kernels.run_task)  # type: ignore[no-any-return]

@@ -330,7 +330,6 @@ def inform_rows(table, lo, hi, count, place, clears):
 #
 # - `check_actions`: that of a `Discrete` space or of others; `ACTION`: the bounds of the space;
 # - `step_rows`: the step of the autoreset mode;
-# - `HAS_INFO`, `STATISTICS`: whether there are infos, and statistics;
 # - `FRAMES`: how many frames are stacked, 1 without stacking;
 # - `OBSERVED`, what `observe` writes, `INFO` and `FINAL_INFO`: places, as parts are given them;
 # - `leaves(nested)`: the arrays of a nested tuple.
@@ -368,13 +367,13 @@ def count_steps(tile):
 
 def add_rewards(tile):
     """Add to the undiscounted returns so far, with statistics."""
-    if STATISTICS:
+    if tile.episode:
         tile.episode.total[:] += tile.reward
 
 
 def start_episodes(tile, count):
     """Begin the statistics of the first `count` rows that are listed."""
-    if STATISTICS:
+    if tile.episode:
         rows = tile.finished[:count]
         tile.episode.total[rows] = 0
         tile.episode.started[rows] = tile.settings.now[0]
@@ -382,7 +381,7 @@ def start_episodes(tile, count):
 
 def report_episodes(tile):
     """With statistics: return, length and duration of the rows that are over, 0 of others."""
-    if STATISTICS:
+    if tile.episode:
         episode = tile.episode
         episode.returns[:] = np.where(tile.pending, episode.total, 0.0)
         episode.lengths[:] = np.where(tile.pending, tile.elapsed, 0)
@@ -442,7 +441,7 @@ def keep_observations(tile):
 
 def inform_some(table, lo, hi, count, place, clears):
     """Write infos, if there are any: as `inform_rows`."""
-    if HAS_INFO:
+    if table.info:
         inform_rows(table, lo, hi, count, place, clears)
 
 

@@ -25,8 +25,10 @@ __all__ = [
     "count",
     "cut_rows",
     "flatten",
+    "frames_of",
     "layout_of",
     "part_layout",
+    "places_of",
     "rebuild",
     "row_bytes",
 ]
@@ -104,6 +106,17 @@ def flatten(nested: Any) -> list[Array]:
     if isinstance(nested, np.ndarray):
         return [nested]
     return [array for member in nested for array in flatten(member)]
+
+
+def places_of(tile: Tile) -> dict[int, int]:
+    """Return where the driver's table has each array, by the array's id."""
+    return {id(array): k for k, array in enumerate(flatten(tile))}
+
+
+def frames_of(tile: Tile) -> int:
+    """Return how many frames are stacked, 1 without stacking."""
+    frames = flatten(tile.frames)
+    return int(frames[0].shape[1]) if frames else 1
 
 
 def cut_rows(tile: Tile, cut: Callable[[Array], Array]) -> Tile:

@@ -10,9 +10,9 @@ from gymnasium.vector import AutoresetMode
 
 from batchsim.compiler._loops import ADDRESS, COUNT, REPEATS
 from batchsim.compiler.kernels import PARTS, DiscreteBounds, Tile
-from batchsim.compiler.layouts import flatten
+from batchsim.compiler.layouts import flatten, frames_of, places_of
 
-__all__ = ["Loops", "number_of"]
+__all__ = ["Loops", "kind_of"]
 
 MODES = (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP, AutoresetMode.DISABLED)
 NUMBERS = (
@@ -23,7 +23,7 @@ NUMBERS = (
 LARGEST = 2**63 - 1
 
 
-def number_of(dtype: np.dtype[Any]) -> int:
+def kind_of(dtype: np.dtype[Any]) -> int:
     """Return what _loops.hpp knows the type of an action's numbers by.
 
     Raises:
@@ -48,14 +48,13 @@ class Loops:
     def __init__(
         self, tile: Tile, mode: AutoresetMode, bounds: Any, parts: Mapping[str, int]
     ) -> None:
-        arrays = flatten(tile)
-        places = {id(array): k for k, array in enumerate(arrays)}
+        places = places_of(tile)
 
         def place(nested: Any) -> int:
             found = flatten(nested)
             return places[id(found[0])] if found else -1
 
-        number, elements = number_of(tile.action.dtype), tile.action[:1].size
+        number, elements = kind_of(tile.action.dtype), tile.action[:1].size
         is_discrete = isinstance(bounds, DiscreteBounds)
         # No action is beyond 64 bits, though a space may be.
         interval = (bounds.start, min(bounds.last, LARGEST)) if is_discrete else (0, 0)
@@ -65,19 +64,19 @@ class Loops:
                 assert (bound.dtype, bound.size) == (tile.action.dtype, elements)
                 # Each row's bounds follow those of the row before.
                 self._bounds.append(np.tile(bound, REPEATS))
-        frames = flatten(tile.frames)
-        self._row_bytes = np.array([array[:1].nbytes for array in arrays], np.int64)
+        frames = frames_of(tile)
+        self._row_bytes = np.array([array[:1].nbytes for array in flatten(tile)], np.int64)
         words = [
             *(parts.get(name, 0) for name in PARTS),
             MODES.index(mode),
-            frames[0].shape[1] if frames else 1,
+            frames,
             len(flatten(tile.observation)),
             len(flatten(tile.rng)),
             *map(place, (tile.rng, tile.pending, tile.finished, tile.selected)),
             *map(place, (tile.settings.time_limit, tile.settings.now)),
             *map(place, (tile.reward, tile.terminated, tile.truncated)),
             *map(place, (tile.action, tile.choice, tile.elapsed, tile.episode)),
-            place(tile.frames if frames else tile.observation),
+            place(tile.frames if frames > 1 else tile.observation),
             *map(place, (tile.info, tile.final_info)),
             *map(place, (tile.observation, tile.final_observation)),
             number,

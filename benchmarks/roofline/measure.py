@@ -18,7 +18,7 @@ from batchsim.actions import OWN
 from batchsim.batch.allocation import table_of
 from batchsim.batch.vector import BatchEnv
 from batchsim.compiler.kernels import BEFORE_TABLE
-from batchsim.compiler.layouts import flatten
+from batchsim.compiler.layouts import flatten, places_of
 from benchmarks.roofline.machine import load_loops
 
 __all__ = ["Times", "measure_kernel", "measure_step"]
@@ -102,10 +102,9 @@ class Bare:
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
         envs = subject.envs
-        arrays = flatten(envs._tile)
         self.loops = envs._kernels.of(OWN).loops
         self.table = table_of(envs._tile, self.loops.address)[len(BEFORE_TABLE) :]
-        places = {id(array): k for k, array in enumerate(arrays)}
+        places = places_of(envs._tile)
         slots = {places[id(envs._tile.action)]}
         if envs._choice_is_action():
             slots.add(places[id(envs._tile.choice)])
